@@ -1,0 +1,1 @@
+//! steadyhand runs the dangerous procedures of operations with a steady hand.

@@ -1,0 +1,2 @@
+//! The command `steadyhand`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The command `lab`.
+fn main() {}
