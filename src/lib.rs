@@ -1,1 +1,6 @@
 //! steadyhand runs the dangerous procedures of operations with a steady hand.
+
+pub mod authoring;
+pub mod runbook;
+pub mod inventory;
+pub mod policy;

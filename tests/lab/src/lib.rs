@@ -1,1 +1,60 @@
-//! Real hosts on loopback.
+//! Real hosts on loopback, for tests and for trying things out.
+//!
+//! A [`Lab`] is a small data centre inside one directory: five hosts, each with an sshd of its own on its own address,
+//! three of them with PostgreSQL, and every way to hurt them that works without root. Nothing is simulated but the
+//! machine: the bot's scripts run over SSH on real servers, and what they lose is really lost.
+//!
+//! ```no_run
+//! # fn main() -> lab::Result<()> {
+//! let lab = lab::Lab::up(lab::Spec::default().fast())?;
+//! let writer = lab.writer()?;
+//! lab.host("pg1").freeze()?;
+//! // … the bot fails over to pg2 …
+//! assert!(writer.stop()?.lost.is_empty());
+//! # Ok(()) }
+//! ```
+//!
+//! In reading order: what there is (`topology`, `block`, `spec`), the facts of one lab (`ground`), what runs in it
+//! (`sshd`, `postgres`, `seed`, `raise`), asking and hurting (`host`, `harm`, `writer`), and the end (`bury`, `gc`).
+//! Linux only: processes are known by what /proc says of them.
+
+mod account;
+mod block;
+mod bot_files;
+mod bury;
+mod claim;
+mod doctor;
+mod error;
+mod gc;
+mod ground;
+mod harm;
+mod host;
+mod install;
+mod keys;
+mod lab;
+mod network;
+mod patience;
+mod postgres;
+mod process;
+mod programs;
+mod raise;
+mod run;
+mod seed;
+mod spec;
+mod sshd;
+mod status;
+mod topology;
+mod writer;
+
+pub use block::Block;
+pub use doctor::{Finding, Verdict, examine};
+pub use error::{Error, Result};
+pub use gc::{Cleared, clear_leftovers, remove_seeds};
+pub use host::{Host, USUAL_LIMIT};
+pub use install::{Installation, installation};
+pub use lab::Lab;
+pub use network::Reach;
+pub use run::Answer;
+pub use spec::Spec;
+pub use status::{HostStatus, Node, Power};
+pub use writer::{Figures, Gap, Report, Writer};

@@ -1,2 +1,456 @@
-//! The command `lab`.
-fn main() {}
+//! The command `lab`: the library by hand.
+//!
+//! Each subcommand is one call of the library and the wording of its result. Nothing is decided here.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lab::{Cleared, Error, HostStatus, Lab, Report, Result, Spec, Verdict};
+
+/// Real hosts on loopback: bring them up, look at them, hurt them.
+#[derive(Parser)]
+#[command(name = "lab", version, infer_subcommands = false)]
+struct Cli {
+    /// The block of addresses of the lab.
+    #[arg(long, global = true, default_value = "127.77")]
+    block: String,
+    /// The directory of the lab [default: steadyhand-lab-BLOCK in the temporary folder].
+    #[arg(long, global = true)]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print what must be installed on Debian or Ubuntu.
+    Install {
+        /// Install it, with sudo if needed.
+        #[arg(long)]
+        run: bool,
+    },
+    /// Can a lab run here?
+    Doctor(Ports),
+    /// Bring a lab up. It runs on until `down`.
+    Up(Up),
+    /// What every host does now.
+    Status {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A shell on a host, or one command.
+    Ssh {
+        host: String,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// SQL on a host, as the database's superuser.
+    Sql {
+        host: String,
+        statements: String,
+        /// As the application: its role, over TCP.
+        #[arg(long)]
+        app: bool,
+    },
+    /// Print the bot's inventory: where it lies, and what it says.
+    Inventory,
+    /// Freeze PostgreSQL of a host: it accepts connections and answers nothing.
+    Freeze {
+        host: String,
+        /// Old sessions and replication go on.
+        #[arg(long)]
+        postmaster_only: bool,
+    },
+    /// Freeze a host: PostgreSQL, sshd, commands.
+    FreezeHost { host: String },
+    /// Let a frozen host go on.
+    Thaw { host: String },
+    /// kill -9 of PostgreSQL.
+    Kill { host: String },
+    /// Start PostgreSQL, after `kill` or `stop`.
+    Start { host: String },
+    /// Stop PostgreSQL in an orderly way.
+    Stop { host: String },
+    /// Switch a host off: nothing of it is left.
+    Poweroff { host: String },
+    /// Switch a host on.
+    Poweron {
+        host: String,
+        /// Start sshd only.
+        #[arg(long)]
+        no_database: bool,
+    },
+    /// Cut a host off.
+    Cut { host: String, what: What },
+    /// Undo every freeze, cut, trap and delay of a host. Starts no database and switches nothing on.
+    Heal { host: String },
+    /// Refuse writes while everything looks healthy.
+    Readonly {
+        host: String,
+        #[arg(default_value = "on")]
+        state: State,
+    },
+    /// The replica receives and does not replay.
+    Lag {
+        host: String,
+        #[arg(default_value = "on")]
+        state: State,
+    },
+    /// Pause the replay of a replica.
+    PauseReplay { host: String },
+    /// Go on replaying.
+    ResumeReplay { host: String },
+    /// Point a replica at another server. A circle is allowed.
+    Follow { replica: String, upstream: String },
+    /// Give a host another host key, as a replaced machine has.
+    ChangeHostKey { host: String },
+    /// Start sshd of a host anew. Open sessions go on.
+    RestartSshd { host: String },
+    /// End all SSH sessions of a host.
+    KillSessions { host: String },
+    /// The background writer, which measures what clients lose.
+    #[command(subcommand)]
+    Write(Writing),
+    /// Back to the first state, with new data.
+    Reset,
+    /// End the lab and remove its directory.
+    Down,
+    /// Clear what dead labs left behind.
+    Gc {
+        /// Also forget the prepared data directories, which are built again when needed.
+        #[arg(long)]
+        seeds: bool,
+    },
+}
+
+#[derive(Args)]
+struct Ports {
+    /// The port of every sshd.
+    #[arg(long, default_value_t = 2422)]
+    ssh_port: u16,
+    /// The port of every PostgreSQL.
+    #[arg(long, default_value_t = 5532)]
+    pg_port: u16,
+}
+
+#[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
+struct Up {
+    #[command(flatten)]
+    ports: Ports,
+    /// fsync off.
+    #[arg(long)]
+    fast: bool,
+    /// A commit waits for one of the two replicas.
+    #[arg(long)]
+    synchronous: bool,
+    /// pg4 runs another cluster, with another system identifier.
+    #[arg(long)]
+    foreign: bool,
+    /// If it fails, leave processes and files for a look.
+    #[arg(long)]
+    keep: bool,
+    /// Sessions that sshd takes in one connection.
+    #[arg(long, default_value_t = 10)]
+    max_sessions: u16,
+    /// The folder that the bot's configuration names as its runbooks.
+    #[arg(long)]
+    runbooks: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// A black hole: it connects and does not answer.
+    Ssh,
+    /// No listener, no sessions.
+    SshRefused,
+    /// All replication to and from the host.
+    Replication,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum State {
+    On,
+    Off,
+}
+
+#[derive(Subcommand)]
+enum Writing {
+    /// Start it, and return after the first acknowledged row.
+    Start,
+    /// What it met so far, and what is lost. Exits with 1 if rows are lost.
+    Check,
+    /// Stop it, and check.
+    Stop,
+    /// Write until killed. What `start` calls.
+    #[command(hide = true)]
+    Run,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("lab: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let place = Place { block: cli.block, dir: cli.dir };
+    match cli.command {
+        Command::Install { run } => install(run)?,
+        Command::Doctor(ports) => return doctor(&place, &ports),
+        Command::Up(options) => up(&place, options)?,
+        Command::Gc { seeds } => gc(seeds)?,
+        Command::Down => {
+            let lab = place.open()?;
+            let dir = lab.dir().to_owned();
+            lab.down()?;
+            say(&format!("{} is gone", dir.display()));
+        }
+        command => return on_lab(&place.open()?, command),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The commands that need a running lab.
+fn on_lab(lab: &Lab, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Status { json } => status(lab, json)?,
+        Command::Ssh { host, command } => {
+            return Err(Error::of_exec(lab.find_host(&host)?.ssh_command().args(command).exec()));
+        }
+        Command::Sql { host, statements, app } => {
+            let host = lab.find_host(&host)?;
+            say(&if app { host.sql_as_app(&statements)? } else { host.sql(&statements)? });
+        }
+        Command::Inventory => inventory(lab)?,
+        Command::Write(what) => return write(lab, &what),
+        Command::Reset => {
+            let start = Instant::now();
+            lab.reset()?;
+            say(&format!("as new, after {:.1} s", start.elapsed().as_secs_f64()));
+        }
+        injection => inject(lab, injection)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The commands that do something to one host and say nothing.
+fn inject(lab: &Lab, command: Command) -> Result<()> {
+    let host = |name: &str| lab.find_host(name);
+    match command {
+        Command::Freeze { host: name, postmaster_only: true } => host(&name)?.freeze_postmaster(),
+        Command::Freeze { host: name, postmaster_only: false } => host(&name)?.freeze(),
+        Command::FreezeHost { host: name } => host(&name)?.freeze_host(),
+        Command::Thaw { host: name } => host(&name)?.thaw(),
+        Command::Kill { host: name } => host(&name)?.kill(),
+        Command::Start { host: name } => host(&name)?.start_database(),
+        Command::Stop { host: name } => host(&name)?.stop_database(),
+        Command::Poweroff { host: name } => host(&name)?.power_off(),
+        Command::Poweron { host: name, no_database: true } => host(&name)?.power_on_without_database(),
+        Command::Poweron { host: name, no_database: false } => host(&name)?.power_on(),
+        Command::Cut { host: name, what: What::Ssh } => host(&name)?.cut_ssh(),
+        Command::Cut { host: name, what: What::SshRefused } => host(&name)?.refuse_ssh(),
+        Command::Cut { host: name, what: What::Replication } => host(&name)?.cut_replication(),
+        Command::Heal { host: name } => host(&name)?.heal(),
+        Command::Readonly { host: name, state: State::On } => host(&name)?.set_read_only(),
+        Command::Readonly { host: name, state: State::Off } => host(&name)?.clear_read_only(),
+        Command::Lag { host: name, state: State::On } => host(&name)?.lag(),
+        Command::Lag { host: name, state: State::Off } => host(&name)?.stop_lagging(),
+        Command::PauseReplay { host: name } => host(&name)?.pause_replay(),
+        Command::ResumeReplay { host: name } => host(&name)?.resume_replay(),
+        Command::Follow { replica, upstream } => host(&replica)?.follow(&upstream),
+        Command::ChangeHostKey { host: name } => host(&name)?.change_host_key(),
+        Command::RestartSshd { host: name } => host(&name)?.restart_sshd(),
+        Command::KillSessions { host: name } => host(&name)?.kill_ssh_sessions(),
+        _ => unreachable!("`run` and `on_lab` take all other commands"),
+    }
+}
+
+/// Which lab is meant.
+struct Place {
+    block: String,
+    dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn spec(&self, ports: &Ports) -> Result<Spec> {
+        let spec = Spec::default().block(&self.block)?.ssh_port(ports.ssh_port).pg_port(ports.pg_port);
+        Ok(match &self.dir {
+            Some(dir) => spec.dir(dir),
+            None => spec,
+        })
+    }
+
+    fn open(&self) -> Result<Lab> {
+        match &self.dir {
+            Some(dir) => Lab::open(dir),
+            None => Lab::open(&Lab::usual_dir(self.block.parse()?)),
+        }
+    }
+}
+
+fn install(run: bool) -> Result<()> {
+    let installation = lab::installation();
+    if installation.packages().is_empty() {
+        say("all there, nothing to install");
+        return Ok(());
+    }
+    say(&format!("missing: {}", installation.packages().join(", ")));
+    if run {
+        return installation.run();
+    }
+    say(installation.commands().trim_end());
+    say(
+        "`lab install --run` calls these, and sees to it that no service starts and no server appears on 5432",
+    );
+    Ok(())
+}
+
+fn doctor(place: &Place, ports: &Ports) -> Result<ExitCode> {
+    let findings = lab::examine(&place.spec(ports)?);
+    for finding in &findings {
+        let mark = match finding.verdict {
+            Verdict::Good => "ok  ",
+            Verdict::Doubtful => "hm  ",
+            Verdict::Bad => "BAD ",
+        };
+        say(&format!("{mark}{}", finding.text));
+    }
+    let bad = findings.iter().any(|f| f.verdict == Verdict::Bad);
+    Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn up(place: &Place, options: Up) -> Result<()> {
+    let mut spec = place.spec(&options.ports)?.max_sessions(options.max_sessions);
+    if options.fast {
+        spec = spec.fast();
+    }
+    if options.synchronous {
+        spec = spec.synchronous();
+    }
+    if options.foreign {
+        spec = spec.foreign_cluster_on_spare();
+    }
+    if options.keep {
+        spec = spec.kept();
+    }
+    if let Some(dir) = options.runbooks {
+        spec = spec.runbooks(dir);
+    }
+    let start = Instant::now();
+    let lab = Lab::up(spec)?;
+    say(&format!(
+        "up after {:.1} s in {}, as {}",
+        start.elapsed().as_secs_f64(),
+        lab.dir().display(),
+        lab.user()
+    ));
+    for host in lab.hosts() {
+        say(&format!("  {:<7} {}", host.name(), host.address()));
+    }
+    say(&format!("the bot's files: {}", lab.bot_dir().display()));
+    lab.leave()
+}
+
+fn status(lab: &Lab, json: bool) -> Result<()> {
+    let all = lab.status();
+    if json {
+        say(&serde_json::to_string_pretty(&all).map_err(Error::of_json)?);
+        return Ok(());
+    }
+    say("host    address      power ssh     database process role     lsn         upstream     lag");
+    for host in all {
+        say(&status_line(&host));
+    }
+    Ok(())
+}
+
+fn status_line(s: &HostStatus) -> String {
+    let nothing = || "-".to_owned();
+    let process = match (s.process, s.stopped) {
+        (Some(state), (0, _)) => state.to_string(),
+        (Some(state), (stopped, all)) => format!("{state} {stopped}/{all}"),
+        (None, _) => nothing(),
+    };
+    let node = s.node.as_ref();
+    let role = node.map_or_else(nothing, |n| {
+        let trapped = n.role == "primary" && !n.writable;
+        if trapped { "read-only!".to_owned() } else { n.role.clone() }
+    });
+    let lower = |value: String| value.to_lowercase();
+    let line = format!(
+        "{:<7} {:<12} {:<5} {:<7} {:<8} {:<7} {:<8} {:<11} {:<12} {}",
+        s.host,
+        s.address,
+        lower(format!("{:?}", s.power)),
+        lower(format!("{:?}", s.ssh)),
+        s.database.map_or_else(nothing, |d| lower(format!("{d:?}"))),
+        process,
+        role,
+        node.map_or_else(nothing, |n| n.lsn.clone()),
+        node.and_then(|n| n.upstream.clone()).unwrap_or_else(nothing),
+        s.lag_bytes.map_or_else(nothing, |bytes| format!("{bytes} B")),
+    );
+    let streams = node.is_none_or(|n| n.role == "primary" || n.streaming);
+    if streams { line } else { format!("{line}, not streaming") }
+}
+
+fn inventory(lab: &Lab) -> Result<()> {
+    let path = lab.bot_dir().join("inventory.yaml");
+    say(&format!("# {}", path.display()));
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::of_file(&path, &e))?;
+    say(text.trim_end());
+    Ok(())
+}
+
+fn write(lab: &Lab, what: &Writing) -> Result<ExitCode> {
+    match what {
+        Writing::Start => {
+            let program = std::env::current_exe().map_err(|e| Error::of_file(Path::new("lab"), &e))?;
+            lab.start_background_writer(&program)?;
+            say("writing");
+            Ok(ExitCode::SUCCESS)
+        }
+        Writing::Run => lab.run_background_writer().map(|()| ExitCode::SUCCESS),
+        Writing::Check => verdict(&lab.check_background_writer()?),
+        Writing::Stop => {
+            lab.end_background_writer()?;
+            verdict(&lab.check_background_writer()?)
+        }
+    }
+}
+
+fn verdict(report: &Report) -> Result<ExitCode> {
+    say(&serde_json::to_string_pretty(report).map_err(Error::of_json)?);
+    Ok(if report.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn gc(seeds: bool) -> Result<()> {
+    for cleared in lab::clear_leftovers()? {
+        say(&match cleared {
+            Cleared::Removed(block, dir) => format!("{block}: removed {}", dir.display()),
+            Cleared::Left(block, why) => format!("{block}: left alone, {why}"),
+            Cleared::Failed(block, why) => format!("{block}: NOT removed, {why}"),
+        });
+    }
+    if seeds {
+        for seed in lab::remove_seeds()? {
+            say(&format!("removed {}", seed.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Prints a line. A closed pipe, as `lab status | head` leaves it, is no error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,91 @@
+//! The policy: people and their accounts, roles, windows, rules that only tighten.
+
+use std::collections::BTreeMap;
+
+use super::unknown;
+use super::uses::Desk;
+use crate::policy::model::{HeldBy, Policy, Rule};
+use crate::runbook::model::Word;
+use crate::runbook::source::name::Person;
+use crate::runbook::source::nearest::nearest_or_all;
+use crate::runbook::source::problem::{Code, Problems};
+
+/// Holds the policy against every rule.
+pub(super) fn check_policy(policy: &Policy, desk: &Desk<'_>, problems: &mut Problems) {
+    check_accounts(policy, problems);
+    for (name, role) in &policy.roles {
+        if let HeldBy::People(people) = &role.held_by {
+            if people.is_empty() {
+                let message = format!("nobody has the role `{name}`");
+                problems.add(Code::RoleEmpty, &role.place, message, "name a person, or remove the role");
+            }
+            for person in people {
+                if !policy.people.contains_key(person.as_str()) {
+                    let known = policy.people.keys().map(|name| name.as_str());
+                    unknown(Code::PersonUnknown, person, "person", known, problems);
+                }
+            }
+        }
+        if let Some(next) = &role.escalates_to {
+            desk.role(next, problems);
+        }
+    }
+    for window in policy.windows.values() {
+        let known = jiff::tz::TimeZoneDatabase::bundled();
+        if !window.zone.is_empty() && known.get(&window.zone).is_err() {
+            let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
+            let nearest = nearest_or_all(&window.zone, names.iter().map(String::as_str));
+            let cure = if nearest.starts_with("nearest") { nearest } else { "as Europe/Berlin".to_owned() };
+            let message = format!("there is no time zone `{}`", window.zone.value);
+            problems.add(Code::WordUnknown, &window.zone.place, message, cure);
+        }
+    }
+    for rule in &policy.rules {
+        check_rule(rule, desk, problems);
+    }
+    for runbook in policy.secrets.values().flatten() {
+        desk.runbook(runbook, problems);
+    }
+    for role in policy.break_glass.iter().flat_map(|glass| glass.by.iter().chain(&glass.tell)) {
+        desk.role(role, problems);
+    }
+}
+
+fn check_accounts(policy: &Policy, problems: &mut Problems) {
+    let mut owners: BTreeMap<(&str, &str), &Person> = BTreeMap::new();
+    for (person, accounts) in &policy.people {
+        let all = accounts.discord.iter().map(|id| ("discord", id));
+        for (door, account) in all.chain(accounts.console.iter().map(|login| ("console", login))) {
+            if let Some(other) = owners.insert((door, account.as_str()), person)
+                && other != person
+            {
+                let message = format!("the {door} account {} belongs to {other} already", account.value);
+                problems.add(Code::PersonTwice, &account.place, message, "an account belongs to one person");
+            }
+            check_account(door, account, problems);
+        }
+    }
+}
+
+fn check_account(door: &str, account: &Word, problems: &mut Problems) {
+    let is_id = account.value.len() >= 15 && account.value.bytes().all(|byte| byte.is_ascii_digit());
+    if door == "discord" && !is_id {
+        let message = format!("`{}` is no Discord user id", account.value);
+        let cure = "the number that Discord shows under Copy User ID; names change, ids do not";
+        problems.add(Code::ShapeType, &account.place, message, cure);
+    }
+}
+
+fn check_rule(rule: &Rule, desk: &Desk<'_>, problems: &mut Problems) {
+    for runbook in rule.runbooks.iter().flatten() {
+        desk.runbook(runbook, problems);
+    }
+    let tightens = rule.approve_at_least.is_some()
+        || rule.stale_rehearsal.is_some()
+        || rule.most_hosts.is_some()
+        || rule.most_of_cluster.is_some();
+    if !tightens {
+        let cure = "approve_at_least, stale_rehearsal, most_hosts or most_of_cluster";
+        problems.add(Code::RuleLoosens, &rule.place, "this rule makes nothing stricter", cure);
+    }
+}

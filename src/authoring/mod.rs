@@ -1,0 +1,129 @@
+//! Every rule for authors, held against all files at once.
+//!
+//! Text comes in, a [`Set`] comes out, or all the problems that stand in its way, sorted by place. A set is what plans
+//! are made of: it exists only whole. A file that could not be read silences complaints about what it would have
+//! declared. What needs a process (`sh -n`) or the file system (links that lead outside) is asked by the library.
+
+mod accounts;
+mod effects;
+mod files;
+mod hosts;
+mod packs;
+mod parameters;
+mod runbooks;
+mod safety;
+mod scope;
+mod scripts;
+mod uses;
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::inventory::Inventory;
+use crate::policy::model::Policy;
+use crate::runbook::model::{Pack, Runbook};
+use crate::runbook::source::name::{PackName, RunbookName};
+use crate::runbook::source::place::{At, FileName};
+use crate::runbook::source::problem::{Code, Problem, Problems};
+
+/// A file as it was found.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// Its name, as people know it.
+    pub name: FileName,
+    /// Its text.
+    pub text: String,
+}
+
+impl SourceFile {
+    /// SHA-256 of its text, in hex.
+    pub fn sha256(&self) -> String {
+        hex(&Sha256::digest(self.text.as_bytes()))
+    }
+}
+
+/// All that plans are made of: files that fit together without a problem.
+#[derive(Debug)]
+pub struct Set {
+    /// Runbooks by name.
+    pub runbooks: BTreeMap<RunbookName, Runbook>,
+    /// Packs by name.
+    pub packs: BTreeMap<PackName, Pack>,
+    /// Hosts, clusters and services.
+    pub inventory: Inventory,
+    /// Who may do what; or why there is no policy, which denies all.
+    pub policy: Result<Policy, String>,
+    /// SHA-256 of each file, by name.
+    pub hashes: BTreeMap<FileName, String>,
+}
+
+/// What was found in a folder of files.
+#[derive(Debug)]
+pub struct Checked {
+    /// The set, if it can be used. With problems in the policy alone it can: that policy then denies all.
+    pub set: Option<Set>,
+    /// Everything that is wrong.
+    pub problems: Vec<Problem>,
+    /// How many runbooks were read, with or without problems.
+    pub runbooks: usize,
+    /// Every script with its place, to be asked of `sh -n`.
+    pub scripts: Vec<At<String>>,
+}
+
+/// Reads all files and holds them against every rule.
+pub fn check(sources: &[SourceFile]) -> Checked {
+    let mut problems = Problems::default();
+    let files = files::read_all(sources, &mut problems);
+    let desk = uses::Desk::new(&files);
+    for pack in files.packs.values() {
+        packs::check_pack(pack, &mut problems);
+    }
+    for runbook in files.runbooks.values() {
+        runbooks::check_runbook(runbook, &desk, &mut problems);
+    }
+    if let Some(inventory) = &files.inventory {
+        hosts::check_inventory(inventory, &desk, &mut problems);
+    }
+    if let Some(policy) = &files.policy {
+        accounts::check_policy(policy, &desk, &mut problems);
+    }
+    let runbooks = files.runbook_files;
+    let scripts = scripts::all_scripts(&files);
+    let problems = problems.sorted();
+    let policy_file = files.policy_file.clone();
+    let only_policy = problems.iter().all(|problem| Some(&problem.place.file) == policy_file.as_ref());
+    let set = files.inventory.filter(|_| only_policy).map(|inventory| Set {
+        runbooks: files.runbooks,
+        packs: files.packs,
+        inventory,
+        policy: match (files.policy, problems.len()) {
+            (Some(policy), 0) => Ok(policy),
+            (None, _) if policy_file.is_none() => Err("there is no policy.yaml".to_owned()),
+            (_, n) => Err(format!("policy.yaml has {n} problem{}", if n == 1 { "" } else { "s" })),
+        },
+        hashes: sources.iter().map(|source| (source.name.clone(), source.sha256())).collect(),
+    });
+    Checked { set, problems, runbooks, scripts }
+}
+
+/// Bytes as lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// A word that refers to nothing, answered with the nearest one.
+fn unknown<'a>(
+    code: Code,
+    word: &crate::runbook::model::Word,
+    what: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    problems: &mut Problems,
+) {
+    let cure = crate::runbook::source::nearest::nearest_or_all(word, known);
+    problems.add(code, &word.place, format!("there is no {what} `{}`", word.value), cure);
+}
