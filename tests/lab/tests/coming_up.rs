@@ -11,32 +11,40 @@ use lab::{Lab, Spec};
 use crate::{a_lab, eventually, followers, has, insert};
 
 #[test]
-fn up_gives_a_writable_primary_and_two_streaming_replicas() {
+fn a_new_lab_is_as_promised() {
     let lab = Lab::up(Spec::default()).unwrap();
+
+    up_gives_a_writable_primary_and_two_streaming_replicas(&lab);
+    every_host_has_its_own_environment_over_ssh(&lab);
+    psql_works_on_a_host_with_three_variables_only(&lab);
+    the_bots_files_belong_to_the_caller_and_name_real_places(&lab);
+    a_block_in_use_is_refused(&lab);
+}
+
+fn up_gives_a_writable_primary_and_two_streaming_replicas(lab: &Lab) {
     let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
 
-    insert(&pg1, 1).unwrap();
+    let row = insert(&pg1).unwrap();
 
     assert_eq!(lab.primary().unwrap().name(), "pg1");
     assert_eq!(followers(&pg1), "pg2 pg3");
     assert_eq!(pg1.sql("show fsync").unwrap(), "on");
     assert_eq!(
-        pg1.sql("select string_agg(slot_name, ' ' order by 1) from pg_replication_slots where active")
-            .unwrap(),
+        pg1.sql(
+            "select string_agg(slot_name, ' ' order by slot_name) from pg_replication_slots where active"
+        )
+        .unwrap(),
         "pg2 pg3"
     );
     assert_eq!(pg2.sql("select count(*) from pg_replication_slots").unwrap(), "0");
     for replica in [pg2, pg3] {
-        eventually(true, || has(&replica, 1));
-        let refused = insert(&replica, 2).unwrap_err().to_string();
+        eventually(true, || has(&replica, row));
+        let refused = insert(&replica).unwrap_err().to_string();
         assert!(refused.contains("cannot execute INSERT in a read-only transaction"), "{refused}");
     }
 }
 
-#[test]
-fn every_host_has_its_own_environment_over_ssh() {
-    let lab = a_lab();
-
+fn every_host_has_its_own_environment_over_ssh(lab: &Lab) {
     for host in lab.hosts() {
         let dir = host.dir();
         let dir = dir.display();
@@ -55,9 +63,7 @@ fn every_host_has_its_own_environment_over_ssh() {
     }
 }
 
-#[test]
-fn psql_works_on_a_host_with_three_variables_only() {
-    let lab = a_lab();
+fn psql_works_on_a_host_with_three_variables_only(lab: &Lab) {
     let pg1 = lab.host("pg1");
     let clean = "env -i HOME=\"$HOME\" PATH=\"$PATH\" LC_ALL=\"$LC_ALL\"";
 
@@ -87,9 +93,7 @@ fn psql_works_on_a_host_with_three_variables_only() {
     assert_eq!(tools.out.lines().count(), 9, "{tools:?}");
 }
 
-#[test]
-fn the_bots_files_belong_to_the_caller_and_name_real_places() {
-    let lab = a_lab();
+fn the_bots_files_belong_to_the_caller_and_name_real_places(lab: &Lab) {
     let me = fs::metadata("/proc/self").unwrap().uid();
     let read = |name: &str| {
         let path = lab.bot_dir().join(name);
@@ -128,20 +132,17 @@ fn the_bots_files_belong_to_the_caller_and_name_real_places() {
 fn two_labs_side_by_side_do_not_meet() {
     let (one, other) = (a_lab(), a_lab());
 
-    insert(&one.host("pg1"), 1).unwrap();
+    let row = insert(&one.host("pg1")).unwrap();
     other.host("pg1").kill().unwrap();
 
     assert_ne!(one.block(), other.block());
-    assert!(has(&one.host("pg1"), 1));
+    assert!(has(&one.host("pg1"), row));
     other.host("pg1").start_database().unwrap();
-    assert!(!has(&other.host("pg1"), 1));
+    assert!(!has(&other.host("pg1"), row));
     assert_eq!(followers(&one.host("pg1")), "pg2 pg3");
 }
 
-#[test]
-fn a_block_in_use_is_refused() {
-    let lab = a_lab();
-
+fn a_block_in_use_is_refused(lab: &Lab) {
     let error = Lab::up(Spec::default().block(&lab.block().to_string()).unwrap()).unwrap_err().to_string();
 
     assert!(error.contains(&format!("the block {} cannot be used", lab.block())), "{error}");
@@ -211,7 +212,7 @@ fn a_foreign_cluster_on_the_spare_has_another_identifier() {
 fn reset_gives_the_first_state_back() {
     let lab = a_lab();
     let [pg1, pg2] = ["pg1", "pg2"].map(|name| lab.host(name));
-    insert(&pg1, 1).unwrap();
+    let row = insert(&pg1).unwrap();
     pg1.power_off().unwrap();
     pg2.sql("select pg_promote()").unwrap();
     pg2.change_host_key().unwrap();
@@ -221,7 +222,7 @@ fn reset_gives_the_first_state_back() {
 
     assert_eq!(lab.primary().unwrap().name(), "pg1");
     assert_eq!(followers(&pg1), "pg2 pg3");
-    assert!(!has(&pg1, 1));
+    assert!(!has(&pg1, row));
     assert_eq!(pg2.ssh("hostname").unwrap().out, "pg2\n");
 }
 

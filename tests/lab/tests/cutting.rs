@@ -3,15 +3,23 @@
 use std::thread;
 use std::time::Duration;
 
-use lab::Reach;
+use lab::{Lab, Reach};
 
 use crate::{a_lab, eventually, followers, has, insert};
 
 const A_MOMENT: Duration = Duration::from_millis(500);
 
 #[test]
-fn a_cut_ssh_is_a_black_hole_until_it_is_healed() {
+fn ssh_is_cut_and_healed() {
     let lab = a_lab();
+
+    a_cut_ssh_is_a_black_hole_until_it_is_healed(&lab);
+    a_refused_ssh_loses_its_sessions_until_it_is_healed(&lab);
+    a_restarted_sshd_keeps_open_sessions_and_killed_ones_end(&lab);
+    a_changed_host_key_is_refused_until_it_is_healed(&lab);
+}
+
+fn a_cut_ssh_is_a_black_hole_until_it_is_healed(lab: &Lab) {
     let pg2 = lab.host("pg2");
     let session = thread::spawn({
         let pg2 = pg2.clone();
@@ -38,9 +46,7 @@ fn a_cut_ssh_is_a_black_hole_until_it_is_healed() {
     assert!(pg2.ssh("true").unwrap().ok());
 }
 
-#[test]
-fn a_refused_ssh_loses_its_sessions_until_it_is_healed() {
-    let lab = a_lab();
+fn a_refused_ssh_loses_its_sessions_until_it_is_healed(lab: &Lab) {
     let pg2 = lab.host("pg2");
     let session = thread::spawn({
         let pg2 = pg2.clone();
@@ -59,9 +65,7 @@ fn a_refused_ssh_loses_its_sessions_until_it_is_healed() {
     assert!(pg2.ssh("true").unwrap().ok());
 }
 
-#[test]
-fn a_restarted_sshd_keeps_open_sessions_and_killed_ones_end() {
-    let lab = a_lab();
+fn a_restarted_sshd_keeps_open_sessions_and_killed_ones_end(lab: &Lab) {
     let pg2 = lab.host("pg2");
     let session = thread::spawn({
         let pg2 = pg2.clone();
@@ -80,9 +84,7 @@ fn a_restarted_sshd_keeps_open_sessions_and_killed_ones_end() {
     assert!(pg2.ssh("true").unwrap().ok());
 }
 
-#[test]
-fn a_changed_host_key_is_refused_until_it_is_healed() {
-    let lab = a_lab();
+fn a_changed_host_key_is_refused_until_it_is_healed(lab: &Lab) {
     let pg2 = lab.host("pg2");
 
     pg2.change_host_key().unwrap();
@@ -97,17 +99,23 @@ fn a_changed_host_key_is_refused_until_it_is_healed() {
 }
 
 #[test]
-fn cut_replication_stays_cut_over_a_restart() {
+fn replication_is_cut_and_healed() {
     let lab = a_lab();
+
+    cut_replication_stays_cut_over_a_restart(&lab);
+    a_primary_cut_off_serves_nobody_and_still_takes_writes(&lab);
+}
+
+fn cut_replication_stays_cut_over_a_restart(lab: &Lab) {
     let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
 
     pg2.cut_replication().unwrap();
-    insert(&pg1, 1).unwrap();
-    eventually(true, || has(&pg3, 1));
+    let row = insert(&pg1).unwrap();
+    eventually(true, || has(&pg3, row));
     pg2.restart_database().unwrap();
 
     assert_eq!(followers(&pg1), "pg3");
-    assert!(!has(&pg2, 1));
+    assert!(!has(&pg2, row));
     let conninfo = pg2.sql("show primary_conninfo").unwrap();
     assert!(
         conninfo.contains(&format!("host={}", pg1.address())),
@@ -116,33 +124,31 @@ fn cut_replication_stays_cut_over_a_restart() {
 
     pg2.heal().unwrap();
 
-    eventually(true, || has(&pg2, 1));
+    eventually(true, || has(&pg2, row));
     eventually("pg2 pg3".to_owned(), || followers(&pg1));
 }
 
-#[test]
-fn a_primary_cut_off_serves_nobody_and_still_takes_writes() {
-    let lab = a_lab();
+fn a_primary_cut_off_serves_nobody_and_still_takes_writes(lab: &Lab) {
     let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
 
     pg1.cut_replication().unwrap();
-    insert(&pg1, 1).unwrap();
+    let row = insert(&pg1).unwrap();
 
     assert_eq!(followers(&pg1), "");
     thread::sleep(Duration::from_secs(1));
     assert_eq!(followers(&pg1), "", "nobody comes back by himself");
-    assert!(!has(&pg2, 1) && !has(&pg3, 1));
+    assert!(!has(&pg2, row) && !has(&pg3, row));
 
     pg1.heal().unwrap();
 
-    eventually(true, || has(&pg2, 1) && has(&pg3, 1));
+    eventually(true, || has(&pg2, row) && has(&pg3, row));
 }
 
 #[test]
 fn synchronous_writes_wait_while_both_replicas_are_cut() {
     let lab = lab::Lab::up(lab::Spec::default().fast().synchronous()).unwrap();
     let pg1 = lab.host("pg1");
-    insert(&pg1, 1).unwrap();
+    insert(&pg1).unwrap();
 
     pg1.cut_replication().unwrap();
 
@@ -152,5 +158,5 @@ fn synchronous_writes_wait_while_both_replicas_are_cut() {
 
     pg1.heal().unwrap();
 
-    insert(&pg1, 3).unwrap();
+    insert(&pg1).unwrap();
 }

@@ -3,15 +3,13 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use lab::{Host, Reach};
+use lab::{Host, Lab, Reach};
 
 use crate::{a_lab, eventually, followers, has, insert};
 
 const A_MOMENT: Duration = Duration::from_millis(500);
 
-#[test]
-fn a_frozen_primary_accepts_connections_and_answers_nothing() {
-    let lab = a_lab();
+fn a_frozen_primary_accepts_connections_and_answers_nothing(lab: &Lab) {
     let pg1 = lab.host("pg1");
 
     pg1.freeze().unwrap();
@@ -36,14 +34,12 @@ fn a_frozen_primary_accepts_connections_and_answers_nothing() {
 
     pg1.thaw().unwrap();
 
-    insert(&pg1, 1).unwrap();
+    let row = insert(&pg1).unwrap();
     eventually("pg2 pg3".to_owned(), || followers(&pg1));
-    eventually(true, || has(&lab.host("pg2"), 1));
+    eventually(true, || has(&lab.host("pg2"), row));
 }
 
-#[test]
-fn a_half_frozen_server_goes_on_for_old_sessions_only() {
-    let lab = a_lab();
+fn a_half_frozen_server_goes_on_for_old_sessions_only(lab: &Lab) {
     let pg1 = lab.host("pg1");
     let writer = lab.writer().unwrap();
 
@@ -61,9 +57,7 @@ fn a_half_frozen_server_goes_on_for_old_sessions_only() {
     assert!(report.lost.is_empty(), "{report:?}");
 }
 
-#[test]
-fn a_frozen_host_is_silent_on_ssh_too() {
-    let lab = a_lab();
+fn a_frozen_host_is_silent_on_ssh_too(lab: &Lab) {
     let pg1 = lab.host("pg1");
 
     pg1.freeze_host().unwrap();
@@ -76,13 +70,20 @@ fn a_frozen_host_is_silent_on_ssh_too() {
     pg1.thaw().unwrap();
 
     assert!(pg1.ssh("true").unwrap().ok());
-    insert(&pg1, 1).unwrap();
+    insert(&pg1).unwrap();
 }
 
 #[test]
-fn to_freeze_what_does_not_run_is_an_error() {
+fn servers_freeze_and_thaw() {
     let lab = a_lab();
 
+    to_freeze_what_does_not_run_is_an_error(&lab);
+    a_frozen_primary_accepts_connections_and_answers_nothing(&lab);
+    a_half_frozen_server_goes_on_for_old_sessions_only(&lab);
+    a_frozen_host_is_silent_on_ssh_too(&lab);
+}
+
+fn to_freeze_what_does_not_run_is_an_error(lab: &Lab) {
     let error = lab.host("pg4").freeze().unwrap_err().to_string();
 
     assert!(error.contains("pg4 has no running PostgreSQL"), "{error}");

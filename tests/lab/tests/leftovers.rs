@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use lab::{Cleared, Lab, Spec, clear_leftovers};
@@ -14,7 +14,7 @@ use crate::coming_up::processes_naming;
 fn a_dropped_lab_leaves_no_process_and_no_directory() {
     let lab = a_lab();
     let (dir, block) = (lab.dir().to_owned(), lab.block());
-    let shared_memory = shared_memory_of(lab.host("pg3").data_dir());
+    let shared_memory = shared_memory_of(&lab.host("pg3").data_dir());
     assert!(shared_memory_exists(&shared_memory));
     lab.host("pg1").freeze_host().unwrap();
     lab.host("pg2").cut_ssh().unwrap();
@@ -108,7 +108,7 @@ fn cleared_dirs() -> Vec<PathBuf> {
 }
 
 /// Key and number of the System V segment, as postmaster.pid gives them.
-fn shared_memory_of(data_dir: PathBuf) -> (String, String) {
+fn shared_memory_of(data_dir: &Path) -> (String, String) {
     let text = fs::read_to_string(data_dir.join("postmaster.pid")).unwrap();
     let mut numbers = text.lines().nth(6).unwrap().split_ascii_whitespace().map(str::to_owned);
     (numbers.next().unwrap(), numbers.next().unwrap())

@@ -13,6 +13,7 @@ mod traps;
 mod writing;
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ fn a_lab() -> Lab {
 
 /// Waits until `look` gives what is expected. Fails with what was seen last.
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "a call reads as a sentence: eventually this, from that")]
 fn eventually<T: PartialEq + Debug>(expected: T, mut look: impl FnMut() -> T) {
     let deadline = Instant::now() + SOON;
     loop {
@@ -41,16 +43,21 @@ fn eventually<T: PartialEq + Debug>(expected: T, mut look: impl FnMut() -> T) {
 
 /// Replicas that stream from this host, by name.
 fn followers(host: &Host) -> String {
-    host.sql("select coalesce(string_agg(application_name, ' ' order by 1), '') from pg_stat_replication where state = 'streaming'")
-        .unwrap_or_else(|e| e.to_string())
+    host.sql(
+        "select coalesce(string_agg(application_name, ' ' order by application_name), '')
+           from pg_stat_replication where state = 'streaming'",
+    )
+    .unwrap_or_else(|e| e.to_string())
 }
 
-/// Inserts a row as the application does.
-fn insert(host: &Host, n: i64) -> lab::Result<String> {
-    host.sql_as_app(&format!("insert into w (n) values ({n})"))
+/// Inserts a row as the application does, and gives its number.
+fn insert(host: &Host) -> lab::Result<i64> {
+    static NEXT: AtomicI64 = AtomicI64::new(1);
+    let row = NEXT.fetch_add(1, Ordering::Relaxed);
+    host.sql_as_app(&format!("insert into w (n) values ({row})")).map(|_| row)
 }
 
 /// Is the row here?
-fn has(host: &Host, n: i64) -> bool {
-    host.sql(&format!("select count(*) from w where n = {n}")).unwrap() == "1"
+fn has(host: &Host, row: i64) -> bool {
+    host.sql(&format!("select count(*) from w where n = {row}")).unwrap() == "1"
 }

