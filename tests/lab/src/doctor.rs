@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use crate::account::{self, Account};
 use crate::block::Block;
 use crate::ground;
-use crate::lab::{self, Lab};
+use crate::lab;
+use crate::place;
 use crate::programs::{self, Programs};
 use crate::run;
 use crate::spec::Spec;
@@ -69,7 +70,7 @@ pub fn examine(spec: &Spec) -> Vec<Finding> {
         Err(e) => say(Verdict::Bad, format!("user: {e}")),
     }
     let block = spec.block.unwrap_or(Block::FIRST);
-    let dir = spec.dir.clone().unwrap_or_else(|| Lab::usual_dir(block));
+    let dir = place::dir(spec, block);
     match ground::check_path(&dir) {
         Ok(()) => say(Verdict::Good, format!("directory: {}", dir.display())),
         Err(e) => say(Verdict::Bad, format!("directory: {e}")),

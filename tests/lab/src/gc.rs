@@ -12,6 +12,7 @@ use crate::claim::{self, Asked, Claim, Deed, Keeper};
 use crate::error::{Context, Result};
 use crate::ground::Ground;
 use crate::lab;
+use crate::place;
 use crate::process;
 use crate::programs::Programs;
 use crate::seed::{self, Breed};
@@ -68,8 +69,11 @@ fn is_alive(deed: &Deed) -> bool {
 pub fn remove_seeds() -> Result<Vec<PathBuf>> {
     let (programs, account) = (Programs::find()?, Account::ordinary()?);
     let mut removed = Vec::new();
-    for breed in [Breed::Orders, Breed::Foreign] {
-        let path = seed::path(&account, &programs, breed);
+    let breeds = [Breed::Orders, Breed::Foreign];
+    let places =
+        place::seed_folders().into_iter().flat_map(|folder| breeds.map(|breed| (folder.clone(), breed)));
+    for (folder, breed) in places {
+        let path = seed::path(&folder, &account, &programs, breed);
         if path.exists() {
             fs::remove_dir_all(&path).context(|| format!("could not remove {}", path.display()))?;
             removed.push(path);

@@ -15,6 +15,7 @@ use crate::error::{Context, Error, Result};
 use crate::ground::{self, Ground};
 use crate::host::Host;
 use crate::network;
+use crate::place;
 use crate::programs::Programs;
 use crate::raise;
 use crate::spec::{Afterwards, Spec};
@@ -43,7 +44,7 @@ impl Lab {
         let programs = Programs::find()?;
         let account = Account::ordinary()?;
         let mut claim = claim(&spec)?;
-        let dir = dir_of(&spec, claim.block());
+        let dir = place::dir(&spec, claim.block());
         let ground = Ground::new(dir, claim.block(), account, programs, spec)?;
         claim.write(&Deed { dir: ground.dir.clone(), keeper: Keeper::Process, pid: std::process::id() })?;
         if let Err(e) = make_dir(&ground) {
@@ -62,7 +63,7 @@ impl Lab {
         Ok(Self { ground: Arc::new(Ground::read(dir)?), claim: None, at_end: AtEnd::Leave })
     }
 
-    /// The directory of the lab of this block, if no other was named.
+    /// Where the command `lab` puts and finds the lab of this block, if no other directory is named.
     pub fn usual_dir(block: Block) -> PathBuf {
         std::env::temp_dir().join(format!("steadyhand-lab-{block}"))
     }
@@ -207,10 +208,6 @@ impl Drop for Lab {
     }
 }
 
-fn dir_of(spec: &Spec, block: Block) -> PathBuf {
-    spec.dir.clone().unwrap_or_else(|| Lab::usual_dir(block))
-}
-
 fn make_dir(ground: &Ground) -> Result<()> {
     let dir = &ground.dir;
     fs::create_dir(dir).map_err(|e| {
@@ -256,7 +253,7 @@ fn free(spec: &Spec, block: Block) -> Result<std::result::Result<Claim, String>>
             return Ok(Err(e.to_string()));
         }
     }
-    let dir = dir_of(spec, block);
+    let dir = place::dir(spec, block);
     ground::check_path(&dir)?;
     if dir.exists() {
         return Ok(Err(format!("{} exists", dir.display())));

@@ -34,6 +34,7 @@ mod keys;
 mod lab;
 mod network;
 mod patience;
+mod place;
 mod postgres;
 mod process;
 mod programs;

@@ -284,17 +284,15 @@ struct Place {
 impl Place {
     fn spec(&self, ports: &Ports) -> Result<Spec> {
         let spec = Spec::default().block(&self.block)?.ssh_port(ports.ssh_port).pg_port(ports.pg_port);
-        Ok(match &self.dir {
-            Some(dir) => spec.dir(dir),
-            None => spec,
-        })
+        Ok(spec.dir(self.dir()?))
     }
 
     fn open(&self) -> Result<Lab> {
-        match &self.dir {
-            Some(dir) => Lab::open(dir),
-            None => Lab::open(&Lab::usual_dir(self.block.parse()?)),
-        }
+        Lab::open(&self.dir()?)
+    }
+
+    fn dir(&self) -> Result<PathBuf> {
+        self.dir.clone().map_or_else(|| Ok(Lab::usual_dir(self.block.parse()?)), Ok)
     }
 }
 

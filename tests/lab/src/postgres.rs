@@ -27,8 +27,8 @@ max_replication_slots = 8
 max_connections = 40
 wal_keep_size = 128MB
 max_slot_wal_keep_size = 512MB
-min_wal_size = 4MB
-max_wal_size = 64MB
+min_wal_size = 32MB
+max_wal_size = 128MB
 shared_buffers = 32MB
 # In files of the data directory: /dev/shm is small in containers, and what a killed server leaves there stays.
 dynamic_shared_memory_type = mmap

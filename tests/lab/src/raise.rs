@@ -156,7 +156,7 @@ fn furnish(host: &Host) -> Result<()> {
         account.write(&dir.join("pg_hba.conf"), postgres::HBA, 0o600)?;
     }
     match breed(ground, host.seat) {
-        Some(breed) => seed::plant(ground, &seed::ensure(account, &ground.programs, breed)?, host.seat),
+        Some(breed) => seed::plant(ground, &seed::ensure(ground, breed)?, host.seat),
         None => Ok(()),
     }
 }

@@ -14,23 +14,15 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::error::{Context, Error, Result};
 use crate::ground::{self, Ground};
+use crate::place;
 use crate::postgres;
 use crate::programs::Programs;
 use crate::run;
 use crate::topology::{Duty, Seat};
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// WAL in pieces of 1 MB: three copies of an empty 16 MB file would be a third of the time that `up` takes.
-const INITDB: [&str; 8] = [
-    "-A",
-    "trust",
-    "-E",
-    "UTF8",
-    "--locale=C.UTF-8",
-    "--data-checksums",
-    "--wal-segsize=1",
-    "--no-instructions",
-];
+const INITDB: [&str; 7] =
+    ["-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-instructions"];
 
 /// Which cluster a seed is of. Two seeds have two system identifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +33,12 @@ pub(crate) enum Breed {
     Foreign,
 }
 
-/// The folder of a seed, whether it exists or not.
-pub(crate) fn path(account: &Account, programs: &Programs, breed: Breed) -> PathBuf {
+/// The place of a seed, whether it exists or not.
+pub(crate) fn path(folder: &Path, account: &Account, programs: &Programs, breed: Breed) -> PathBuf {
     let other = if breed == Breed::Foreign { "-foreign" } else { "" };
     let name =
         format!("steadyhand-lab-seed-{}-{}-{:08x}{other}", account.name, programs.pg_version, layout());
-    std::env::temp_dir().join(name)
+    folder.join(name)
 }
 
 /// What a seed holds, as a number: when that changes, another seed is built and the old one is not misread.
@@ -57,8 +49,9 @@ fn layout() -> u32 {
 }
 
 /// Makes sure that the seed exists, and says where its data directory is.
-pub(crate) fn ensure(account: &Account, programs: &Programs, breed: Breed) -> Result<PathBuf> {
-    let home = path(account, programs, breed);
+pub(crate) fn ensure(ground: &Ground, breed: Breed) -> Result<PathBuf> {
+    let (account, programs) = (&ground.account, &ground.programs);
+    let home = path(&place::seed_folder(&ground.dir), account, programs, breed);
     if !home.exists() {
         let lock =
             File::create(home.with_extension("lock")).context(|| "could not lock the seed".to_owned())?;

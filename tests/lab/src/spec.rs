@@ -86,7 +86,8 @@ impl Spec {
         Ok(self)
     }
 
-    /// Use this directory, which must not exist. Default: `steadyhand-lab-<block>` in the temporary folder.
+    /// Use this directory, which must not exist. Default: `steadyhand-lab-<block>` in the temporary folder; in
+    /// /dev/shm for a [`fast`](Self::fast) lab, if there is room and the lab is not [`kept`](Self::kept).
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
         self
@@ -104,7 +105,7 @@ impl Spec {
         self
     }
 
-    /// `fsync = off`, for tests that do not lose power.
+    /// `fsync = off` and, if there is room, all in memory: for tests that are not about the disk.
     pub fn fast(mut self) -> Self {
         self.disk = Disk::Fast;
         self

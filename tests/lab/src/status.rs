@@ -101,7 +101,8 @@ fn of(ground: &Arc<Ground>) -> Vec<HostStatus> {
 pub(crate) fn primaries(ground: &Arc<Ground>) -> Vec<Host> {
     thread::scope(|scope| {
         let hosts = ground.cluster().map(|seat| Host { ground: Arc::clone(ground), seat });
-        let asking: Vec<_> = hosts.map(|host| scope.spawn(move || (node(&host), host))).collect();
+        let asking: Vec<_> =
+            hosts.map(|host| scope.spawn(move || (node(&host, host.database_reach(LIMIT)), host))).collect();
         asking
             .into_iter()
             .filter_map(|thread| thread.join().ok())
@@ -115,25 +116,26 @@ fn look(host: &Host) -> HostStatus {
     let database = host.processes_of(Part::Database);
     let pid_file = fs::read_to_string(host.data_dir().join("postmaster.pid")).unwrap_or_default();
     let postmaster: Option<i32> = pid_file.lines().next().and_then(|line| line.trim().parse().ok());
+    let reach = host.database_reach(LIMIT);
     HostStatus {
         host: host.name(),
         address: host.address().to_string(),
         power: if host.is_on() { Power::On } else { Power::Off },
         ssh: host.ssh_reach(LIMIT),
-        database: host.data_dir().exists().then(|| host.database_reach(LIMIT)),
+        database: host.data_dir().exists().then_some(reach),
         process: postmaster.and_then(|pid| match database.iter().find(|p| p.pid == pid) {
             Some(postmaster) => Some(postmaster.state),
             // Any other process of that number is not ours, unless it is what the killed one left.
             None => process::state(pid).filter(|state| *state == 'Z'),
         }),
         stopped: (database.iter().filter(|p| p.is_stopped()).count(), database.len()),
-        node: node(host),
+        node: node(host, reach),
         lag_bytes: None,
     }
 }
 
-fn node(host: &Host) -> Option<Node> {
-    if host.database_reach(LIMIT) != Reach::Up {
+fn node(host: &Host, reach: Reach) -> Option<Node> {
+    if reach != Reach::Up {
         return None;
     }
     let json = host.sql_within(LIMIT, QUERY).ok()?;

@@ -28,7 +28,7 @@ use ledger::Ledger;
 /// The first row needs a primary that answers.
 const FIRST_ACK: Duration = Duration::from_secs(20);
 /// A writer that waits for a frozen server cannot be woken; after this time it is left to itself.
-const LAST_ANSWER: Duration = Duration::from_secs(4);
+const LAST_ANSWER: Duration = Duration::from_secs(2);
 
 /// A running writer. Dropping it stops it without a check.
 #[derive(Debug)]

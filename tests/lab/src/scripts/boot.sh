@@ -12,7 +12,6 @@ host=$(dirname "$(readlink -f "$0")")
 [ "${HOME-}" = "$host/home" ] || exec env -i HOME="$host/home" PATH="$path" LC_ALL=C.UTF-8 /bin/sh "$0" "$@"
 
 fail() { echo "$name: $1" >&2; tail -n 15 "$2" >&2 2>/dev/null || :; exit 1; }
-state() { sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null || :; }
 
 start_ssh() {
   pid=$(cat "$host/run/sshd.pid" 2>/dev/null || :)
@@ -32,10 +31,9 @@ start_database() {
   pid=$(head -n 1 "$host/pg/postmaster.pid" 2>/dev/null || :)
   if [ -n "$pid" ]; then
     if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null || :)" = "$host/pg" ]; then return 0; fi
-    # A killed postmaster stays a zombie until process 1 reaps it, and PostgreSQL takes a zombie for alive.
-    i=0
-    while [ "$(state "$pid")" = Z ] && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.05; done
-    rm -f "$host/pg/postmaster.pid"
+    # The server of this file is dead. Where process 1 reaps slowly it is still a zombie, which PostgreSQL takes for
+    # alive; and after a power cut the number may belong to anybody.
+    rm -f "$host/pg/postmaster.pid" "$host"/run/.s.PGSQL.*
   fi
   "$pg_bin/pg_ctl" -D "$host/pg" -l "$host/log/pg.log" -o "-c config_file=$host/pg.conf" -w -t 60 start \
     </dev/null >/dev/null 2>>"$host/log/boot.log" || fail "PostgreSQL did not start:" "$host/log/pg.log"
