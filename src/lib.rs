@@ -4,3 +4,5 @@ pub mod authoring;
 pub mod runbook;
 pub mod inventory;
 pub mod policy;
+pub mod plan;
+pub mod run;

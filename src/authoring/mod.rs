@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use parameters::amount;
+
 use crate::inventory::Inventory;
 use crate::policy::model::Policy;
 use crate::runbook::model::{Pack, Runbook};

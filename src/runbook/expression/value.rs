@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::runbook::source::literal::{Millis, Size, trimmed};
+use crate::runbook::source::literal::{Millis, Size, grouped, trimmed};
 use crate::runbook::source::name::{ClusterName, HostName, ServiceName};
 
 /// A value of an expression.
@@ -68,6 +68,10 @@ impl Value {
             Self::None => "none".to_owned(),
             Self::Number(value) => trimmed(*value, 2),
             Self::Percent(value) => format!("{} %", trimmed(*value, 1)),
+            // Exact bytes where rounding would hide whether anything is lost.
+            Self::Size(size) if (1024..1 << 20).contains(&size.0) && size.0 % 1024 != 0 => {
+                format!("{} bytes ({size})", grouped(size.0))
+            }
             Self::Size(size) => size.to_string(),
             Self::Duration(millis) => millis.to_string(),
             Self::List(items) if items.is_empty() => "none".to_owned(),
@@ -146,6 +150,7 @@ mod tests {
 
         assert_eq!((size.raw().unwrap().as_str(), size.human().as_str()), ("16777216", "16 MiB"));
         assert_eq!((time.raw().unwrap().as_str(), time.human().as_str()), ("130.500", "2 min 10 s"));
+        assert_eq!(Value::Size(Size(96_064)).human(), "96,064 bytes (93.8 KiB)");
         assert_eq!(Value::Percent(25.0).human(), "25 %");
         assert_eq!(Value::List(vec![]).raw(), None);
     }

@@ -1,0 +1,82 @@
+//! Who is primary and who is a replica, as the hosts of a cluster answer.
+
+use std::collections::BTreeMap;
+
+use super::measure::{Inquiry, probe_inquiry};
+use super::model::Topology;
+use super::situation::Situation;
+use crate::authoring::Set;
+use crate::runbook::expression::{Ask, Facts, Meaning, NoAnswer, Reading, Records, Value};
+use crate::runbook::model::Pack;
+use crate::runbook::source::name::{ClusterName, HostName};
+
+/// Why a cluster has no topology that a plan could stand on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoTopology {
+    /// Two hosts answer as primary.
+    TwoPrimaries(Vec<HostName>),
+    /// None answers as primary, and none is known from before.
+    NoPrimary,
+    /// The kind of the cluster has no topology.
+    NotDescribed,
+}
+
+/// The questions that tell the topology of a cluster, one for each member.
+pub fn topology_inquiries(
+    set: &Set,
+    cluster: &ClusterName,
+    situation: &Situation,
+) -> BTreeMap<HostName, Result<Inquiry, NoAnswer>> {
+    let Some((pack, members)) = pack_and_members(set, cluster) else { return BTreeMap::new() };
+    let probe = pack.topology.as_ref().and_then(|topology| pack.probe(&topology.probe));
+    let Some(probe) = probe else { return BTreeMap::new() };
+    members
+        .into_iter()
+        .map(|host| {
+            let inquiry = probe_inquiry(set, pack, probe, &host, BTreeMap::new(), situation);
+            (host, inquiry)
+        })
+        .collect()
+}
+
+fn pack_and_members<'a>(set: &'a Set, cluster: &ClusterName) -> Option<(&'a Pack, Vec<HostName>)> {
+    let known = set.inventory.clusters.get(cluster)?;
+    let pack = set.packs.get(known.kind.as_str())?;
+    Some((pack, known.hosts.iter().filter_map(|word| HostName::new(word)).collect()))
+}
+
+/// What the answers say. `last_known` is the primary of the last plan; without it the inventory is believed.
+pub fn topology(
+    set: &Set,
+    cluster: &ClusterName,
+    readings: &BTreeMap<HostName, Reading>,
+    last_known: Option<&HostName>,
+) -> Result<Topology, NoTopology> {
+    let (pack, members) = pack_and_members(set, cluster).ok_or(NoTopology::NotDescribed)?;
+    let described = pack.topology.as_ref().ok_or(NoTopology::NotDescribed)?;
+    let holds = |host: &HostName, expr| {
+        let reading = readings.get(host).cloned().unwrap_or_else(|| Err(NoAnswer("it was not asked".to_owned())));
+        let ask = Ask { measurement: described.probe.value.clone(), host: None };
+        let facts = Facts(BTreeMap::from([(ask, reading)]));
+        let measurements = BTreeMap::from([(described.probe.value.clone(), None)]);
+        let (values, lets, records) = (BTreeMap::new(), BTreeMap::new(), Records::default());
+        let meaning =
+            Meaning { values: &values, lets: &lets, measurements: &measurements, records: &records, facts: &facts };
+        meaning.evaluate(expr).answer == Ok(Value::Bool(true))
+    };
+    let primaries: Vec<HostName> = members.iter().filter(|host| holds(host, &described.primary)).cloned().collect();
+    let replicas: Vec<HostName> = members.iter().filter(|host| holds(host, &described.replica)).cloned().collect();
+    let silent = members.iter().filter(|host| !matches!(readings.get(*host), Some(Ok(_)))).cloned().collect();
+    let (primary, believed) = match primaries.as_slice() {
+        [one] => (one.clone(), false),
+        [] => {
+            let inventory = set.inventory.clusters.get(cluster).and_then(|cluster| cluster.primary.as_ref());
+            let from_inventory = inventory.and_then(|word| HostName::new(word));
+            let known = last_known.filter(|host| members.contains(host)).cloned().or(from_inventory);
+            (known.ok_or(NoTopology::NoPrimary)?, true)
+        }
+        _ => return Err(NoTopology::TwoPrimaries(primaries)),
+    };
+    let spares = set.inventory.spares_for(pack.name.as_str()).cloned().collect();
+    Ok(Topology { primary, believed, replicas, silent, spares })
+}

@@ -1,0 +1,142 @@
+//! Who may do what: the one place that every door asks.
+//!
+//! Answers are three-valued. "You may not" and "your role could not be checked" are different sentences with different
+//! codes, and both mean no. Without a policy the answer is no.
+
+use serde::{Deserialize, Serialize};
+
+use super::model::{HeldBy, Policy};
+use crate::runbook::model::Word;
+use crate::runbook::source::name::Person;
+
+/// A way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Door {
+    /// The terminal chat, or one line from a shell.
+    Console,
+}
+
+/// Whether a person has one of some roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holds {
+    /// Has one of them.
+    Yes,
+    /// Has none of them.
+    No,
+    /// Nobody can say, and why.
+    Unknown(String),
+}
+
+/// The answer of the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    /// Goes on.
+    Allow,
+    /// May not, and why.
+    Deny(Denial),
+}
+
+/// Why somebody may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// There is no policy that could allow it.
+    NoPolicy(String),
+    /// The policy knows no such person or account.
+    NoPerson(String),
+    /// The door is not open.
+    DoorClosed(Door),
+    /// None of the needed roles is theirs.
+    NoRole {
+        /// What they want to do: "Approving".
+        deed: &'static str,
+        /// The roles of which one is needed.
+        needs: Vec<String>,
+        /// The roles that they have.
+        has: Vec<String>,
+        /// People who have a needed role.
+        next: Vec<Person>,
+    },
+    /// Whether a needed role is theirs could not be found out.
+    RoleUnknown {
+        /// What they want to do.
+        deed: &'static str,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Policy {
+    /// The person behind an account.
+    pub fn person_of(&self, door: Door, account: &str) -> Option<&Person> {
+        self.people.iter().find_map(|(person, accounts)| {
+            let accounts = match door {
+                Door::Console => &accounts.console,
+            };
+            accounts.iter().any(|known| known.value == account).then_some(person)
+        })
+    }
+
+    /// Whether commands are taken from a door.
+    pub fn is_open(&self, door: Door) -> bool {
+        match door {
+            Door::Console => self.doors.console,
+        }
+    }
+
+    /// Whether a person has one of these roles. One certain yes is enough; without it one unknown makes it unknown.
+    pub fn holds(&self, person: &Person, roles: &[String]) -> Holds {
+        let mut unknown = None;
+        for role in roles {
+            match self.roles.get(role.as_str()).map(|role| &role.held_by) {
+                Some(HeldBy::People(people)) if people.iter().any(|word| word.value == person.as_str()) => {
+                    return Holds::Yes;
+                }
+                Some(HeldBy::Schedule(schedule)) => {
+                    unknown = Some(format!("`{role}` follows the schedule `{}`, and schedules are not read yet", schedule.value));
+                }
+                Some(HeldBy::People(_)) => {}
+                Some(HeldBy::Nobody) | None => unknown = Some(format!("the policy does not say who has `{role}`")),
+            }
+        }
+        unknown.map_or(Holds::No, Holds::Unknown)
+    }
+
+    /// The people who certainly have one of these roles.
+    pub fn holders(&self, roles: &[String]) -> Vec<Person> {
+        self.people.keys().filter(|person| self.holds(person, roles) == Holds::Yes).cloned().collect()
+    }
+
+    /// The roles that a person certainly has.
+    pub fn roles_of(&self, person: &Person) -> Vec<String> {
+        let all = self.roles.keys().map(ToString::to_string);
+        all.filter(|role| self.holds(person, std::slice::from_ref(role)) == Holds::Yes).collect()
+    }
+
+    /// Whether a person who has one of these roles may go on.
+    pub fn needs_role(&self, person: &Person, deed: &'static str, roles: &[String]) -> Ruling {
+        if !self.people.contains_key(person) {
+            return Ruling::Deny(Denial::NoPerson(person.to_string()));
+        }
+        match self.holds(person, roles) {
+            Holds::Yes => Ruling::Allow,
+            Holds::Unknown(why) => Ruling::Deny(Denial::RoleUnknown { deed, why }),
+            Holds::No => Ruling::Deny(Denial::NoRole {
+                deed,
+                needs: roles.to_vec(),
+                has: self.roles_of(person),
+                next: self.holders(roles).into_iter().filter(|other| other != person).collect(),
+            }),
+        }
+    }
+}
+
+/// Roles as plain texts.
+pub fn role_names(words: &[Word]) -> Vec<String> {
+    words.iter().map(|word| word.value.clone()).collect()
+}
+
+/// The policy of a set, or the denial that stands in its place.
+pub fn policy_of(policy: &Result<Policy, String>) -> Result<&Policy, Denial> {
+    policy.as_ref().map_err(|why| Denial::NoPolicy(why.clone()))
+}

@@ -1,0 +1,138 @@
+//! Working: doors, commands, proofs, gates. What a host reports about an attempt that is over changes nothing.
+
+use jiff::Timestamp;
+
+use super::{Decided, MAX_ATTEMPTS};
+use crate::plan::model::CheckSeen;
+use crate::run::event::{Event, Exit, OutputSummary};
+use crate::run::model::{Failure, Run, UnitAt, UnitState, Variant};
+use crate::run::next::turn;
+use crate::runbook::source::literal::Millis;
+
+/// The door was measured: the intent is written, or the step stands before a shut door.
+pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
+    // A stop or a pause that came first wins; so does an answer that came while the door was measured.
+    let may_begin = run.stop.is_none() && run.pause.is_none() && turn(run).contains(unit);
+    if !may_begin {
+        return Decided::nothing();
+    }
+    let failed: Vec<CheckSeen> = seen.iter().filter(|seen| seen.stops()).cloned().collect();
+    if !failed.is_empty() {
+        return Decided::events([Event::DoorShut { unit: unit.clone(), failed }]);
+    }
+    let attempts = run.units.get(unit).map_or(0, UnitState::attempts);
+    send(run, unit, attempts + 1, Variant::Main, seen).map_or_else(Decided::nothing, |event| Decided::events([event]))
+}
+
+fn send(run: &Run, unit: &UnitAt, attempt: u32, variant: Variant, door: &[CheckSeen]) -> Option<Event> {
+    let command = run.command(unit, variant)?;
+    let resource = crate::plan::Resource::host(&command.host);
+    Some(Event::StepSent {
+        unit: unit.clone(),
+        attempt,
+        variant,
+        host: command.host.clone(),
+        body: command.body.clone(),
+        token: run.holds.iter().find(|(held, _)| *held == resource).map(|(_, token)| *token),
+        door: door.to_vec(),
+    })
+}
+
+/// Whether this is the attempt that is being awaited, and which command it was.
+fn awaited(run: &Run, unit: &UnitAt, attempt: u32) -> Option<Variant> {
+    match run.units.get(unit) {
+        Some(UnitState::Sent { attempt: sent, variant, .. }) if *sent == attempt => Some(*variant),
+        _ => None,
+    }
+}
+
+/// Nothing was started on the host: what is done instead follows, if there is something and nobody said stop.
+pub(super) fn unreached(run: &Run, unit: &UnitAt, attempt: u32, why: &str) -> Decided {
+    let Some(variant) = awaited(run, unit, attempt) else { return Decided::nothing() };
+    let unreached = Event::StepUnreached { unit: unit.clone(), why: why.to_owned() };
+    let instead = (variant == Variant::Main && run.stop.is_none())
+        .then(|| send(run, unit, attempt + 1, Variant::Instead, &[]))
+        .flatten();
+    let then = instead.unwrap_or_else(|| Event::StepFailed {
+        unit: unit.clone(),
+        failure: Failure::Unreachable(why.to_owned()),
+    });
+    Decided::events([unreached, then])
+}
+
+/// The command ended.
+pub(super) fn ended(
+    run: &Run,
+    unit: &UnitAt,
+    attempt: u32,
+    exit: Exit,
+    took: Millis,
+    output: &OutputSummary,
+) -> Decided {
+    if awaited(run, unit, attempt).is_none() {
+        return Decided::nothing();
+    }
+    let ended = Event::StepEnded { unit: unit.clone(), attempt, exit, took, output: output.clone() };
+    if !exit.is_success() {
+        let failure = Failure::Exit { exit, took, output: output.clone() };
+        return Decided::events([ended, Event::StepFailed { unit: unit.clone(), failure }]);
+    }
+    if run.step(unit).is_some_and(|step| step.has_proof) {
+        return Decided::events([ended]);
+    }
+    Decided::events([ended, Event::StepSucceeded { unit: unit.clone(), took, proof: Vec::new() }])
+}
+
+/// The link broke after the command was sent.
+pub(super) fn lost(run: &Run, unit: &UnitAt, attempt: u32, why: &str) -> Decided {
+    if awaited(run, unit, attempt).is_none() {
+        return Decided::nothing();
+    }
+    Decided::events([Event::StepUnknown { unit: unit.clone(), why: why.to_owned() }])
+}
+
+/// What must be true after the step was asked.
+pub(super) fn proof(run: &Run, unit: &UnitAt, seen: &[CheckSeen], asking: Millis) -> Decided {
+    let Some(UnitState::Ran { took, .. }) = run.units.get(unit) else { return Decided::nothing() };
+    if seen.iter().any(CheckSeen::stops) {
+        let failure = Failure::NotProven(seen.iter().filter(|seen| seen.stops()).cloned().collect());
+        return Decided::events([Event::StepFailed { unit: unit.clone(), failure }]);
+    }
+    let took = Millis(took.0 + asking.0);
+    Decided::events([Event::StepSucceeded { unit: unit.clone(), took, proof: seen.to_vec() }])
+}
+
+/// The bot asked about an unknown outcome. A proof settles it; a step that may repeat is sent again; else people decide.
+pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
+    let Some(UnitState::Unknown { attempt, found: None, .. }) = run.units.get(unit) else { return Decided::nothing() };
+    let proven = !seen.is_empty() && !seen.iter().any(CheckSeen::stops);
+    if proven {
+        let how = "its verify holds".to_owned();
+        return Decided::events([Event::Settled { unit: unit.clone(), done: true, how }]);
+    }
+    let may_repeat = run.step(unit).is_some_and(|step| step.repeatable || !step.effect.changes());
+    if may_repeat && *attempt < MAX_ATTEMPTS && run.stop.is_none() {
+        let how = "it may be repeated, so it is sent again".to_owned();
+        return Decided::events([Event::Settled { unit: unit.clone(), done: false, how }]);
+    }
+    Decided::events([Event::StillUnknown { unit: unit.clone(), found: seen.to_vec() }])
+}
+
+/// Preflight was measured afresh: the question can be put.
+pub(super) fn fresh(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
+    if run.stop.is_some() || run.pause.is_some() || !turn(run).contains(unit) {
+        return Decided::nothing();
+    }
+    Decided::events([Event::Asked { unit: unit.clone(), seen: seen.to_vec() }])
+}
+
+/// A gate opened, or its time is over.
+pub(super) fn gate(run: &Run, unit: &UnitAt, seen: &[CheckSeen], open: bool, now: Timestamp) -> Decided {
+    let Some(UnitState::Holding { since }) = run.units.get(unit) else { return Decided::nothing() };
+    if open {
+        let took = Millis(now.duration_since(*since).as_millis().try_into().unwrap_or(i64::MAX));
+        return Decided::events([Event::GateOpened { unit: unit.clone(), took, seen: seen.to_vec() }]);
+    }
+    let failed = seen.iter().filter(|seen| seen.stops()).cloned().collect();
+    Decided::events([Event::GateOverdue { unit: unit.clone(), failed }])
+}

@@ -1,0 +1,179 @@
+//! What a run wants next. A question put to the state: after a crash a replay gives the same answer.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::model::{Phase, Run, UndoStep, UnitAt, UnitState, Variant};
+use crate::plan::model::{Block, Work};
+use crate::runbook::source::literal::Millis;
+
+/// Something that the bot must do now.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Act {
+    /// Bind, measure, and make the plan.
+    MakePlan,
+    /// Claim the resources.
+    Claim,
+    /// Inside the holds, make the plan once more.
+    Recheck,
+    /// Measure the door of a step; if it opens, the step is sent.
+    Begin(UnitAt),
+    /// A command was sent: await its end. Whoever finds no command of its own here must find out what became of it.
+    Await(UnitAt, u32, Variant),
+    /// End the processes of a step.
+    End(UnitAt, u32),
+    /// Ask what must be true after a step.
+    Prove(UnitAt, u32),
+    /// Find out how a step ended that nobody knows of.
+    Settle(UnitAt, u32),
+    /// Measure a gate until it opens or its time is over; it is held since then.
+    Gate(UnitAt, Timestamp),
+    /// Measure preflight afresh, and put a question to people.
+    Question(UnitAt),
+    /// Take a step back.
+    Undo(UnitAt, u32),
+    /// An undo was sent: await its end.
+    AwaitUndo(UnitAt, u32),
+}
+
+/// Everything that the run wants now; the order means nothing.
+pub fn next(run: &Run) -> Vec<Act> {
+    match run.phase {
+        Phase::Measuring => vec![Act::MakePlan],
+        Phase::Confirming | Phase::Approving | Phase::Ended(_) => Vec::new(),
+        Phase::Ready => {
+            let claims = run.plan().is_some_and(|plan| !plan.holds.is_empty());
+            vec![if claims && run.holds.is_empty() { Act::Claim } else { Act::Recheck }]
+        }
+        Phase::Working => working(run),
+        Phase::Undoing => undoing(run),
+    }
+}
+
+fn working(run: &Run) -> Vec<Act> {
+    let mut acts = Vec::new();
+    for (at, state) in &run.units {
+        match state {
+            UnitState::Sent { attempt, variant, .. } => {
+                acts.push(Act::Await(at.clone(), *attempt, *variant));
+                if run.stop.as_ref().is_some_and(|stop| stop.now) {
+                    acts.push(Act::End(at.clone(), *attempt));
+                }
+            }
+            UnitState::Ran { attempt, .. } => acts.push(Act::Prove(at.clone(), *attempt)),
+            UnitState::Unknown { attempt, found: None, .. } => acts.push(Act::Settle(at.clone(), *attempt)),
+            UnitState::Holding { since } if run.stop.is_none() => acts.push(Act::Gate(at.clone(), *since)),
+            _ => {}
+        }
+    }
+    if run.stop.is_none() && run.pause.is_none() {
+        for at in turn(run) {
+            match run.unit(&at).map(|unit| &unit.work) {
+                Some(Work::Step(_)) => acts.push(Act::Begin(at)),
+                Some(Work::Decide(_)) => acts.push(Act::Question(at)),
+                // A gate is entered by an event of its own, so that its time is recorded.
+                Some(Work::Wait(_)) | None => {}
+            }
+        }
+    }
+    acts
+}
+
+fn undoing(run: &Run) -> Vec<Act> {
+    let Some(undo) = run.undo.as_ref().filter(|undo| undo.token.is_none()) else { return Vec::new() };
+    let Some(at) = undo.list.first() else { return Vec::new() };
+    match undo.step {
+        UndoStep::Waiting { attempts } if run.stop.is_none() => vec![Act::Undo(at.clone(), attempts + 1)],
+        UndoStep::Sent { attempt } => vec![Act::AwaitUndo(at.clone(), attempt)],
+        UndoStep::Waiting { .. } | UndoStep::Failed { .. } => Vec::new(),
+    }
+}
+
+/// Units that may begin now and have not begun: the next one, or the next of each host of the batch at hand.
+pub fn turn(run: &Run) -> Vec<UnitAt> {
+    let Some(plan) = run.plan() else { return Vec::new() };
+    let is_over = |at: &UnitAt| run.units.get(at).is_some_and(UnitState::is_over);
+    let waits = |at: &UnitAt| matches!(run.units.get(at), Some(UnitState::Waiting { .. }));
+    for (index, block) in plan.blocks.iter().enumerate() {
+        match block {
+            Block::One(unit) => {
+                let at = UnitAt { number: unit.number, lane: None };
+                if !is_over(&at) {
+                    return if waits(&at) { vec![at] } else { Vec::new() };
+                }
+            }
+            Block::Each(each) => {
+                for (batch, hosts) in each.batches.iter().enumerate() {
+                    let next_of = |host: &crate::runbook::source::name::HostName| {
+                        let units = each.lanes.get(host).into_iter().flatten();
+                        let at = |number| UnitAt { number, lane: Some(host.clone()) };
+                        units.map(|unit| at(unit.number)).find(|at| !is_over(at))
+                    };
+                    let open: Vec<UnitAt> = hosts.iter().filter_map(next_of).collect();
+                    if open.is_empty() {
+                        continue;
+                    }
+                    let rests = batch > 0 && each.pause > Millis(0) && !run.rested.contains(&(index, batch - 1));
+                    return if rests { Vec::new() } else { open.into_iter().filter(waits).collect() };
+                }
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// The batch that has ended and must rest before the next one begins: block and batch.
+pub fn ended_batch(run: &Run) -> Option<(usize, usize)> {
+    let is_over = |at: &UnitAt| run.units.get(at).is_some_and(UnitState::is_over);
+    for (index, block) in run.plan()?.blocks.iter().enumerate() {
+        let all_over = match block {
+            Block::One(unit) => is_over(&UnitAt { number: unit.number, lane: None }),
+            Block::Each(each) => {
+                let over = |hosts: &[crate::runbook::source::name::HostName]| {
+                    hosts.iter().all(|host| {
+                        let units = each.lanes.get(host).into_iter().flatten();
+                        units.map(|unit| UnitAt { number: unit.number, lane: Some(host.clone()) }).all(|at| is_over(&at))
+                    })
+                };
+                let ended = each.batches.iter().take_while(|hosts| over(hosts)).count();
+                let waits = ended > 0 && ended < each.batches.len() && each.pause > Millis(0);
+                if waits && !run.rested.contains(&(index, ended - 1)) {
+                    return Some((index, ended - 1));
+                }
+                ended == each.batches.len()
+            }
+        };
+        if !all_over {
+            return None;
+        }
+    }
+    None
+}
+
+/// When something must happen by itself, if nothing else does before.
+pub fn deadline(run: &Run) -> Option<Timestamp> {
+    match run.phase {
+        Phase::Confirming => run.token.as_ref().map(|token| token.expires),
+        Phase::Approving => run.approve_until,
+        Phase::Undoing => run.undo.as_ref()?.token.as_ref().map(|token| token.expires),
+        Phase::Working => {
+            let questions = run.units.iter().filter_map(|(at, state)| match (state, run.unit(at).map(|unit| &unit.work)) {
+                (UnitState::Asked { at, reminded: 0 }, Some(Work::Decide(decide))) => {
+                    Some(after(*at, Millis(decide.within.0 / 2)))
+                }
+                (UnitState::Asked { at, reminded: 1 }, Some(Work::Decide(decide))) => Some(after(*at, decide.within)),
+                _ => None,
+            });
+            let rest = run.resting.and_then(|(block, _, at)| match run.plan()?.blocks.get(block)? {
+                Block::Each(each) => Some(after(at, each.pause)),
+                Block::One(_) => None,
+            });
+            questions.chain(rest).min()
+        }
+        Phase::Measuring | Phase::Ready | Phase::Ended(_) => None,
+    }
+}
+
+/// A moment so much later.
+pub fn after(at: Timestamp, millis: Millis) -> Timestamp {
+    at.checked_add(SignedDuration::from_millis(millis.0)).unwrap_or(Timestamp::MAX)
+}
