@@ -4,7 +4,7 @@
 //! it is an ordinary user; root makes a user of its own for the lab and starts everything under that one. Files that
 //! the daemons need are given to it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,7 +14,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
-use crate::patience;
 use crate::run;
 
 /// The user that root makes.
@@ -85,17 +84,15 @@ fn of_caller() -> Result<Account> {
 
 fn make() -> Result<Account> {
     if id(&["-u", OF_ROOT]).is_err() {
-        // Two labs may come to this at once; useradd locks the file, and the loser finds the user made.
-        patience::until(LIMIT, &format!("making the user {OF_ROOT}"), || {
+        // Two labs may come to this at once, and two useradd for one name leave half an account: both look before they
+        // lock. Nobody else locks this folder.
+        let etc = File::open("/etc").context(|| "could not open /etc".to_owned())?;
+        etc.lock().context(|| "could not lock /etc".to_owned())?;
+        if id(&["-u", OF_ROOT]).is_err() {
             let mut useradd = Command::new("useradd");
             useradd.args(["-r", "-m", "-s", "/bin/bash", OF_ROOT]);
-            let tried = run::expect(useradd, LIMIT, "making a user");
-            if id(&["-u", OF_ROOT]).is_ok() {
-                Ok(())
-            } else {
-                Err(tried.map_or_else(|e| e.to_string(), |_| String::new()))
-            }
-        })?;
+            run::expect(useradd, LIMIT, &format!("making the user {OF_ROOT}"))?;
+        }
     }
     Ok(Account { name: OF_ROOT.to_owned(), uid: number(&["-u", OF_ROOT])?, gid: number(&["-g", OF_ROOT])? })
 }

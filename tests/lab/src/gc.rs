@@ -3,19 +3,16 @@
 //! A lab is dead when the process that answered for it is gone, which its lock says, or when nothing of it runs any
 //! more. Labs that a person brought up with `lab up`, and labs of other users, are left alone.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crate::account::Account;
 use crate::block::Block;
 use crate::claim::{self, Asked, Claim, Deed, Keeper};
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::ground::Ground;
 use crate::lab;
-use crate::place;
 use crate::process;
-use crate::programs::Programs;
-use crate::seed::{self, Breed};
+use crate::seed;
 use crate::topology::SEATS;
 
 /// What became of one block.
@@ -65,19 +62,12 @@ fn is_alive(deed: &Deed) -> bool {
     })
 }
 
-/// Removes the seeds of this user and PostgreSQL, so that the next lab builds them anew. Says which were there.
+/// Removes seeds of this user that a killed process left half built, with their servers. Says which there were.
+pub fn remove_half_built_seeds() -> Result<Vec<PathBuf>> {
+    seed::remove_half_built(&Account::ordinary()?)
+}
+
+/// Removes the seeds of this user, so that the next lab builds them anew. Says which there were.
 pub fn remove_seeds() -> Result<Vec<PathBuf>> {
-    let (programs, account) = (Programs::find()?, Account::ordinary()?);
-    let mut removed = Vec::new();
-    let breeds = [Breed::Orders, Breed::Foreign];
-    let places =
-        place::seed_folders().into_iter().flat_map(|folder| breeds.map(|breed| (folder.clone(), breed)));
-    for (folder, breed) in places {
-        let path = seed::path(&folder, &account, &programs, breed);
-        if path.exists() {
-            fs::remove_dir_all(&path).context(|| format!("could not remove {}", path.display()))?;
-            removed.push(path);
-        }
-    }
-    Ok(removed)
+    seed::remove_all(&Account::ordinary()?)
 }

@@ -180,7 +180,8 @@ impl Host {
         text.lines().next()?.trim().parse().ok()
     }
 
-    /// A command with the host's own environment, as the ordinary user.
+    /// A command with the host's own environment, as the ordinary user. It counts as a process of the host, and so ends
+    /// with it even if we are killed meanwhile.
     pub(crate) fn command(&self, program: &std::path::Path) -> Command {
         let mut command = self.ground.account.command(program);
         command.env("HOME", self.dir().join("home")).env("PATH", self.ground.path_of(self.seat));

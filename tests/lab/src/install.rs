@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::account::we_are_root;
@@ -13,10 +13,13 @@ use crate::error::{Context, Error, Result};
 use crate::programs::{find, newest_postgresql};
 
 /// Asked before a package starts its service; 101 means no.
-const POLICY: (&str, &str) = ("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n");
-/// Read by the first installation of a PostgreSQL version. A file of its own: the one above it belongs to a package.
-const NO_CLUSTER: (&str, &str) =
-    ("/etc/postgresql-common/createcluster.d/steadyhand-lab.conf", "create_main_cluster = false\n");
+const POLICY: Guard = Guard { path: "/usr/sbin/policy-rc.d", text: "#!/bin/sh\nexit 101\n", mode: "755" };
+/// Read by the first installation of a PostgreSQL version. A file of its own: the one beside it belongs to a package.
+const NO_CLUSTER: Guard = Guard {
+    path: "/etc/postgresql-common/createcluster.d/steadyhand-lab.conf",
+    text: "create_main_cluster = false\n",
+    mode: "644",
+};
 
 /// What is missing, as packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +47,13 @@ impl Installation {
         &self.packages
     }
 
-    /// The commands that [`Installation::run`] would call, one a line.
+    /// The commands that [`Installation::run`] calls, for a shell.
     pub fn commands(&self) -> String {
-        let lines: Vec<_> = self.steps().iter().map(|step| step.join(" ")).collect();
+        let guards: Vec<&Guard> =
+            [&POLICY, &NO_CLUSTER].into_iter().filter(|g| !Path::new(g.path).exists()).collect();
+        let mut lines: Vec<String> = guards.iter().map(|guard| guard.as_shell()).collect();
+        lines.extend(self.steps().iter().map(|step| step.join(" ")));
+        lines.extend(guards.iter().map(|guard| format!("rm -f {}", guard.path)));
         lines.join("\n")
     }
 
@@ -60,8 +67,8 @@ impl Installation {
                 .because("there is no apt-get here; this knows Debian and Ubuntu only")
                 .next(format!("install these with your own package manager: {}", self.packages.join(", "))));
         }
-        let _policy = Guarding::put(&POLICY, 0o755)?;
-        let _no_cluster = Guarding::put(&NO_CLUSTER, 0o644)?;
+        let _policy = POLICY.put()?;
+        let _no_cluster = NO_CLUSTER.put()?;
         for step in self.steps() {
             println!("{}", step.join(" "));
             call(&step)?;
@@ -70,9 +77,6 @@ impl Installation {
     }
 
     fn steps(&self) -> Vec<Vec<&str>> {
-        if self.packages.is_empty() {
-            return Vec::new();
-        }
         let mut install = vec![
             "env",
             "DEBIAN_FRONTEND=noninteractive",
@@ -82,38 +86,59 @@ impl Installation {
             "--no-install-recommends",
         ];
         install.extend(&self.packages);
-        vec![vec!["apt-get", "update"], install]
+        let mut steps = vec![vec!["apt-get", "update"], install];
+        // The lab starts its own. What was not there before shall not run after the next boot either.
+        for (package, service) in [("openssh-server", "ssh"), ("postgresql", "postgresql")] {
+            if self.packages.contains(&package) && find("systemctl").is_some() {
+                steps.push(vec!["systemctl", "disable", service]);
+            }
+        }
+        steps
     }
 }
 
-/// A file that is there for a time only. What somebody else has put there stays untouched.
-struct Guarding {
-    ours: Option<PathBuf>,
+/// A file that is there for the time of an installation only.
+struct Guard {
+    path: &'static str,
+    text: &'static str,
+    mode: &'static str,
 }
 
-impl Guarding {
-    fn put((path, text): &(&str, &str), mode: u32) -> Result<Self> {
-        let path = Path::new(path);
-        if path.exists() {
-            println!("{} is there already and is left alone", path.display());
-            return Ok(Self { ours: None });
+impl Guard {
+    /// Puts it there, unless somebody else has; that one stays untouched, also afterwards.
+    fn put(&self) -> Result<Placed<'_>> {
+        if Path::new(self.path).exists() {
+            println!("{} is there already and is left alone", self.path);
+            return Ok(Placed { ours: None });
         }
         let part = std::env::temp_dir().join(format!("steadyhand-lab-install-{}", std::process::id()));
-        fs::write(&part, text).context(|| format!("could not write {}", part.display()))?;
-        let mode = format!("{mode:o}");
-        let (from, to) = (part.display().to_string(), path.display().to_string());
-        let placed = call(&["install", "-D", "-m", &mode, &from, &to]);
+        fs::write(&part, self.text).context(|| format!("could not write {}", part.display()))?;
+        let placed = call(&["install", "-D", "-m", self.mode, &part.display().to_string(), self.path]);
         let _ = fs::remove_file(&part);
-        placed.map(|()| Self { ours: Some(path.to_owned()) })
+        placed.map(|()| Placed { ours: Some(self) })
+    }
+
+    fn as_shell(&self) -> String {
+        format!(
+            "printf '{}' | install -D -m {} /dev/stdin {}",
+            self.text.replace('\n', "\\n"),
+            self.mode,
+            self.path
+        )
     }
 }
 
-impl Drop for Guarding {
+/// A guard that goes when the installation is over, however it ended.
+struct Placed<'a> {
+    ours: Option<&'a Guard>,
+}
+
+impl Drop for Placed<'_> {
     fn drop(&mut self) {
-        if let Some(path) = &self.ours
-            && let Err(e) = call(&["rm", "-f", &path.display().to_string()])
+        if let Some(guard) = self.ours
+            && let Err(e) = call(&["rm", "-f", guard.path])
         {
-            eprintln!("{} was made for the installation and is still there: {e}", path.display());
+            eprintln!("{} was made for the installation and is still there: {e}", guard.path);
         }
     }
 }
@@ -135,38 +160,31 @@ fn call(words: &[&str]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
-    fn nothing_missing_means_nothing_to_do() {
-        let nothing = Installation { packages: Vec::new() };
+    fn the_commands_name_what_is_missing_and_only_that() {
+        let some = Installation { packages: vec!["openssh-server"] };
 
-        assert_eq!(nothing.commands(), "");
-        nothing.run().unwrap();
-    }
+        let commands = some.commands();
 
-    #[test]
-    fn the_commands_name_what_is_missing() {
-        let some = Installation { packages: vec!["openssh-server", "postgresql"] };
-
-        assert_eq!(
-            some.commands(),
-            "apt-get update\n\
-             env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends openssh-server postgresql"
+        assert!(
+            commands.contains("apt-get install --yes --no-install-recommends openssh-server\n"),
+            "{commands}"
         );
+        assert!(!commands.contains("disable postgresql"), "{commands}");
     }
 
     #[test]
-    fn the_policy_is_a_program() {
-        let path = std::env::temp_dir().join(format!("steadyhand-lab-policy-{}", std::process::id()));
-        fs::write(&path, POLICY.1).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    fn a_guard_as_shell_makes_the_same_file() {
+        let path = std::env::temp_dir().join(format!("steadyhand-lab-guard-{}", std::process::id()));
+        let command = POLICY.as_shell().replace(POLICY.path, &path.display().to_string());
 
-        let status = Command::new(&path).status().unwrap();
+        let made = Command::new("sh").args(["-c", &command]).status().unwrap();
+        let (text, asked) = (fs::read_to_string(&path).unwrap(), Command::new(&path).status().unwrap());
         fs::remove_file(&path).unwrap();
 
-        assert_eq!(status.code(), Some(101));
+        assert!(made.success());
+        assert_eq!((text.as_str(), asked.code()), (POLICY.text, Some(101)));
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::error::{Context, Result};
 use crate::ground::Ground;
+use crate::host::Host;
 use crate::run;
-use crate::topology::Seat;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -27,16 +27,16 @@ pub(crate) fn make_client(ground: &Ground) -> Result<()> {
 }
 
 /// A host's key, in the place of the one before.
-pub(crate) fn make_host(ground: &Ground, seat: Seat) -> Result<()> {
-    let path = ground.host_dir(seat).join("ssh/hostkey");
+pub(crate) fn make_host(host: &Host) -> Result<()> {
+    let path = host.dir().join("ssh/hostkey");
     for old in [path.clone(), path.with_extension("pub")] {
         if old.exists() {
             fs::remove_file(&old).context(|| format!("could not remove {}", old.display()))?;
         }
     }
-    let mut keygen = ground.account.command(&ground.programs.ssh_keygen);
-    keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", seat.name, "-f"]).arg(&path);
-    run::expect(keygen, LIMIT, &format!("making the key of {}", seat.name)).map(|_| ())
+    let mut keygen = host.command(&host.ground.programs.ssh_keygen);
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", host.name(), "-f"]).arg(&path);
+    run::expect(keygen, LIMIT, &format!("making the key of {}", host.name())).map(|_| ())
 }
 
 /// The first two words of a public key: kind and key, as `known_hosts` wants them.

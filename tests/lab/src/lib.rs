@@ -50,7 +50,7 @@ mod writer;
 pub use block::Block;
 pub use doctor::{Finding, Verdict, examine};
 pub use error::{Error, Result};
-pub use gc::{Cleared, clear_leftovers, remove_seeds};
+pub use gc::{Cleared, clear_leftovers, remove_half_built_seeds, remove_seeds};
 pub use host::{Host, USUAL_LIMIT};
 pub use install::{Installation, installation};
 pub use lab::Lab;

@@ -306,7 +306,7 @@ fn install(run: bool) -> Result<()> {
     if run {
         return installation.run();
     }
-    say(installation.commands().trim_end());
+    say(&installation.commands());
     say(
         "`lab install --run` calls these, and sees to it that no service starts and no server appears on 5432",
     );
@@ -365,7 +365,7 @@ fn status(lab: &Lab, json: bool) -> Result<()> {
         say(&serde_json::to_string_pretty(&all).map_err(Error::of_json)?);
         return Ok(());
     }
-    say("host    address      power ssh     database process role     lsn         upstream     lag");
+    say("host    address      power ssh     database process role       lsn         upstream     lag");
     for host in all {
         say(&status_line(&host));
     }
@@ -386,7 +386,7 @@ fn status_line(s: &HostStatus) -> String {
     });
     let lower = |value: String| value.to_lowercase();
     let line = format!(
-        "{:<7} {:<12} {:<5} {:<7} {:<8} {:<7} {:<8} {:<11} {:<12} {}",
+        "{:<7} {:<12} {:<5} {:<7} {:<8} {:<7} {:<10} {:<11} {:<12} {}",
         s.host,
         s.address,
         lower(format!("{:?}", s.power)),
@@ -440,10 +440,9 @@ fn gc(seeds: bool) -> Result<()> {
             Cleared::Failed(block, why) => format!("{block}: NOT removed, {why}"),
         });
     }
-    if seeds {
-        for seed in lab::remove_seeds()? {
-            say(&format!("removed {}", seed.display()));
-        }
+    let removed = if seeds { lab::remove_seeds()? } else { lab::remove_half_built_seeds()? };
+    for seed in removed {
+        say(&format!("removed {}", seed.display()));
     }
     Ok(())
 }

@@ -139,7 +139,7 @@ fn furnish(host: &Host) -> Result<()> {
         account.make_dir(&dir.join(name), mode)?;
     }
     if !dir.join("ssh/hostkey").exists() {
-        keys::make_host(ground, host.seat)?;
+        keys::make_host(host)?;
     }
     let client = keys::public(&ground.client_key().with_extension("pub"))?;
     account.write(&dir.join("ssh/authorized_keys"), &format!("{client}\n"), 0o600)?;
@@ -156,7 +156,7 @@ fn furnish(host: &Host) -> Result<()> {
         account.write(&dir.join("pg_hba.conf"), postgres::HBA, 0o600)?;
     }
     match breed(ground, host.seat) {
-        Some(breed) => seed::plant(ground, &seed::ensure(ground, breed)?, host.seat),
+        Some(breed) => seed::plant(host, &seed::ensure(ground, breed)?),
         None => Ok(()),
     }
 }

@@ -8,18 +8,25 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+use rustix::process::Signal;
 
 use crate::account::Account;
 use crate::error::{Context, Error, Result};
 use crate::ground::{self, Ground};
+use crate::host::Host;
+use crate::patience;
 use crate::place;
 use crate::postgres;
+use crate::process;
 use crate::programs::Programs;
 use crate::run;
-use crate::topology::{Duty, Seat};
+use crate::topology::Duty;
 
+const PREFIX: &str = "steadyhand-lab-seed-";
+const PART: &str = "part";
+const LOCK: &str = "lock";
 const LIMIT: Duration = Duration::from_secs(60);
 const INITDB: [&str; 7] =
     ["-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-instructions"];
@@ -34,11 +41,9 @@ pub(crate) enum Breed {
 }
 
 /// The place of a seed, whether it exists or not.
-pub(crate) fn path(folder: &Path, account: &Account, programs: &Programs, breed: Breed) -> PathBuf {
+fn path(folder: &Path, account: &Account, programs: &Programs, breed: Breed) -> PathBuf {
     let other = if breed == Breed::Foreign { "-foreign" } else { "" };
-    let name =
-        format!("steadyhand-lab-seed-{}-{}-{:08x}{other}", account.name, programs.pg_version, layout());
-    folder.join(name)
+    folder.join(format!("{PREFIX}{}-{}-{:08x}{other}", account.name, programs.pg_version, layout()))
 }
 
 /// What a seed holds, as a number: when that changes, another seed is built and the old one is not misread.
@@ -53,33 +58,32 @@ pub(crate) fn ensure(ground: &Ground, breed: Breed) -> Result<PathBuf> {
     let (account, programs) = (&ground.account, &ground.programs);
     let home = path(&place::seed_folder(&ground.dir), account, programs, breed);
     if !home.exists() {
-        let lock =
-            File::create(home.with_extension("lock")).context(|| "could not lock the seed".to_owned())?;
-        lock.lock().context(|| "could not lock the seed".to_owned())?;
+        let _lock = lock(&home)?;
         // Another process may have built it while we waited.
         if !home.exists() {
             build(account, programs, &home)?;
         }
-        let _ = fs::remove_file(home.with_extension("lock"));
     }
     let owner =
         fs::symlink_metadata(&home).context(|| format!("could not look at {}", home.display()))?.uid();
     if owner != account.uid {
         return Err(Error::new(format!("the seed {} is not ours", home.display()))
-            .because(format!("it belongs to user {owner}, not to {}", account.name))
+            .because(format!("it belongs to user {owner}, and {} is user {}", account.name, account.uid))
             .next("delete it, or set TMPDIR to a folder of your own"));
     }
     Ok(home.join("pg"))
 }
 
 /// Copies the seed's data directory to a host, as a primary or as a replica of one.
-pub(crate) fn plant(ground: &Ground, seed: &Path, seat: Seat) -> Result<()> {
-    let target = ground.host_dir(seat).join("pg");
-    let mut copy = ground.account.command("cp");
+pub(crate) fn plant(host: &Host, seed: &Path) -> Result<()> {
+    let account = &host.ground.account;
+    let target = host.data_dir();
+    let mut copy = host.command(Path::new("cp"));
     copy.args(["-a", "--reflink=auto", "--no-target-directory"]).arg(seed).arg(&target);
-    run::expect(copy, LIMIT, &format!("copying the seed to {}", seat.name))?;
-    ground.account.write(&target.join("postgresql.auto.conf"), &postgres::auto_conf(ground, seat), 0o600)?;
-    if seat.duty != Duty::Replica {
+    run::expect(copy, LIMIT, &format!("copying the seed to {}", host.name()))?;
+    let auto_conf = postgres::auto_conf(&host.ground, host.seat);
+    account.write(&target.join("postgresql.auto.conf"), &auto_conf, 0o600)?;
+    if host.seat.duty != Duty::Replica {
         return Ok(());
     }
     // A slot belongs to one server. On a replica its copy would keep WAL for ever.
@@ -87,14 +91,72 @@ pub(crate) fn plant(ground: &Ground, seed: &Path, seat: Seat) -> Result<()> {
     for slot in fs::read_dir(&slots).context(|| format!("could not read {}", slots.display()))?.flatten() {
         fs::remove_dir_all(slot.path()).context(|| format!("could not remove {}", slot.path().display()))?;
     }
-    ground.account.write(&target.join("standby.signal"), "", 0o600)
+    account.write(&target.join("standby.signal"), "", 0o600)
 }
 
+/// Removes all seeds of the account, of every version. Says which.
+pub(crate) fn remove_all(account: &Account) -> Result<Vec<PathBuf>> {
+    let seeds = all(account.uid);
+    for seed in &seeds {
+        remove(account, seed)?;
+    }
+    Ok(seeds)
+}
+
+/// Removes what killed processes left half built. Says which.
+pub(crate) fn remove_half_built(account: &Account) -> Result<Vec<PathBuf>> {
+    let mut removed = Vec::new();
+    for part in all(account.uid).into_iter().filter(|path| path.extension().is_some_and(|e| e == PART)) {
+        // Whoever builds holds this lock.
+        let lock = File::create(part.with_extension(LOCK))
+            .context(|| format!("could not lock {}", part.display()))?;
+        if lock.try_lock().is_ok() {
+            remove(account, &part)?;
+            removed.push(part);
+        }
+    }
+    Ok(removed)
+}
+
+/// Everything that is a seed or was to become one.
+fn all(uid: u32) -> Vec<PathBuf> {
+    let entries = place::seed_folders()
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
+        .filter(|entry| entry.metadata().is_ok_and(|m| m.is_dir() && m.uid() == uid))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+fn remove(account: &Account, dir: &Path) -> Result<()> {
+    // A half-built one may still have its server.
+    patience::until(LIMIT, &format!("the processes in {} end", dir.display()), || {
+        let left = process::of_host(dir, account.uid);
+        for process in &left {
+            process.signal(Signal::KILL);
+        }
+        if left.is_empty() { Ok(()) } else { Err(format!("{} processes", left.len())) }
+    })?;
+    fs::remove_dir_all(dir).context(|| format!("could not remove {}", dir.display()))
+}
+
+/// Held while a seed is built. The file stays: to remove it would take it from under those who wait.
+fn lock(home: &Path) -> Result<File> {
+    let path = with_suffix(home, LOCK);
+    let lock = File::create(&path).context(|| format!("could not create {}", path.display()))?;
+    lock.lock().context(|| format!("could not lock {}", path.display()))?;
+    Ok(lock)
+}
+
+/// Builds under the lock, so whatever is half built is a leftover.
 fn build(account: &Account, programs: &Programs, home: &Path) -> Result<()> {
-    static TRIES: AtomicU32 = AtomicU32::new(0);
-    let part =
-        home.with_extension(format!("{}-{}", std::process::id(), TRIES.fetch_add(1, Ordering::Relaxed)));
+    let part = with_suffix(home, PART);
     ground::check_path(&part)?;
+    if part.exists() {
+        remove(account, &part)?;
+    }
     account.make_dir(&part, 0o700)?;
     let built = initialise(account, programs, &part);
     let kept = built.and_then(|()| {
@@ -104,6 +166,14 @@ fn build(account: &Account, programs: &Programs, home: &Path) -> Result<()> {
         let _ = fs::remove_dir_all(&part);
     }
     kept
+}
+
+/// Adds an ending. `with_extension` would take the version's minor number for one.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut text = path.as_os_str().to_owned();
+    text.push(".");
+    text.push(suffix);
+    PathBuf::from(text)
 }
 
 fn initialise(account: &Account, programs: &Programs, part: &Path) -> Result<()> {

@@ -82,16 +82,18 @@ fn of(ground: &Arc<Ground>) -> Vec<HostStatus> {
         let asking = hosts.map(|host| scope.spawn(move || look(&host)));
         asking.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
-    let primaries: Vec<i64> = all
+    let primaries: Vec<Host> = all
         .iter()
-        .filter(|s| ground.cluster().any(|seat| seat.name == s.host))
-        .filter_map(|s| s.node.as_ref().filter(|n| n.role == "primary"))
-        .map(|n| n.position)
+        .filter(|s| s.node.as_ref().is_some_and(|n| n.role == "primary"))
+        .filter_map(|s| ground.cluster().find(|seat| seat.name == s.host))
+        .map(|seat| Host { ground: Arc::clone(ground), seat })
         .collect();
-    if let [primary] = primaries[..] {
+    if let [primary] = &primaries[..] {
+        // Asked again, after the replicas: else a busy replica seems to be ahead.
+        let end = node(primary, Reach::Up).map(|n| n.position);
         for status in &mut all {
             let replica = status.node.as_ref().filter(|n| n.role == "replica");
-            status.lag_bytes = replica.map(|n| primary - n.position);
+            status.lag_bytes = replica.zip(end).map(|(n, end)| end - n.position);
         }
     }
     all

@@ -63,7 +63,7 @@ impl Host {
                 fs::rename(&now, &before).context(|| format!("could not set aside {}", now.display()))?;
             }
         }
-        keys::make_host(&self.ground, self.seat)?;
+        keys::make_host(self)?;
         self.restart_sshd()
     }
 
