@@ -6,3 +6,5 @@ pub mod inventory;
 pub mod policy;
 pub mod plan;
 pub mod run;
+pub mod journal;
+pub mod target;

@@ -215,7 +215,7 @@ mod tests {
     fn a_slip_in_a_variable_is_found_with_its_place() {
         let found = missing("p=$(head -1 \"$data_dir/x\")\necho $p \"${dta_dir}\" $port $host", &["data_dir"]);
 
-        assert_eq!(found, ["11:13 nothing sets `$dta_dir` (nearest: `data_dir`)"]);
+        assert_eq!(found, ["11:14 nothing sets `$dta_dir` (nearest: `data_dir`)"]);
     }
 
     #[test]

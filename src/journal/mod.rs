@@ -1,0 +1,334 @@
+//! The journal: audit log, recovery log and event stream in one. One log, one writer, many followers.
+//!
+//! `append` writes events, holds, files and outputs in one durable transaction, or nothing. Waiting appends are
+//! committed together. A second process that opens the same file is refused. Reading needs no lock.
+
+pub mod append;
+pub mod entry;
+mod store;
+pub mod verify;
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{broadcast, oneshot};
+
+pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
+pub use entry::{Actor, Entry};
+
+use crate::plan::Resource;
+use crate::run::{Event, Run, RunId, Stamped, UnitAt};
+use store::{Lines, Reader, Store};
+
+/// At most so many waiting appends are committed together.
+const MAX_GROUP: usize = 256;
+/// After so many entries, and when nobody waits, the write-ahead log is moved into the main file.
+const CHECKPOINT_AFTER: usize = 2_000;
+/// A follower that is further behind reads the journal instead.
+const FOLLOW_CAPACITY: usize = 4_096;
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process writes it.
+    #[error("{} is in use by process {pid}: one bot writes a journal. Next: use that one, or end it", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// The process, if it said so.
+        pid: String,
+    },
+    /// It is not there.
+    #[error("there is no journal at {}. Next: start the console once, or name another file in the configuration", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be opened or is no journal.
+    #[error("{} cannot be used as a journal: {why}. Next: look at the file and its folder", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It was written by a newer program.
+    #[error("{} has the form {version}, which is newer than this program. Next: use the newer program", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The form of its tables.
+        version: i64,
+    },
+    /// Its last entry does not have its hash.
+    #[error("entry {seq} of {} was changed from outside. Next: steadyhand journal verify, and restore a backup", path.display())]
+    Tampered {
+        /// The file.
+        path: PathBuf,
+        /// The last entry.
+        seq: u64,
+    },
+    /// A demo journal in a real configuration, or the other way round.
+    #[error("{} is {} journal, and the configuration is {}. Next: name another file in the configuration",
+        path.display(), if *journal_is_demo { "a demo" } else { "a real" }, if *journal_is_demo { "real" } else { "a demo" })]
+    Demo {
+        /// The file.
+        path: PathBuf,
+        /// What the file is.
+        journal_is_demo: bool,
+    },
+    /// Reading failed.
+    #[error("the journal cannot be read: {0}")]
+    Read(String),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Read(error.to_string())
+    }
+}
+
+/// What one command printed on one stream, bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its first bytes.
+    pub head: Vec<u8>,
+    /// Its last bytes, if it was longer.
+    pub tail: Vec<u8>,
+    /// All bytes that came.
+    pub bytes: u64,
+    /// SHA-256 of all of them, in hex.
+    pub sha256: String,
+}
+
+/// Whose output it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputKey {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub unit: UnitAt,
+    /// The attempt.
+    pub attempt: u32,
+    /// Whether it was the undo.
+    pub undo: bool,
+    /// `out` or `err`
+    pub stream: &'static str,
+}
+
+type Request = (Append, oneshot::Sender<Result<Vec<Entry>, AppendError>>);
+
+/// The journal, open for writing.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    requests: mpsc::Sender<Request>,
+    followers: broadcast::Sender<Arc<Entry>>,
+    view: JournalView,
+    /// Held as long as the journal is open.
+    _lock: Arc<File>,
+}
+
+/// The journal, open for reading: beside the writer, or by itself.
+#[derive(Debug, Clone)]
+pub struct JournalView {
+    reader: Arc<Mutex<Reader>>,
+    path: Arc<Path>,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Journal {
+    /// Opens a journal for writing, and makes it if it is not there. `demo` journals and real ones never mix.
+    pub fn open(path: &Path, demo: bool) -> Result<Self, OpenError> {
+        let lock = take_lock(path)?;
+        let store = Store::open(path, demo)?;
+        let view = JournalView::open(path)?;
+        let (requests, waiting) = mpsc::channel();
+        let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
+        let committer = followers.clone();
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || commit_forever(store, &waiting, &committer))
+            .map_err(|error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() })?;
+        Ok(Self { requests, followers, view, _lock: Arc::new(lock) })
+    }
+
+    /// Writes durably, all or nothing. The entries come back with their places.
+    pub async fn append(&self, append: Append) -> Result<Vec<Entry>, AppendError> {
+        let gone = || AppendError::Fatal { why: "the writer of the journal has ended".to_owned() };
+        let (reply, answer) = oneshot::channel();
+        self.requests.send((append, reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Everything that is written from now on.
+    pub fn follow(&self) -> broadcast::Receiver<Arc<Entry>> {
+        self.followers.subscribe()
+    }
+
+    /// The same journal, for reading.
+    pub fn view(&self) -> &JournalView {
+        &self.view
+    }
+}
+
+/// The one writer. It ends with the journal, or at the first commit of which nobody knows whether it was written.
+fn commit_forever(mut store: Store, waiting: &mpsc::Receiver<Request>, followers: &broadcast::Sender<Arc<Entry>>) {
+    let mut since_checkpoint = 0;
+    while let Ok(first) = waiting.recv() {
+        let mut group = vec![first];
+        while group.len() < MAX_GROUP
+            && let Ok(next) = waiting.try_recv()
+        {
+            group.push(next);
+        }
+        let (appends, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        let results = store.commit(&appends);
+        let mut fatal = false;
+        for (result, reply) in results.into_iter().zip(replies) {
+            fatal |= matches!(result, Err(AppendError::Fatal { .. }));
+            for entry in result.iter().flatten() {
+                since_checkpoint += 1;
+                // Nobody follows: that is fine.
+                let _ = followers.send(Arc::new(entry.clone()));
+            }
+            let _ = reply.send(result);
+        }
+        if fatal {
+            return;
+        }
+        if since_checkpoint >= CHECKPOINT_AFTER {
+            store.checkpoint();
+            since_checkpoint = 0;
+        }
+    }
+    store.checkpoint();
+}
+
+/// One process writes a journal. The lock is the operating system's: it goes with the process, however that ends.
+fn take_lock(path: &Path) -> Result<File, OpenError> {
+    let lock_path = path.with_extension("lock");
+    let unusable = |error: std::io::Error| OpenError::Unusable {
+        path: path.to_owned(),
+        why: format!("{}: {error}", lock_path.display()),
+    };
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&lock_path).map_err(unusable)?;
+    if file.try_lock().is_err() {
+        let mut pid = String::new();
+        let _ = file.read_to_string(&mut pid);
+        let pid = if pid.trim().is_empty() { "(unknown)".to_owned() } else { pid.trim().to_owned() };
+        return Err(OpenError::InUse { path: path.to_owned(), pid });
+    }
+    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+    written.map_err(unusable)?;
+    Ok(file)
+}
+
+impl JournalView {
+    /// Opens a journal for reading only. Needs no lock.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self { reader: Arc::new(Mutex::new(Reader::open(path)?)), path: path.into() })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the next run.
+    pub fn next_run(&self) -> Result<RunId, OpenError> {
+        Ok(self.reader().next_run()?)
+    }
+
+    /// Runs that have not ended.
+    pub fn open_runs(&self) -> Result<Vec<RunId>, OpenError> {
+        Ok(self.reader().runs(true)?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// All runs.
+    pub fn runs(&self) -> Result<Vec<RunId>, OpenError> {
+        Ok(self.reader().runs(false)?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// The state of a run, as its events made it. `None` if there is no such run.
+    pub fn run(&self, id: RunId) -> Result<Option<Run>, OpenError> {
+        let mut run: Option<Run> = None;
+        for entry in self.entries_of(id)? {
+            let stamped = stamped(&entry)?;
+            if let (None, Event::Requested(request)) = (&run, &stamped.event) {
+                run = Some(Run::new(id, request.clone(), stamped.at));
+            }
+            if let Some(run) = &mut run {
+                crate::run::apply(run, &stamped);
+            }
+        }
+        Ok(run)
+    }
+
+    /// The entries of a run, in order.
+    pub fn entries_of(&self, id: RunId) -> Result<Vec<Entry>, OpenError> {
+        let lines = self.reader().lines(Lines::OfRun(id))?;
+        lines.iter().map(|stored| read_entry(&stored.line)).collect()
+    }
+
+    /// The newest entries of a kind, newest first.
+    pub fn newest_of_kind(&self, kind: &str, limit: u32) -> Result<Vec<Entry>, OpenError> {
+        let lines = self.reader().newest_of_kind(kind, limit)?;
+        lines.iter().map(|line| read_entry(line)).collect()
+    }
+
+    /// Every entry.
+    pub fn entries(&self) -> Result<Vec<Entry>, OpenError> {
+        let lines = self.reader().lines(Lines::All)?;
+        lines.iter().map(|stored| read_entry(&stored.line)).collect()
+    }
+
+    /// Every claim that stands.
+    pub fn holds(&self) -> Result<Vec<Held>, OpenError> {
+        Ok(self.reader().holds()?)
+    }
+
+    /// The next fencing tokens of resources.
+    pub fn next_tokens(&self, resources: &[Resource]) -> Result<Vec<(Resource, u64)>, OpenError> {
+        let reader = self.reader();
+        resources.iter().map(|resource| Ok((resource.clone(), reader.last_token(resource)? + 1))).collect()
+    }
+
+    /// The text of a file that a plan was made from.
+    pub fn blob(&self, sha256: &str) -> Result<Option<String>, OpenError> {
+        Ok(self.reader().blob(sha256)?)
+    }
+
+    /// What a command printed.
+    pub fn output(&self, key: &OutputKey) -> Result<Option<Output>, OpenError> {
+        Ok(self.reader().output(key)?)
+    }
+}
+
+fn read_entry(line: &str) -> Result<Entry, OpenError> {
+    serde_json::from_str(line).map_err(|error| OpenError::Read(format!("an entry cannot be read: {error}")))
+}
+
+/// The event of an entry of a run.
+pub fn stamped(entry: &Entry) -> Result<Stamped, OpenError> {
+    let value = if entry.data.is_null() {
+        serde_json::Value::String(entry.kind.clone())
+    } else {
+        serde_json::Value::Object(serde_json::Map::from_iter([(entry.kind.clone(), entry.data.clone())]))
+    };
+    let event: Event = serde_json::from_value(value)
+        .map_err(|error| OpenError::Read(format!("entry {} cannot be read: {error}", entry.seq)))?;
+    let by = entry.actor.as_ref().and_then(|actor| actor.person.clone());
+    Ok(Stamped { at: entry.time, by, event })
+}

@@ -1,0 +1,394 @@
+//! The SQLite file: how it is opened, written and read. The only place that knows SQL.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+
+use super::append::{Append, AppendError, Held, NewEntry};
+use super::entry::{ENTRY_FORMAT, Entry, GENESIS, leaf};
+use super::{OpenError, Output, OutputKey};
+use crate::plan::Resource;
+use crate::run::RunId;
+
+/// The version of the tables.
+const SCHEMA_VERSION: i64 = 1;
+
+/// The connection of the one writer.
+pub(super) struct Store {
+    connection: Connection,
+    /// Position and hash of the last entry.
+    head: (u64, String),
+}
+
+impl Store {
+    /// Opens the file for writing, makes the tables if it is new, and asserts that a commit is durable.
+    pub(super) fn open(path: &Path, demo: bool) -> Result<Self, OpenError> {
+        let broken = |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
+        let mut connection = Connection::open(path).map_err(broken)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
+        prepare(&connection).map_err(broken)?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
+        match version {
+            0 => create(&mut connection, demo).map_err(broken)?,
+            SCHEMA_VERSION => {}
+            newer => return Err(OpenError::Newer { path: path.to_owned(), version: newer }),
+        }
+        let stored_demo: String =
+            connection.query_row("select value from meta where key = 'demo'", [], |row| row.get(0)).map_err(broken)?;
+        if (stored_demo == "true") != demo {
+            return Err(OpenError::Demo { path: path.to_owned(), journal_is_demo: stored_demo == "true" });
+        }
+        let last = connection
+            .query_row("select seq, hash, line from entries order by seq desc limit 1", [], |row| {
+                Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            })
+            .optional()
+            .map_err(broken)?;
+        let head = match last {
+            None => (0, GENESIS.to_owned()),
+            Some((seq, hash, line)) if leaf(&line) == hash => (seq, hash),
+            Some((seq, ..)) => return Err(OpenError::Tampered { path: path.to_owned(), seq }),
+        };
+        Ok(Self { connection, head })
+    }
+
+    /// Writes several appends in one transaction; each stands or falls by itself.
+    pub(super) fn commit(&mut self, appends: &[Append]) -> Vec<Result<Vec<Entry>, AppendError>> {
+        let mut results = Vec::with_capacity(appends.len());
+        let mut head = self.head.clone();
+        let outcome = (|| {
+            let mut transaction =
+                self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            for append in appends {
+                let before = head.clone();
+                let savepoint = transaction.savepoint()?;
+                match write(&savepoint, append, &mut head) {
+                    Ok(entries) => {
+                        savepoint.commit()?;
+                        results.push(Ok(entries));
+                    }
+                    Err(WriteError::Refused(error)) => {
+                        head = before;
+                        drop(savepoint);
+                        results.push(Err(error));
+                    }
+                    Err(WriteError::Sql(error)) => return Err(error),
+                }
+            }
+            transaction.commit()
+        })();
+        match outcome {
+            Ok(()) => {
+                self.head = head;
+                results
+            }
+            Err(error) => {
+                let error = classify(&error);
+                appends.iter().map(|_| Err(error.clone())).collect()
+            }
+        }
+    }
+
+    /// Moves what was written into the main file. Off the commit path: called when nobody waits.
+    pub(super) fn checkpoint(&self) {
+        let _ = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+    }
+}
+
+/// A read-only connection.
+pub(super) struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing { path: path.to_owned() });
+        }
+        let broken = |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(broken)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
+        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
+        if version != SCHEMA_VERSION {
+            return Err(OpenError::Newer { path: path.to_owned(), version });
+        }
+        Ok(Self { connection })
+    }
+
+    pub(super) fn lines(&self, filter: Lines) -> rusqlite::Result<Vec<StoredLine>> {
+        let (sql, run) = match filter {
+            Lines::All => ("select seq, hash, run, nth, kind, line from entries order by seq", None),
+            Lines::OfRun(run) => {
+                ("select seq, hash, run, nth, kind, line from entries where run = ?1 order by nth", Some(run))
+            }
+        };
+        let mut statement = self.connection.prepare(sql)?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(StoredLine {
+                seq: row.get(0)?,
+                hash: row.get(1)?,
+                run: row.get::<_, Option<u64>>(2)?.map(RunId),
+                nth: row.get(3)?,
+                kind: row.get(4)?,
+                line: row.get(5)?,
+            })
+        };
+        match run {
+            Some(RunId(id)) => statement.query_map(params![id], read)?.collect(),
+            None => statement.query_map([], read)?.collect(),
+        }
+    }
+
+    /// The entries of one kind, newest first.
+    pub(super) fn newest_of_kind(&self, kind: &str, limit: u32) -> rusqlite::Result<Vec<String>> {
+        let sql = "select line from entries where kind = ?1 order by seq desc limit ?2";
+        self.connection.prepare(sql)?.query_map(params![kind, limit], |row| row.get(0))?.collect()
+    }
+
+    pub(super) fn runs(&self, open_only: bool) -> rusqlite::Result<Vec<(RunId, u64)>> {
+        let sql = if open_only {
+            "select id, version from runs where open = 1 order by id"
+        } else {
+            "select id, version from runs order by id"
+        };
+        let read = |row: &rusqlite::Row<'_>| Ok((RunId(row.get(0)?), row.get(1)?));
+        self.connection.prepare(sql)?.query_map([], read)?.collect()
+    }
+
+    pub(super) fn next_run(&self) -> rusqlite::Result<RunId> {
+        let last: Option<u64> = self.connection.query_row("select max(id) from runs", [], |row| row.get(0))?;
+        Ok(RunId(last.unwrap_or(0) + 1))
+    }
+
+    pub(super) fn holds(&self) -> rusqlite::Result<Vec<Held>> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let since: String = row.get(3)?;
+            Ok(Held {
+                resource: Resource(row.get(0)?),
+                run: RunId(row.get(1)?),
+                token: row.get(2)?,
+                since: since.parse().unwrap_or_default(),
+            })
+        };
+        let sql = "select resource, run, token, since from holds order by resource";
+        self.connection.prepare(sql)?.query_map([], read)?.collect()
+    }
+
+    pub(super) fn last_token(&self, resource: &Resource) -> rusqlite::Result<u64> {
+        let sql = "select token from tokens where resource = ?1";
+        let found = self.connection.query_row(sql, params![resource.0], |row| row.get(0)).optional()?;
+        Ok(found.unwrap_or(0))
+    }
+
+    pub(super) fn blob(&self, sha256: &str) -> rusqlite::Result<Option<String>> {
+        let sql = "select content from blobs where sha256 = ?1";
+        self.connection.query_row(sql, params![sha256], |row| row.get(0)).optional()
+    }
+
+    pub(super) fn blobs(&self) -> rusqlite::Result<Vec<(String, String)>> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        self.connection.prepare("select sha256, content from blobs order by sha256")?.query_map([], read)?.collect()
+    }
+
+    pub(super) fn output(&self, key: &OutputKey) -> rusqlite::Result<Option<Output>> {
+        let sql = "select head, tail, bytes, sha256 from outputs
+                   where run = ?1 and number = ?2 and lane = ?3 and attempt = ?4 and undo = ?5 and stream = ?6";
+        let lane = key.unit.lane.as_ref().map(ToString::to_string).unwrap_or_default();
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Output { head: row.get(0)?, tail: row.get(1)?, bytes: row.get(2)?, sha256: row.get(3)? })
+        };
+        let (run, undo) = (key.run.0, key.undo);
+        self.connection
+            .query_row(sql, params![run, key.unit.number, lane, key.attempt, undo, key.stream], read)
+            .optional()
+    }
+}
+
+/// Which entries are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lines {
+    /// Every one.
+    All,
+    /// Those of a run.
+    OfRun(RunId),
+}
+
+/// An entry as it is stored, with the columns beside it.
+pub(super) struct StoredLine {
+    pub(super) seq: u64,
+    pub(super) hash: String,
+    pub(super) run: Option<RunId>,
+    pub(super) nth: Option<u64>,
+    pub(super) kind: String,
+    pub(super) line: String,
+}
+
+/// Durability is asserted, not assumed: a file on which it cannot be had is not used.
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", "on")?;
+    // Checkpoints are made when nobody waits for a commit.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    if mode != "wal" || synchronous != 2 {
+        let why = format!("journal_mode is {mode} and synchronous is {synchronous}, where wal and 2 are needed");
+        return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(why)));
+    }
+    Ok(())
+}
+
+fn create(connection: &mut Connection, demo: bool) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(include_str!("schema.sql"))?;
+    let meta = "insert into meta (key, value) values (?1, ?2)";
+    transaction.execute(meta, params!["demo", demo.to_string()])?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}
+
+enum WriteError {
+    Refused(AppendError),
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for WriteError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+fn write(
+    transaction: &rusqlite::Savepoint<'_>,
+    append: &Append,
+    head: &mut (u64, String),
+) -> Result<Vec<Entry>, WriteError> {
+    let mut nth = None;
+    if let Some(run) = &append.run {
+        let stored = transaction
+            .query_row("select version from runs where id = ?1", params![run.id.0], |row| row.get::<_, u64>(0))
+            .optional()?
+            .unwrap_or(0);
+        if stored != run.expected {
+            return Err(WriteError::Refused(AppendError::Conflict { run: run.id, expected: run.expected, stored }));
+        }
+        claim(transaction, append)?;
+        nth = Some(stored);
+    }
+    let mut entries = Vec::with_capacity(append.entries.len());
+    for NewEntry { time, actor, kind, data } in &append.entries {
+        if let Some(nth) = &mut nth {
+            *nth += 1;
+        }
+        let entry = Entry {
+            v: ENTRY_FORMAT,
+            seq: head.0 + 1,
+            prev: head.1.clone(),
+            time: *time,
+            bot: env!("CARGO_PKG_VERSION").to_owned(),
+            actor: actor.clone(),
+            run: append.run.as_ref().map(|run| run.id),
+            nth,
+            kind: kind.clone(),
+            data: data.clone(),
+        };
+        let line = entry.line();
+        let hash = leaf(&line);
+        let run = entry.run.map(|RunId(id)| id);
+        transaction
+            .prepare_cached("insert into entries (seq, hash, run, nth, kind, line) values (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![entry.seq, hash, run, entry.nth, entry.kind, line])?;
+        *head = (entry.seq, hash);
+        entries.push(entry);
+    }
+    if let (Some(run), Some(version)) = (&append.run, nth) {
+        transaction
+            .prepare_cached(
+                "insert into runs (id, version, open) values (?1, ?2, ?3)
+                 on conflict (id) do update set version = excluded.version, open = excluded.open",
+            )?
+            .execute(params![run.id.0, version, run.open])?;
+    }
+    for (sha256, content) in &append.blobs {
+        transaction
+            .prepare_cached("insert or ignore into blobs (sha256, content) values (?1, ?2)")?
+            .execute(params![sha256, content])?;
+    }
+    for (key, output) in &append.outputs {
+        let lane = key.unit.lane.as_ref().map(ToString::to_string).unwrap_or_default();
+        transaction
+            .prepare_cached(
+                "insert or replace into outputs (run, number, lane, attempt, undo, stream, head, tail, bytes, sha256)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                key.run.0, key.unit.number, lane, key.attempt, key.undo, key.stream, output.head, output.tail,
+                output.bytes, output.sha256
+            ])?;
+    }
+    Ok(entries)
+}
+
+/// Makes the holds of a run those that it has after its events: all of them, or the append is refused.
+fn claim(transaction: &rusqlite::Savepoint<'_>, append: &Append) -> Result<(), WriteError> {
+    let Some(run) = &append.run else { return Ok(()) };
+    let Some(after) = &run.holds else { return Ok(()) };
+    let time = append.entries.first().map(|entry| entry.time).unwrap_or_default();
+    let mut statement = transaction.prepare_cached("select resource, token from holds where run = ?1")?;
+    let before: Vec<(String, u64)> =
+        statement.query_map(params![run.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    drop(statement);
+    for (resource, _) in before.iter().filter(|(name, _)| !after.iter().any(|(kept, _)| kept.0 == *name)) {
+        transaction.execute("delete from holds where resource = ?1", params![resource])?;
+    }
+    for (resource, token) in after {
+        if before.iter().any(|(name, held)| *name == resource.0 && held == token) {
+            continue;
+        }
+        let other = transaction
+            .query_row("select run, token, since from holds where resource = ?1", params![resource.0], |row| {
+                Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, String>(2)?))
+            })
+            .optional()?;
+        if let Some((other, token, since)) = other {
+            let since = since.parse().unwrap_or_default();
+            let held = Held { resource: resource.clone(), run: RunId(other), token, since };
+            return Err(WriteError::Refused(AppendError::Held(held)));
+        }
+        let last: u64 = transaction
+            .query_row("select token from tokens where resource = ?1", params![resource.0], |row| row.get(0))
+            .optional()?
+            .unwrap_or(0);
+        if *token <= last {
+            let stale = AppendError::StaleToken { resource: resource.clone(), token: *token, last };
+            return Err(WriteError::Refused(stale));
+        }
+        transaction.execute(
+            "insert into holds (resource, run, token, since) values (?1, ?2, ?3, ?4)",
+            params![resource.0, run.id.0, token, time.to_string()],
+        )?;
+        transaction.execute(
+            "insert into tokens (resource, token) values (?1, ?2)
+             on conflict (resource) do update set token = excluded.token",
+            params![resource.0, token],
+        )?;
+    }
+    Ok(())
+}
+
+/// A full disk, a read-only file and a lock are a clean no. Anything else leaves it open whether it was written.
+fn classify(error: &rusqlite::Error) -> AppendError {
+    let why = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => AppendError::NotWritten { why: format!("the disk is full ({why})") },
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            AppendError::NotWritten { why: format!("the file cannot be written ({why})") }
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            AppendError::NotWritten { why: format!("another program holds the file ({why})") }
+        }
+        _ => AppendError::Fatal { why },
+    }
+}

@@ -1,0 +1,109 @@
+//! Where commands are carried out. The only place that touches hosts.
+//!
+//! An execution has three ends that must never be taken for one another: nothing was started, it ended so, and nobody
+//! knows. Memory, time and the number of sessions have limits; nothing waits for ever.
+
+pub mod capture;
+pub mod frame;
+pub mod known_hosts;
+pub mod ssh;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::measure::ErrandBody;
+use crate::runbook::source::name::HostName;
+use capture::Kept;
+
+/// A host as it is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Destination {
+    /// Its name.
+    pub name: HostName,
+    /// Its address.
+    pub address: String,
+    /// The port of its sshd.
+    pub port: u16,
+    /// Whom ssh logs in as.
+    pub user: String,
+}
+
+/// One execution.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// Where.
+    pub to: Destination,
+    /// What.
+    pub body: ErrandBody,
+    /// How long it may take, from the moment when it was sent.
+    pub limit: Duration,
+    /// The folder that a step and its undo share on the host; none for what only reads.
+    pub step_dir: Option<String>,
+    /// Whether it is ended when the link breaks. What only reads is; what changes something goes on.
+    pub end_with_link: bool,
+    /// Ends its processes.
+    pub stop: CancellationToken,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The command ended with this status.
+    Exited(i32),
+    /// There is no such program on the host. Nothing was started.
+    NoCommand,
+    /// Its limit was reached or somebody said stop, its processes were ended, and this is their status.
+    Ended {
+        /// The limit, or a person.
+        by_limit: bool,
+        /// The status.
+        status: i32,
+    },
+    /// The host could not be reached, or refused: certainly nothing was started.
+    NotStarted {
+        /// The stable code: `unreachable`, `host-key-changed`, `host-key-unknown`, `login-refused`, `busy`, `not-sendable`.
+        code: &'static str,
+        /// Why, as the end of a sentence.
+        why: String,
+    },
+    /// It was sent, and nobody knows whether or how it ended.
+    Lost {
+        /// What broke, as the end of a sentence.
+        why: String,
+    },
+}
+
+/// What came of an execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it printed on standard output.
+    pub out: Kept,
+    /// What it printed on standard error.
+    pub err: Kept,
+    /// From the sending to the end.
+    pub took: Duration,
+}
+
+impl Report {
+    /// An execution that did not start.
+    pub fn not_started(code: &'static str, why: impl Into<String>, took: Duration) -> Self {
+        let ending = Ending::NotStarted { code, why: why.into() };
+        Self { ending, out: Kept::default(), err: Kept::default(), took }
+    }
+}
+
+/// A future of a trait object.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Report> + Send + 'a>>;
+
+/// Where commands are carried out: real hosts over SSH, or a script in a test.
+pub trait Target: Send + Sync {
+    /// Carries out one execution. The future ends within the limit and a little more, whatever the host does.
+    fn execute(&self, execution: Execution) -> Running<'_>;
+
+    /// Makes the next execution on this host quick, if that is possible. Errors show when something is executed.
+    fn prewarm(&self, to: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}

@@ -1,0 +1,441 @@
+//! Executes over OpenSSH: one multiplexed connection a host, our own configuration, pinned host keys.
+//!
+//! Nothing of the user's own ssh configuration is read, no key is ever learnt, nothing is forwarded. What the runner
+//! says counts; exit codes of ssh do not, because 255 has three meanings.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use rand::Rng as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::time::timeout;
+
+use super::capture::{Capture, Kept, Said};
+use super::frame::{Frame, exec_line};
+use super::known_hosts::KnownKeys;
+use super::{Destination, Ending, Execution, Report, Running, Target};
+use crate::plan::measure::ErrandBody;
+
+/// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
+const SESSIONS_A_HOST: usize = 6;
+/// A connection is made within this time, or the host is unreachable.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// Everything around connecting, resolving included.
+const REACH_WITHIN: Duration = Duration::from_secs(8);
+/// After a stop, the runner has this long to say that the processes have ended: it waits 2 s before it kills.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// After one stream has said the end, the other one has this long to say it too.
+const OTHER_STREAM_WITHIN: Duration = Duration::from_millis(500);
+/// A session that was refused because all are in use is asked for again after these times.
+const SESSION_RETRIES: [Duration; 4] =
+    [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(300), Duration::from_secs(1)];
+/// A connection that nobody uses is closed by OpenSSH after so many seconds.
+const PERSIST_SECONDS: usize = 60;
+
+/// How hosts are reached.
+#[derive(Debug, Clone)]
+pub struct SshSettings {
+    /// The private key; none means the agent or the default keys of OpenSSH.
+    pub identity_file: Option<PathBuf>,
+    /// The pinned host keys.
+    pub known_hosts: PathBuf,
+}
+
+/// Executes over OpenSSH.
+#[derive(Debug)]
+pub struct Ssh {
+    settings: SshSettings,
+    /// Control sockets and configuration; ours alone, and gone with us.
+    folder: tempfile::TempDir,
+    config: PathBuf,
+    links: Mutex<HashMap<Destination, Arc<Link>>>,
+}
+
+/// The connection to one host.
+#[derive(Debug)]
+struct Link {
+    session: AsyncMutex<Option<Arc<Session>>>,
+    permits: Semaphore,
+}
+
+/// Why something did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum SshError {
+    /// The folder for control sockets cannot be made.
+    #[error("the folder for ssh's control sockets cannot be made: {0}. Next: look at TMPDIR")]
+    Folder(#[from] std::io::Error),
+}
+
+/// The ssh configuration: all of it. What the crate sets on the command line goes before it.
+const CONFIG: &str = "\
+Host *
+  StrictHostKeyChecking yes
+  UpdateHostKeys no
+  HashKnownHosts no
+  GlobalKnownHostsFile /dev/null
+  CheckHostIP no
+  ForwardAgent no
+  ForwardX11 no
+  ClearAllForwardings yes
+  ExitOnForwardFailure yes
+  PermitLocalCommand no
+  Tunnel no
+  RequestTTY no
+  PasswordAuthentication no
+  KbdInteractiveAuthentication no
+  NumberOfPasswordPrompts 0
+  ServerAliveInterval 5
+  ServerAliveCountMax 2
+  TCPKeepAlive yes
+  SendEnv -*
+";
+
+impl Ssh {
+    /// Prepares a folder of its own, 0700, for sockets and configuration.
+    pub fn new(settings: SshSettings) -> Result<Self, SshError> {
+        // A short path: sockets have at most 107 bytes.
+        let folder = tempfile::Builder::new().prefix("steadyhand-").tempdir()?;
+        let config = folder.path().join("config");
+        std::fs::write(&config, CONFIG)?;
+        Ok(Self { settings, folder, config, links: Mutex::default() })
+    }
+
+    /// The folder with the control sockets.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn link(&self, to: &Destination) -> Arc<Link> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Link { session: AsyncMutex::new(None), permits: Semaphore::new(SESSIONS_A_HOST) });
+        links.entry(to.clone()).or_insert_with(new).clone()
+    }
+
+    /// The connection to a host, made if there is none.
+    async fn session(&self, to: &Destination, link: &Link) -> Result<Arc<Session>, Ending> {
+        let mut slot = link.session.lock().await;
+        if let Some(session) = &*slot {
+            return Ok(session.clone());
+        }
+        let keys = KnownKeys::read(&self.settings.known_hosts);
+        let pinned = keys.map_err(|why| not_started("host-key-unknown", why))?.of(&to.address, to.port);
+        if pinned.is_empty() {
+            let file = self.settings.known_hosts.display();
+            let why = format!("{} has no key for {} ({}), and keys are never learnt", file, to.name, to.address);
+            return Err(not_started("host-key-unknown", why));
+        }
+        let mut builder = SessionBuilder::default();
+        builder
+            .user(to.user.clone())
+            .port(to.port)
+            .known_hosts_check(KnownHosts::Strict)
+            .user_known_hosts_file(&self.settings.known_hosts)
+            .control_directory(self.folder.path())
+            .control_persist(ControlPersist::IdleFor(PERSIST_SECONDS.try_into().expect("not zero")))
+            .config_file(&self.config)
+            .connect_timeout(CONNECT_WITHIN)
+            .server_alive_interval(Duration::from_secs(5));
+        if let Some(key) = &self.settings.identity_file {
+            builder.keyfile(key);
+        }
+        let connected = timeout(REACH_WITHIN, builder.connect_mux(&to.address)).await;
+        let session = match connected {
+            Ok(Ok(session)) => Arc::new(session),
+            Ok(Err(error)) => return Err(why_not_connected(to, &pinned, &error)),
+            Err(_) => return Err(not_started("unreachable", format!("{} does not answer ssh", to.name))),
+        };
+        *slot = Some(session.clone());
+        Ok(session)
+    }
+
+    /// A connection that broke is not used again.
+    async fn forget(&self, link: &Link, session: &Arc<Session>) {
+        let mut slot = link.session.lock().await;
+        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
+            *slot = None;
+        }
+    }
+
+    async fn run(&self, execution: Execution) -> Report {
+        let began = Instant::now();
+        let nonce = nonce();
+        let (argv, variables) = match &execution.body {
+            ErrandBody::Run(argv) => (argv.clone(), &std::collections::BTreeMap::new()),
+            ErrandBody::Script { text, variables } => {
+                (vec!["/bin/sh".to_owned(), "-euc".to_owned(), text.clone()], variables)
+            }
+        };
+        let frame = Frame {
+            argv: &argv,
+            variables,
+            step_dir: execution.step_dir.as_deref(),
+            end_with_link: execution.end_with_link,
+            nonce: &nonce,
+        };
+        let line = match frame.line() {
+            Ok(line) => line,
+            Err(why) => return Report::not_started("not-sendable", why.to_string(), began.elapsed()),
+        };
+        let link = self.link(&execution.to);
+        let Ok(_permit) = link.permits.acquire().await else {
+            return Report::not_started("unreachable", "the bot is ending", began.elapsed());
+        };
+        let mut last = None;
+        // A connection that died while nobody used it is made anew, once: nothing was sent over it.
+        for _ in 0..2 {
+            let session = match self.session(&execution.to, &link).await {
+                Ok(session) => session,
+                Err(ending) => {
+                    return Report { ending, out: Kept::default(), err: Kept::default(), took: began.elapsed() };
+                }
+            };
+            match open(&session).await {
+                Ok(channel) => {
+                    let report = converse(channel, &line, &nonce, &execution).await;
+                    if matches!(report.ending, Ending::Lost { .. }) {
+                        self.forget(&link, &session).await;
+                    }
+                    return report;
+                }
+                Err(NotOpened::Busy) => {
+                    let why = format!("all sessions that the sshd of {} allows are in use", execution.to.name);
+                    return Report::not_started("busy", why, began.elapsed());
+                }
+                Err(NotOpened::Gone(why)) => {
+                    self.forget(&link, &session).await;
+                    last = Some(why);
+                }
+            }
+        }
+        let why = format!("the connection to {} broke before anything was sent: {}", execution.to.name, last.unwrap_or_default());
+        Report::not_started("unreachable", why, began.elapsed())
+    }
+}
+
+impl Target for Ssh {
+    fn execute(&self, execution: Execution) -> Running<'_> {
+        Box::pin(self.run(execution))
+    }
+
+    fn prewarm(&self, to: Destination) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let link = self.link(&to);
+            let _ = self.session(&to, &link).await;
+        })
+    }
+}
+
+fn not_started(code: &'static str, why: impl Into<String>) -> Ending {
+    Ending::NotStarted { code, why: why.into() }
+}
+
+type Channel = openssh::Child<Arc<Session>>;
+
+enum NotOpened {
+    /// The sshd refused one more session; nothing ran.
+    Busy,
+    /// The connection is gone.
+    Gone(String),
+}
+
+/// Opens a session for the runner. One that is refused because all are in use is asked for again.
+async fn open(session: &Arc<Session>) -> Result<Channel, NotOpened> {
+    let mut waits = SESSION_RETRIES.iter();
+    loop {
+        let mut command = session.clone().arc_raw_command(exec_line());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let error = match command.spawn().await {
+            Ok(child) => return Ok(child),
+            Err(error) => error,
+        };
+        let text = chain(&error);
+        if !text.contains("open refused") {
+            return Err(NotOpened::Gone(text));
+        }
+        match waits.next() {
+            Some(wait) => tokio::time::sleep(*wait).await,
+            None => return Err(NotOpened::Busy),
+        }
+    }
+}
+
+/// Sends the frame, and listens until the runner has said the end on both streams, the limit is over, or the link is.
+async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Execution) -> Report {
+    let began = Instant::now();
+    let (mut out, mut err) = (Capture::new(nonce), Capture::new(nonce));
+    let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
+        (channel.stdin().take(), channel.stdout().take(), channel.stderr().take())
+    else {
+        return Report::not_started("unreachable", "ssh gave no streams", began.elapsed());
+    };
+    let mut talk = Talk::default();
+    let mut wrote = Ok(());
+    if let Err(error) = stdin.write_all(line.as_bytes()).await {
+        wrote = Err(error);
+    }
+    let (mut out_block, mut err_block) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let limit = tokio::time::sleep(execution.limit);
+    tokio::pin!(limit);
+    let mut give_up: Option<std::pin::Pin<Box<tokio::time::Sleep>>> = None;
+    while !talk.is_over() {
+        tokio::select! {
+            read = stdout.read(&mut out_block), if !talk.out_closed => match read {
+                Ok(0) | Err(_) => talk.out_closed = true,
+                Ok(n) => talk.hear(out.take(&out_block[..n]), true),
+            },
+            read = stderr.read(&mut err_block), if !talk.err_closed => match read {
+                Ok(0) | Err(_) => talk.err_closed = true,
+                Ok(n) => talk.hear(err.take(&err_block[..n]), false),
+            },
+            () = &mut limit, if talk.stopped.is_none() => {
+                talk.stopped = Some(true);
+                let _ = stdin.write_all(b"stop\n").await;
+                give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
+            }
+            () = execution.stop.cancelled(), if talk.stopped.is_none() => {
+                talk.stopped = Some(false);
+                let _ = stdin.write_all(b"stop\n").await;
+                give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
+            }
+            () = async { if let Some(timer) = give_up.as_mut() { timer.await } }, if give_up.is_some() => {
+                talk.gave_up = true;
+            }
+        }
+        if talk.said_once() && give_up.is_none() {
+            give_up = Some(Box::pin(tokio::time::sleep(OTHER_STREAM_WITHIN)));
+        }
+    }
+    drop(stdin);
+    let ending = ending(&talk, channel, wrote.err(), &out, &err).await;
+    Report { ending, out: out.finish(), err: err.finish(), took: began.elapsed() }
+}
+
+/// What was heard so far.
+#[derive(Debug, Default)]
+struct Talk {
+    started: bool,
+    refused: Option<String>,
+    /// The status, as each stream said it.
+    out_exit: Option<i32>,
+    err_exit: Option<i32>,
+    out_closed: bool,
+    err_closed: bool,
+    /// Stop was sent: because of the limit, or because somebody said so.
+    stopped: Option<bool>,
+    gave_up: bool,
+}
+
+impl Talk {
+    fn hear(&mut self, said: Vec<Said>, on_out: bool) {
+        for said in said {
+            match said {
+                Said::Started => self.started = true,
+                Said::Refused(why) => self.refused = Some(why),
+                Said::Exit(status) if on_out => self.out_exit = Some(status),
+                Said::Exit(status) => self.err_exit = Some(status),
+            }
+        }
+    }
+
+    fn status(&self) -> Option<i32> {
+        self.err_exit.or(self.out_exit)
+    }
+
+    fn said_once(&self) -> bool {
+        self.status().is_some() || self.refused.is_some()
+    }
+
+    /// Nothing more is worth waiting for.
+    fn is_over(&self) -> bool {
+        let both = (self.out_exit.is_some() || self.out_closed) && (self.err_exit.is_some() || self.err_closed);
+        (both && self.said_once()) || self.refused.is_some() || (self.out_closed && self.err_closed) || self.gave_up
+    }
+}
+
+async fn ending(talk: &Talk, channel: Channel, wrote: Option<std::io::Error>, out: &Capture, err: &Capture) -> Ending {
+    match (&talk.refused, talk.status(), talk.stopped) {
+        (Some(why), ..) if why == "no-command" => return Ending::NoCommand,
+        (Some(why), ..) => {
+            let why = format!("the folder .steadyhand in the home of the login user cannot be used ({why})");
+            return not_started("state-dir", why);
+        }
+        (None, Some(status), Some(by_limit)) if status != 0 => return Ending::Ended { by_limit, status },
+        (None, Some(status), _) => return Ending::Exited(status),
+        (None, None, _) => {}
+    }
+    if talk.started || talk.stopped.is_some() {
+        let why = if talk.stopped.is_some() {
+            "the host did not say that its processes ended".to_owned()
+        } else {
+            "the connection broke".to_owned()
+        };
+        return Ending::Lost { why };
+    }
+    // The runner never spoke. If ssh says that the login shell ended by itself, it never ran.
+    match timeout(STOP_WITHIN, channel.wait()).await {
+        Ok(Ok(status)) => {
+            let noise = [err.noise(), out.noise()].join(" ");
+            let noise: String = noise.trim().chars().take(200).collect();
+            let why = format!("the login shell ended with {status} before the runner began: {noise}");
+            not_started("login-refused", why)
+        }
+        Ok(Err(openssh::Error::Remote(_))) => {
+            not_started("login-refused", "the login shell cannot run `exec env -i … /bin/sh`")
+        }
+        Ok(Err(error)) => Ending::Lost { why: format!("the connection broke: {}", chain(&error)) },
+        Err(_) => match wrote {
+            Some(error) => Ending::Lost { why: format!("the command could not be sent whole: {error}") },
+            None => Ending::Lost { why: "the connection broke".to_owned() },
+        },
+    }
+}
+
+/// Why there is no connection. OpenSSH says it in words only.
+fn why_not_connected(to: &Destination, pinned: &[String], error: &openssh::Error) -> Ending {
+    let text = chain(error);
+    let name = &to.name;
+    if text.contains("IDENTIFICATION HAS CHANGED") || text.contains("Host key verification failed") {
+        let shown = text.split_whitespace().find(|word| word.starts_with("SHA256:")).map(|word| word.trim_end_matches('.'));
+        let shown = shown.map_or_else(|| "another one".to_owned(), str::to_owned);
+        let why = format!("{name} shows the key {shown}, and {} is pinned", pinned.join(" or "));
+        return not_started("host-key-changed", why);
+    }
+    if text.contains("Permission denied") {
+        return not_started("login-refused", format!("{name} does not let {} in: {}", to.user, first_line(&text)));
+    }
+    let why = if text.contains("Connection refused") {
+        format!("{name} refuses connections on port {}", to.port)
+    } else if text.contains("timed out") {
+        format!("{name} does not answer ssh in {} s", CONNECT_WITHIN.as_secs())
+    } else {
+        format!("{name} cannot be reached by ssh: {}", first_line(&text))
+    };
+    not_started("unreachable", why)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('@')).unwrap_or("no reason given").to_owned()
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}
+
+/// 128 random bits as hex.
+fn nonce() -> String {
+    let mut bytes = [0; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    crate::authoring::hex(&bytes)
+}
