@@ -8,3 +8,5 @@ pub mod plan;
 pub mod run;
 pub mod journal;
 pub mod target;
+pub mod library;
+pub mod engine;

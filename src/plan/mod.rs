@@ -5,6 +5,7 @@
 
 pub mod bind;
 pub mod build;
+pub mod difference;
 pub mod digest;
 pub mod measure;
 pub mod model;

@@ -347,6 +347,8 @@ pub struct Offer {
     /// The commit of the folder of runbooks, if it is one: information, the files are hashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// SHA-256 of the list of all files that it was made from, as the journal keeps them.
+    pub sources: String,
     /// Every check of preflight, with what was read.
     pub preflight: Vec<CheckSeen>,
     /// When the first and the last of it was measured.

@@ -113,7 +113,8 @@ pub(super) fn refuse(run: &Run, why: &str) -> Decided {
     }
 }
 
-/// Inside the holds the plan was made once more: the same, another one, or one that may not begin.
+/// The plan was made once more: another one voids what was agreed. Inside the holds the same one begins, if all that
+/// preflight asks still holds.
 pub(super) fn rechecked(run: &Run, offer: &Offer, token: &Token, changes: &[String]) -> Decided {
     if Some(&offer.digest) != run.digest() {
         let changed = Event::PlanChanged {
@@ -122,6 +123,9 @@ pub(super) fn rechecked(run: &Run, offer: &Offer, token: &Token, changes: &[Stri
             changes: changes.to_vec(),
         };
         return Decided::events([changed]);
+    }
+    if run.phase != Phase::Ready {
+        return Decided::nothing();
     }
     let failed: Vec<CheckSeen> = offer.preflight.iter().filter(|seen| seen.stops()).cloned().collect();
     if !failed.is_empty() {

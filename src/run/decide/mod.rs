@@ -110,14 +110,16 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         World::Planned { offer, token } if run.phase == Phase::Measuring => {
             Decided::events([Event::Offered { offer: offer.clone(), token: token.clone() }])
         }
-        World::NotPlanned { code, why, failed } if matches!(run.phase, Phase::Measuring | Phase::Ready) => {
+        World::NotPlanned { code, why, failed } if run.started.is_none() && !run.is_ended() => {
             let not_planned = Event::NotPlanned { code: code.clone(), why: why.clone(), failed: failed.clone() };
             Decided::events([not_planned, Event::Ended { outcome: Outcome::Refused, remarks: Vec::new() }])
         }
         World::Claimed(holds) if run.phase == Phase::Ready && run.holds.is_empty() => {
             Decided::events([Event::HoldsTaken { holds: holds.clone() }])
         }
-        World::Rechecked { offer, token, changes } if run.phase == Phase::Ready => {
+        World::Rechecked { offer, token, changes }
+            if matches!(run.phase, Phase::Confirming | Phase::Approving | Phase::Ready) =>
+        {
             agree::rechecked(run, offer, token, changes)
         }
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),

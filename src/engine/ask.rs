@@ -1,0 +1,234 @@
+//! Asks hosts: measurements, checks at once, checks with patience, gates.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::context::Context;
+use crate::plan::measure::{Errand, Inquiry, inquiry, read_results};
+use crate::plan::model::CheckSeen;
+use crate::plan::question;
+use crate::runbook::expression::{Ask, Facts, NoAnswer, Reading};
+use crate::runbook::model::Check;
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::HostName;
+use crate::target::{Destination, Ending, Execution, Report, Target};
+
+/// A check that does not hold yet is asked again after these times; the last one repeats.
+const AGAIN_AFTER: [Duration; 6] = [
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+];
+/// A check that must stay true is asked so often.
+const HOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// Asks hosts on behalf of one run.
+#[derive(Clone)]
+pub struct Asker {
+    /// The run's files and meanings.
+    pub context: Context,
+    /// Where it is asked.
+    pub target: Arc<dyn Target>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The host at hand of an `each`.
+pub type AtHand<'a> = Option<(&'a str, &'a HostName)>;
+
+/// Readings of errands that were asked already, so that nobody is asked the same thing twice at one time.
+pub type Known = BTreeMap<Errand, (Reading, Timestamp)>;
+
+impl Asker {
+    /// Asks inquiries side by side, each in its own time.
+    pub async fn ask(&self, inquiries: Vec<Inquiry>, known: &mut Known) {
+        let mut asked = JoinSet::new();
+        let mut seen = BTreeSet::new();
+        for inquiry in inquiries {
+            if known.contains_key(&inquiry.errand) || !seen.insert(inquiry.errand.clone()) {
+                continue;
+            }
+            let Some(to) = self.context.destination(&inquiry.errand.host) else { continue };
+            let (target, snapshot) = (self.target.clone(), self.context.snapshot.clone());
+            asked.spawn(async move {
+                let report = target.execute(probe_execution(to, &inquiry.errand)).await;
+                let reading = reading(&snapshot.set, &inquiry, &report);
+                (inquiry.errand, reading)
+            });
+        }
+        while let Some(done) = asked.join_next().await {
+            if let Ok((errand, reading)) = done {
+                known.insert(errand, (reading, self.clock.now()));
+            }
+        }
+    }
+
+    /// What these questions come to.
+    pub async fn facts(&self, asks: BTreeSet<Ask>, known: &mut Known) -> Facts {
+        let set = &self.context.snapshot.set;
+        let runbook = self.context.runbook();
+        let mut facts = Facts::default();
+        let mut wanted = Vec::new();
+        for ask in asks {
+            match inquiry(set, runbook, &self.context.situation, &ask) {
+                Ok(inquiry) => wanted.push((ask, inquiry)),
+                Err(why) => {
+                    facts.0.insert(ask, Err(why));
+                }
+            }
+        }
+        self.ask(wanted.iter().map(|(_, inquiry)| inquiry.clone()).collect(), known).await;
+        for (ask, inquiry) in wanted {
+            let reading = known.get(&inquiry.errand).map(|(reading, _)| reading.clone());
+            let reading = reading.unwrap_or_else(|| Err(NoAnswer(format!("{} was not asked", inquiry.errand.host))));
+            facts.0.insert(ask, reading);
+        }
+        facts
+    }
+
+    /// Asks checks once, all that they use together.
+    pub async fn once(&self, at_hand: AtHand<'_>, checks: &[&Check], known: &mut Known) -> Vec<CheckSeen> {
+        let asks = question::wanted(&self.context.situation, at_hand, checks);
+        let facts = self.facts(asks, known).await;
+        checks.iter().map(|check| question::answer(&self.context.situation, at_hand, check, &facts)).collect()
+    }
+
+    /// Asks checks with the patience that they have: `within` to come true, `for` to stay true.
+    pub async fn patiently(&self, at_hand: AtHand<'_>, checks: &[&Check]) -> Vec<CheckSeen> {
+        let began = self.clock.now();
+        let mut waits = Waits::default();
+        let mut states: Vec<Patience> = checks.iter().map(|_| Patience::Asking).collect();
+        let mut seen: Vec<Option<CheckSeen>> = checks.iter().map(|_| None).collect();
+        loop {
+            let open: Vec<usize> = (0..checks.len()).filter(|i| states[*i] != Patience::Done).collect();
+            if open.is_empty() {
+                return seen.into_iter().flatten().collect();
+            }
+            let asked: Vec<&Check> = open.iter().map(|i| checks[*i]).collect();
+            let answers = self.once(at_hand, &asked, &mut Known::new()).await;
+            let now = self.clock.now();
+            for (index, answer) in open.into_iter().zip(answers) {
+                let check = checks[index];
+                states[index] = next_patience(states[index], check, answer.holds(), began, now);
+                seen[index] = Some(answer);
+            }
+            if states.iter().any(|state| *state != Patience::Done) {
+                let holding = states.iter().all(|state| matches!(state, Patience::Done | Patience::Holding(_)));
+                self.clock.after(if holding { HOLD_EVERY } else { waits.next() }).await;
+            }
+        }
+    }
+
+    /// Measures a gate until all of it holds, for as long as it must, or its time is over.
+    pub async fn gate(
+        &self,
+        at_hand: AtHand<'_>,
+        checks: &[&Check],
+        hold_for: Option<Millis>,
+        until: Timestamp,
+    ) -> (bool, Vec<CheckSeen>) {
+        let mut waits = Waits::default();
+        let mut held_since: Option<Timestamp> = None;
+        loop {
+            let seen = self.once(at_hand, checks, &mut Known::new()).await;
+            let now = self.clock.now();
+            if seen.iter().all(CheckSeen::holds) {
+                let since = *held_since.get_or_insert(now);
+                if elapsed(since, now) >= hold_for.unwrap_or_default() {
+                    return (true, seen);
+                }
+            } else {
+                held_since = None;
+            }
+            if now >= until {
+                return (false, seen);
+            }
+            let wait = if held_since.is_some() { HOLD_EVERY } else { waits.next() };
+            let next = now.checked_add(wait).unwrap_or(Timestamp::MAX).min(until);
+            self.clock.until(next).await;
+        }
+    }
+}
+
+/// How long ago, never negative.
+pub fn elapsed(since: Timestamp, now: Timestamp) -> Millis {
+    Millis(now.duration_since(since).max(SignedDuration::ZERO).as_millis().try_into().unwrap_or(i64::MAX))
+}
+
+/// Waits that grow.
+#[derive(Debug, Default)]
+struct Waits(usize);
+
+impl Waits {
+    fn next(&mut self) -> Duration {
+        let wait = AGAIN_AFTER[self.0.min(AGAIN_AFTER.len() - 1)];
+        self.0 += 1;
+        wait
+    }
+}
+
+/// How one check with patience stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It does not hold yet.
+    Asking,
+    /// It holds since then, and must stay so.
+    Holding(Timestamp),
+    /// It is decided.
+    Done,
+}
+
+/// False with `within` is asked again until its time is over; true with `for` must stay true, and a break begins again
+/// if `within` allows it.
+fn next_patience(state: Patience, check: &Check, holds: bool, began: Timestamp, now: Timestamp) -> Patience {
+    if holds {
+        let Some(hold_for) = &check.hold_for else { return Patience::Done };
+        let since = match state {
+            Patience::Holding(since) => since,
+            _ => now,
+        };
+        return if elapsed(since, now) >= hold_for.value { Patience::Done } else { Patience::Holding(since) };
+    }
+    let in_time = check.within.as_ref().is_some_and(|within| elapsed(began, now) < within.value);
+    if in_time { Patience::Asking } else { Patience::Done }
+}
+
+/// A probe as it is sent: it is ended with the link, and no folder is kept for it.
+fn probe_execution(to: Destination, errand: &Errand) -> Execution {
+    Execution {
+        to,
+        body: errand.body.clone(),
+        limit: errand.at_most.as_std(),
+        step_dir: None,
+        end_with_link: true,
+        stop: CancellationToken::new(),
+    }
+}
+
+/// What a probe answered, or why it did not.
+fn reading(set: &crate::authoring::Set, inquiry: &Inquiry, report: &Report) -> Reading {
+    let (probe, host) = (&inquiry.probe, &inquiry.errand.host);
+    let why = match &report.ending {
+        Ending::Exited(0) => return read_results(set, inquiry, &report.out.head),
+        Ending::Exited(status) => {
+            let said = String::from_utf8_lossy(&report.err.head);
+            let line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+            let line: String = crate::runbook::source::hidden::visible(line).chars().take(160).collect();
+            format!("{probe} on {host} ended with {status}: {line}")
+        }
+        Ending::NoCommand => format!("{probe} on {host} needs a program that is not there"),
+        Ending::Ended { .. } => format!("{host} did not answer {probe} in {}", inquiry.errand.at_most),
+        Ending::NotStarted { why, .. } => why.clone(),
+        Ending::Lost { why } => format!("{host} did not answer {probe}: {why}"),
+    };
+    Err(NoAnswer(why))
+}

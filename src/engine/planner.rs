@@ -1,0 +1,257 @@
+//! Makes the offer for a run: bind, measure the topology, bind the hosts, ask preflight, build.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::ask::{Asker, Known};
+use super::clock::Clock;
+use super::context::Context;
+use crate::library::{Library, Snapshot};
+use crate::plan::bind::{WrongValue, bind, bind_hosts};
+use crate::plan::build::{NotPlanned, Request, build};
+use crate::plan::measure::{Errand, ErrandBody, Inquiry};
+use crate::plan::model::{CheckSeen, Offer, Plan, Topology, Verdict};
+use crate::plan::situation::{RunWords, Situation};
+use crate::plan::topology::{NoTopology, topology, topology_inquiries};
+use crate::plan::{Digest, question};
+use crate::policy::decide::policy_of;
+use crate::run::RunId;
+use crate::run::model::Requested;
+use crate::runbook::expression::{Facts, Type, Value};
+use crate::runbook::model::ValueType;
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::{ClusterName, HostName};
+use crate::target::Target;
+
+/// Why there is no offer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotOffered {
+    /// The stable code.
+    pub code: String,
+    /// Why, as sentences; the last one says what to do.
+    pub why: Vec<String>,
+    /// The checks that stand in the way.
+    pub failed: Vec<CheckSeen>,
+}
+
+impl NotOffered {
+    fn new(code: &str, why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), why: vec![why.into(), next.into()], failed: Vec::new() }
+    }
+}
+
+impl From<NotPlanned> for NotOffered {
+    fn from(not: NotPlanned) -> Self {
+        Self::new(not.code, not.what, not.next)
+    }
+}
+
+/// What is known from before: it comes from the journal.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// The primary of each cluster when a plan was last made.
+    pub primaries: BTreeMap<ClusterName, HostName>,
+    /// When this runbook last ended on one of the clusters.
+    pub last_end: Option<Timestamp>,
+}
+
+/// Makes offers.
+#[derive(Clone)]
+pub struct Planner {
+    /// The folder of runbooks.
+    pub library: Arc<Library>,
+    /// Where hosts are asked.
+    pub target: Arc<dyn Target>,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Planner {
+    /// Makes an offer from these files. Everything that fails is told at once.
+    pub async fn offer(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        id: RunId,
+        request: &Requested,
+        before: &Before,
+    ) -> Result<(Offer, Context), NotOffered> {
+        let set = &snapshot.set;
+        let policy = policy_of(&set.policy).map_err(|_| {
+            NotOffered::new("no-policy", "There is no policy that could allow it.", "Next: steadyhand check")
+        })?;
+        let runbook = set.runbooks.get(&request.runbook).ok_or_else(|| {
+            let what = format!("There is no runbook {} any more.", request.runbook);
+            NotOffered::new("unknown-runbook", what, "Next: runbooks")
+        })?;
+        let reason = (!request.reason.is_empty()).then_some(request.reason.as_str());
+        let values = bind(set, runbook, &request.arguments, reason).map_err(|wrong| wrong_values(&wrong))?;
+        let words = RunWords { id: id.0, reason: request.reason.clone(), started_by: request.by.to_string() };
+        let first = Situation::new(set, runbook, values.clone(), &BTreeMap::new(), &words);
+        let context = |situation| Context {
+            snapshot: snapshot.clone(),
+            runbook: request.runbook.clone(),
+            situation: Arc::new(situation),
+        };
+        let asker =
+            |context| Asker { context, target: self.target.clone(), clock: self.clock.clone() };
+        let began = self.clock.now();
+        let mut known = Known::new();
+        let topology = self.topology(&asker(context(first)), before, &mut known).await?;
+        let situation = Situation::new(set, runbook, values.clone(), &topology, &words);
+        let wrong = bind_hosts(runbook, &values, &situation.meaning(&Facts::default()));
+        if !wrong.is_empty() {
+            return Err(wrong_values(&wrong));
+        }
+        let context = context(situation);
+        let build_request = Request {
+            asked_by: request.by.clone(),
+            reason: request.reason.clone(),
+            now: began,
+            last_end: before.last_end,
+            keys: self.library.pinned_keys(set),
+        };
+        let plan = build(set, runbook, policy, &context.situation, &topology, &build_request)?;
+        let asker = asker(context.clone());
+        let preflight = self.preflight(&asker, &plan, &mut known).await;
+        let offer = Offer {
+            digest: Digest::of(&plan),
+            plan,
+            commit: snapshot.commit.clone(),
+            sources: snapshot.blobs().0,
+            preflight,
+            measured: measured(&known, began, self.clock.now()),
+        };
+        Ok((offer, context))
+    }
+
+    /// Who is primary and who a replica, of every cluster that was given.
+    async fn topology(
+        &self,
+        asker: &Asker,
+        before: &Before,
+        known: &mut Known,
+    ) -> Result<BTreeMap<ClusterName, Topology>, NotOffered> {
+        let set = &asker.context.snapshot.set;
+        let clusters: Vec<ClusterName> = asker
+            .context
+            .situation
+            .values
+            .values()
+            .filter_map(|value| match value {
+                Value::Cluster(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        let mut inquiries = BTreeMap::new();
+        for cluster in &clusters {
+            for (host, inquiry) in topology_inquiries(set, cluster, &asker.context.situation) {
+                inquiries.insert((cluster.clone(), host), inquiry);
+            }
+        }
+        asker.ask(inquiries.values().filter_map(|inquiry| inquiry.clone().ok()).collect(), known).await;
+        let mut found = BTreeMap::new();
+        for cluster in clusters {
+            let of_cluster = inquiries.iter().filter(|((name, _), _)| *name == cluster);
+            let readings = of_cluster
+                .map(|((_, host), inquiry)| {
+                    let reading = match inquiry {
+                        Ok(inquiry) => known.get(&inquiry.errand).map(|(reading, _)| reading.clone()),
+                        Err(why) => Some(Err(why.clone())),
+                    };
+                    (host.clone(), reading.unwrap_or_else(|| Err(crate::runbook::expression::NoAnswer("not asked".into()))))
+                })
+                .collect();
+            let seen = topology(set, &cluster, &readings, before.primaries.get(&cluster));
+            found.insert(cluster.clone(), seen.map_err(|why| no_topology(&cluster, &why))?);
+        }
+        Ok(found)
+    }
+
+    /// Every check of preflight, and that the commands of the packs are on the hosts.
+    async fn preflight(&self, asker: &Asker, plan: &Plan, known: &mut Known) -> Vec<CheckSeen> {
+        let runbook = asker.context.runbook();
+        let checks = question::checks(runbook, &runbook.preflight);
+        let commands = command_inquiries(&asker.context, plan);
+        let asks = question::wanted(&asker.context.situation, None, &checks);
+        // Both at once: the answers of the first are in `known` when the second is evaluated.
+        let mut for_commands = Known::new();
+        let asked_commands = commands.iter().map(|(_, inquiry)| inquiry.clone()).collect();
+        let (facts, ()) =
+            tokio::join!(asker.facts(asks, known), asker.ask(asked_commands, &mut for_commands));
+        let mut seen: Vec<CheckSeen> =
+            checks.iter().map(|check| question::answer(&asker.context.situation, None, check, &facts)).collect();
+        for (pack, inquiry) in commands {
+            let Some((Ok(results), _)) = for_commands.get(&inquiry.errand) else { continue };
+            let Some(Value::Text(missing)) = results.get("missing") else { continue };
+            if !missing.is_empty() {
+                seen.push(CheckSeen {
+                    that: format!("the commands of {pack} are on {}", inquiry.errand.host),
+                    says: format!("{} lacks {missing}, which {pack} needs", inquiry.errand.host),
+                    warns: false,
+                    verdict: Verdict::Fails,
+                    read: Vec::new(),
+                });
+            }
+        }
+        seen
+    }
+}
+
+/// When the first and the last answer came.
+fn measured(known: &Known, began: Timestamp, ended: Timestamp) -> (Timestamp, Timestamp) {
+    let times = || known.values().map(|(_, at)| *at);
+    (times().min().unwrap_or(began), times().max().unwrap_or(ended))
+}
+
+/// Whether the commands of a pack are on a host, for every host that an action of it runs on. A host that does not
+/// answer is not held back here: what needs it says so.
+fn command_inquiries(context: &Context, plan: &Plan) -> Vec<(String, Inquiry)> {
+    const SCRIPT: &str = "m=; for c in $commands; do command -v \"$c\" >/dev/null || m=\"$m $c\"; done\nprintf '{\"missing\":\"%s\"}' \"${m# }\"\n";
+    let mut wanted: BTreeSet<(String, HostName)> = BTreeSet::new();
+    for (_, unit) in plan.units() {
+        let Some(step) = unit.step() else { continue };
+        for command in std::iter::once(&step.command).chain(&step.instead) {
+            let pack = command.action.as_ref().and_then(|action| action.split_once('/'));
+            wanted.extend(pack.map(|(pack, _)| (pack.to_owned(), command.host.clone())));
+        }
+    }
+    wanted
+        .into_iter()
+        .filter_map(|(pack, host)| {
+            let commands = &context.snapshot.set.packs.get(pack.as_str())?.commands;
+            let names: Vec<&str> = commands.iter().map(|word| word.value.as_str()).collect();
+            let variables = BTreeMap::from([("commands".to_owned(), names.join(" "))]);
+            let body = ErrandBody::Script { text: SCRIPT.to_owned(), variables };
+            let errand = Errand { host, body, at_most: Millis::seconds(5) };
+            let results = vec![("missing".to_owned(), ValueType { kind: Type::Text, optional: false })];
+            let inquiry = Inquiry { errand, probe: format!("{pack} commands"), results };
+            (!names.is_empty()).then_some((pack, inquiry))
+        })
+        .collect()
+}
+
+fn wrong_values(wrong: &[WrongValue]) -> NotOffered {
+    let mut why: Vec<String> = wrong.iter().map(|wrong| format!("{}  {}", wrong.name, wrong.what)).collect();
+    why.push("Next: correct the values and run it again.".to_owned());
+    NotOffered { code: "bad-parameters".to_owned(), why, failed: Vec::new() }
+}
+
+fn no_topology(cluster: &ClusterName, why: &NoTopology) -> NotOffered {
+    match why {
+        NoTopology::TwoPrimaries(hosts) => {
+            let names: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+            let what = format!("{} of {cluster} all answer as primary.", names.join(" and "));
+            NotOffered::new("two-primaries", what, "Next: fence all but one by hand, and find out which one has the data.")
+        }
+        NoTopology::NoPrimary => {
+            let what = format!("No host of {cluster} answers as primary, and none is known from before.");
+            NotOffered::new("no-primary", what, "Next: write `primary:` of the cluster into the inventory.")
+        }
+        NoTopology::NotDescribed => {
+            let what = format!("The pack of {cluster} does not say who is primary.");
+            NotOffered::new("no-topology", what, "Next: add `topology` to the pack.")
+        }
+    }
+}

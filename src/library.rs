@@ -1,0 +1,293 @@
+//! The folder of runbooks, as it lies on disk: a checkout of the reviewed branch.
+//!
+//! All files are read at once and held against every rule; what comes out is used whole, or not at all. An unchanged
+//! folder costs only the reading. Scripts are asked of `sh -n`, links that lead outside are refused, and the commit is
+//! named if git knows one.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::authoring::{Checked, Set, SourceFile, check, hex};
+use crate::plan::canonical_json;
+use crate::runbook::source::name::HostName;
+use crate::runbook::source::place::{At, FileName, Place, Span};
+use crate::runbook::source::problem::{Code, Problem};
+use crate::runbook::source::yaml::MAX_FILE_BYTES;
+use crate::target::known_hosts::KnownKeys;
+
+/// Where the files lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folders {
+    /// The folder with `*.yaml` and `packs/*.yaml`.
+    pub runbooks: PathBuf,
+    /// The inventory; in the folder of runbooks if not said.
+    pub inventory: Option<PathBuf>,
+    /// The policy; in the folder of runbooks if not said.
+    pub policy: Option<PathBuf>,
+    /// The pinned host keys.
+    pub known_hosts: PathBuf,
+}
+
+impl Folders {
+    /// A folder that holds everything.
+    pub fn all_in(folder: impl Into<PathBuf>) -> Self {
+        let runbooks = folder.into();
+        Self { known_hosts: runbooks.join("known_hosts"), runbooks, inventory: None, policy: None }
+    }
+}
+
+/// Files that fit together, as they lay on disk at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What plans are made of.
+    pub set: Set,
+    /// The files themselves.
+    pub sources: Vec<SourceFile>,
+    /// The commit, if git knows one: `5e07c33`, or `5e07c33 and changes` where the files differ from it.
+    pub commit: Option<String>,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug)]
+pub enum NotLoaded {
+    /// Authors made mistakes.
+    Problems(Box<Report>),
+    /// The folder cannot be read.
+    Unreadable(String),
+}
+
+/// Everything that is wrong, with the files to show it.
+#[derive(Debug)]
+pub struct Report {
+    /// By file and place.
+    pub problems: Vec<Problem>,
+    /// The files.
+    pub sources: Vec<SourceFile>,
+    /// How many runbooks there are.
+    pub runbooks: usize,
+}
+
+/// The folder of runbooks, and what was last read from it.
+#[derive(Debug)]
+pub struct Library {
+    folders: Folders,
+    last: Mutex<Option<Arc<Snapshot>>>,
+}
+
+impl Library {
+    /// A library over these folders.
+    pub fn new(folders: Folders) -> Self {
+        Self { folders, last: Mutex::default() }
+    }
+
+    /// Where the files lie.
+    pub fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    /// Reads the folder as it is now.
+    pub fn load(&self) -> Result<Arc<Snapshot>, NotLoaded> {
+        let found = read_files(&self.folders).map_err(NotLoaded::Unreadable)?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = &*last
+            && found.problems.is_empty()
+            && same(&snapshot.sources, &found.sources)
+        {
+            return Ok(snapshot.clone());
+        }
+        let (set, report) = judge(found);
+        // With problems in the policy alone there is a set whose policy denies all: people may look, nothing runs.
+        let Some(set) = set.filter(|_| report.problems.iter().all(|problem| problem.place.file.stem() == "policy")) else {
+            return Err(NotLoaded::Problems(Box::new(report)));
+        };
+        let commit = commit(&self.folders.runbooks);
+        let snapshot = Arc::new(Snapshot { set, sources: report.sources, commit });
+        *last = Some(snapshot.clone());
+        Ok(snapshot)
+    }
+
+    /// The fingerprints of the pinned keys of hosts.
+    pub fn pinned_keys(&self, set: &Set) -> BTreeMap<HostName, Vec<String>> {
+        let known = KnownKeys::read(&self.folders.known_hosts).unwrap_or_default();
+        let keys = |host: &crate::inventory::Host| known.of(&host.address, host.port);
+        set.inventory.hosts.iter().map(|(name, host)| (name.clone(), keys(host))).collect()
+    }
+}
+
+/// Checks a folder and gives everything that is wrong.
+pub fn check_folder(folders: &Folders) -> Result<Report, String> {
+    Ok(judge(read_files(folders)?).1)
+}
+
+fn same(a: &[SourceFile], b: &[SourceFile]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.name == b.name && a.text == b.text)
+}
+
+/// Files, and problems of reading them.
+struct Found {
+    sources: Vec<SourceFile>,
+    problems: Vec<Problem>,
+}
+
+fn judge(found: Found) -> (Option<Set>, Report) {
+    let Checked { set, mut problems, runbooks, scripts } = check(&found.sources);
+    problems.extend(found.problems);
+    problems.extend(shell_problems(&scripts));
+    problems.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
+    (set, Report { problems, sources: found.sources, runbooks })
+}
+
+fn read_files(folders: &Folders) -> Result<Found, String> {
+    let mut found = Found { sources: Vec::new(), problems: Vec::new() };
+    let folder = &folders.runbooks;
+    let root = folder.canonicalize().map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
+    let apart: Vec<&str> = [(&folders.inventory, "inventory.yaml"), (&folders.policy, "policy.yaml")]
+        .into_iter()
+        .filter_map(|(path, name)| path.is_some().then_some(name))
+        .collect();
+    for (below, is_root) in [(folder.clone(), true), (folder.join("packs"), false)] {
+        if !is_root && !below.exists() {
+            continue;
+        }
+        for path in yaml_files(&below)? {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if is_root && apart.contains(&name.as_str()) {
+                continue;
+            }
+            let inside = path.canonicalize().is_ok_and(|real| real.starts_with(&root));
+            if inside {
+                read_file(&path, &mut found)?;
+            } else {
+                let cure = "put the file itself into the folder";
+                note(&mut found, &path, Code::PathOutside, "this link leads out of the folder of runbooks", cure);
+            }
+        }
+    }
+    for path in [&folders.inventory, &folders.policy].into_iter().flatten() {
+        if path.exists() {
+            read_file(path, &mut found)?;
+        }
+    }
+    found.sources.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_file(path: &Path, found: &mut Found) -> Result<(), String> {
+    let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+    if path.extension().is_some_and(|ending| ending == "yml") {
+        note(found, path, Code::FileNameDiffers, "files of the language end in .yaml", "rename it");
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    // One byte more than is read, so that a file that is too large shows as one, whatever its size.
+    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => found.sources.push(SourceFile { name: shown(path), text }),
+        Err(_) => note(found, path, Code::Yaml, "the file is not UTF-8", "save it as UTF-8"),
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> FileName {
+    let text = path.to_string_lossy();
+    FileName::new(text.strip_prefix("./").unwrap_or(&text))
+}
+
+fn note(found: &mut Found, path: &Path, code: Code, message: &str, cure: &str) {
+    let place = Place { file: shown(path), span: Span::on_line(1, 1, 1) };
+    found.problems.push(Problem { code, place, message: message.to_owned(), cure: cure.to_owned() });
+}
+
+/// Asks `sh -n` of every script. Scripts with the same text are asked once.
+fn shell_problems(scripts: &[At<String>]) -> Vec<Problem> {
+    let mut texts: BTreeMap<&str, Vec<&At<String>>> = BTreeMap::new();
+    for script in scripts {
+        texts.entry(&script.value).or_default().push(script);
+    }
+    let mut problems = Vec::new();
+    for (text, places) in texts {
+        let Some(said) = shell_says(text) else { continue };
+        for script in places {
+            // sh counts from the first line of the text, whose place is the place of the script.
+            let line: u32 = said.split(':').find_map(|part| part.trim().trim_start_matches("line ").parse().ok()).unwrap_or(1);
+            let span = Span::on_line(script.place.span.line + line.saturating_sub(1), script.place.span.column, 1);
+            let what = said.rsplit(": ").next().unwrap_or(&said).trim().to_owned();
+            problems.push(Problem {
+                code: Code::ScriptSyntax,
+                place: Place { file: script.place.file.clone(), span },
+                message: format!("sh cannot read this script: {what}"),
+                cure: "look at its quotes, `fi`, `done` and `esac`".to_owned(),
+            });
+        }
+    }
+    problems
+}
+
+/// What `sh -n` says of a script that it cannot read.
+fn shell_says(text: &str) -> Option<String> {
+    let output = Command::new("sh").args(["-n", "-c", text]).stdin(Stdio::null()).output().ok()?;
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("").to_owned())
+}
+
+/// The commit of a folder. Hooks are off, and only local facts are asked.
+fn commit(folder: &Path) -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-C"])
+            .arg(folder)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let short = git(&["rev-parse", "--short", "HEAD"])?;
+    let clean = git(&["status", "--porcelain", "--", "."])?.is_empty();
+    Some(if clean { short } else { format!("{short} and changes") })
+}
+
+impl Snapshot {
+    /// What the journal keeps of the files: each text by its SHA-256, and the list of them, whose hash comes first.
+    pub fn blobs(&self) -> (String, Vec<(String, String)>) {
+        use sha2::{Digest as _, Sha256};
+        let names: BTreeMap<String, String> =
+            self.sources.iter().map(|source| (source.name.to_string(), source.sha256())).collect();
+        let list = canonical_json(&names);
+        let hash = hex(&Sha256::digest(list.as_bytes()));
+        let mut blobs = vec![(hash.clone(), list)];
+        blobs.extend(self.sources.iter().map(|source| (source.sha256(), source.text.clone())));
+        (hash, blobs)
+    }
+
+    /// The files as a journal kept them, read again. A run ends under the files that it began with.
+    pub fn from_blobs(list_hash: &str, blob: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let list = blob(list_hash).ok_or("the list of its files is not in the journal")?;
+        let names: BTreeMap<String, String> = serde_json::from_str(&list).map_err(|error| error.to_string())?;
+        let sources = names.into_iter().map(|(name, hash)| {
+            let text = blob(&hash).ok_or_else(|| format!("{name} is not in the journal"))?;
+            let source = SourceFile { name: FileName::new(name), text };
+            if source.sha256() == hash { Ok(source) } else { Err(format!("{} was changed in the journal", source.name)) }
+        });
+        let sources = sources.collect::<Result<Vec<_>, String>>()?;
+        let set = check(&sources).set.ok_or("its files do not pass the rules of this version")?;
+        Ok(Self { set, sources, commit: None })
+    }
+}
