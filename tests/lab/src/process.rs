@@ -141,7 +141,11 @@ impl Stat {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
     use super::*;
+    use crate::patience;
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_signal_is_not_sent_to_a_reused_process_number() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let stat = Stat::read(pid).unwrap();
         let mut another = process(&stat, Part::Command);
@@ -169,5 +173,28 @@ mod tests {
 
         assert_ne!(after_the_wrong_one, Some('Z'));
         assert!(!child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_zombie_among_the_descendants_counts_as_dead() {
+        let dir = std::env::temp_dir().join(format!("steadyhand-lab-zombie-{}", std::process::id()));
+        // sleep inherits a child that it never reaps.
+        let mut parent = Command::new("sh");
+        parent.args(["-c", "sleep 0 & exec sleep 60"]).env("HOME", dir.join("home"));
+        let mut parent = parent.spawn().unwrap();
+        let pid = i32::try_from(parent.id()).unwrap();
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        let child = || fs::read_to_string(&children).unwrap_or_default().trim().parse().ok();
+        patience::until(Duration::from_secs(10), "the child is a zombie", || match child().and_then(state) {
+            Some('Z') => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .unwrap();
+
+        let found = of_host(&dir, rustix::process::geteuid().as_raw());
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+
+        assert_eq!(found.iter().map(|p| (p.pid, p.part)).collect::<Vec<_>>(), [(pid, Part::Command)]);
     }
 }

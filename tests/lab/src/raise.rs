@@ -5,6 +5,7 @@
 //! primary; they ask again until it answers.
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -65,28 +66,27 @@ pub(crate) fn boot(host: &Host, what: &str) -> Result<()> {
 
 /// The services of the host answer, and it is ours that answer.
 pub(crate) fn answers(host: &Host) -> Result<()> {
+    let ground = &host.ground;
     patience::until(USUAL_LIMIT, &format!("sshd of {} answers", host.name()), || {
-        ours(host, host.listener().map(|p| p.pid), host.ground.ssh_address(host.seat), network::ssh)
+        ours(host.listener().map(|p| p.pid), ground.ssh_address(host.seat), network::ssh)
     })?;
     if !host.data_dir().exists() {
         return Ok(());
     }
     patience::until(USUAL_LIMIT, &format!("PostgreSQL of {} answers", host.name()), || {
-        ours(host, host.postmaster().map(|p| p.pid), host.ground.pg_address(host.seat), network::postgres)
+        ours(host.postmaster().map(|p| p.pid), ground.pg_address(host.seat), network::postgres)
     })
 }
 
+/// Does this process answer at the address, and not somebody else?
 fn ours(
-    host: &Host,
     pid: Option<i32>,
-    address: std::net::SocketAddrV4,
-    ask: fn(std::net::SocketAddrV4, Duration) -> Reach,
+    address: SocketAddrV4,
+    ask: fn(SocketAddrV4, Duration) -> Reach,
 ) -> std::result::Result<(), String> {
     match (ask(address, LOOK_LIMIT), pid) {
         (Reach::Up, Some(pid)) if network::listens(pid, address) => Ok(()),
-        (Reach::Up, _) => {
-            Err(format!("somebody answers on {address}, but it is not the process of {}", host.name()))
-        }
+        (Reach::Up, pid) => Err(format!("somebody answers on {address}, but it is not our process {pid:?}")),
         (reach, _) => Err(format!("{address} is {reach:?}")),
     }
 }
@@ -180,4 +180,32 @@ fn facts(host: &Host) -> String {
         show(&programs.pg_bin),
         host.ground.path_of(host.seat)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn somebody_elses_service_is_not_taken_for_ours() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port());
+        thread::spawn(move || {
+            for mut caller in listener.incoming().flatten() {
+                caller.write_all(b"SSH-2.0-x").unwrap();
+            }
+        });
+        let me = i32::try_from(std::process::id()).unwrap();
+
+        let of_me = ours(Some(me), address, network::ssh);
+        let of_another = ours(Some(1), address, network::ssh).unwrap_err();
+        let of_nobody = ours(None, address, network::ssh).unwrap_err();
+
+        assert_eq!(of_me, Ok(()));
+        assert!(of_another.contains("it is not our process Some(1)"), "{of_another}");
+        assert!(of_nobody.contains("it is not our process None"), "{of_nobody}");
+    }
 }

@@ -138,23 +138,24 @@ impl Writer {
         check(&self.ground, &ledger, host)
     }
 
-    /// Stops writing and checks against the present primary.
+    /// Stops writing and checks against the present primary. Where there may be none, [`Writer::end`] and then
+    /// [`Writer::check`] keep the figures.
     pub fn stop(mut self) -> Result<Report> {
         self.end();
         self.check()
     }
 
-    /// Asks the thread to end and waits, though not for ever. A row that is still under way is of unknown fate.
-    fn end(&mut self) {
+    /// Stops writing. A server that does not answer is not waited for: its row is of unknown fate then.
+    pub fn end(&mut self) -> Figures {
         self.shared.stop.store(true, Ordering::SeqCst);
-        let Some(thread) = self.thread.take() else { return };
-        thread.thread().unpark();
-        let ended = patience::until(LAST_ANSWER, "the writer ends", || {
-            if thread.is_finished() { Ok(()) } else { Err(String::new()) }
-        });
-        if ended.is_err() {
-            self.shared.ledger().give_up_on_row_under_way();
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = patience::until(LAST_ANSWER, "the writer ends", || {
+                if thread.is_finished() { Ok(()) } else { Err(String::new()) }
+            });
+            self.shared.ledger().end();
         }
+        self.figures()
     }
 }
 

@@ -61,7 +61,7 @@ fn a_lab_by_hand_from_up_to_down() {
     let deleted = lab.ok(&["sql", "pg1", "delete from w where n = (select min(n) from w) returning n"]);
     let stop = lab.call(&["write", "stop"]);
     let stopped: serde_json::Value = serde_json::from_slice(&stop.stdout).unwrap();
-    assert_eq!(stop.status.code(), Some(1), "rows were lost");
+    assert_eq!(stop.status.code(), Some(1), "rows were lost: {deleted}, {stopped}");
     assert_eq!(stopped["lost"], serde_json::json!([deleted.trim().parse::<i64>().unwrap()]));
 
     lab.ok(&["reset"]);

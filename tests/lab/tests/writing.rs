@@ -70,18 +70,35 @@ fn a_failover_of_a_cut_primary_loses_rows_and_the_writer_knows_how_many() {
 fn a_writer_on_a_frozen_server_can_be_stopped() {
     let lab = a_lab();
     let pg1 = lab.host("pg1");
-    let writer = lab.writer().unwrap();
+    let mut writer = lab.writer().unwrap();
     pg1.freeze().unwrap();
     let frozen = Instant::now();
 
     let nothing = writer.wait_for_ack_after(frozen + Duration::from_millis(100), Duration::from_secs(1));
-    let figures = writer.figures();
-    let error = writer.stop().unwrap_err().to_string();
+    let figures = writer.end();
+    let error = writer.check().unwrap_err().to_string();
 
     assert!(nothing.unwrap_err().to_string().contains("the application can write again: not so after 1 s"));
+    assert_eq!(figures.unknown, 1, "the row that was under way: {figures:?}");
     assert!(figures.longest_gap_seconds > 0.9, "the open gap counts: {figures:?}");
     assert!(error.contains("hosts that say that they are primary: []"), "{error}");
     assert!(frozen.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
+fn the_writer_finds_the_new_primary_behind_a_frozen_host() {
+    let lab = a_lab();
+    let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
+    let writer = lab.writer().unwrap();
+    pg2.freeze().unwrap();
+
+    pg1.kill().unwrap();
+    pg3.sql("select pg_promote()").unwrap();
+    writer.wait_for_ack_after(Instant::now(), SOON).unwrap();
+
+    let report = writer.stop().unwrap();
+    assert_eq!(report.checked_on, "pg3");
+    assert!(report.figures.acked_by["pg3"] > 0, "{report:?}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::lab::Lab;
 use crate::patience;
 use crate::process;
 
+const STILL_OURS: Duration = Duration::from_millis(200);
 const END_LIMIT: Duration = Duration::from_secs(5);
 
 impl Lab {
@@ -47,14 +48,18 @@ impl Lab {
         })
     }
 
-    /// Writes until the process is ended. What `lab write run` does.
+    /// Writes until the process is ended, or the lab is gone. What `lab write run` does.
     pub fn run_background_writer(&self) -> Result<()> {
         // Out of the terminal's session, so that closing it does not end us.
         let _ = rustix::process::setsid();
-        let _writer = Writer::start(self.ground(), Some(self.ground().writer_dir().join("ledger")))?;
-        loop {
-            thread::park();
+        let (dir, me) = (self.ground().writer_dir(), std::process::id().to_string());
+        fs::write(dir.join("pid"), &me).context(|| "could not note the writer's number".to_owned())?;
+        let _writer = Writer::start(self.ground(), Some(dir.join("ledger")))?;
+        // Another lab may come up here later; its rows are not ours to write.
+        while fs::read_to_string(dir.join("pid")).is_ok_and(|pid| pid == me) {
+            thread::park_timeout(STILL_OURS);
         }
+        Ok(())
     }
 
     /// Compares what the background writer noted with the table of the present primary.

@@ -87,6 +87,9 @@ impl Ledger {
     }
 
     pub(crate) fn ack(&mut self, n: i64, by: &str) {
+        if self.ended.is_some() {
+            return;
+        }
         let at = self.started.elapsed();
         self.note(&format!("ack {n} {} {by}", at.as_micros()));
         self.under_way = None;
@@ -94,6 +97,9 @@ impl Ledger {
     }
 
     pub(crate) fn unknown_fate(&mut self, n: i64) {
+        if self.ended.is_some() {
+            return;
+        }
         self.note(&format!("unknown {n}"));
         self.under_way = None;
         self.unknown.push(n);
@@ -111,10 +117,13 @@ impl Ledger {
         *self.errors.entry(text).or_default() += 1;
     }
 
-    pub(crate) fn give_up_on_row_under_way(&mut self) {
+    /// The writer writes no more. A row that is still under way is of unknown fate, and whatever is heard of it later
+    /// comes too late.
+    pub(crate) fn end(&mut self) {
         if let Some(n) = self.under_way {
             self.unknown_fate(n);
         }
+        self.ended = Some(self.started.elapsed());
     }
 
     pub(crate) fn acked(&self) -> impl Iterator<Item = i64> + '_ {
@@ -226,9 +235,10 @@ mod tests {
         let mut ledger = Ledger::empty();
         ledger.sends(5);
 
-        ledger.give_up_on_row_under_way();
-        ledger.give_up_on_row_under_way();
+        ledger.end();
+        ledger.ack(5, "pg1");
 
         assert_eq!(ledger.unknown().collect::<Vec<_>>(), [5]);
+        assert_eq!(ledger.figures().acked, 0);
     }
 }
