@@ -10,3 +10,4 @@ pub mod journal;
 pub mod target;
 pub mod library;
 pub mod engine;
+pub mod wording;

@@ -1,0 +1,91 @@
+//! Problems of authors, as text with the place underlined, and as annotations for a pull request.
+
+use super::page::{Block, Page, Role, Span, plain, span};
+use super::plan::count;
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::problem::Problem;
+
+/// A file with its text, to underline places in it.
+pub trait Lines {
+    /// A line of a file, from 1.
+    fn line(&self, file: &str, line: u32) -> Option<&str>;
+}
+
+/// All problems with their places underlined, and a summary.
+pub fn problems(problems: &[Problem], lines: &dyn Lines, runbooks: usize, files: usize, took_ms: u128) -> Page {
+    let mut spans: Vec<Span> = Vec::new();
+    for problem in problems {
+        spans.extend(one(problem, lines));
+    }
+    let mut broken: Vec<&str> = problems.iter().map(|problem| problem.place.file.as_str()).collect();
+    broken.dedup();
+    let page = if spans.is_empty() { Page::new() } else { Page::new().with(Block::Verbatim(spans)) };
+    let runbooks = count(runbooks, "runbook");
+    let files = count(files, "file");
+    if problems.is_empty() {
+        return page.text(format!("{runbooks} in {files}: all sound, {took_ms} ms."));
+    }
+    page.text(format!(
+        "{} in {} of {files} ({runbooks}), {took_ms} ms. Nothing is loaded before they are mended.",
+        count(problems.len(), "error"),
+        broken.len()
+    ))
+}
+
+fn one(problem: &Problem, lines: &dyn Lines) -> Vec<Span> {
+    let place = &problem.place.span;
+    let mut out = vec![
+        span(format!("error[{}]", problem.code.as_str()), Role::Danger),
+        span(format!(": {}\n", visible(&problem.message)), Role::Strong),
+        span(format!("  --> {}:{}:{}\n", problem.place.file, place.line, place.column), Role::Quiet),
+    ];
+    if let Some(line) = lines.line(problem.place.file.as_str(), place.line) {
+        let number = place.line.to_string();
+        let before: String = line.chars().take(place.column as usize - 1).collect();
+        let at: String = line.chars().skip(place.column as usize - 1).collect();
+        let length = if place.end_line == place.line { (place.end_column.saturating_sub(place.column)) as usize } else { at.chars().count() };
+        let marked: String = at.chars().take(length.max(1)).collect();
+        // Hidden characters are written out, and the mark is as long as what is shown.
+        let (before, shown_mark, rest) = (visible(&before), visible(&marked), visible(&at.chars().skip(length.max(1)).collect::<String>()));
+        let pad = " ".repeat(number.len());
+        let line = format!("{before}{shown_mark}{rest}");
+        out.extend(plain(format!("   {number} | {}\n", line.trim_end())));
+        let marks = "^".repeat(shown_mark.trim_end().chars().count().max(1));
+        out.extend(plain(format!("   {pad} | {}", " ".repeat(before.chars().count()))));
+        out.push(span(marks, Role::Danger));
+        out.extend(plain(format!("  {}\n", visible(&problem.cure))));
+    } else if !problem.cure.is_empty() {
+        out.extend(plain(format!("   = {}\n", visible(&problem.cure))));
+    }
+    out
+}
+
+/// One annotation a problem, as GitHub's workflow commands want it.
+pub fn github(problem: &Problem) -> String {
+    let place = &problem.place.span;
+    let end = if place.end_line == place.line { format!(",endColumn={}", place.end_column) } else { String::new() };
+    let cure = if problem.cure.is_empty() { String::new() } else { format!(". {}", capital(&problem.cure)) };
+    format!(
+        "::error file={},line={},col={}{end},title={}::{}{cure}.",
+        property(problem.place.file.as_str()),
+        place.line,
+        place.column,
+        problem.code.as_str(),
+        data(&visible(&problem.message)),
+        cure = data(&visible(&cure)),
+    )
+}
+
+fn capital(text: &str) -> String {
+    super::refusal::capital(text)
+}
+
+/// Text of a workflow command: percent signs and line ends are escaped.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of a workflow command: colons and commas too.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

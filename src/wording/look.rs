@@ -1,0 +1,527 @@
+//! Looking: the greeting, help, runbooks, one runbook as a document, what is going on.
+
+use super::moment::Moment;
+use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
+use super::plan::{NO_WAY_BACK, count, target};
+use super::states;
+use crate::plan::model::Offer;
+use crate::policy::Policy;
+use crate::run::Run;
+use crate::run::model::{Phase, UnitState};
+use crate::runbook::model::{Effect, Item, ParameterKind, Runbook, Step, StepBody};
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::{Person, RunbookName};
+use crate::runbook::source::nearest::nearest;
+use crate::runbook::text::{Part, Text};
+
+/// A verb of the grammar, as the help tells it.
+#[derive(Debug)]
+pub struct Verb {
+    /// The word.
+    pub word: &'static str,
+    /// A shorter word, for those that only look.
+    pub alias: Option<&'static str>,
+    /// How it is typed.
+    pub form: &'static str,
+    /// What it does, as sentences.
+    pub about: &'static str,
+    /// Whether it only looks.
+    pub looks: bool,
+}
+
+const fn look(word: &'static str, alias: Option<&'static str>, form: &'static str, about: &'static str) -> Verb {
+    Verb { word, alias, form, about, looks: true }
+}
+
+const fn act(word: &'static str, form: &'static str, about: &'static str) -> Verb {
+    Verb { word, alias: None, form, about, looks: false }
+}
+
+/// Every verb that works, in the order of the help.
+pub const VERBS: &[Verb] = &[
+    look("help", Some("?"), "help [word]", "All words, or one in full."),
+    look("runbooks", Some("rb"), "runbooks [word|all]", "The runbooks that you may run or approve, or all, or those whose name or use has a word."),
+    look("show", None, "show <runbook>", "One runbook as a document, made from the file that runs."),
+    look("status", Some("s"), "status [run|cluster|host]", "What is going on: all of it, or one run, cluster or host."),
+    look("output", Some("o"), "output <run> <step> [host]", "What a step printed, whole as far as it was kept."),
+    look("plan", Some("p"), "plan <run> [--long]", "The plan of a run; --long has every argument on every host. `plan <runbook> name=value …` makes one to look at: it measures, asks for nothing, and nothing will run."),
+    look("who", None, "who owns <host>", "Who answers for a host, and whom they escalate to."),
+    look("journal", None, "journal show <run> · journal verify", "The entries of a run: who, when, what, where, how it ended. Or whether anything in the journal was changed."),
+    act("run", "run <runbook> name=value … reason=\"…\"", "Measures, shows every step as a plan, and waits for you. Nothing is changed before you confirm, and before a second person approves where the runbook says so."),
+    act("confirm", "confirm <run> <token>", "You have read the plan back. The token names the target; it is shown with the plan, good once and for 5 minutes. Only the requester can."),
+    act("approve", "approve <run> <plan>", "You agree to exactly this plan, by its first 8 digits. Never the one who asked for it. It is waited for 30 minutes."),
+    act("refuse", "refuse <run> \"why\"", "The run is closed before it starts."),
+    act("withdraw", "withdraw <run>", "Takes your approval back before the start."),
+    act("answer", "answer <run> <step> [host] go-on|stop", "Answers a question that the runbook asks. Silence is never a yes."),
+    act("stop", "stop <run> [now]", "No step begins any more, from this moment. `now` also ends what runs."),
+    act("pause", "pause <run>", "What runs goes on; nothing new begins. The hold stays."),
+    act("resume", "resume <run>", "Goes on after a pause."),
+    act("retry", "retry <run> <step> [host]", "Tries a failed step again, on one host; measures a shut door again; waits for a gate as long again."),
+    act("skip", "skip <run> <step> <host> \"why\"", "Goes on without a host, where the runbook allows hosts to fail."),
+    act("ask", "ask <run> <step> [host]", "Asks again what is known of a step whose outcome is unknown or not proven. Sends nothing."),
+    act("settle", "settle <run> <step> [host] done|not-done \"how you know\"", "Says how an unknown outcome ended. It is recorded with your name."),
+    act("undo", "undo <run> [including=<step>]", "Takes back what was done, newest first, never past an irreversible step. Shows the list and asks for a token. `including` names a step that did not succeed and may have done something."),
+    act("take", "take <run>", "You answer the questions of this run from now on."),
+    act("handover", "handover <run> <person>", "Offers the run to somebody, who says take."),
+];
+
+/// Words that belong to the grammar and come later: they answer that they are not there yet.
+pub const LATER: &[(&str, &str)] = &[
+    ("drill", "drills"),
+    ("oncall", "on-call schedules"),
+    ("readiness", "readiness"),
+    ("doctor", "the doctor"),
+    ("audit", "the search in the journal"),
+    ("proof", "signed proofs"),
+    ("notify", "notices"),
+    ("watching", "watching a late step"),
+    ("incident", "incidents"),
+    ("inc", "incidents"),
+    ("maint", "planned work"),
+    ("breakglass", "break-glass"),
+];
+
+/// What the console knows when it opens.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// Who sits there.
+    pub person: Option<&'a Person>,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// The journal, and whether it was made just now.
+    pub journal: (String, bool),
+    /// How many runbooks there are, from where, at which commit.
+    pub runbooks: (usize, String, Option<String>),
+    /// A demo on a lab.
+    pub demo: bool,
+    /// Runs that are open.
+    pub open: usize,
+}
+
+/// The greeting: it teaches three things.
+pub fn greeting(opening: &Opening<'_>) -> Page {
+    let who = match opening.person {
+        Some(person) if opening.roles.is_empty() => format!("you are {person}"),
+        Some(person) => format!("you are {person} ({})", opening.roles.join(", ")),
+        None => "you are nobody to the policy".to_owned(),
+    };
+    let (journal, is_new) = &opening.journal;
+    let journal = if *is_new { format!("new journal {journal}") } else { format!("journal {journal}") };
+    let (n, folder, commit) = &opening.runbooks;
+    let commit = commit.as_ref().map(|commit| format!(" at {commit}")).unwrap_or_default();
+    let mut page = Page::new()
+        .text(format!("steadyhand {} · console · {who} · {journal}", env!("CARGO_PKG_VERSION")))
+        .text(format!("{} from {folder}{commit}, all sound · chat: not connected", count(*n, "runbook")));
+    if opening.open > 0 {
+        page = page.text(format!("{} open: status shows them.", count(opening.open, "run")));
+    }
+    if opening.demo {
+        return page
+            .text("A demo: real servers and a real PostgreSQL cluster `orders` on this machine. Three things to type:")
+            .with(Block::Choices(vec![
+                ("show failover-database".to_owned(), "the runbook, made from the file that runs".to_owned()),
+                (
+                    "run failover-database cluster=orders candidate=pg2 mode=planned reason=\"a first look\"".to_owned(),
+                    "measures, shows the plan, and waits for you".to_owned(),
+                ),
+                ("as ben".to_owned(), "be the second person, and approve what ana has confirmed".to_owned()),
+            ]))
+            .text("`next` types what `Next:` says. All words: help. Leave: exit, or Ctrl-D");
+    }
+    page.text("Three things to know")
+        .with(Block::Fields(vec![
+            ("  1".to_owned(), plain("`run` never runs at once. It measures, shows every step, and waits for you, and for a second person where the runbook says so.")),
+            ("  2".to_owned(), plain("Looking is free: `runbooks`, `show <runbook>`, `status` change nothing.")),
+            ("  3".to_owned(), plain("You can stop at any time: `stop <run>`. Silence is never taken as a yes.")),
+        ]))
+        .next("runbooks", "All words: help")
+}
+
+/// All words, grouped by danger; the last line is about the reader.
+pub fn help(rights: Option<(usize, usize, usize)>, demo: bool) -> Page {
+    let forms = |looks: bool| -> String {
+        let verbs = VERBS.iter().filter(|verb| verb.looks == looks);
+        verbs.map(|verb| verb.word).collect::<Vec<_>>().join(" · ")
+    };
+    let mut page = Page::new()
+        .text("LOOK, changes nothing")
+        .with(Block::Fields(vec![("  ".to_owned(), plain(forms(true)))]))
+        .text("ACT, always asks first")
+        .with(Block::Fields(vec![("  ".to_owned(), plain(forms(false)))]));
+    if demo {
+        page = page.text("DEMO").with(Block::Fields(vec![(
+            "  ".to_owned(),
+            plain("as <person>: be somebody else · next: type what Next says · lab <words>: hurt the hosts"),
+        )]));
+    }
+    let rights = match rights {
+        Some((may_run, may_approve, all)) => {
+            let approve = if may_approve == 0 { "none".to_owned() } else { may_approve.to_string() };
+            format!("You may run {may_run} of {} and approve {approve}. ", count(all, "runbook"))
+        }
+        None => String::new(),
+    };
+    page.text(format!("{rights}One word in full: help approve"))
+}
+
+/// One word in full, or the nearest one.
+pub fn help_word(word: &str) -> Page {
+    if let Some(verb) = VERBS.iter().find(|verb| verb.word == word || verb.alias == Some(word)) {
+        let mut page = Page::sentence(verb.form).text(verb.about);
+        if let Some(alias) = verb.alias {
+            page = page.text(format!("Shorter: {alias}"));
+        } else if !verb.looks {
+            page = page.text("A word that acts cannot be shortened.");
+        }
+        return page;
+    }
+    if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == word) {
+        return not_yet(word, what);
+    }
+    unknown_word(word)
+}
+
+/// A word that is none.
+pub fn unknown_word(word: &str) -> Page {
+    let words = VERBS.iter().map(|verb| verb.word);
+    let shown = visible(word);
+    match nearest(word, words) {
+        Some(near) => Page::sentence(format!("`{shown}` is not a word here. Nearest: `{near}`."))
+            .next(format!("help {near}"), String::new()),
+        None => Page::sentence(format!("`{shown}` is not a word here.")).next("help", "all words"),
+    }
+    .code("unknown-word")
+}
+
+/// A word that belongs to the grammar and comes later.
+pub fn not_yet(word: &str, what: &str) -> Page {
+    Page::sentence(format!("`{word}` is not there yet: {what} come with a later version. Nothing was done."))
+        .next("help", "what is there")
+        .code("not-yet")
+}
+
+/// What a runbook may be for a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: RunbookName,
+    /// When to reach for it.
+    pub use_when: String,
+    /// The role that answers for it.
+    pub owner: String,
+    /// The reader may run it.
+    pub may_run: bool,
+    /// The reader may approve it.
+    pub may_approve: bool,
+}
+
+/// A list of runbooks; `hidden` is how many are not shown.
+pub fn runbooks(listed: &[Listed], hidden: usize) -> Page {
+    if listed.is_empty() {
+        let page = Page::sentence("No runbook is shown.");
+        return if hidden > 0 { page.next("runbooks all", format!("{hidden} more")) } else { page };
+    }
+    let rows = listed.iter().map(|runbook| {
+        let you = match (runbook.may_run, runbook.may_approve) {
+            (true, true) => "run, approve",
+            (true, false) => "run",
+            (false, true) => "approve",
+            (false, false) => "–",
+        };
+        Row {
+            cells: vec![
+                plain(runbook.name.to_string()),
+                plain(visible(&runbook.use_when)),
+                plain(you),
+                plain(runbook.owner.clone()),
+            ],
+            below: Vec::new(),
+        }
+    });
+    let heads = ["RUNBOOK", "USE WHEN", "YOU", "OWNER"].map(str::to_owned).to_vec();
+    let page = Page::new().with(Block::Table(Table { heads, wide: vec![3], rows: rows.collect() }));
+    if hidden > 0 {
+        page.next("runbooks all", format!("{hidden} more, which you may neither run nor approve"))
+    } else {
+        page.next(format!("show {}", listed[0].name), String::new())
+    }
+}
+
+/// A text of a runbook for readers: references stand in angle brackets.
+fn readable(text: &Text) -> String {
+    let mut out = String::new();
+    for part in &text.parts {
+        match part {
+            Part::Raw(raw) => out.push_str(raw),
+            Part::Reference(tree) => {
+                let from = tree.offset as usize;
+                let path: String = text.source.chars().skip(from).take(tree.length as usize).collect();
+                out.push_str(&format!("<{path}>"));
+            }
+        }
+    }
+    visible(&out)
+}
+
+/// One runbook as a document, made from the file that runs.
+pub fn show(runbook: &Runbook, commit: Option<&str>, policy: Option<&Policy>) -> Page {
+    let commit = commit.map(|commit| format!(" @ {commit}")).unwrap_or_default();
+    let words = |words: &[crate::runbook::model::Word]| {
+        words.iter().map(|word| word.value.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let owner = runbook.owner.value.clone();
+    let people = policy.map(|policy| policy.holders(std::slice::from_ref(&owner))).unwrap_or_default();
+    let people: Vec<_> = people.iter().map(ToString::to_string).collect();
+    let people = if people.is_empty() { String::new() } else { format!(": {}", people.join(", ")) };
+    let approve = match &runbook.access.approve {
+        Some(approve) => format!("approve: {} of {}, never the one who runs it", approve.count, words(&approve.by)),
+        None => "approve: nobody else".to_owned(),
+    };
+    let mut fields = vec![
+        ("Use when", visible(&runbook.use_when)),
+        ("Owner", format!("{owner}{people} · rehearse every {}", runbook.rehearse)),
+        ("Who", format!("run: {} · {approve}", words(&runbook.access.start))),
+    ];
+    if !runbook.tell.is_empty() {
+        let tells: Vec<_> =
+            runbook.tell.iter().map(|tell| format!("{} ({} in {})", tell.who.value, tell.until.value, tell.within)).collect();
+        fields.push(("Tells", format!("{}. Recorded only: this version tells nobody.", tells.join(", "))));
+    }
+    fields.push(("Takes", takes(runbook)));
+    let after: usize = runbook.all_steps().map(|(step, _)| step.verify.len()).sum();
+    let doors: usize = runbook.all_steps().map(|(step, _)| step.require.len()).sum();
+    fields.push(("Checks", format!("{} before the plan, {doors} at doors, {after} after steps", runbook.preflight.len())));
+    if let Some(contingency) = &runbook.contingency {
+        fields.push(("Way out", contingency.value.clone()));
+    }
+    let values: Vec<_> = runbook.parameters.iter().map(|parameter| format!("{}=…", parameter.name.value)).collect();
+    Page::new()
+        .text(format!("{}    {}{commit}", readable(&runbook.title), runbook.name))
+        .fields(fields)
+        .with(Block::Table(document(runbook)))
+        .next(format!("run {} {} reason=\"…\"", runbook.name, values.join(" ")), String::new())
+}
+
+fn takes(runbook: &Runbook) -> String {
+    let parameters = runbook.parameters.iter().map(|parameter| {
+        let name = &parameter.name.value;
+        let kind = match &parameter.kind {
+            ParameterKind::Choice(words) => {
+                let words: Vec<_> = words.iter().map(|word| word.value.as_str()).collect();
+                return format!("{name}={}", words.join("|"));
+            }
+            ParameterKind::Host(Some(list)) => format!(" (one of {})", list.source),
+            ParameterKind::Cluster(kinds) => {
+                let kinds: Vec<_> = kinds.iter().map(|kind| kind.value.as_str()).collect();
+                format!(" (of kind {})", kinds.join(" or "))
+            }
+            _ => String::new(),
+        };
+        let default = parameter.default.as_ref().map(|default| format!(" [{}]", default.value)).unwrap_or_default();
+        format!("{name}{kind}{default}")
+    });
+    parameters.chain(["reason".to_owned()]).collect::<Vec<_>>().join(", ")
+}
+
+/// The steps of the file, with what is left out under which condition.
+fn document(runbook: &Runbook) -> Table {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut past = false;
+    let mut number = 0;
+    for item in &runbook.items {
+        let (inner, each) = match item {
+            Item::Each(each) => (each.items.as_slice(), Some(each)),
+            other => (std::slice::from_ref(other), None),
+        };
+        for item in inner {
+            number += 1;
+            let irreversible = matches!(item, Item::Step(Step { effect: Some(at), .. }) if at.value == Effect::Irreversible);
+            if irreversible && !past {
+                past = true;
+                if let Some(last) = rows.last_mut() {
+                    last.below.push(Below::Rule(NO_WAY_BACK.to_owned()));
+                }
+            }
+            let mut row = document_row(number, item);
+            if let Some(each) = each {
+                row.below.insert(0, Below::Text(format!("for each {} of {}", each.variable.value, each.of.source)));
+            }
+            if let Some(when) = item.when() {
+                row.below.push(Below::Text(format!("only when {}", when.source)));
+            }
+            rows.push(row);
+        }
+    }
+    Table { rows, ..Table::default() }
+}
+
+fn document_row(number: usize, item: &Item) -> Row {
+    let (title, place, effect, role) = match item {
+        Item::Step(step) => {
+            let effect = step.effect.as_ref().map_or(Effect::Irreversible, |at| at.value);
+            let (word, role) = match effect {
+                Effect::Irreversible => ("IRREVERSIBLE", Role::Danger),
+                other => (other.as_str(), Role::Plain),
+            };
+            (readable(&step.title), format!("on {}", step.host.source), word.to_owned(), role)
+        }
+        Item::Wait(wait) => {
+            (readable(&wait.title), String::new(), format!("waits at most {}", wait.at_most), Role::Quiet)
+        }
+        Item::Decide(decide) => {
+            let asked: Vec<_> = decide.ask.iter().map(|word| word.value.as_str()).collect();
+            (readable(&decide.question), String::new(), format!("asks {}", asked.join(", ")), Role::Attention)
+        }
+        Item::Each(_) => (String::new(), String::new(), String::new(), Role::Plain),
+    };
+    let mut below = Vec::new();
+    if let Item::Step(step) = item {
+        if let StepBody::Use(action) = &step.body {
+            below.push(Below::Text(format!("does {}", action.value)));
+        }
+        if let Some(why) = &step.why_no_undo {
+            below.push(Below::Text(format!("why no undo: {}", visible(why))));
+        }
+    }
+    Row { cells: vec![plain(format!("{number:>3}")), plain(title), plain(place), cell(effect, role)], below }
+}
+
+/// What is going on now: what needs a person first, then what moves.
+pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
+    if runs.is_empty() {
+        return Page::sentence("Nothing runs.").text(format!("It is {}.", moment.time(moment.now)));
+    }
+    let needs: Vec<_> = runs.iter().filter(|run| run.waits_for_person()).collect();
+    let mut page = Page::new();
+    if !needs.is_empty() {
+        page = page.text("NEEDS A PERSON").with(Block::Table(Table {
+            rows: needs.iter().map(|run| status_row(run, moment)).collect(),
+            ..Table::default()
+        }));
+    }
+    let moves: Vec<_> = runs.iter().filter(|run| !run.waits_for_person()).collect();
+    if !moves.is_empty() {
+        page = page.text("RUNS").with(Block::Table(Table {
+            rows: moves.iter().map(|run| status_row(run, moment)).collect(),
+            ..Table::default()
+        }));
+    }
+    let first = needs.first().or(moves.first());
+    first.map_or_else(Page::new, |run| page.next(format!("status {}", run.id), String::new()))
+}
+
+fn status_row(run: &Run, moment: &Moment) -> Row {
+    let (state, whom) = states::of_run(run);
+    let done = run.units.values().filter(|state| state.is_over()).count();
+    let what = run.plan().map_or_else(String::new, target);
+    let waits = match run.phase {
+        Phase::Confirming => format!("{} confirms", run.request.by),
+        Phase::Approving => run.plan().map(|plan| format!("{} approve", plan.approvals.by.join(", "))).unwrap_or_default(),
+        _ => whom.map(|whom| format!("{whom} answers")).unwrap_or_default(),
+    };
+    let since = run.started.unwrap_or(run.requested);
+    Row {
+        cells: vec![
+            cell(state.text(), state.role),
+            plain(run.id.to_string()),
+            plain(format!("{} · {what}", run.request.runbook)),
+            plain(format!("{done} of {}", run.units.len())),
+            plain(waits),
+            plain(moment.ago(since).to_string()),
+        ],
+        below: Vec::new(),
+    }
+}
+
+/// One run: where it stands, and what it waits for.
+pub fn status_of_run(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
+    match run.phase {
+        Phase::Confirming => super::plan::offered(run, policy, moment),
+        Phase::Approving => {
+            let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
+            let by = run.plan().map(|plan| plan.approvals.by.clone()).unwrap_or_default();
+            let people = policy.map(|policy| policy.holders(&by)).unwrap_or_default();
+            let people: Vec<_> =
+                people.iter().filter(|person| **person != run.request.by).map(ToString::to_string).collect();
+            super::run::live(run, moment)
+                .text(format!("Waits for the approval of {}: {}.", by.join(", "), people.join(", ")))
+                .next(
+                    format!("approve {} {digest}", run.id),
+                    run.approve_until.map(|at| format!("until {}", moment.with_distance(at))).unwrap_or_default(),
+                )
+        }
+        Phase::Ended(_) => super::run::ended(run, moment),
+        _ => super::run::live(run, moment).join(super::run::questions(run, moment)),
+    }
+}
+
+/// The plan of a run.
+pub fn plan_of_run(run: &Run, long: bool, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let Some(offer) = &run.offer else {
+        return Page::sentence(format!("Run {} has no plan.", run.id)).code("no-plan");
+    };
+    if long {
+        return super::plan::long(offer, moment);
+    }
+    if run.phase == Phase::Confirming {
+        return super::plan::offered(run, policy, moment);
+    }
+    let page = super::plan::looked_at(offer, &run.request.by, policy, moment);
+    let blocks = page.blocks.into_iter().filter(|block| !matches!(block, Block::Text(text) if text[0].text.starts_with("This is a look")));
+    Page { blocks: blocks.collect() }.next(format!("plan {} --long", run.id), "every argument on every host")
+}
+
+/// Who answers for a host.
+pub fn who_owns(host: &str, owner: &str, people: &[Person], escalates: &[String], cluster: Option<&str>) -> Page {
+    let people: Vec<_> = people.iter().map(ToString::to_string).collect();
+    let people = if people.is_empty() { "nobody has that role".to_owned() } else { people.join(", ") };
+    let cluster = cluster.map(|cluster| format!(", member of {cluster}")).unwrap_or_default();
+    let mut fields = vec![("Owner", format!("{owner}: {people}"))];
+    if !escalates.is_empty() {
+        fields.push(("Then", escalates.join(", then ")));
+    }
+    Page::sentence(format!("{host}{cluster}")).fields(fields)
+}
+
+/// What a step printed, framed so that it cannot be taken for our words.
+pub fn output(title: &str, streams: &[(String, Vec<String>)]) -> Page {
+    let mut page = Page::new();
+    if streams.is_empty() {
+        return Page::sentence(format!("{title} printed nothing."));
+    }
+    for (head, lines) in streams {
+        page = page.text(head.clone()).with(Block::Foreign(lines.clone()));
+    }
+    page.text("End of output.")
+}
+
+/// How often each state of units occurs, for lists.
+pub fn done_of(run: &Run) -> (usize, usize) {
+    (run.units.values().filter(|state| matches!(state, UnitState::Succeeded { .. })).count(), run.units.len())
+}
+
+/// What is held by whom, for `status <cluster>`.
+pub fn holds(resource: &str, run: Option<&Run>, moment: &Moment) -> Page {
+    match run {
+        None => Page::sentence(format!("{resource} is free.")),
+        Some(run) => Page::sentence(format!(
+            "{resource} is held by run {}, {}, {}, since {}.",
+            run.id,
+            run.request.runbook,
+            run.request.by,
+            moment.time(run.started.unwrap_or(run.requested))
+        ))
+        .next(format!("status {}", run.id), String::new()),
+    }
+}
+
+/// A plan that was made only to be looked at, long.
+pub fn long_look(offer: &Offer, moment: &Moment) -> Page {
+    super::plan::long(offer, moment).text("This is a look: it asks for nothing and nothing will run.")
+}
+
+/// A span of time for people.
+pub fn time(millis: Millis) -> Vec<Span> {
+    plain(millis.to_string())
+}

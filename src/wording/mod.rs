@@ -1,0 +1,17 @@
+//! Every sentence said to people, as plain data, by audience. This version speaks to operators only.
+//!
+//! Pure functions from what is known to a [`Page`]. Who shows it decides about width and colour. What comes from
+//! hosts or from authors is made visible here and is never anything but text.
+
+pub mod check;
+pub mod look;
+pub mod moment;
+pub mod page;
+pub mod plan;
+pub mod record;
+pub mod refusal;
+pub mod run;
+pub mod states;
+
+pub use moment::Moment;
+pub use page::Page;

@@ -1,0 +1,365 @@
+//! The plan, read back: the short form that fits on a screen, and the long one with every argument on every host.
+
+use super::moment::Moment;
+use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain, span};
+use super::states;
+use crate::plan::model::{
+    Approvals, Block as PlanBlock, Body, CheckSeen, Command, EachBlock, Offer, Plan, StepPlan, Undo, Unit, Verdict, Work,
+};
+use crate::policy::Policy;
+use crate::run::Run;
+use crate::runbook::model::Effect;
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::{HostName, Person};
+
+/// What stands between the steps that can be taken back and those that cannot.
+pub const NO_WAY_BACK: &str = "-- no way back below this line --";
+
+/// The offer, as its requester reads it.
+pub fn offered(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let (Some(offer), Some(token)) = (&run.offer, &run.token) else { return Page::new() };
+    let about = vec![format!("run {}", run.id), offer.plan.runbook.to_string(), target(&offer.plan)];
+    let right = format!("{}  plan {}", moment.time(moment.now), offer.digest.short());
+    let until = format!("until {}; after that it expires, nothing runs", moment.with_distance(token.expires));
+    short(&Page::new().head(states::OFFERED, about, right), offer, &run.request.by, policy, moment)
+        .next(format!("confirm {} {}", run.id, token.text), until)
+        .with(Block::Next { commands: vec![format!("plan {} --long", run.id), format!("stop {}", run.id)], note: String::new() })
+}
+
+/// A plan that was made only to be looked at.
+pub fn looked_at(offer: &Offer, asked_by: &Person, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let about = vec![offer.plan.runbook.to_string(), target(&offer.plan)];
+    let head = Page::new().head(states::OFFERED, about, format!("plan {}", offer.digest.short()));
+    short(&head, offer, asked_by, policy, moment)
+        .text("This is a look: it asks for nothing and nothing will run. A run of it has a digest of its own.")
+}
+
+/// What a plan is about: its clusters, or its hosts.
+pub fn target(plan: &Plan) -> String {
+    let clusters: Vec<_> = plan.topology.keys().map(ToString::to_string).collect();
+    if clusters.is_empty() {
+        plan.changed_hosts().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    } else {
+        clusters.join(" ")
+    }
+}
+
+fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let plan = &offer.plan;
+    let hold = offer.preflight.iter().filter(|seen| !seen.warns);
+    let (asked, held) = hold.fold((0, 0), |(asked, held), seen| (asked + 1, held + usize::from(seen.holds())));
+    let units = unit_count(plan);
+    let hosts = plan.changed_hosts().len();
+    let summary = format!(
+        "{}, changing {}{}. {held} of {asked} checks hold.",
+        count(units, "step"),
+        count(hosts, "host"),
+        usual(plan).map_or_else(String::new, |usual| format!(", usually {usual}")),
+    );
+    let mut page = head.clone().text(format!("{}.", visible(&plan.title))).text(summary).with(Block::Table(steps(plan)));
+    let mut fields: Vec<(String, Vec<Span>)> = Vec::new();
+    let mut field = |label: &str, text: String| fields.push((label.to_owned(), plain(text)));
+    for seen in offer.preflight.iter().filter(|seen| !seen.holds()) {
+        let label = if seen.warns { "Warning" } else { "! Fails" };
+        field(label, format!("{}.", visible(&seen.says)));
+    }
+    field("Facts", facts(offer, moment));
+    if !plan.left_out.is_empty() {
+        field("Left out", format!("{}.", visible(&plan.left_out.join("; "))));
+    }
+    if let Some(starts) = starts(plan) {
+        field("Starts", starts);
+    }
+    field("Agreed by", agreed_by(&plan.approvals, asked_by, policy));
+    for because in &plan.approvals.because {
+        field("", because.clone());
+    }
+    if let Some(why) = &plan.approvals.commander {
+        field("", why.clone());
+    }
+    if !plan.holds.is_empty() {
+        let holds: Vec<_> = plan.holds.iter().map(ToString::to_string).collect();
+        field("Holds", holds.join(" "));
+    }
+    for owed in &plan.follow_up {
+        let by = owed.runbook.as_ref().map(|runbook| format!(" ({runbook})")).unwrap_or_default();
+        field("Afterwards", format!("{}{by}, within {}.", visible(&owed.what), owed.within));
+    }
+    let commit = offer.commit.as_ref().map(|commit| format!(" @ {commit}")).unwrap_or_default();
+    field("From", format!("{}{commit}", plan.runbook));
+    page = page.with(Block::Fields(fields));
+    page
+}
+
+/// `5 steps`, `1 step`.
+pub fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// Units as people count them: those of an `each` once.
+pub fn unit_count(plan: &Plan) -> usize {
+    let mut numbers: Vec<u32> = plan.units().map(|(_, unit)| unit.number).collect();
+    numbers.dedup();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.len()
+}
+
+/// The usual time of all steps, if all of them say one.
+fn usual(plan: &Plan) -> Option<Millis> {
+    let steps = plan.units().filter_map(|(_, unit)| unit.step());
+    steps.map(|step| step.takes.map(|takes| takes.0)).sum::<Option<i64>>().filter(|ms| *ms > 0).map(Millis)
+}
+
+/// Who was what, and how old that is.
+fn facts(offer: &Offer, moment: &Moment) -> String {
+    let (first, last) = offer.measured;
+    let (youngest, oldest) = (moment.ago(last), moment.ago(first));
+    let age = if youngest == oldest { format!("{oldest} old") } else { format!("{youngest} to {oldest} old") };
+    let names = |hosts: &[HostName]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let clusters = offer.plan.topology.values().map(|seen| {
+        let primary = if seen.believed {
+            format!("{} was the primary when it last answered", seen.primary)
+        } else {
+            format!("{} is the primary", seen.primary)
+        };
+        let replicas = match seen.replicas.as_slice() {
+            [] => "no replica answers".to_owned(),
+            [one] => format!("{one} is a replica"),
+            many => format!("{} are replicas", names(many)),
+        };
+        let silent = match seen.silent.as_slice() {
+            [] => String::new(),
+            [one] => format!("; {one} does not answer"),
+            many => format!("; {} do not answer", names(many)),
+        };
+        format!("{primary}; {replicas}{silent}")
+    });
+    let clusters: Vec<_> = clusters.collect();
+    if clusters.is_empty() { format!("{age}.") } else { format!("{age}: {}.", clusters.join("; ")) }
+}
+
+/// What a run starts besides its steps. Nothing of it is done by this version, and the plan says so.
+fn starts(plan: &Plan) -> Option<String> {
+    let mut parts = Vec::new();
+    if let Some(incident) = &plan.incident {
+        let when = if incident.at_start { "at the start" } else { "if there is trouble" };
+        parts.push(format!("incident {} for {} {when}", incident.severity, visible(&incident.service)));
+    }
+    for tell in &plan.tell {
+        let when = match tell.at.as_str() {
+            "before-start" => "before the start",
+            "end" => "at the end",
+            _ => "at the start",
+        };
+        parts.push(format!("{} told {when} ({} in {})", tell.who, tell.until, tell.within));
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    Some(format!("{}. Recorded only: this version opens no incident and tells nobody. Do it by hand.", parts.join(", ")))
+}
+
+/// Who must agree, by name.
+fn agreed_by(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) -> String {
+    if approvals.count == 0 {
+        return format!("{asked_by} alone");
+    }
+    let people = policy.map(|policy| policy.holders(&approvals.by)).unwrap_or_default();
+    let people: Vec<_> = people.iter().filter(|person| *person != asked_by).map(ToString::to_string).collect();
+    let people = if people.is_empty() { "nobody has that role".to_owned() } else { people.join(", ") };
+    format!("{asked_by}, then {} of {} but not {asked_by}: {people}", approvals.count, approvals.by.join(", "))
+}
+
+/// The steps with their hosts and effects; a rule stands where the way back ends.
+pub fn steps(plan: &Plan) -> Table {
+    let mut rows = Vec::new();
+    let no_return = plan.point_of_no_return();
+    for (unit, title, hosts) in listed(plan) {
+        if no_return == Some(unit.number) && !rows.is_empty() {
+            let last: &mut Row = rows.last_mut().expect("not empty");
+            last.below.push(Below::Rule(NO_WAY_BACK.to_owned()));
+        }
+        let (effect, role) = effect(unit);
+        rows.push(Row {
+            cells: vec![plain(format!("{:>3}", unit.number)), plain(visible(&title)), plain(hosts), cell(effect, role)],
+            below: Vec::new(),
+        });
+    }
+    Table { heads: Vec::new(), wide: Vec::new(), rows }
+}
+
+/// Every unit once, with its title and hosts.
+pub fn listed(plan: &Plan) -> Vec<(&Unit, String, String)> {
+    let mut all = Vec::new();
+    for block in &plan.blocks {
+        match block {
+            PlanBlock::One(unit) => {
+                let host = unit.step().map(|step| step.command.host.to_string()).unwrap_or_default();
+                all.push((unit, unit.title.clone(), host));
+            }
+            PlanBlock::Each(each) => {
+                for (number, title) in &each.titles {
+                    let lanes = lanes_of(each, *number);
+                    if let Some((_, unit)) = lanes.first() {
+                        let hosts: Vec<_> = lanes.iter().map(|(host, _)| host.to_string()).collect();
+                        all.push((unit, title.clone(), hosts.join(" ")));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The hosts of an `each` that have a unit of this number, in the order of the batches.
+pub fn lanes_of(each: &EachBlock, number: u32) -> Vec<(&HostName, &Unit)> {
+    let hosts = each.batches.iter().flatten();
+    hosts
+        .filter_map(|host| Some((host, each.lanes.get(host)?.iter().find(|unit| unit.number == number)?)))
+        .collect()
+}
+
+/// What a reader must know first about a unit.
+pub fn effect(unit: &Unit) -> (String, Role) {
+    match &unit.work {
+        Work::Step(step) => match step.effect {
+            Effect::Read => ("read".to_owned(), Role::Plain),
+            Effect::Reversible => ("reversible".to_owned(), Role::Plain),
+            Effect::Irreversible => ("IRREVERSIBLE".to_owned(), Role::Danger),
+        },
+        Work::Wait(wait) => {
+            let hold = wait.hold_for.map(|hold| format!("for {hold}, ")).unwrap_or_default();
+            (format!("waits {hold}at most {}", wait.at_most), Role::Quiet)
+        }
+        Work::Decide(decide) => (format!("asks {}", decide.ask.join(", ")), Role::Attention),
+    }
+}
+
+/// Everything: each command on each host, each check as written, each value that was read.
+pub fn long(offer: &Offer, moment: &Moment) -> Page {
+    let plan = &offer.plan;
+    let commit = offer.commit.as_ref().map(|commit| format!(" @ {commit}")).unwrap_or_default();
+    let mut page = Page::new()
+        .text(format!("PLAN {} · {}{commit} · {}", offer.digest.short(), plan.runbook, target(plan)))
+        .fields(vec![
+            ("Title", visible(&plan.title)),
+            ("Asked by", plan.asked_by.to_string()),
+            ("Reason", visible(&plan.reason)),
+            ("Digest", offer.digest.to_string()),
+            ("Measured", format!("{} to {}", moment.second(offer.measured.0), moment.second(offer.measured.1))),
+        ]);
+    let parameters: Vec<(String, Vec<Span>)> =
+        plan.parameters.iter().map(|(name, value)| (name.clone(), plain(visible(&value.human())))).collect();
+    page = page.text("PARAMETERS").with(Block::Fields(parameters)).text("PREFLIGHT");
+    page = page.with(Block::Table(Table { rows: offer.preflight.iter().map(seen_row).collect(), ..Table::default() }));
+    page = page.text("STEPS");
+    for (lane, unit) in plan.units() {
+        page = page.join(long_unit(plan, lane, unit));
+    }
+    let asked = plan.checks.iter().filter(|check| check.asked != "preflight").map(|check| {
+        let mut text = format!("{}   else: {}", check.that, check.says);
+        if let Some(within) = check.within {
+            text.push_str(&format!("   within {within}"));
+        }
+        if let Some(hold_for) = check.hold_for {
+            text.push_str(&format!("   for {hold_for}"));
+        }
+        (check.asked.clone(), plain(visible(&text)))
+    });
+    page = page.text("CHECKS, asked again where they stand").with(Block::Fields(asked.collect()));
+    let hosts = plan.hosts.iter().map(|(name, pin)| {
+        let keys = if pin.keys.is_empty() { "NO KEY IS PINNED".to_owned() } else { pin.keys.join(" ") };
+        (name.to_string(), plain(format!("{}@{}:{}  {keys}", pin.user, pin.address, pin.port)))
+    });
+    page = page.text("HOSTS").with(Block::Fields(hosts.collect()));
+    let files = plan.files.iter().map(|(file, hash)| (file.clone(), cell(format!("sha256 {hash}"), Role::Quiet)));
+    page = page.text("FILES").with(Block::Fields(files.collect())).text("SCRIPTS");
+    for (hash, text) in &plan.scripts {
+        page = page.text(format!("sha256 {hash}"));
+        page = page.with(Block::Foreign(text.lines().map(visible).collect()));
+    }
+    page
+}
+
+/// A check with its values.
+pub fn seen_row(seen: &CheckSeen) -> Row {
+    let (mark, role) = match (&seen.verdict, seen.warns) {
+        (Verdict::Holds, _) => ("+ holds", Role::Good),
+        (Verdict::Fails, true) => ("! warns", Role::Attention),
+        (Verdict::Fails, false) => ("! FAILS", Role::Danger),
+        (Verdict::NoAnswer(_), true) => ("? warns", Role::Attention),
+        (Verdict::NoAnswer(_), false) => ("? NO ANSWER", Role::Danger),
+    };
+    let mut below = Vec::new();
+    if let Verdict::NoAnswer(why) = &seen.verdict {
+        below.push(Below::Text(format!("no answer: {}", visible(why))));
+    }
+    if !seen.holds() {
+        below.push(Below::Text(format!("{}.", visible(&seen.says))));
+    }
+    below.extend(seen.read.iter().map(|(name, value)| Below::Text(format!("{name} = {}", visible(value)))));
+    Row { cells: vec![cell(mark, role), plain(visible(&seen.that))], below }
+}
+
+fn long_unit(plan: &Plan, lane: Option<&HostName>, unit: &Unit) -> Page {
+    let (effect, role) = effect(unit);
+    let lane = lane.map(|lane| format!(" · {lane}")).unwrap_or_default();
+    let title = format!("{:>3}  {}{lane}", unit.number, visible(&unit.title));
+    let head = Row { cells: vec![plain(title), cell(effect, role)], below: Vec::new() };
+    let mut page = Page::new().with(Block::Table(Table { rows: vec![head], ..Table::default() }));
+    let mut fields: Vec<(String, Vec<Span>)> = Vec::new();
+    match &unit.work {
+        Work::Step(step) => fields.extend(long_step(plan, step)),
+        Work::Wait(_) => {}
+        Work::Decide(decide) => {
+            fields.push(("     go-on".to_owned(), plain(visible(&decide.go_on))));
+            fields.push(("     stop".to_owned(), plain(visible(&decide.stop))));
+        }
+    }
+    page = page.with(Block::Fields(fields));
+    page
+}
+
+fn long_step(plan: &Plan, step: &StepPlan) -> Vec<(String, Vec<Span>)> {
+    let mut fields = Vec::new();
+    let mut add = |label: &str, text: String| fields.push((format!("     {label}"), plain(text)));
+    let mut command = |label: &str, command: &Command| {
+        let action = command.action.as_ref().map(|action| format!("{action}: ")).unwrap_or_default();
+        add(label, format!("on {}, at most {}: {action}{}", command.host, command.at_most, body(plan, &command.body)));
+        if let Body::Script { variables, .. } = &command.body {
+            let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}=[{}]", visible(value))).collect();
+            add("", variables.join(" "));
+        }
+    };
+    command("runs", &step.command);
+    if let Some(instead) = &step.instead {
+        command("instead", instead);
+    }
+    match &step.undo {
+        Some(Undo::Command(undo)) => command("undo", undo),
+        Some(Undo::Nothing(why)) => add("undo", format!("nothing: {}", visible(why))),
+        None => {}
+    }
+    if let Some(why) = &step.why_no_undo {
+        add("no undo", visible(why));
+    }
+    fields
+}
+
+/// A command as it will be executed: each argument in brackets.
+pub fn body(plan: &Plan, body: &Body) -> String {
+    match body {
+        Body::Run { argv } => argv.iter().map(|word| format!("[{}]", visible(word))).collect::<Vec<_>>().join(" "),
+        Body::Script { sha256, .. } => {
+            let lines = plan.scripts.get(sha256).map_or(0, |text| text.lines().count());
+            format!("script of {}, sha256 {}", count(lines, "line"), &sha256[..8.min(sha256.len())])
+        }
+    }
+}
+
+/// A span with the digest of a plan.
+pub fn digest_span(digest: &crate::plan::Digest) -> Span {
+    span(digest.short(), Role::Quiet)
+}

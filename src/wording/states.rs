@@ -1,0 +1,95 @@
+//! The words for states, the same everywhere. UPPER CASE: a person is needed, or the end was not good.
+
+use super::page::{Role, State};
+use crate::run::Run;
+use crate::run::model::{Outcome, Phase, UndoStep, UnitState};
+
+macro_rules! states {
+    ($($name:ident $mark:literal $word:literal $role:ident;)*) => {
+        $(#[doc = $word] pub const $name: State = State::new($mark, $word, Role::$role);)*
+        /// All of them, for the help.
+        pub const ALL: &[State] = &[$($name),*];
+    };
+}
+
+states! {
+    WAITING '.' "waiting" Quiet;
+    MEASURING '>' "measuring" Active;
+    WORKING '>' "working" Active;
+    UNDOING '>' "undoing" Active;
+    SUCCEEDED '+' "succeeded" Good;
+    WITH_ISSUES '+' "with issues" Attention;
+    SKIPPED '-' "skipped" Quiet;
+    UNDONE '~' "undone" Quiet;
+    OFFERED ':' "offered" Active;
+    CONFIRMING ':' "confirming" Active;
+    APPROVING ':' "approving" Active;
+    READY ':' "ready" Active;
+    FAILED '!' "FAILED" Danger;
+    UNKNOWN '?' "UNKNOWN" Unknown;
+    AWAITING '!' "AWAITING" Attention;
+    OVERDUE '!' "OVERDUE" Attention;
+    STALLED '!' "STALLED" Attention;
+    PAUSED '=' "PAUSED" Attention;
+    STOPPED 'x' "stopped" Quiet;
+    REFUSED 'x' "refused" Quiet;
+    EXPIRED 'x' "expired" Quiet;
+    STUCK '!' "STUCK" Danger;
+}
+
+/// The state of a run, and for AWAITING whom it waits for.
+pub fn of_run(run: &Run) -> (State, Option<String>) {
+    let driver = || Some(run.driver.to_string());
+    match run.phase {
+        Phase::Measuring => (MEASURING, None),
+        Phase::Confirming => (OFFERED, None),
+        Phase::Approving => (APPROVING, None),
+        Phase::Ready => (READY, None),
+        Phase::Ended(outcome) => (of_outcome(outcome), None),
+        Phase::Undoing => match run.undo.as_ref().map(|undo| (&undo.token, &undo.step)) {
+            Some((Some(_), _)) => (CONFIRMING, None),
+            Some((None, UndoStep::Failed { .. })) => (STUCK, driver()),
+            _ => (UNDOING, None),
+        },
+        Phase::Working => {
+            let asked: Vec<&UnitState> = run.questions().map(|(_, state)| state).collect();
+            if asked.iter().any(|state| matches!(state, UnitState::Unknown { .. })) {
+                (UNKNOWN, driver())
+            } else if !asked.is_empty() {
+                (AWAITING, driver())
+            } else if run.pause.is_some() {
+                (PAUSED, None)
+            } else {
+                (WORKING, None)
+            }
+        }
+    }
+}
+
+/// The state of a run that is over.
+pub const fn of_outcome(outcome: Outcome) -> State {
+    match outcome {
+        Outcome::Succeeded => SUCCEEDED,
+        Outcome::WithIssues => WITH_ISSUES,
+        Outcome::Undone => UNDONE,
+        Outcome::Stopped => STOPPED,
+        Outcome::Refused => REFUSED,
+        Outcome::Expired => EXPIRED,
+        Outcome::Stuck => STUCK,
+    }
+}
+
+/// The state of a unit.
+pub const fn of_unit(state: &UnitState) -> State {
+    match state {
+        UnitState::Waiting { .. } => WAITING,
+        UnitState::Sent { .. } | UnitState::Ran { .. } | UnitState::Holding { .. } => WORKING,
+        UnitState::Shut { .. } | UnitState::Asked { .. } | UnitState::Withheld { .. } => AWAITING,
+        UnitState::Overdue { .. } => OVERDUE,
+        UnitState::Failed { .. } => FAILED,
+        UnitState::Unknown { .. } => UNKNOWN,
+        UnitState::Succeeded { .. } => SUCCEEDED,
+        UnitState::Skipped { .. } => SKIPPED,
+        UnitState::Undone => UNDONE,
+    }
+}
