@@ -51,23 +51,29 @@ pub(crate) enum Asked {
 impl Claim {
     /// Asks for a block. Never waits.
     pub(crate) fn ask(block: Block) -> Result<Asked> {
-        let path = path(block);
         loop {
-            let file = open(&path)?;
-            let ours = file.metadata().context(|| format!("could not look at {}", path.display()))?;
-            if ours.uid() != rustix::process::geteuid().as_raw() {
-                return Ok(Asked::Taken(format!("{} belongs to user {}", path.display(), ours.uid())));
+            if let Some(answer) = Self::take(block, open(&path(block))?)? {
+                return Ok(answer);
             }
-            match file.try_lock() {
-                // The last owner removes the file. Had we opened it just before, our lock would lock nothing.
-                Ok(()) if fs::metadata(&path).is_ok_and(|there| there.ino() == ours.ino()) => {
-                    return Ok(Asked::Ours(Self { block, file, written: ours.len() > 0 }));
-                }
-                Ok(()) => {}
-                Err(fs::TryLockError::WouldBlock) => return Ok(Asked::Taken(holder(&path))),
-                Err(fs::TryLockError::Error(e)) => {
-                    return Err(Error::new(format!("could not lock {}", path.display())).because(e));
-                }
+        }
+    }
+
+    /// Takes the block with an opened file; none if that file is no longer the one that counts.
+    fn take(block: Block, file: File) -> Result<Option<Asked>> {
+        let path = path(block);
+        let ours = file.metadata().context(|| format!("could not look at {}", path.display()))?;
+        if ours.uid() != rustix::process::geteuid().as_raw() {
+            return Ok(Some(Asked::Taken(format!("{} belongs to user {}", path.display(), ours.uid()))));
+        }
+        match file.try_lock() {
+            // The last owner removes the file. If we opened it just before, our lock locks nothing.
+            Ok(()) if fs::metadata(&path).is_ok_and(|there| there.ino() == ours.ino()) => {
+                Ok(Some(Asked::Ours(Self { block, file, written: ours.len() > 0 })))
+            }
+            Ok(()) => Ok(None),
+            Err(fs::TryLockError::WouldBlock) => Ok(Some(Asked::Taken(holder(&path)))),
+            Err(fs::TryLockError::Error(e)) => {
+                Err(Error::new(format!("could not lock {}", path.display())).because(e))
             }
         }
     }
@@ -140,4 +146,43 @@ fn holder(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     serde_json::from_str::<Deed>(&text)
         .map_or_else(|_| "a lab that is just coming up".to_owned(), |deed| format!("process {}", deed.pid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_its_last_owner_removed_gives_nothing() {
+        let block: Block = "127.240".parse().unwrap();
+        let Asked::Ours(owner) = Claim::ask(block).unwrap() else { panic!("taken") };
+        let opened_too_early = open(&path(block)).unwrap();
+        owner.release();
+        let Asked::Ours(_next_owner) = Claim::ask(block).unwrap() else { panic!("taken") };
+
+        let second_owner = Claim::take(block, opened_too_early).unwrap();
+
+        assert!(second_owner.is_none());
+    }
+
+    #[test]
+    fn a_deed_outlives_its_writer_and_not_its_release() {
+        let block: Block = "127.241".parse().unwrap();
+        let ask = || match Claim::ask(block).unwrap() {
+            Asked::Ours(claim) => claim,
+            Asked::Taken(by) => panic!("{by}"),
+        };
+        let deed = Deed { dir: PathBuf::from("/nowhere"), keeper: Keeper::Person, pid: 7 };
+        ask().write(&deed).unwrap();
+
+        let mut again = ask();
+        let found = again.deed();
+        let taken = Claim::ask(block).unwrap();
+        again.release();
+
+        assert_eq!(found, Some(deed));
+        assert!(matches!(taken, Asked::Taken(by) if by == "process 7"));
+        assert!(!exists(block));
+        assert_eq!(ask().deed(), None);
+    }
 }

@@ -375,8 +375,8 @@ fn status(lab: &Lab, json: bool) -> Result<()> {
 fn status_line(s: &HostStatus) -> String {
     let nothing = || "-".to_owned();
     let process = match (s.process, s.stopped) {
-        (Some(state), (0, _)) => state.to_string(),
-        (Some(state), (stopped, all)) => format!("{state} {stopped}/{all}"),
+        (Some(state), 0) => state.to_string(),
+        (Some(state), stopped) => format!("{state} {stopped}/{}", s.processes),
         (None, _) => nothing(),
     };
     let node = s.node.as_ref();

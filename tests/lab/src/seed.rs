@@ -25,6 +25,8 @@ use crate::run;
 use crate::topology::Duty;
 
 const PREFIX: &str = "steadyhand-lab-seed-";
+/// The file that says how many files the data directory has.
+const COUNT: &str = "files";
 const PART: &str = "part";
 const LOCK: &str = "lock";
 const LIMIT: Duration = Duration::from_secs(60);
@@ -57,21 +59,44 @@ fn layout() -> u32 {
 pub(crate) fn ensure(ground: &Ground, breed: Breed) -> Result<PathBuf> {
     let (account, programs) = (&ground.account, &ground.programs);
     let home = path(&place::seed_folder(&ground.dir), account, programs, breed);
-    if !home.exists() {
+    if !is_whole(&home) {
         let _lock = lock(&home)?;
         // Another process may have built it while we waited.
-        if !home.exists() {
+        if !is_whole(&home) {
+            check_owner(account, &home)?;
             build(account, programs, &home)?;
         }
     }
-    let owner =
-        fs::symlink_metadata(&home).context(|| format!("could not look at {}", home.display()))?.uid();
-    if owner != account.uid {
-        return Err(Error::new(format!("the seed {} is not ours", home.display()))
-            .because(format!("it belongs to user {owner}, and {} is user {}", account.name, account.uid))
-            .next("delete it, or set TMPDIR to a folder of your own"));
-    }
+    check_owner(account, &home)?;
     Ok(home.join("pg"))
+}
+
+/// As many files as when it was built? Some systems delete old files out of the temporary folder, one by one.
+fn is_whole(home: &Path) -> bool {
+    let built_with = fs::read_to_string(home.join(COUNT)).ok().and_then(|text| text.parse::<usize>().ok());
+    built_with.is_some_and(|files| files == count(&home.join("pg")))
+}
+
+fn count(dir: &Path) -> usize {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|e| if e.file_type().is_ok_and(|t| t.is_dir()) { 1 + count(&e.path()) } else { 1 }).sum()
+}
+
+/// In a folder that all may write to, a directory of our name need not be ours.
+fn check_owner(account: &Account, home: &Path) -> Result<()> {
+    match fs::symlink_metadata(home) {
+        Ok(there) if there.uid() != account.uid => {
+            Err(Error::new(format!("the seed {} is not ours", home.display()))
+                .because(format!(
+                    "it belongs to user {}, and {} is user {}",
+                    there.uid(),
+                    account.name,
+                    account.uid
+                ))
+                .next("delete it, or set TMPDIR to a folder of your own"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Copies the seed's data directory to a host, as a primary or as a replica of one.
@@ -154,12 +179,15 @@ fn lock(home: &Path) -> Result<File> {
 fn build(account: &Account, programs: &Programs, home: &Path) -> Result<()> {
     let part = with_suffix(home, PART);
     ground::check_path(&part)?;
-    if part.exists() {
-        remove(account, &part)?;
+    for leftover in [&part, home] {
+        if leftover.exists() {
+            remove(account, leftover)?;
+        }
     }
     account.make_dir(&part, 0o700)?;
     let built = initialise(account, programs, &part);
     let kept = built.and_then(|()| {
+        account.write(&part.join(COUNT), &count(&part.join("pg")).to_string(), 0o600)?;
         fs::rename(&part, home).context(|| format!("could not put the seed to {}", home.display()))
     });
     if kept.is_err() {
@@ -211,4 +239,25 @@ fn pg_ctl(account: &Account, programs: &Programs, data: &Path) -> std::process::
     let mut command = account.command(programs.pg_bin.join("pg_ctl"));
     command.arg("-D").arg(data);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_lost_a_file_is_not_whole() {
+        let home = std::env::temp_dir().join(format!("steadyhand-lab-whole-{}", std::process::id()));
+        fs::create_dir_all(home.join("pg/base/1")).unwrap();
+        fs::write(home.join("pg/base/1/259"), "").unwrap();
+        let without_count = is_whole(&home);
+        fs::write(home.join(COUNT), count(&home.join("pg")).to_string()).unwrap();
+        let complete = is_whole(&home);
+
+        fs::remove_file(home.join("pg/base/1/259")).unwrap();
+        let robbed = is_whole(&home);
+        fs::remove_dir_all(&home).unwrap();
+
+        assert_eq!((without_count, complete, robbed), (false, true, false));
+    }
 }

@@ -32,8 +32,10 @@ pub struct HostStatus {
     pub database: Option<Reach>,
     /// The postmaster's state as /proc shows it: `S` or `R` alive, `T` stopped, `Z` dead and not yet buried.
     pub process: Option<char>,
-    /// PostgreSQL processes that are stopped, of all that live.
-    pub stopped: (usize, usize),
+    /// How many PostgreSQL processes live.
+    pub processes: usize,
+    /// How many of them are stopped.
+    pub stopped: usize,
     /// What PostgreSQL says of itself; none if it does not answer.
     #[serde(flatten)]
     pub node: Option<Node>,
@@ -130,7 +132,8 @@ fn look(host: &Host) -> HostStatus {
             // Any other process of that number is not ours, unless it is what the killed one left.
             None => process::state(pid).filter(|state| *state == 'Z'),
         }),
-        stopped: (database.iter().filter(|p| p.is_stopped()).count(), database.len()),
+        processes: database.len(),
+        stopped: database.iter().filter(|p| p.is_stopped()).count(),
         node: node(host, reach),
         lag_bytes: None,
     }

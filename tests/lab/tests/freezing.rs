@@ -94,5 +94,5 @@ fn state(host: &Host) -> (Option<char>, usize) {
     let lab = lab::Lab::open(host.dir().parent().unwrap().parent().unwrap()).unwrap();
     let all = lab.status();
     let status = all.iter().find(|s| s.host == host.name()).unwrap();
-    (status.process, status.stopped.0)
+    (status.process, status.stopped)
 }
