@@ -25,7 +25,7 @@ use crate::{bot_files, harm, keys, postgres, sshd};
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// A fresh replica streams within a second; a loaded machine is given more.
-const STREAM_LIMIT: Duration = Duration::from_secs(60);
+const STREAM_LIMIT: Duration = Duration::from_mins(1);
 
 /// Makes everything in the lab's directory and starts it. Returns when all of it works.
 pub(crate) fn raise(ground: &Arc<Ground>) -> Result<()> {

@@ -29,7 +29,7 @@ const PREFIX: &str = "steadyhand-lab-seed-";
 const COUNT: &str = "files";
 const PART: &str = "part";
 const LOCK: &str = "lock";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const INITDB: [&str; 7] =
     ["-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-instructions"];
 

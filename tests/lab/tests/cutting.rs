@@ -23,7 +23,7 @@ fn a_cut_ssh_is_a_black_hole_until_it_is_healed(lab: &Lab) {
     let pg2 = lab.host("pg2");
     let session = thread::spawn({
         let pg2 = pg2.clone();
-        move || pg2.ssh_within(Duration::from_secs(60), "sleep 2; echo done")
+        move || pg2.ssh_within(Duration::from_mins(1), "sleep 2; echo done")
     });
     eventually(true, || pg2.ssh("pgrep -fx 'sleep 2'").unwrap().ok());
 

@@ -3,6 +3,7 @@
 //! Blocking, on the writer's own thread. The hosts are asked in turn with a limit before the driver connects: the
 //! driver itself waits for ever for a frozen server, which accepts the connection and then says nothing.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -138,6 +139,11 @@ fn config(ip: &str, port: u16, warned: &Arc<AtomicBool>) -> Config {
     config
 }
 
+/// The server's own words; else the driver's, with the reason that it keeps apart.
 fn told(error: &postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |e| e.message().to_owned())
+    match (error.as_db_error(), error.source()) {
+        (Some(e), _) => e.message().to_owned(),
+        (None, Some(reason)) => format!("{error}: {reason}"),
+        (None, None) => error.to_string(),
+    }
 }
