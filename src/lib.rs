@@ -10,4 +10,8 @@ pub mod journal;
 pub mod target;
 pub mod library;
 pub mod engine;
+
 pub mod wording;
+pub mod chat;
+pub mod config;
+pub mod cli;

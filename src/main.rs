@@ -1,2 +1,7 @@
 //! The command `steadyhand`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    steadyhand::cli::main()
+}

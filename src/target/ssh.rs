@@ -37,7 +37,7 @@ const SESSION_RETRIES: [Duration; 4] =
 const PERSIST_SECONDS: usize = 60;
 
 /// How hosts are reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshSettings {
     /// The private key; none means the agent or the default keys of OpenSSH.
     pub identity_file: Option<PathBuf>,
@@ -107,6 +107,18 @@ impl Ssh {
     /// The folder with the control sockets.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Closes every connection. What runs on hosts is left alone.
+    pub async fn close(&self) {
+        let links: Vec<Arc<Link>> =
+            self.links.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, link)| link).collect();
+        for link in links {
+            let session = link.session.lock().await.take();
+            if let Some(session) = session.and_then(Arc::into_inner) {
+                let _ = timeout(CONNECT_WITHIN, session.close()).await;
+            }
+        }
     }
 
     fn link(&self, to: &Destination) -> Arc<Link> {

@@ -392,6 +392,15 @@ impl Evaluation<'_> {
         }
     }
 
+    /// What a condition comes to from parameters and topology alone; `None` if it reads a measurement.
+    fn answered_without_measuring(&mut self, tree: &Tree) -> Option<Result<bool, NoAnswer>> {
+        let read_before = self.read.len();
+        let answer = self.condition(tree);
+        let measured = self.read.len() > read_before;
+        self.read.truncate(read_before);
+        (!measured).then_some(answer)
+    }
+
     fn collect(&mut self, tree: &Tree, asks: &mut BTreeSet<Ask>) {
         match &tree.node {
             Node::Broken | Node::Null | Node::Bool(_) | Node::Quantity(_) | Node::Word(_) => {}
@@ -416,13 +425,26 @@ impl Evaluation<'_> {
                 }
                 _ => self.collect(of, asks),
             },
+            // A side that decides without measuring spares the other side its questions.
+            Node::Binary(operator @ (Operator::And | Operator::Or), a, b) => {
+                let decides = Ok(*operator == Operator::Or);
+                for (side, other) in [(a, b), (b, a)] {
+                    if self.answered_without_measuring(other) != Some(decides.clone()) {
+                        self.collect(side, asks);
+                    }
+                }
+            }
             Node::Index(a, b) | Node::Binary(_, a, b) => {
                 self.collect(a, asks);
                 self.collect(b, asks);
             }
             Node::List(items) => items.iter().for_each(|item| self.collect(item, asks)),
             Node::Not(inner) | Node::Minus(inner) => self.collect(inner, asks),
-            Node::If(a, b, c) => [a, b, c].into_iter().for_each(|part| self.collect(part, asks)),
+            Node::If(condition, yes, no) => match self.answered_without_measuring(condition) {
+                Some(Ok(true)) => self.collect(yes, asks),
+                Some(Ok(false)) => self.collect(no, asks),
+                _ => [condition, yes, no].into_iter().for_each(|part| self.collect(part, asks)),
+            },
             Node::Call(function, arguments) => {
                 if matches!(function, Function::Follows | Function::RootOf)
                     && let Node::Name(name) = &arguments[0].node
@@ -685,7 +707,10 @@ mod tests {
 
         assert_eq!(wanted("node[b].position > 1KiB"), "node[pg2]");
         assert_eq!(wanted("lag < 1KiB"), "node[pg1] node[pg2]");
-        assert_eq!(wanted("mode == 'dead' || one.x"), "one");
+        assert_eq!(wanted("one.x || node[b].answered"), "node[pg2] one");
+        assert_eq!(wanted("mode == 'dead' || one.x"), "", "what decides without measuring spares the question");
+        assert_eq!(wanted("one.x && mode == 'planned'"), "");
+        assert_eq!(wanted("mode == 'planned' ? one.x : node[b].answered"), "node[pg2]");
         assert_eq!(wanted("without(hs, a).all(h, node[h].answered)"), "node[pg2] node[pg3]");
         assert_eq!(wanted("follows(node, b, a)"), "node[pg1] node[pg2] node[pg3]");
         assert_eq!(wanted("node[root_of(node, b)].answered"), "node[pg1] node[pg2] node[pg3]");

@@ -1,1 +1,171 @@
-//! The JSON Schema.
+//! The JSON Schema of a kind of file, made from the table: for editors, which complete and underline while one types.
+//!
+//! It says what shape a file has. Expressions and references are plain strings there: `steadyhand check` has the last
+//! word.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::form::{Form, Refers, Shape};
+use super::table::{FILES, VALUE_TYPES};
+use crate::authoring::Set;
+use crate::runbook::source::name::NameForm;
+
+/// Names that an editor completes; empty where nothing is known.
+#[derive(Debug, Clone, Default)]
+pub struct Names(BTreeMap<&'static str, Vec<String>>);
+
+impl Names {
+    /// The names of a set.
+    pub fn of(set: &Set) -> Self {
+        let mut names: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+        let mut add = |what: &'static str, name: String| names.entry(what).or_default().push(name);
+        set.runbooks.keys().for_each(|name| add("runbook", name.to_string()));
+        set.inventory.hosts.keys().for_each(|name| add("host", name.to_string()));
+        set.inventory.services.keys().for_each(|name| add("service", name.to_string()));
+        for pack in set.packs.values() {
+            add("pack", pack.name.to_string());
+            // `cluster/name` is the pack of the cluster's kind.
+            for probe in &pack.probes {
+                add("probe", format!("{}/{}", pack.name, probe.name.value));
+                add("probe", format!("cluster/{}", probe.name.value));
+            }
+            for action in &pack.actions {
+                add("action", format!("{}/{}", pack.name, action.name.value));
+                add("action", format!("cluster/{}", action.name.value));
+            }
+        }
+        if let Ok(policy) = &set.policy {
+            policy.roles.keys().for_each(|name| add("role", name.to_string()));
+            policy.people.keys().for_each(|name| add("person", name.to_string()));
+            policy.windows.keys().for_each(|name| add("window", name.clone()));
+            policy.secrets.keys().for_each(|name| add("secret", name.clone()));
+        }
+        for all in names.values_mut() {
+            all.sort();
+            all.dedup();
+        }
+        Self(names)
+    }
+
+    fn get(&self, refers: Refers) -> &[String] {
+        let what = match refers {
+            Refers::Role => "role",
+            Refers::Person => "person",
+            Refers::Window => "window",
+            Refers::Runbook => "runbook",
+            Refers::Pack => "pack",
+            Refers::Probe => "probe",
+            Refers::Action => "action",
+            Refers::Host => "host",
+            Refers::Service => "service",
+            Refers::Secret => "secret",
+            // These are declared in the file itself.
+            Refers::Check | Refers::Setting | Refers::OwnProbe => return &[],
+        };
+        self.0.get(what).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The schema of a kind of file, by its first key. `None` if there is no such kind.
+pub fn schema(kind: &str, names: &Names) -> Option<Value> {
+    let shape = FILES.iter().find(|shape| shape.keys[0].name == kind)?;
+    let mut maker = Maker { names, definitions: Map::new() };
+    let mut schema = maker.map(shape);
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!(format!("steadyhand {kind}"));
+    schema["$defs"] = Value::Object(maker.definitions);
+    Some(schema)
+}
+
+struct Maker<'a> {
+    names: &'a Names,
+    definitions: Map<String, Value>,
+}
+
+impl Maker<'_> {
+    fn map(&mut self, shape: &'static Shape) -> Value {
+        let mut properties = Map::new();
+        for key in shape.keys {
+            let mut value = self.form(&key.form);
+            if let Value::Object(value) = &mut value {
+                value.insert("description".to_owned(), json!(key.about));
+            }
+            properties.insert(key.name.to_owned(), value);
+        }
+        let required: Vec<&str> = shape.keys.iter().filter(|key| key.required).map(|key| key.name).collect();
+        json!({
+            "type": "object",
+            "description": shape.about,
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        })
+    }
+
+    /// Shapes stand once, under `$defs`.
+    fn reference(&mut self, shape: &'static Shape) -> Value {
+        let name = shape.what.trim_start_matches("a ").trim_start_matches("an ").replace(' ', "_");
+        if !self.definitions.contains_key(&name) {
+            // Known before it is made, so that a shape may hold itself.
+            self.definitions.insert(name.clone(), Value::Null);
+            let map = self.map(shape);
+            self.definitions.insert(name.clone(), map);
+        }
+        json!({ "$ref": format!("#/$defs/{name}") })
+    }
+
+    fn form(&mut self, form: &'static Form) -> Value {
+        match form {
+            Form::Bool => json!({ "type": "boolean" }),
+            Form::Int(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
+            Form::Name(names) => json!({ "type": "string", "pattern": names.pattern() }),
+            Form::Word(refers) => match self.names.get(*refers) {
+                [] => json!({ "type": "string" }),
+                known => {
+                    let mut known = known.to_vec();
+                    if *refers == Refers::Role {
+                        // `tell` knows one reader that is no role.
+                        known.push("status-page".to_owned());
+                    }
+                    json!({ "type": "string", "enum": known })
+                }
+            },
+            Form::OneOf(words) => json!({ "enum": words }),
+            Form::Duration => json!({ "type": "string", "pattern": "^(0|[1-9][0-9]*)(ms|s|m|h|d)$" }),
+            Form::Percent => json!({ "type": "string", "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?%$" }),
+            Form::Literal => json!({ "type": ["string", "number", "boolean"] }),
+            // An expression may be a bare word of YAML, such as true.
+            Form::Expr => json!({ "type": ["string", "boolean", "number"], "maxLength": 500 }),
+            Form::Text => json!({ "type": ["string", "number", "boolean"] }),
+            Form::Plain | Form::Script => json!({ "type": "string" }),
+            Form::Type => {
+                let with_none = VALUE_TYPES.iter().map(|kind| format!("{kind} or none"));
+                let words: Vec<String> = VALUE_TYPES.iter().map(ToString::to_string).chain(with_none).collect();
+                json!({ "oneOf": [
+                    { "type": "string", "enum": words },
+                    { "type": "array", "items": { "type": ["string", "boolean"] }, "minItems": 1 },
+                ] })
+            }
+            Form::Free => json!({ "type": ["string", "integer"] }),
+            Form::Clock => json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" }),
+            Form::List(inner) => json!({ "type": "array", "items": self.form(inner) }),
+            Form::Map(shape) => self.reference(shape),
+            Form::Table(names, inner) => self.table(*names, inner),
+            Form::Kinds(shapes) => {
+                let all: Vec<Value> = shapes.iter().map(|shape| self.reference(shape)).collect();
+                json!({ "oneOf": all })
+            }
+            Form::Either(first, second) => json!({ "oneOf": [self.form(first), self.form(second)] }),
+        }
+    }
+
+    fn table(&mut self, names: NameForm, inner: &'static Form) -> Value {
+        json!({
+            "type": "object",
+            "propertyNames": { "pattern": names.pattern() },
+            "additionalProperties": self.form(inner),
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! Follows a run on lines: what happened, one line an event, until it rests.
+
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::chat::desk::Desk;
+use crate::engine::{Engine, Happened};
+use crate::run::model::Phase;
+use crate::run::{Run, RunId};
+use crate::wording::page::Page;
+use crate::wording::run as run_words;
+use crate::wording::{Moment, look};
+
+/// The line of an event: time, fields, and the sentence.
+pub fn line(happened: &Happened, moment: &Moment) -> Option<String> {
+    let (fields, sentence) = run_words::event_line(&happened.run, &happened.stamped)?;
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    Some(format!("{} {} {sentence}", moment.stamp(happened.stamped.at), fields.join(" ")))
+}
+
+/// A value with spaces stands in quotes, so that programs can read the fields.
+fn quoted(value: &str) -> String {
+    if value.contains([' ', '"', '=']) { format!("\"{}\"", value.replace('"', "\\\"")) } else { value.to_owned() }
+}
+
+/// Follows one run until it rests, and hands every line to `show`. What happened before is not shown again.
+pub async fn follow(
+    engine: &Engine,
+    desk: &Desk,
+    id: RunId,
+    mut events: tokio::sync::broadcast::Receiver<Happened>,
+    mut show: impl FnMut(&str),
+) -> Option<std::sync::Arc<Run>> {
+    let mut seen = 0;
+    loop {
+        let run = engine.run(id).ok()?;
+        // Everything that led here has been sent before the state said so.
+        while let Ok(happened) = events.try_recv() {
+            shown(&happened, id, &mut seen, desk, &mut show);
+        }
+        if run.waits_for_person() {
+            return Some(run);
+        }
+        tokio::select! {
+            next = events.recv() => match next {
+                Ok(happened) => shown(&happened, id, &mut seen, desk, &mut show),
+                Err(RecvError::Lagged(n)) => show(&format!("… {n} events were not shown; journal show {id} has all of them")),
+                Err(RecvError::Closed) => return engine.run(id).ok(),
+            },
+            _ = engine.rest(id) => {}
+        }
+    }
+}
+
+fn shown(happened: &Happened, id: RunId, seen: &mut u64, desk: &Desk, show: &mut impl FnMut(&str)) {
+    if happened.run.id != id || happened.run.version <= *seen {
+        return;
+    }
+    *seen = happened.run.version;
+    if let Some(line) = line(happened, &desk.moment()) {
+        show(&line);
+    }
+}
+
+/// What stands at the end of following: the summary, the questions, or why it did not begin.
+pub fn at_rest(run: &Run, desk: &Desk) -> Page {
+    let moment = desk.moment();
+    match run.phase {
+        Phase::Ended(_) if run.started.is_none() && run.confirmed.is_some() => desk.why_not(run),
+        Phase::Ended(_) => run_words::ended(run, &moment),
+        Phase::Confirming => {
+            let snapshot = desk.library().load().ok();
+            let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
+            look::status_of_run(run, policy, &moment)
+        }
+        Phase::Approving => Page::new(),
+        _ => run_words::questions(run, &moment),
+    }
+}

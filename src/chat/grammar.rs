@@ -1,0 +1,474 @@
+//! One grammar for all doors: `verb [object] [name=value …] ["free text"]`.
+//!
+//! A line of a chat is taken apart here; a line from a shell comes as words already, and goes the same way. `"…"`
+//! keeps spaces, `\"` is a quote, nothing else is special. A leading `/` is optional.
+
+use crate::engine::ToRun;
+use crate::run::RunId;
+use crate::runbook::source::name::Person;
+use crate::wording::look::{LATER, VERBS};
+
+/// A word of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// `status`, `142`
+    Plain(String),
+    /// `cluster=orders`, `reason="…"`
+    Pair(String, String),
+    /// `"why"`
+    Quoted(String),
+}
+
+/// What somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the words of the grammar")]
+pub enum Command {
+    Help(Option<String>),
+    Runbooks(Option<String>),
+    Show(String),
+    Status(Option<String>),
+    Output { run: RunId, number: u32, host: Option<String> },
+    Plan { run: RunId, long: bool },
+    /// A plan only to be looked at.
+    Look { runbook: String, arguments: Vec<(String, String)>, reason: Option<String>, long: bool },
+    WhoOwns(String),
+    JournalShow(RunId),
+    JournalVerify,
+    Run { runbook: String, arguments: Vec<(String, String)>, reason: Option<String> },
+    ToRun(RunId, ToRun),
+    /// A word that comes later, and what it is about.
+    Later(&'static str, &'static str),
+    /// Only in a demo: be somebody else.
+    As(Person),
+    /// Only in a demo: type what `Next:` says.
+    Next,
+    /// Only in a demo: hurt or look at the lab.
+    Lab(Vec<String>),
+    Exit,
+}
+
+/// Why a line is no command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotUnderstood {
+    /// Nothing was typed.
+    Empty,
+    /// A quote is not closed.
+    OpenQuote,
+    /// The verb is none.
+    UnknownWord(String),
+    /// The verb needs something else.
+    Form {
+        /// The verb.
+        verb: String,
+        /// What is wrong, as a sentence.
+        what: String,
+    },
+}
+
+/// Takes a line apart.
+pub fn words(line: &str) -> Result<Vec<Word>, NotUnderstood> {
+    let mut words = Vec::new();
+    let mut chars = line.trim().chars().peekable();
+    while let Some(&first) = chars.peek() {
+        if first.is_whitespace() {
+            chars.next();
+            continue;
+        }
+        if first == '"' {
+            chars.next();
+            words.push(Word::Quoted(quoted(&mut chars)?));
+            continue;
+        }
+        let mut text = String::new();
+        let mut pair = None;
+        while let Some(&c) = chars.peek() {
+            if c.is_whitespace() {
+                break;
+            }
+            chars.next();
+            if c == '=' && pair.is_none() && is_name(&text) {
+                pair = Some(std::mem::take(&mut text));
+                if chars.peek() == Some(&'"') {
+                    chars.next();
+                    text = quoted(&mut chars)?;
+                    break;
+                }
+            } else {
+                text.push(c);
+            }
+        }
+        words.push(match pair {
+            Some(name) => Word::Pair(name, text),
+            None => Word::Plain(text),
+        });
+    }
+    Ok(words)
+}
+
+/// Words that a shell has taken apart already: each is one word, whatever it holds.
+pub fn words_of_shell(arguments: &[String]) -> Vec<Word> {
+    let word = |argument: &String| match argument.split_once('=') {
+        Some((name, value)) if is_name(name) => Word::Pair(name.to_owned(), value.to_owned()),
+        _ if argument.contains(char::is_whitespace) => Word::Quoted(argument.clone()),
+        _ => Word::Plain(argument.clone()),
+    };
+    arguments.iter().map(word).collect()
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+fn quoted(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<String, NotUnderstood> {
+    let mut text = String::new();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return Ok(text),
+            '\\' if chars.peek() == Some(&'"') => {
+                chars.next();
+                text.push('"');
+            }
+            c => text.push(c),
+        }
+    }
+    Err(NotUnderstood::OpenQuote)
+}
+
+/// What the words want.
+pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
+    let Some((first, rest)) = words.split_first() else { return Err(NotUnderstood::Empty) };
+    let Word::Plain(verb) = first else {
+        return Err(NotUnderstood::UnknownWord(shown(first)));
+    };
+    let typed = verb.strip_prefix('/').unwrap_or(verb);
+    let known = VERBS.iter().find(|verb| verb.word == typed || verb.alias == Some(typed));
+    let verb = known.map_or(typed, |verb| verb.word);
+    let mut rest = Rest { verb, words: rest };
+    let command = match verb {
+        "help" => Command::Help(rest.maybe_plain()),
+        "runbooks" => Command::Runbooks(rest.maybe_plain()),
+        "show" => Command::Show(rest.plain("the name of a runbook")?),
+        "status" => Command::Status(rest.maybe_plain()),
+        "output" => Command::Output { run: rest.run()?, number: rest.number()?, host: rest.maybe_plain() },
+        "plan" => plan(&mut rest)?,
+        "who" => {
+            let owns = rest.plain("owns <host>")?;
+            if owns != "owns" {
+                return Err(rest.wrong("write: who owns <host>"));
+            }
+            Command::WhoOwns(rest.plain("a host")?)
+        }
+        "journal" => match rest.plain("show <run>, or verify")?.as_str() {
+            "show" => Command::JournalShow(rest.run()?),
+            "verify" => Command::JournalVerify,
+            _ => return Err(rest.wrong("write: journal show <run>, or journal verify")),
+        },
+        "run" => {
+            let runbook = rest.plain("the name of a runbook")?;
+            let (arguments, reason, _) = rest.pairs(&[])?;
+            Command::Run { runbook, arguments, reason }
+        }
+        "as" => {
+            let name = rest.plain("a person")?;
+            Command::As(Person::new(&name).ok_or_else(|| rest.wrong("that is no name of a person"))?)
+        }
+        "next" => Command::Next,
+        "lab" => return Ok(Command::Lab(rest.words.iter().map(shown).collect())),
+        "exit" | "quit" => Command::Exit,
+        _ => match to_run(verb, &mut rest)? {
+            Some(command) => command,
+            None => match LATER.iter().find(|(word, _)| *word == verb) {
+                Some((word, what)) => return Ok(Command::Later(word, what)),
+                None => return Err(NotUnderstood::UnknownWord(verb.to_owned())),
+            },
+        },
+    };
+    rest.end()?;
+    Ok(command)
+}
+
+fn plan(rest: &mut Rest<'_>) -> Result<Command, NotUnderstood> {
+    let first = rest.plain("the number of a run, or the name of a runbook")?;
+    if let Ok(id) = first.parse() {
+        let long = rest.flag("--long");
+        return Ok(Command::Plan { run: RunId(id), long });
+    }
+    let (arguments, reason, long) = rest.pairs(&["--long"])?;
+    Ok(Command::Look { runbook: first, arguments, reason, long })
+}
+
+/// The verbs that say something to a run.
+fn to_run(verb: &str, rest: &mut Rest<'_>) -> Result<Option<Command>, NotUnderstood> {
+    let is_one = VERBS.iter().any(|known| known.word == verb && !known.looks);
+    if !is_one {
+        return Ok(None);
+    }
+    let run = rest.run()?;
+    let to_run = match verb {
+        "confirm" => ToRun::Confirm { token: rest.plain("the token that the plan shows")? },
+        "approve" => ToRun::Approve { digest: rest.plain("the first 8 digits of the plan")? },
+        "withdraw" => ToRun::Withdraw,
+        "refuse" => ToRun::Refuse { why: rest.text("why, in quotes")? },
+        "stop" => ToRun::Stop { now: rest.flag("now") },
+        "pause" => ToRun::Pause,
+        "resume" => ToRun::Resume,
+        "retry" => ToRun::Retry { number: rest.number()?, host: rest.maybe_plain() },
+        "ask" => ToRun::Ask { number: rest.number()?, host: rest.maybe_plain() },
+        "skip" => {
+            let number = rest.number()?;
+            let host = rest.maybe_plain();
+            ToRun::Skip { number, host, why: rest.text("why, in quotes")? }
+        }
+        "settle" => {
+            let number = rest.number()?;
+            let (host, word) = rest.host_and_word(&["done", "not-done"])?;
+            ToRun::Settle { number, host, done: word == "done", how: rest.text("how you know, in quotes")? }
+        }
+        "answer" => {
+            let number = rest.number()?;
+            let (host, word) = rest.host_and_word(&["go-on", "stop"])?;
+            ToRun::Answer { number, host, go_on: word == "go-on" }
+        }
+        "undo" => ToRun::Undo { including: rest.including()? },
+        "take" => ToRun::Take,
+        "handover" => {
+            let to = rest.plain("a person")?;
+            ToRun::Handover { to: Person::new(&to).ok_or_else(|| rest.wrong("that is no name of a person"))? }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Command::ToRun(run, to_run)))
+}
+
+/// The words behind the verb.
+struct Rest<'a> {
+    verb: &'a str,
+    words: &'a [Word],
+}
+
+impl Rest<'_> {
+    fn wrong(&self, what: &str) -> NotUnderstood {
+        NotUnderstood::Form { verb: self.verb.to_owned(), what: what.to_owned() }
+    }
+
+    fn take(&mut self) -> Option<&Word> {
+        let (first, rest) = self.words.split_first()?;
+        self.words = rest;
+        Some(first)
+    }
+
+    fn plain(&mut self, wanted: &str) -> Result<String, NotUnderstood> {
+        match self.words.first() {
+            Some(Word::Plain(text)) => {
+                let text = text.clone();
+                self.take();
+                Ok(text)
+            }
+            Some(other) => Err(self.wrong(&format!("`{}` stands where {wanted} belongs", shown(other)))),
+            None => Err(self.wrong(&format!("{wanted} is missing"))),
+        }
+    }
+
+    fn maybe_plain(&mut self) -> Option<String> {
+        match self.words.first() {
+            Some(Word::Plain(text)) => {
+                let text = text.clone();
+                self.take();
+                Some(text)
+            }
+            _ => None,
+        }
+    }
+
+    /// Free text: in quotes, or a single word.
+    fn text(&mut self, wanted: &str) -> Result<String, NotUnderstood> {
+        match self.words.first() {
+            Some(Word::Plain(text) | Word::Quoted(text)) => {
+                let text = text.clone();
+                self.take();
+                Ok(text)
+            }
+            Some(other) => Err(self.wrong(&format!("`{}` stands where {wanted} belongs", shown(other)))),
+            None => Err(self.wrong(&format!("{wanted} is missing"))),
+        }
+    }
+
+    fn run(&mut self) -> Result<RunId, NotUnderstood> {
+        let text = self.plain("the number of a run")?;
+        text.parse().map(RunId).map_err(|_| self.wrong(&format!("`{text}` is no number of a run")))
+    }
+
+    fn number(&mut self) -> Result<u32, NotUnderstood> {
+        let text = self.plain("the number of a step")?;
+        text.parse().map_err(|_| self.wrong(&format!("`{text}` is no number of a step")))
+    }
+
+    fn flag(&mut self, word: &str) -> bool {
+        let there = matches!(self.words.first(), Some(Word::Plain(text)) if text == word);
+        if there {
+            self.take();
+        }
+        there
+    }
+
+    /// `[host] word`, where the word is one of these.
+    fn host_and_word(&mut self, words: &[&str]) -> Result<(Option<String>, String), NotUnderstood> {
+        let first = self.plain(&words.join(" or "))?;
+        if words.contains(&first.as_str()) {
+            return Ok((None, first));
+        }
+        let word = self.plain(&words.join(" or "))?;
+        if words.contains(&word.as_str()) {
+            return Ok((Some(first), word));
+        }
+        Err(self.wrong(&format!("`{word}` is neither {}", words.join(" nor "))))
+    }
+
+    fn including(&mut self) -> Result<Option<u32>, NotUnderstood> {
+        match self.take().cloned() {
+            None => Ok(None),
+            Some(Word::Pair(name, value)) if name == "including" => {
+                value.parse().map(Some).map_err(|_| self.wrong("including=<number of a step>"))
+            }
+            Some(other) => Err(self.wrong(&format!("`{}` means nothing here", shown(&other)))),
+        }
+    }
+
+    /// All that is left as `name=value`, the reason apart, and whether one of these flags is among it.
+    fn pairs(&mut self, flags: &[&str]) -> Result<(Vec<(String, String)>, Option<String>, bool), NotUnderstood> {
+        let (mut arguments, mut reason, mut flag) = (Vec::new(), None, false);
+        while let Some(word) = self.take().cloned() {
+            match word {
+                Word::Pair(name, value) if name == "reason" => {
+                    if reason.replace(value).is_some() {
+                        return Err(self.wrong("reason is given twice"));
+                    }
+                }
+                Word::Pair(name, value) => arguments.push((name, value)),
+                Word::Plain(text) if flags.contains(&text.as_str()) => flag = true,
+                other => {
+                    return Err(self.wrong(&format!("`{}` is no name=value", shown(&other))));
+                }
+            }
+        }
+        Ok((arguments, reason, flag))
+    }
+
+    fn end(&self) -> Result<(), NotUnderstood> {
+        match self.words.first() {
+            None => Ok(()),
+            Some(word) => Err(self.wrong(&format!("`{}` is too much", shown(word)))),
+        }
+    }
+}
+
+fn shown(word: &Word) -> String {
+    match word {
+        Word::Plain(text) | Word::Quoted(text) => text.clone(),
+        Word::Pair(name, value) => format!("{name}={value}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Command, NotUnderstood> {
+        command(&words(line)?)
+    }
+
+    #[test]
+    fn a_line_means_the_same_with_and_without_the_slash() {
+        let line = r#"run failover-database cluster=orders candidate=pg2 reason="pg1 is \"frozen\"""#;
+        let expected = Command::Run {
+            runbook: "failover-database".into(),
+            arguments: vec![("cluster".into(), "orders".into()), ("candidate".into(), "pg2".into())],
+            reason: Some("pg1 is \"frozen\"".into()),
+        };
+
+        assert_eq!(read(line), Ok(expected.clone()));
+        assert_eq!(read(&format!("/{line}")), Ok(expected));
+    }
+
+    #[test]
+    fn a_line_of_a_shell_is_the_same_line() {
+        let arguments = ["run", "x", "a=1 2", "reason=pg1 is frozen"].map(str::to_owned);
+
+        assert_eq!(
+            command(&words_of_shell(&arguments)),
+            read("run x a=\"1 2\" reason=\"pg1 is frozen\"")
+        );
+        let arguments = ["refuse", "1", "take pg3 instead"].map(str::to_owned);
+        assert_eq!(command(&words_of_shell(&arguments)), read("refuse 1 \"take pg3 instead\""));
+    }
+
+    #[test]
+    fn every_verb_that_says_something_to_a_run_is_understood() {
+        let run = RunId(142);
+        let host = Some("pg4".to_owned());
+        let cases = [
+            ("confirm 142 orders-k7m2qx", ToRun::Confirm { token: "orders-k7m2qx".into() }),
+            ("approve 142 7c1e94b2", ToRun::Approve { digest: "7c1e94b2".into() }),
+            ("refuse 142 \"take pg3\"", ToRun::Refuse { why: "take pg3".into() }),
+            ("withdraw 142", ToRun::Withdraw),
+            ("stop 142", ToRun::Stop { now: false }),
+            ("stop 142 now", ToRun::Stop { now: true }),
+            ("pause 142", ToRun::Pause),
+            ("resume 142", ToRun::Resume),
+            ("retry 142 4 pg4", ToRun::Retry { number: 4, host: host.clone() }),
+            ("retry 142 4", ToRun::Retry { number: 4, host: None }),
+            ("skip 142 4 pg4 \"disk swap\"", ToRun::Skip { number: 4, host: host.clone(), why: "disk swap".into() }),
+            ("ask 142 3 pg4", ToRun::Ask { number: 3, host: host.clone() }),
+            (
+                "settle 142 3 pg4 not-done \"it is a replica\"",
+                ToRun::Settle { number: 3, host: host.clone(), done: false, how: "it is a replica".into() },
+            ),
+            ("answer 142 1 go-on", ToRun::Answer { number: 1, host: None, go_on: true }),
+            ("answer 142 1 pg4 stop", ToRun::Answer { number: 1, host, go_on: false }),
+            ("undo 142", ToRun::Undo { including: None }),
+            ("undo 142 including=3", ToRun::Undo { including: Some(3) }),
+            ("take 142", ToRun::Take),
+            ("handover 142 ben", ToRun::Handover { to: Person::new("ben").unwrap() }),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(read(line), Ok(Command::ToRun(run, expected)), "{line}");
+        }
+    }
+
+    #[test]
+    fn reading_words_may_be_shortened_and_acting_words_never() {
+        assert_eq!(read("s 142"), Ok(Command::Status(Some("142".into()))));
+        assert_eq!(read("? approve"), Ok(Command::Help(Some("approve".into()))));
+        assert_eq!(read("p 142 --long"), Ok(Command::Plan { run: RunId(142), long: true }));
+        for line in ["appr 142 7c1e94b2", "st 142", "con 142 x"] {
+            assert!(matches!(read(line), Err(NotUnderstood::UnknownWord(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_says_what_is_missing() {
+        let cases = [
+            ("", NotUnderstood::Empty),
+            ("refuse 142 \"why", NotUnderstood::OpenQuote),
+            ("confirm", form("confirm", "the number of a run is missing")),
+            ("confirm abc x", form("confirm", "`abc` is no number of a run")),
+            ("confirm 142", form("confirm", "the token that the plan shows is missing")),
+            ("approve 142 7c1e94b2 now", form("approve", "`now` is too much")),
+            ("run x y", form("run", "`y` is no name=value")),
+            ("run x reason=a reason=b", form("run", "reason is given twice")),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(read(line), Err(expected), "{line}");
+        }
+    }
+
+    fn form(verb: &str, what: &str) -> NotUnderstood {
+        NotUnderstood::Form { verb: verb.into(), what: what.into() }
+    }
+
+    #[test]
+    fn a_word_that_comes_later_says_so() {
+        assert!(matches!(read("incident open"), Ok(Command::Later("incident", _))));
+    }
+}

@@ -1,0 +1,192 @@
+//! One typed configuration: a file and the environment. Unknown keys are refused, so that a slip is not a default.
+//!
+//! Every key has a default that works in a folder with `runbooks/`. Relative paths are meant from the folder of the
+//! file. `STEADYHAND_JOURNAL`, `STEADYHAND_RUNBOOKS` and so on go before the file.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::library::Folders;
+use crate::target::ssh::SshSettings;
+
+/// The settings of the process. Runbooks, inventory and policy are files of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The journal; `steadyhand.db` if not said.
+    pub journal: PathBuf,
+    /// Where runbooks, inventory, policy and host keys lie.
+    pub folders: Folders,
+    /// The team's time zone, the same for all readers; UTC if not said.
+    pub time_zone: jiff::tz::TimeZone,
+    /// How hosts are reached.
+    pub ssh: SshSettings,
+    /// A demo on a lab: `as` and `next` work, and its journal never mixes with a real one.
+    pub demo: Option<Demo>,
+}
+
+/// What a demo has.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demo {
+    /// Who sits at the console first.
+    pub start_as: String,
+    /// The command that hurts and heals the hosts, with its first arguments.
+    #[serde(default)]
+    pub lab: Vec<String>,
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    journal: Option<PathBuf>,
+    runbooks: Option<PathBuf>,
+    inventory: Option<PathBuf>,
+    policy: Option<PathBuf>,
+    known_hosts: Option<PathBuf>,
+    time_zone: Option<String>,
+    #[serde(default)]
+    ssh: SshFile,
+    demo: Option<Demo>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SshFile {
+    identity_file: Option<PathBuf>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {} cannot be read: {why}. Next: look at --config and STEADYHAND_CONFIG", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The file is not right.
+    #[error("the configuration {} is not right:\n{why}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        why: String,
+    },
+    /// A value is not right.
+    #[error("{name} is `{value}`, which is no {wanted}. Next: correct it in the configuration")]
+    Value {
+        /// The key.
+        name: &'static str,
+        /// What it is.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+}
+
+/// The file that is read when none is named and it is there.
+const DEFAULT_FILE: &str = "steadyhand.toml";
+
+impl Config {
+    /// Reads the named file, or `STEADYHAND_CONFIG`, or `steadyhand.toml` here if it is there.
+    pub fn load(named: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let named = named.map(Path::to_owned).or_else(|| env("STEADYHAND_CONFIG").map(PathBuf::from));
+        let path = named.or_else(|| Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into()));
+        let (text, base) = match &path {
+            None => (String::new(), PathBuf::new()),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+                    path: path.clone(),
+                    why: error.to_string(),
+                })?;
+                (text, path.parent().map(Path::to_owned).unwrap_or_default())
+            }
+        };
+        let wrong = |error: toml::de::Error| ConfigError::Wrong {
+            path: path.clone().unwrap_or_default(),
+            why: error.to_string(),
+        };
+        Self::from_file(toml::from_str(&text).map_err(wrong)?, &base, env)
+    }
+
+    fn from_file(file: File, base: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let path = |name: &str, given: Option<PathBuf>| {
+            env(name).map(PathBuf::from).or_else(|| given.map(|path| base.join(path)))
+        };
+        let runbooks = path("STEADYHAND_RUNBOOKS", file.runbooks).unwrap_or_else(|| base.join("runbooks"));
+        let known_hosts = path("STEADYHAND_KNOWN_HOSTS", file.known_hosts);
+        let zone = env("STEADYHAND_TIME_ZONE").or(file.time_zone).unwrap_or_else(|| "UTC".to_owned());
+        let time_zone = jiff::tz::TimeZoneDatabase::bundled().get(&zone).map_err(|_| ConfigError::Value {
+            name: "time_zone",
+            value: zone.clone(),
+            wanted: "time zone such as Europe/Berlin",
+        })?;
+        Ok(Self {
+            journal: path("STEADYHAND_JOURNAL", file.journal).unwrap_or_else(|| base.join("steadyhand.db")),
+            folders: Folders {
+                known_hosts: known_hosts.unwrap_or_else(|| runbooks.join("known_hosts")),
+                runbooks,
+                inventory: path("STEADYHAND_INVENTORY", file.inventory),
+                policy: path("STEADYHAND_POLICY", file.policy),
+            },
+            time_zone,
+            ssh: SshSettings {
+                identity_file: path("STEADYHAND_SSH_IDENTITY_FILE", file.ssh.identity_file),
+                known_hosts: PathBuf::new(),
+            },
+            demo: file.demo,
+        }
+        .with_known_hosts())
+    }
+
+    /// ssh and the plans read the same pinned keys.
+    fn with_known_hosts(mut self) -> Self {
+        self.ssh.known_hosts.clone_from(&self.folders.known_hosts);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steadyhand.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path), &|_| None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_a_configuration() {
+        let config = read("").unwrap();
+
+        assert!(config.journal.ends_with("steadyhand.db"));
+        assert_eq!(config.ssh.known_hosts, config.folders.runbooks.join("known_hosts"));
+        assert!(config.demo.is_none());
+    }
+
+    #[test]
+    fn a_key_that_does_not_exist_is_refused_with_its_place() {
+        let error = read("journl = \"x\"\n").unwrap_err();
+
+        assert!(error.contains("unknown field `journl`") && error.contains("line 1"), "{error}");
+        assert!(read("time_zone = \"Mars/Base\"").unwrap_err().contains("no time zone"));
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steadyhand.toml");
+        std::fs::write(&path, "journal = \"a.db\"\n").unwrap();
+        let env = |name: &str| (name == "STEADYHAND_JOURNAL").then(|| "/tmp/b.db".to_owned());
+
+        let config = Config::load(Some(&path), &env).unwrap();
+
+        assert_eq!(config.journal, Path::new("/tmp/b.db"));
+    }
+}
