@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::{Lab, Spec};
@@ -206,6 +207,39 @@ fn a_foreign_cluster_on_the_spare_has_another_identifier() {
     assert_eq!(id("pg1"), id("pg2"));
     assert_ne!(id("pg1"), id("pg4"));
     assert_eq!(lab.primary().unwrap().name(), "pg1");
+}
+
+#[test]
+fn a_lab_is_as_its_specification_says() {
+    let dir = std::env::temp_dir().join(format!("steadyhand-lab-special-{}", std::process::id()));
+    let spec = Spec::default().block("127.204").unwrap().dir(&dir).ssh_port(2522).pg_port(5632);
+    let spec = spec.max_sessions(3).client_alive_seconds(7).runbooks("/srv/runbooks");
+    let lab = Lab::up(spec.replication_timeout(Duration::from_secs(5)).fast().synchronous()).unwrap();
+    let pg1 = lab.host("pg1");
+
+    let sshd =
+        Command::new("/usr/sbin/sshd").arg("-Tf").arg(pg1.dir().join("ssh/sshd_config")).output().unwrap();
+    let sshd = String::from_utf8_lossy(&sshd.stdout).into_owned();
+    let settings =
+        "select string_agg(name || '=' || setting, ' ' order by name) from pg_settings where name in
+        ('fsync', 'port', 'synchronous_standby_names', 'wal_receiver_timeout', 'wal_sender_timeout')";
+
+    assert_eq!(lab.dir(), dir);
+    assert_eq!(
+        (pg1.address().to_string().as_str(), pg1.ssh_port(), pg1.pg_port()),
+        ("127.204.0.11", 2522, 5632)
+    );
+    assert!(pg1.ssh("true").unwrap().ok());
+    assert!(sshd.contains("\nmaxsessions 3\n") && sshd.contains("\nclientaliveinterval 7\n"), "{sshd}");
+    assert_eq!(
+        pg1.sql(settings).unwrap(),
+        "fsync=off port=5632 synchronous_standby_names=ANY 1 (pg2, pg3) wal_receiver_timeout=5000 wal_sender_timeout=5000"
+    );
+    assert!(
+        fs::read_to_string(lab.bot_dir().join("steadyhand.toml"))
+            .unwrap()
+            .contains("runbooks = \"/srv/runbooks\"\n")
+    );
 }
 
 #[test]

@@ -2,195 +2,19 @@
 //!
 //! Each subcommand is one call of the library and the wording of its result. Nothing is decided here.
 
-use std::io::Write;
+mod args;
+mod words;
+
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use lab::{Cleared, Error, HostStatus, Lab, Report, Result, Spec, Verdict};
+use clap::Parser;
+use lab::{Cleared, Error, Lab, Report, Result, Spec, Verdict};
 
-/// Real hosts on loopback: bring them up, look at them, hurt them.
-#[derive(Parser)]
-#[command(name = "lab", version, infer_subcommands = false)]
-struct Cli {
-    /// The block of addresses of the lab.
-    #[arg(long, global = true, default_value = "127.77")]
-    block: String,
-    /// The directory of the lab [default: steadyhand-lab-BLOCK in the temporary folder].
-    #[arg(long, global = true)]
-    dir: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Print what must be installed on Debian or Ubuntu.
-    Install {
-        /// Install it, with sudo if needed.
-        #[arg(long)]
-        run: bool,
-    },
-    /// Can a lab run here?
-    Doctor(Ports),
-    /// Bring a lab up. It runs on until `down`.
-    Up(Up),
-    /// What every host does now.
-    Status {
-        /// For programs.
-        #[arg(long)]
-        json: bool,
-    },
-    /// A shell on a host, or one command.
-    Ssh {
-        host: String,
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        command: Vec<String>,
-    },
-    /// SQL on a host, as the database's superuser.
-    Sql {
-        host: String,
-        statements: String,
-        /// As the application: its role, over TCP.
-        #[arg(long)]
-        app: bool,
-    },
-    /// Print the bot's inventory: where it lies, and what it says.
-    Inventory,
-    /// Freeze PostgreSQL of a host: it accepts connections and answers nothing.
-    Freeze {
-        host: String,
-        /// Old sessions and replication go on.
-        #[arg(long)]
-        postmaster_only: bool,
-    },
-    /// Freeze a host: PostgreSQL, sshd, commands.
-    FreezeHost { host: String },
-    /// Let a frozen host go on.
-    Thaw { host: String },
-    /// kill -9 of PostgreSQL.
-    Kill { host: String },
-    /// Start PostgreSQL, after `kill` or `stop`.
-    Start { host: String },
-    /// Stop PostgreSQL in an orderly way.
-    Stop { host: String },
-    /// Switch a host off: nothing of it is left.
-    Poweroff { host: String },
-    /// Switch a host on.
-    Poweron {
-        host: String,
-        /// Start sshd only.
-        #[arg(long)]
-        no_database: bool,
-    },
-    /// Cut a host off.
-    Cut { host: String, what: What },
-    /// Undo every freeze, cut, trap and delay of a host. Starts no database and switches nothing on.
-    Heal { host: String },
-    /// Refuse writes while everything looks healthy.
-    Readonly {
-        host: String,
-        #[arg(default_value = "on")]
-        state: State,
-    },
-    /// The replica receives and does not replay.
-    Lag {
-        host: String,
-        #[arg(default_value = "on")]
-        state: State,
-    },
-    /// Pause the replay of a replica.
-    PauseReplay { host: String },
-    /// Go on replaying.
-    ResumeReplay { host: String },
-    /// Point a replica at another server. A circle is allowed.
-    Follow { replica: String, upstream: String },
-    /// Give a host another host key, as a replaced machine has.
-    ChangeHostKey { host: String },
-    /// Start sshd of a host anew. Open sessions go on.
-    RestartSshd { host: String },
-    /// End all SSH sessions of a host.
-    KillSessions { host: String },
-    /// The background writer, which measures what clients lose.
-    #[command(subcommand)]
-    Write(Writing),
-    /// Back to the first state, with new data.
-    Reset,
-    /// End the lab and remove its directory.
-    Down,
-    /// Clear what dead labs left behind.
-    Gc {
-        /// Also forget the prepared data directories, which are built again when needed.
-        #[arg(long)]
-        seeds: bool,
-    },
-}
-
-#[derive(Args)]
-struct Ports {
-    /// The port of every sshd.
-    #[arg(long, default_value_t = 2422)]
-    ssh_port: u16,
-    /// The port of every PostgreSQL.
-    #[arg(long, default_value_t = 5532)]
-    pg_port: u16,
-}
-
-#[derive(Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
-struct Up {
-    #[command(flatten)]
-    ports: Ports,
-    /// fsync off.
-    #[arg(long)]
-    fast: bool,
-    /// A commit waits for one of the two replicas.
-    #[arg(long)]
-    synchronous: bool,
-    /// pg4 runs another cluster, with another system identifier.
-    #[arg(long)]
-    foreign: bool,
-    /// If it fails, leave processes and files for a look.
-    #[arg(long)]
-    keep: bool,
-    /// Sessions that sshd takes in one connection.
-    #[arg(long, default_value_t = 10)]
-    max_sessions: u16,
-    /// The folder that the bot's configuration names as its runbooks.
-    #[arg(long)]
-    runbooks: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum What {
-    /// A black hole: it connects and does not answer.
-    Ssh,
-    /// No listener, no sessions.
-    SshRefused,
-    /// All replication to and from the host.
-    Replication,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum State {
-    On,
-    Off,
-}
-
-#[derive(Subcommand)]
-enum Writing {
-    /// Start it, and return after the first acknowledged row.
-    Start,
-    /// What it met so far, and what is lost. Exits with 1 if rows are lost.
-    Check,
-    /// Stop it, and check.
-    Stop,
-    /// Write until killed. What `start` calls.
-    #[command(hide = true)]
-    Run,
-}
+use args::{Cli, Command, Ports, State, Up, What, Writing};
+use words::{STATUS_HEAD, say, status_line};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -365,41 +189,11 @@ fn status(lab: &Lab, json: bool) -> Result<()> {
         say(&serde_json::to_string_pretty(&all).map_err(Error::of_json)?);
         return Ok(());
     }
-    say("host    address      power ssh     database process role       lsn         upstream     lag");
+    say(STATUS_HEAD);
     for host in all {
         say(&status_line(&host));
     }
     Ok(())
-}
-
-fn status_line(s: &HostStatus) -> String {
-    let nothing = || "-".to_owned();
-    let process = match (s.process, s.stopped) {
-        (Some(state), 0) => state.to_string(),
-        (Some(state), stopped) => format!("{state} {stopped}/{}", s.processes),
-        (None, _) => nothing(),
-    };
-    let node = s.node.as_ref();
-    let role = node.map_or_else(nothing, |n| {
-        let trapped = n.role == "primary" && !n.writable;
-        if trapped { "read-only!".to_owned() } else { n.role.clone() }
-    });
-    let lower = |value: String| value.to_lowercase();
-    let line = format!(
-        "{:<7} {:<12} {:<5} {:<7} {:<8} {:<7} {:<10} {:<11} {:<12} {}",
-        s.host,
-        s.address,
-        lower(format!("{:?}", s.power)),
-        lower(format!("{:?}", s.ssh)),
-        s.database.map_or_else(nothing, |d| lower(format!("{d:?}"))),
-        process,
-        role,
-        node.map_or_else(nothing, |n| n.lsn.clone()),
-        node.and_then(|n| n.upstream.clone()).unwrap_or_else(nothing),
-        s.lag_bytes.map_or_else(nothing, |bytes| format!("{bytes} B")),
-    );
-    let streams = node.is_none_or(|n| n.role == "primary" || n.streaming);
-    if streams { line } else { format!("{line}, not streaming") }
 }
 
 fn inventory(lab: &Lab) -> Result<()> {
@@ -445,9 +239,4 @@ fn gc(seeds: bool) -> Result<()> {
         say(&format!("removed {}", seed.display()));
     }
     Ok(())
-}
-
-/// Prints a line. A closed pipe, as `lab status | head` leaves it, is no error.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }
