@@ -21,7 +21,7 @@ pub(super) fn check_policy(policy: &Policy, desk: &Desk<'_>, problems: &mut Prob
             }
             for person in people {
                 if !policy.people.contains_key(person.as_str()) {
-                    let known = policy.people.keys().map(|name| name.as_str());
+                    let known = policy.people.keys().map(super::super::runbook::source::name::Person::as_str);
                     unknown(Code::PersonUnknown, person, "person", known, problems);
                 }
             }

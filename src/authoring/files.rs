@@ -39,16 +39,13 @@ pub(super) fn read_all(sources: &[SourceFile], problems: &mut Problems) -> Files
         if name.stem() == "policy" {
             files.policy_file = Some(name.clone());
         }
-        match read_yaml(name, &source.text, problems) {
-            Some(root) => read_one(name, &root, &mut files, problems),
-            None => {
-                files.unread = true;
-                let broken_runbook = source.text.trim_start().starts_with("runbook:");
-                files.runbook_files += usize::from(broken_runbook);
-                if source.text.trim().is_empty() && !problems.any_in(name) {
-                    let place = Place { file: name.clone(), span: Span::on_line(1, 1, 1) };
-                    problems.add(Code::FileKind, &place, "the file is empty", KINDS_CURE);
-                }
+        if let Some(root) = read_yaml(name, &source.text, problems) { read_one(name, &root, &mut files, problems) } else {
+            files.unread = true;
+            let broken_runbook = source.text.trim_start().starts_with("runbook:");
+            files.runbook_files += usize::from(broken_runbook);
+            if source.text.trim().is_empty() && !problems.any_in(name) {
+                let place = Place { file: name.clone(), span: Span::on_line(1, 1, 1) };
+                problems.add(Code::FileKind, &place, "the file is empty", KINDS_CURE);
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
             let message = format!("{first} has the address {} too", host.address.value);
             problems.add(Code::HostTwice, &host.address.place, message, "one machine is one host");
         }
-        for role in host.owner.iter() {
+        for role in &host.owner {
             desk.role(role, problems);
         }
         if inventory.owner_of(name.as_str()).is_none() {
@@ -48,7 +48,7 @@ fn check_cluster(inventory: &Inventory, cluster: &crate::inventory::Cluster, des
     let pack = desk.pack(&cluster.kind, problems);
     desk.role(&cluster.owner, problems);
     if !cluster.service.is_empty() && !inventory.services.contains_key(cluster.service.as_str()) {
-        let known = inventory.services.keys().map(|name| name.as_str());
+        let known = inventory.services.keys().map(super::super::runbook::source::name::ServiceName::as_str);
         unknown(Code::ServiceUnknown, &cluster.service, "service", known, problems);
     }
     if cluster.hosts.is_empty() {

@@ -178,19 +178,16 @@ fn check_inputs(
         scoped.text(text, true, problems);
     }
     for wanted in inputs {
-        for (name, _) in wanted.iter() {
+        for (name, _) in *wanted {
             if !with.iter().any(|(given, _)| given.value == name.value) {
                 let message = format!("`{}` needs the input `{}`", used.value, name.value);
                 problems.add(Code::InputMissing, &used.place, message, format!("with: {{ {}: … }}", name.value));
             }
         }
         for (given, text) in with {
-            match wanted.iter().find(|(name, _)| name.value == given.value) {
-                Some((_, wanted)) => check_input(scoped, given, text, wanted, problems),
-                None => {
-                    let known = wanted.iter().map(|(name, _)| name.value.as_str());
-                    unknown(Code::InputUnknown, given, &format!("input of `{}`:", used.value), known, problems);
-                }
+            if let Some((_, wanted)) = wanted.iter().find(|(name, _)| name.value == given.value) { check_input(scoped, given, text, wanted, problems) } else {
+                let known = wanted.iter().map(|(name, _)| name.value.as_str());
+                unknown(Code::InputUnknown, given, &format!("input of `{}`:", used.value), known, problems);
             }
         }
     }

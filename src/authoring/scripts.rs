@@ -22,7 +22,7 @@ pub(super) fn all_scripts(files: &Files) -> Vec<At<String>> {
         let actions = pack.actions.iter().map(|action| (action.body.as_ref(), action.undo.as_ref()));
         probes.chain(actions).for_each(|(body, undo)| push(&mut found, body, undo));
     }
-    for (step, _) in files.runbooks.values().flat_map(|runbook| runbook.all_steps()) {
+    for (step, _) in files.runbooks.values().flat_map(super::super::runbook::model::Runbook::all_steps) {
         let body = match &step.body {
             StepBody::Own(command) => Some(command),
             _ => None,

@@ -46,20 +46,20 @@ impl<'a> Desk<'a> {
     pub(super) fn role(&self, word: &Word, problems: &mut Problems) {
         let Some(policy) = self.policy else { return };
         if !word.is_empty() && !policy.roles.contains_key(word.as_str()) {
-            unknown(Code::RoleUnknown, word, "role", policy.roles.keys().map(|role| role.as_str()), problems);
+            unknown(Code::RoleUnknown, word, "role", policy.roles.keys().map(super::super::runbook::source::name::Role::as_str), problems);
         }
     }
 
     pub(super) fn runbook(&self, word: &Word, problems: &mut Problems) {
         if !word.is_empty() && !self.unread && !self.runbooks.contains_key(word.as_str()) {
-            unknown(Code::RunbookUnknown, word, "runbook", self.runbooks.keys().map(|name| name.as_str()), problems);
+            unknown(Code::RunbookUnknown, word, "runbook", self.runbooks.keys().map(super::super::runbook::source::name::RunbookName::as_str), problems);
         }
     }
 
     pub(super) fn pack(&self, word: &Word, problems: &mut Problems) -> Option<&'a Pack> {
         let found = self.packs.get(word.as_str());
         if found.is_none() && !word.is_empty() && !self.unread {
-            unknown(Code::PackUnknown, word, "pack", self.packs.keys().map(|name| name.as_str()), problems);
+            unknown(Code::PackUnknown, word, "pack", self.packs.keys().map(super::super::runbook::source::name::PackName::as_str), problems);
         }
         found
     }
@@ -89,7 +89,7 @@ impl<'a> Desk<'a> {
         if !self.unread {
             let clusters = runbook.parameters.iter().filter(|p| matches!(p.kind, ParameterKind::Cluster(_)));
             let known: Vec<&str> =
-                self.packs.keys().map(|name| name.as_str()).chain(clusters.map(|p| p.name.value.as_str())).collect();
+                self.packs.keys().map(super::super::runbook::source::name::PackName::as_str).chain(clusters.map(|p| p.name.value.as_str())).collect();
             let at = Word::new(first.to_owned(), word.place.clone());
             unknown(Code::PackUnknown, &at, "pack", known.iter().copied(), problems);
         }

@@ -176,6 +176,12 @@ impl Desk {
         }
     }
 
+    /// How far the steps of a run are.
+    pub fn far(&self, id: RunId) -> run_words::Far {
+        let progress = self.engine.as_ref().map(|engine| engine.progress(id)).unwrap_or_default();
+        progress.into_iter().map(|(unit, far)| (unit, (far.percent, far.text))).collect()
+    }
+
     fn open_runs(&self) -> Result<Vec<Arc<Run>>, Refused> {
         match (&self.engine, &self.journal) {
             (Some(engine), _) => Ok(engine.open_runs()),
@@ -223,7 +229,7 @@ impl Desk {
         let policy = snapshot.set.policy.as_ref().ok();
         if let Ok(id) = of.parse() {
             let run = self.run(RunId(id))?;
-            return Ok(Reply::done(look::status_of_run(&run, policy, moment)));
+            return Ok(Reply::done(look::status_of_run(&run, &self.far(run.id), policy, moment)));
         }
         let inventory = &snapshot.set.inventory;
         let resource = if inventory.clusters.contains_key(of) {
@@ -448,7 +454,7 @@ impl Desk {
             journal: (journal.unwrap_or_default(), is_new),
             runbooks: (runbooks, self.library().folders().runbooks.display().to_string(), commit),
             demo: self.demo,
-            open: self.open_runs().map(|runs| runs.len()).unwrap_or(0),
+            open: self.open_runs().map_or(0, |runs| runs.len()),
         })
     }
 }

@@ -70,7 +70,7 @@ pub(super) enum Verb {
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
-    /// On a terminal, and not with NO_COLOR.
+    /// On a terminal, and not with `NO_COLOR`.
     Auto,
     /// Always.
     Always,

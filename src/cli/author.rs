@@ -97,15 +97,12 @@ pub(super) fn schema(kind: &str, config: Option<&Path>) -> CameOut {
         .ok()
         .and_then(|config| crate::library::Library::new(config.folders).load().ok());
     let names = library.as_ref().map(|snapshot| schema::Names::of(&snapshot.set)).unwrap_or_default();
-    match schema::schema(kind, &names) {
-        Some(schema) => {
-            say(&format!("{schema:#}\n"));
-            CameOut::Done
-        }
-        None => {
-            let page = sentence("There is a schema for runbook, pack, inventory and policy.").code("unknown-kind");
-            say(&Style::PIPE.page(&page));
-            CameOut::NotUnderstood
-        }
+    if let Some(schema) = schema::schema(kind, &names) {
+        say(&format!("{schema:#}\n"));
+        CameOut::Done
+    } else {
+        let page = sentence("There is a schema for runbook, pack, inventory and policy.").code("unknown-kind");
+        say(&Style::PIPE.page(&page));
+        CameOut::NotUnderstood
     }
 }

@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::context::Context;
 use crate::plan::measure::{Errand, Inquiry, inquiry, read_results};
 use crate::plan::model::CheckSeen;
 use crate::plan::question;
-use crate::runbook::expression::{Ask, Facts, NoAnswer, Reading};
-use crate::runbook::model::Check;
+use crate::runbook::expression::{Ask, Expr, Facts, NoAnswer, Reading, Value};
+use crate::runbook::model::{Check, Progress, Sentence, Watch};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::HostName;
 use crate::target::{Destination, Ending, Execution, Report, Target};
@@ -30,6 +29,33 @@ const AGAIN_AFTER: [Duration; 6] = [
 ];
 /// A check that must stay true is asked so often.
 const HOLD_EVERY: Duration = Duration::from_secs(5);
+/// How far a step is is asked so often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// Something new about how far a step is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// It stands still; else it moves again.
+    pub stalled: bool,
+    /// How far it is.
+    pub done: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// So many percent are done.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+fn percent(done: &Value, total: &Value) -> Option<u8> {
+    let amount = |value: &Value| match value {
+        Value::Int(n) => Some(*n as f64),
+        Value::Number(n) => Some(*n),
+        Value::Size(size) => Some(size.0 as f64),
+        Value::Duration(millis) => Some(millis.0 as f64),
+        _ => None,
+    };
+    let (done, total) = (amount(done)?, amount(total)?);
+    (total > 0.0).then(|| (done / total * 100.0).clamp(0.0, 100.0) as u8)
+}
 
 /// Asks hosts on behalf of one run.
 #[derive(Clone)]
@@ -100,6 +126,78 @@ impl Asker {
         let asks = question::wanted(&self.context.situation, at_hand, checks);
         let facts = self.facts(asks, known).await;
         checks.iter().map(|check| question::answer(&self.context.situation, at_hand, check, &facts)).collect()
+    }
+
+    /// What an expression comes to now.
+    pub async fn value(&self, at_hand: AtHand<'_>, expr: &Expr) -> Result<Value, NoAnswer> {
+        let asks = question::wanted_by(&self.context.situation, at_hand, expr);
+        let facts = self.facts(asks, &mut Known::new()).await;
+        let values = self.context.situation.with_host(at_hand);
+        self.context.situation.meaning_of(&values, &facts).evaluate(expr).answer
+    }
+
+    /// Asks a watch again and again until it has been broken for as long as it may, or holds again.
+    pub async fn watch(&self, at_hand: AtHand<'_>, watch: &Watch, is_broken: bool) -> CheckSeen {
+        let check = Check {
+            that: watch.that.clone(),
+            sentence: Sentence::Else(watch.sentence.clone()),
+            within: None,
+            hold_for: None,
+        };
+        let mut broken_since: Option<Timestamp> = None;
+        loop {
+            let seen = self.once(at_hand, &[&check], &mut Known::new()).await;
+            let now = self.clock.now();
+            if let Some(seen) = seen.into_iter().next() {
+                if seen.holds() {
+                    broken_since = None;
+                    if is_broken {
+                        return seen;
+                    }
+                } else {
+                    let since = *broken_since.get_or_insert(now);
+                    if !is_broken && elapsed(since, now) >= watch.broken_for {
+                        return seen;
+                    }
+                }
+            }
+            self.clock.after(watch.every.as_std()).await;
+        }
+    }
+
+    /// Asks how far a step is until that says something new: it stands still for too long, or it moves again.
+    pub async fn progress(
+        &self,
+        at_hand: AtHand<'_>,
+        progress: &Progress,
+        is_stalled: bool,
+        show: impl Fn(&str, Option<&str>, Option<u8>),
+    ) -> Moved {
+        let mut last: Option<(Value, Timestamp)> = None;
+        loop {
+            let done = self.value(at_hand, &progress.done).await;
+            let total = match &progress.total {
+                Some(total) => self.value(at_hand, total).await.ok(),
+                None => None,
+            };
+            let now = self.clock.now();
+            if let Ok(done) = done {
+                let percent = total.as_ref().and_then(|total| percent(&done, total));
+                show(&done.human(), total.map(|total| total.human()).as_deref(), percent);
+                let same = last.as_ref().filter(|(value, _)| *value == done).map(|(_, since)| *since);
+                match same {
+                    Some(since) if !is_stalled && elapsed(since, now) >= progress.stalled_after => {
+                        return Moved { stalled: true, done: done.human(), since };
+                    }
+                    Some(_) => {}
+                    None if is_stalled && last.is_some() => {
+                        return Moved { stalled: false, done: done.human(), since: now };
+                    }
+                    None => last = Some((done, now)),
+                }
+            }
+            self.clock.after(PROGRESS_EVERY).await;
+        }
     }
 
     /// Asks checks with the patience that they have: `within` to come true, `for` to stay true.
@@ -210,7 +308,7 @@ fn probe_execution(to: Destination, errand: &Errand) -> Execution {
         limit: errand.at_most.as_std(),
         step_dir: None,
         end_with_link: true,
-        stop: CancellationToken::new(),
+        control: None,
     }
 }
 

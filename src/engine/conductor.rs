@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::ask::{Asker, Known, elapsed};
 use super::context::{Context, errand_body};
 use super::planner::NotOffered;
-use super::{Happened, Inner};
+use super::{Happened, HowFar, Inner};
 use crate::journal::{Actor, Append, AppendError, NewEntry, Output, OutputKey, RunAppend};
 use crate::library::{NotLoaded, Snapshot};
 use crate::plan::difference::differences;
@@ -22,14 +21,14 @@ use crate::plan::model::{Command, Undo};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::event::{Captured, Exit, OutputSummary};
-use crate::run::model::{Phase, Token, Variant};
+use crate::run::model::{Phase, Token, Variant, WatchAt};
 use crate::run::next::after;
 use crate::run::{Act, Event, Input, Refusal, Run, Says, Stamped, UnitAt, World, apply, deadline, decide, next};
-use crate::runbook::model::Item;
+use crate::runbook::model::{Item, WatchThen};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
 use crate::target::capture::Kept;
-use crate::target::{Ending, Execution, Report};
+use crate::target::{Control, Ending, Execution, Report};
 
 /// What the journal could not take is offered to it again after this time.
 const JOURNAL_AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -78,10 +77,11 @@ impl Done {
 }
 
 /// An act that is being done.
+#[derive(Default)]
 struct Flight {
     task: Option<AbortHandle>,
-    /// Ends the processes of a step.
-    stop: CancellationToken,
+    /// Halts, resumes or ends the processes of a step.
+    control: Option<watch::Sender<Control>>,
 }
 
 pub(super) struct Conductor {
@@ -128,10 +128,14 @@ impl Conductor {
         let unwanted: Vec<Act> = self.flying.keys().filter(|act| !wanted.contains(act)).cloned().collect();
         for act in unwanted {
             // A command that was sent is never given up: its end must be known.
-            if !matches!(act, Act::Await(..) | Act::AwaitUndo(..))
-                && let Some(Flight { task: Some(task), .. }) = self.flying.remove(&act)
-            {
+            if matches!(act, Act::Await(..) | Act::AwaitUndo(..)) {
+                continue;
+            }
+            if let Some(Flight { task: Some(task), .. }) = self.flying.remove(&act) {
                 task.abort();
+            }
+            if let Act::Halt(unit, attempt) = &act {
+                self.control(unit, *attempt, Control::Run);
             }
         }
         for act in wanted {
@@ -185,14 +189,15 @@ impl Conductor {
                 self.at_once(Done::new(act, world));
             }
             Act::End(unit, attempt) => {
-                let awaited = self.flying.iter().find(|(act, _)| {
-                    matches!(act, Act::Await(at, sent, _) if at == unit && sent == attempt)
-                });
-                if let Some((_, flight)) = awaited {
-                    flight.stop.cancel();
-                }
-                self.flying.insert(act, Flight { task: None, stop: CancellationToken::new() });
+                self.control(unit, *attempt, Control::Stop);
+                self.flying.insert(act, Flight::default());
             }
+            Act::Halt(unit, attempt) => {
+                self.control(unit, *attempt, Control::Pause);
+                self.flying.insert(act, Flight::default());
+            }
+            Act::Watch(watch, is_broken) => self.start_watch(act.clone(), watch.clone(), *is_broken),
+            Act::Progress(unit, _, is_stalled) => self.start_progress(act.clone(), unit.clone(), *is_stalled),
             Act::Undo(unit, attempt) => {
                 let world = World::UndoBegins { unit: unit.clone(), attempt: *attempt };
                 self.at_once(Done::new(act, world));
@@ -207,11 +212,21 @@ impl Conductor {
 
     /// What needs no waiting goes the same way as what does.
     fn at_once(&mut self, done: Done) {
-        self.flying.insert(done.act.clone(), Flight { task: None, stop: CancellationToken::new() });
+        self.flying.insert(done.act.clone(), Flight::default());
         let sender = self.done.clone();
         tokio::spawn(async move {
             let _ = sender.send(done).await;
         });
+    }
+
+    /// Says what is to become of the processes of a step that is in flight here.
+    fn control(&self, unit: &UnitAt, attempt: u32, wanted: Control) {
+        let awaited = self.flying.iter().find(|(act, _)| {
+            matches!(act, Act::Await(at, sent, _) if at == unit && *sent == attempt)
+        });
+        if let Some(control) = awaited.and_then(|(_, flight)| flight.control.as_ref()) {
+            control.send_replace(wanted);
+        }
     }
 
     fn fly(&mut self, act: Act, work: impl Future<Output = Done> + Send + 'static) {
@@ -219,8 +234,7 @@ impl Conductor {
         let task = tokio::spawn(async move {
             let _ = sender.send(work.await).await;
         });
-        let flight = Flight { task: Some(task.abort_handle()), stop: CancellationToken::new() };
-        self.flying.insert(act, flight);
+        self.flying.insert(act, Flight { task: Some(task.abort_handle()), control: None });
     }
 
     fn start_planning(&mut self, act: Act) {
@@ -312,12 +326,52 @@ impl Conductor {
         });
     }
 
+    fn start_watch(&mut self, act: Act, at: WatchAt, is_broken: bool) {
+        let Some(asker) = self.asker() else { return };
+        let run = self.run.clone();
+        self.fly(act.clone(), async move {
+            let context = asker.context.clone();
+            let found = match &at.unit {
+                None => context.runbook().watch.get(at.index).map(|watch| (watch, None)),
+                Some(unit) => context.item_of(&run, unit).and_then(|(item, at_hand)| {
+                    let watches = match item {
+                        Item::Step(step) => &step.watch,
+                        Item::Wait(wait) => &wait.watch,
+                        _ => return None,
+                    };
+                    watches.get(at.index).map(|watch| (watch, at_hand))
+                }),
+            };
+            let Some((watch, at_hand)) = found else { return std::future::pending().await };
+            let seen = asker.watch(at_hand, watch, is_broken).await;
+            let ends = watch.then == WatchThen::Stop;
+            Done::new(act, World::Watched { watch: at, seen, ends })
+        });
+    }
+
+    fn start_progress(&mut self, act: Act, unit: UnitAt, is_stalled: bool) {
+        let Some(asker) = self.asker() else { return };
+        let (run, inner) = (self.run.clone(), self.inner.clone());
+        self.fly(act.clone(), async move {
+            let context = asker.context.clone();
+            let found = context.item_of(&run, &unit);
+            let Some((Item::Step(step), at_hand)) = found else { return std::future::pending().await };
+            let Some(progress) = &step.progress else { return std::future::pending().await };
+            let show = |done: &str, total: Option<&str>, percent: Option<u8>| {
+                let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+                inner.show_progress(run.id, &unit, HowFar { percent, text: format!("{done}{of}") });
+            };
+            let moved = asker.progress(at_hand, progress, is_stalled, show).await;
+            Done::new(act, World::Moved { unit, stalled: moved.stalled, done: moved.done, since: moved.since })
+        });
+    }
+
     /// Sends a command whose intent has just been recorded by us.
     fn send(&mut self, unit: &UnitAt, attempt: u32, variant: Variant) {
         let act = Act::Await(unit.clone(), attempt, variant);
         let Some(command) = self.run.command(unit, variant).cloned() else { return };
-        let stop = CancellationToken::new();
-        let execution = self.execution(unit, &command, stop.clone());
+        let (control, controlled) = watch::channel(Control::Run);
+        let execution = self.execution(unit, &command, Some(controlled));
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         let sent = act.clone();
         self.fly(act.clone(), async move {
@@ -337,7 +391,7 @@ impl Conductor {
             Done { act: sent, world, context: None, blobs: Vec::new(), outputs }
         });
         if let Some(flight) = self.flying.get_mut(&act) {
-            flight.stop = stop;
+            flight.control = Some(control);
         }
     }
 
@@ -345,7 +399,7 @@ impl Conductor {
     fn send_undo(&mut self, unit: &UnitAt, attempt: u32) {
         let act = Act::AwaitUndo(unit.clone(), attempt);
         let Some(Undo::Command(command)) = self.run.undo_of(unit).cloned() else { return };
-        let execution = self.execution(unit, &command, CancellationToken::new());
+        let execution = self.execution(unit, &command, None);
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         self.fly(act.clone(), async move {
             let report = match execution {
@@ -359,7 +413,12 @@ impl Conductor {
         });
     }
 
-    fn execution(&self, unit: &UnitAt, command: &Command, stop: CancellationToken) -> Option<Execution> {
+    fn execution(
+        &self,
+        unit: &UnitAt,
+        command: &Command,
+        control: Option<watch::Receiver<Control>>,
+    ) -> Option<Execution> {
         let plan = self.run.plan()?;
         let step = self.run.step(unit)?;
         let pin = plan.hosts.get(&command.host)?;
@@ -376,7 +435,7 @@ impl Conductor {
             limit: command.at_most.as_std(),
             step_dir: step.effect.changes().then(|| format!("{}-{}{lane}", self.run.id, unit.number)),
             end_with_link: !step.effect.changes(),
-            stop,
+            control,
         })
     }
 
@@ -426,7 +485,7 @@ impl Conductor {
                 // Certainly not written. What happened is kept and offered again; nothing new is sent meanwhile.
                 tracing::error!(run.id = %self.run.id, "{error}; run {} stands still and tries again", self.run.id);
                 let (sender, clock) = (self.done.clone(), self.inner.clock.clone());
-                self.flying.insert(done.act.clone(), Flight { task: None, stop: CancellationToken::new() });
+                self.flying.insert(done.act.clone(), Flight::default());
                 tokio::spawn(async move {
                     clock.after(JOURNAL_AGAIN_AFTER).await;
                     let _ = sender.send(done).await;
@@ -499,13 +558,15 @@ fn unit_of(act: &Act) -> Option<&UnitAt> {
         Act::Begin(unit)
         | Act::Await(unit, ..)
         | Act::End(unit, _)
+        | Act::Halt(unit, _)
+        | Act::Progress(unit, ..)
         | Act::Prove(unit, _)
         | Act::Settle(unit, _)
         | Act::Gate(unit, _)
         | Act::Question(unit)
         | Act::Undo(unit, _)
         | Act::AwaitUndo(unit, _) => Some(unit),
-        Act::MakePlan | Act::Claim | Act::Recheck => None,
+        Act::MakePlan | Act::Claim | Act::Recheck | Act::Watch(..) => None,
     }
 }
 

@@ -31,7 +31,7 @@ use crate::policy::model::Policy;
 use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::model::{Outcome, Phase, Requested, Token};
 use crate::run::next::after;
-use crate::run::{Event, Refusal, Run, RunId, Says, Stamped, World, apply};
+use crate::run::{Event, Refusal, Run, RunId, Says, Stamped, UnitAt, World, apply};
 use crate::runbook::expression::Value;
 use crate::runbook::model::Runbook;
 use crate::runbook::source::literal::Millis;
@@ -56,6 +56,15 @@ pub struct Happened {
     pub stamped: Stamped,
     /// Whether the run is over.
     pub ended: bool,
+}
+
+/// How far a step is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HowFar {
+    /// Of all of it, if that is known.
+    pub percent: Option<u8>,
+    /// In its own units: `251 GiB of 412 GiB`.
+    pub text: String,
 }
 
 /// Who speaks.
@@ -151,6 +160,7 @@ pub(crate) struct Inner {
     runs: Mutex<BTreeMap<RunId, watch::Receiver<Arc<Run>>>>,
     states: Mutex<HashMap<RunId, watch::Sender<Arc<Run>>>>,
     mailboxes: Mutex<HashMap<RunId, mpsc::Sender<Mail>>>,
+    progress: Mutex<HashMap<(RunId, UnitAt), HowFar>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
     fatal: watch::Sender<Option<String>>,
@@ -164,6 +174,10 @@ impl Inner {
         }
         // Nobody follows: that is fine.
         let _ = self.followers.send(happened);
+    }
+
+    fn show_progress(&self, run: RunId, unit: &UnitAt, how_far: HowFar) {
+        lock(&self.progress).insert((run, unit.clone()), how_far);
     }
 
     fn is_fatal(&self) -> bool {
@@ -246,6 +260,7 @@ impl Engine {
             runs: Mutex::default(),
             states: Mutex::default(),
             mailboxes: Mutex::default(),
+            progress: Mutex::default(),
             followers,
             ending: CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -314,6 +329,12 @@ impl Engine {
         }
     }
 
+    /// How far the steps of a run are, as they last said.
+    pub fn progress(&self, id: RunId) -> BTreeMap<UnitAt, HowFar> {
+        let progress = lock(&self.inner.progress);
+        progress.iter().filter(|((run, _), _)| *run == id).map(|((_, unit), far)| (unit.clone(), far.clone())).collect()
+    }
+
     /// Runs that have not ended.
     pub fn open_runs(&self) -> Vec<Arc<Run>> {
         let runs = lock(&self.inner.runs);
@@ -371,14 +392,11 @@ impl Engine {
 
     async fn send(&self, id: RunId, mail: impl FnOnce(oneshot::Sender<Heard>) -> Mail) -> Result<Heard, Refused> {
         let mailbox = lock(&self.inner.mailboxes).get(&id).cloned();
-        let mailbox = match mailbox {
-            Some(mailbox) => mailbox,
-            None => {
-                // A run that ended before this process began: it can still be taken back.
-                let run = self.view().run(id)?.ok_or(Refused::UnknownRun(id))?;
-                self.conduct(run);
-                lock(&self.inner.mailboxes).get(&id).cloned().ok_or(Refused::UnknownRun(id))?
-            }
+        let mailbox = if let Some(mailbox) = mailbox { mailbox } else {
+            // A run that ended before this process began: it can still be taken back.
+            let run = self.view().run(id)?.ok_or(Refused::UnknownRun(id))?;
+            self.conduct(run);
+            lock(&self.inner.mailboxes).get(&id).cloned().ok_or(Refused::UnknownRun(id))?
         };
         let (reply, answer) = oneshot::channel();
         let gone = || Refused::NotWritten(AppendError::Fatal { why: "the run is not carried on any more".to_owned() });

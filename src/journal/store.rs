@@ -1,4 +1,4 @@
-//! The SQLite file: how it is opened, written and read. The only place that knows SQL.
+//! The `SQLite` file: how it is opened, written and read. The only place that knows SQL.
 
 use std::path::Path;
 use std::time::Duration;

@@ -129,7 +129,7 @@ fn one(set: &Set, parameter: &Parameter, text: &str, values: &BTreeMap<String, V
             if set.inventory.services.contains_key(text) {
                 return read_value(text, &crate::runbook::expression::Type::Service).map_err(|not| quoted(&not.what));
             }
-            let known = set.inventory.services.keys().map(|name| name.as_str());
+            let known = set.inventory.services.keys().map(super::super::runbook::source::name::ServiceName::as_str);
             Err(quoted(&format!("is not a service. {}.", capital(&nearest_or_all(text, known)))))
         }
         kind => {

@@ -102,6 +102,7 @@ pub fn build(
         hosts: BTreeMap::new(),
         settings: BTreeMap::new(),
         checks: std::mem::take(&mut builder.checks),
+        watches: runbook.watch.len(),
         blocks,
         left_out: std::mem::take(&mut builder.left_out),
         scripts: std::mem::take(&mut builder.scripts),
@@ -204,7 +205,7 @@ impl Builder<'_> {
         let facts = Facts::default();
         let hosts = match self.situation.meaning(&facts).evaluate(&each.of).answer {
             Ok(Value::List(items)) => items.iter().filter_map(Value::as_host).cloned().collect::<Vec<_>>(),
-            Ok(other) => vec![other].iter().filter_map(Value::as_host).cloned().collect(),
+            Ok(other) => [other].iter().filter_map(Value::as_host).cloned().collect(),
             Err(NoAnswer(why)) => {
                 let what = format!("The hosts of `each: {}` cannot be named: {why}.", each.variable.value);
                 return Err(not_planned("target-unknown", what, "Look at the inventory and the parameters."));
@@ -296,7 +297,7 @@ impl Builder<'_> {
             Item::Wait(wait) => {
                 self.note_checks(&format!("until of {number}"), &wait.until);
                 self.note_watches(&format!("watch of {number}"), &wait.watch);
-                (&wait.title, Work::Wait(WaitPlan { at_most: wait.at_most, hold_for: wait.hold_for }))
+                (&wait.title, Work::Wait(WaitPlan { at_most: wait.at_most, hold_for: wait.hold_for, watches: wait.watch.len() }))
             }
             Item::Decide(decide) => {
                 let text = |text: &Text| say(self.situation, at_hand, text, &Facts::default());
@@ -341,6 +342,8 @@ impl Builder<'_> {
             repeatable: planned.repeatable || step.repeatable.as_ref().is_some_and(|at| at.value),
             has_door: !step.require.is_empty(),
             has_proof: !step.verify.is_empty(),
+            watches: step.watch.len(),
+            has_progress: step.progress.is_some(),
         };
         if let Some(instead) = &step.instead {
             let facts = Facts::default();

@@ -216,12 +216,9 @@ pub fn read_results(set: &Set, inquiry: &Inquiry, printed: &[u8]) -> Reading {
     let mut results = BTreeMap::new();
     for (name, kind) in &inquiry.results {
         let Some(given) = object.get(name) else { return wrong(format!("did not print `{name}`")) };
-        match result_value(set, given, kind) {
-            Some(value) => results.insert(name.clone(), value),
-            None => {
-                let given: String = given.to_string().chars().take(80).collect();
-                return wrong(format!("printed {given} for `{name}`, which is {}", kind.kind));
-            }
+        if let Some(value) = result_value(set, given, kind) { results.insert(name.clone(), value) } else {
+            let given: String = given.to_string().chars().take(80).collect();
+            return wrong(format!("printed {given} for `{name}`, which is {}", kind.kind));
         };
     }
     if let Some(odd) = object.keys().find(|key| !results.contains_key(*key)) {

@@ -42,6 +42,8 @@ pub struct Plan {
     pub settings: BTreeMap<String, BTreeMap<String, String>>,
     /// Every check and watch as it is written, by the place where it is asked.
     pub checks: Vec<CheckText>,
+    /// How many watches the whole run has.
+    pub watches: usize,
     /// What is done, in order.
     pub blocks: Vec<Block>,
     /// Titles of what `when` left out.
@@ -220,6 +222,10 @@ pub struct StepPlan {
     pub has_door: bool,
     /// Whether something proves it.
     pub has_proof: bool,
+    /// How many watches it has.
+    pub watches: usize,
+    /// Whether something says how far it is.
+    pub has_progress: bool,
 }
 
 /// A command on a host, with every argument and variable as it will be.
@@ -272,6 +278,8 @@ pub struct WaitPlan {
     /// How long all must hold without a break.
     #[serde(skip_serializing_if = "Option::is_none", rename = "for")]
     pub hold_for: Option<Millis>,
+    /// How many watches it has.
+    pub watches: usize,
 }
 
 /// A question to people.

@@ -1,6 +1,6 @@
 //! Makes a policy of a tree that has been held against the grammar.
 
-use super::model::*;
+use super::model::{Policy, Accounts, HeldBy, RoleHolders, Window, BreakGlass, Doors, Rule};
 use crate::runbook::grammar::table::DAYS;
 use crate::runbook::model::Effect;
 use crate::runbook::read::Reader;

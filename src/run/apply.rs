@@ -170,6 +170,18 @@ pub fn apply(run: &mut Run, stamped: &Stamped) {
                 set(run, &at, UnitState::Skipped { by: by.clone(), why: why.clone() });
             }
         }
+        Event::WatchBroke { watch, seen, ends } => {
+            run.broken.insert(watch.clone(), (seen.clone(), *ends));
+        }
+        Event::WatchHolds { watch } => {
+            run.broken.remove(watch);
+        }
+        Event::StepStalled { unit, since, .. } => {
+            run.stalled.insert(unit.clone(), *since);
+        }
+        Event::StepMoves { unit, .. } => {
+            run.stalled.remove(unit);
+        }
         Event::BatchEnded { block, batch } => run.resting = Some((*block, *batch, at)),
         Event::BatchRested { block, batch } => {
             run.rested.push((*block, *batch));
@@ -312,6 +324,11 @@ fn forget_if_never_reached(run: &mut Run, unit: &UnitAt) {
 }
 
 fn set(run: &mut Run, unit: &UnitAt, state: UnitState) {
+    if !matches!(state, UnitState::Sent { .. }) {
+        // What is not working is neither watched nor stalled.
+        run.stalled.remove(unit);
+        run.broken.retain(|watch, _| watch.unit.as_ref() != Some(unit));
+    }
     if let Some(slot) = run.units.get_mut(unit) {
         *slot = state;
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Failure, Outcome, Requested, Token, UnitAt, Variant};
+use super::model::{Failure, Outcome, Requested, Token, UnitAt, Variant, WatchAt};
 use crate::plan::model::{Body, CheckSeen, Offer};
 use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
@@ -249,6 +249,36 @@ pub enum Event {
         unit: UnitAt,
         /// Why.
         why: String,
+    },
+    /// A watch has been broken for as long as it may be: its step is halted or ended, and nothing new begins.
+    WatchBroke {
+        /// Which.
+        watch: WatchAt,
+        /// What was seen.
+        seen: CheckSeen,
+        /// Its processes are ended; else they are halted until it holds again.
+        ends: bool,
+    },
+    /// A broken watch holds again.
+    WatchHolds {
+        /// Which.
+        watch: WatchAt,
+    },
+    /// A step that works has not moved for too long.
+    StepStalled {
+        /// Which.
+        unit: UnitAt,
+        /// How far it is.
+        done: String,
+        /// Since when it stands still.
+        since: Timestamp,
+    },
+    /// A stalled step moves again.
+    StepMoves {
+        /// Which.
+        unit: UnitAt,
+        /// How far it is.
+        done: String,
     },
     /// A batch ended, and the pause before the next one began.
     BatchEnded {

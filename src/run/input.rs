@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::{Exit, OutputSummary};
-use super::model::{Outcome, Token, UnitAt};
+use super::model::{Outcome, Token, UnitAt, WatchAt};
 use crate::plan::model::{CheckSeen, Offer};
 use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
@@ -137,6 +137,26 @@ pub enum World {
         unit: UnitAt,
         /// All of preflight.
         seen: Vec<CheckSeen>,
+    },
+    /// A watch broke, or holds again.
+    Watched {
+        /// Which.
+        watch: WatchAt,
+        /// What was seen.
+        seen: CheckSeen,
+        /// It ends what it watches; else it halts it.
+        ends: bool,
+    },
+    /// A step stands still, or moves again.
+    Moved {
+        /// Which.
+        unit: UnitAt,
+        /// It stands still.
+        stalled: bool,
+        /// How far it is.
+        done: String,
+        /// Since when.
+        since: Timestamp,
     },
     /// A gate was measured to its end: it opened, or its time is over.
     Gate {

@@ -36,6 +36,16 @@ pub struct UnitAt {
     pub lane: Option<HostName>,
 }
 
+/// A watch of a unit, or of the whole run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WatchAt {
+    /// The unit that it watches; none for the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitAt>,
+    /// Which of its watches, from 0.
+    pub index: usize,
+}
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requested {
@@ -142,6 +152,10 @@ pub struct Run {
     pub rested: Vec<(usize, usize)>,
     /// When the batch before the next one ended: block, batch, time.
     pub resting: Option<(usize, usize, Timestamp)>,
+    /// Watches that are broken, with what was seen, and whether they end what they watch.
+    pub broken: BTreeMap<WatchAt, (CheckSeen, bool)>,
+    /// Steps that work and stand still, since when.
+    pub stalled: BTreeMap<UnitAt, Timestamp>,
     /// A person said stop.
     pub stop: Option<Stop>,
     /// A person said pause.
@@ -357,6 +371,8 @@ pub enum Failure {
     },
     /// The command ended well, and what must be true afterwards is not.
     NotProven(Vec<CheckSeen>),
+    /// A watch broke, and its processes were ended.
+    WatchBroke(Box<CheckSeen>),
 }
 
 impl UnitState {
@@ -419,6 +435,8 @@ impl Run {
             reached: BTreeMap::new(),
             rested: Vec::new(),
             resting: None,
+            broken: BTreeMap::new(),
+            stalled: BTreeMap::new(),
             stop: None,
             pause: None,
             undo: None,
@@ -478,6 +496,9 @@ impl Run {
                 .is_some_and(|undo| undo.token.is_some() || matches!(undo.step, UndoStep::Failed { .. })),
             Phase::Working => {
                 let at_work = self.units.values().any(UnitState::is_at_work);
+                if !self.broken.is_empty() {
+                    return !at_work && self.broken.values().any(|(_, ends)| *ends);
+                }
                 let asked = self.questions().next().is_some();
                 !at_work && (asked || self.pause.is_some() || self.undo.is_some())
             }

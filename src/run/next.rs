@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::model::{Phase, Run, UndoStep, UnitAt, UnitState, Variant};
+use super::model::{Phase, Run, UndoStep, UnitAt, UnitState, Variant, WatchAt};
 use crate::plan::model::{Block, Work};
 use crate::runbook::source::literal::Millis;
 
@@ -21,6 +21,12 @@ pub enum Act {
     Await(UnitAt, u32, Variant),
     /// End the processes of a step.
     End(UnitAt, u32),
+    /// Halt the processes of a step until its watch holds again.
+    Halt(UnitAt, u32),
+    /// Ask a watch until it says something new; it is broken now.
+    Watch(WatchAt, bool),
+    /// Ask how far a step is until that says something new; it stands still now.
+    Progress(UnitAt, u32, bool),
     /// Ask what must be true after a step.
     Prove(UnitAt, u32),
     /// Find out how a step ended that nobody knows of.
@@ -55,17 +61,36 @@ fn working(run: &Run) -> Vec<Act> {
         match state {
             UnitState::Sent { attempt, variant, .. } => {
                 acts.push(Act::Await(at.clone(), *attempt, *variant));
-                if run.stop.as_ref().is_some_and(|stop| stop.now) {
+                let broken = run.broken.iter().filter(|(watch, _)| watch.unit.as_ref().is_none_or(|unit| unit == at));
+                let ends: Vec<bool> = broken.map(|(_, (_, ends))| *ends).collect();
+                if run.stop.as_ref().is_some_and(|stop| stop.now) || ends.contains(&true) {
                     acts.push(Act::End(at.clone(), *attempt));
+                } else if !ends.is_empty() {
+                    acts.push(Act::Halt(at.clone(), *attempt));
+                }
+                if let Some(step) = run.step(at) {
+                    acts.extend(watch_acts(run, Some(at), step.watches));
+                    if step.has_progress {
+                        acts.push(Act::Progress(at.clone(), *attempt, run.stalled.contains_key(at)));
+                    }
                 }
             }
             UnitState::Ran { attempt, .. } => acts.push(Act::Prove(at.clone(), *attempt)),
             UnitState::Unknown { attempt, found: None, .. } => acts.push(Act::Settle(at.clone(), *attempt)),
-            UnitState::Holding { since } if run.stop.is_none() => acts.push(Act::Gate(at.clone(), *since)),
+            UnitState::Holding { since } if run.stop.is_none() => {
+                acts.push(Act::Gate(at.clone(), *since));
+                if let Some(Work::Wait(wait)) = run.unit(at).map(|unit| &unit.work) {
+                    acts.extend(watch_acts(run, Some(at), wait.watches));
+                }
+            }
             _ => {}
         }
     }
-    if run.stop.is_none() && run.pause.is_none() {
+    if let Some(plan) = run.plan().filter(|_| run.stop.is_none()) {
+        let changed = run.sent.iter().any(|at| run.step(at).is_some_and(|step| step.effect.changes()));
+        acts.extend(watch_acts(run, None, if changed { plan.watches } else { 0 }));
+    }
+    if run.stop.is_none() && run.pause.is_none() && run.broken.is_empty() {
         for at in turn(run) {
             match run.unit(&at).map(|unit| &unit.work) {
                 Some(Work::Step(_)) => acts.push(Act::Begin(at)),
@@ -76,6 +101,12 @@ fn working(run: &Run) -> Vec<Act> {
         }
     }
     acts
+}
+
+/// One act for each watch of a unit, or of the run.
+fn watch_acts(run: &Run, unit: Option<&UnitAt>, count: usize) -> Vec<Act> {
+    let watch = |index| WatchAt { unit: unit.cloned(), index };
+    (0..count).map(watch).map(|at| { let broken = run.broken.contains_key(&at); Act::Watch(at, broken) }).collect()
 }
 
 fn undoing(run: &Run) -> Vec<Act> {

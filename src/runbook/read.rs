@@ -5,7 +5,7 @@
 
 use super::expression::parse::parse;
 use super::expression::{Expr, Type};
-use super::model::*;
+use super::model::{Word, Command, Undo, Effect, Check, Sentence, CheckUse, Watch, WatchThen, Item, Wait, Decide, Step, StepBody, Progress, Instead, Each, Batch, BatchSize, ValueType, Parameter, Limits, ParameterKind, Runbook, Access, Approve, WindowRule, Outside, IncidentRule, Tell, FollowUp, Measure, MeasureAt, Pack, Topology, Probe, Action};
 use super::source::literal::{Literal, Millis, read_literal};
 use super::source::name::{PackName, RunbookName};
 use super::source::place::{At, FileName, Place};

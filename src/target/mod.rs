@@ -11,7 +11,7 @@ pub mod ssh;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::plan::measure::ErrandBody;
 use crate::runbook::source::name::HostName;
@@ -43,8 +43,19 @@ pub struct Execution {
     pub step_dir: Option<String>,
     /// Whether it is ended when the link breaks. What only reads is; what changes something goes on.
     pub end_with_link: bool,
-    /// Ends its processes.
-    pub stop: CancellationToken,
+    /// Halts, resumes or ends its processes; none if nobody will.
+    pub control: Option<watch::Receiver<Control>>,
+}
+
+/// What is to become of the processes of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// They go on.
+    Run,
+    /// They are halted, and go on later.
+    Pause,
+    /// They are ended.
+    Stop,
 }
 
 /// How an execution ended.

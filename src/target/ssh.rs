@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
 use rand::Rng as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::time::timeout;
 
 use super::capture::{Capture, Kept, Said};
 use super::frame::{Frame, exec_line};
 use super::known_hosts::KnownKeys;
-use super::{Destination, Ending, Execution, Report, Running, Target};
+use super::{Control, Destination, Ending, Execution, Report, Running, Target};
 use crate::plan::measure::ErrandBody;
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
@@ -293,6 +293,7 @@ async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Exe
     let limit = tokio::time::sleep(execution.limit);
     tokio::pin!(limit);
     let mut give_up: Option<std::pin::Pin<Box<tokio::time::Sleep>>> = None;
+    let mut control = execution.control.clone();
     while !talk.is_over() {
         tokio::select! {
             read = stdout.read(&mut out_block), if !talk.out_closed => match read {
@@ -308,10 +309,17 @@ async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Exe
                 let _ = stdin.write_all(b"stop\n").await;
                 give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
             }
-            () = execution.stop.cancelled(), if talk.stopped.is_none() => {
-                talk.stopped = Some(false);
-                let _ = stdin.write_all(b"stop\n").await;
-                give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
+            wanted = wanted(&mut control), if talk.stopped.is_none() => {
+                let word: &[u8] = match wanted {
+                    Control::Run => b"resume\n",
+                    Control::Pause => b"pause\n",
+                    Control::Stop => b"stop\n",
+                };
+                let _ = stdin.write_all(word).await;
+                if wanted == Control::Stop {
+                    talk.stopped = Some(false);
+                    give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
+                }
             }
             () = async { if let Some(timer) = give_up.as_mut() { timer.await } }, if give_up.is_some() => {
                 talk.gave_up = true;
@@ -324,6 +332,19 @@ async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Exe
     drop(stdin);
     let ending = ending(&talk, channel, wrote.err(), &out, &err).await;
     Report { ending, out: out.finish(), err: err.finish(), took: began.elapsed() }
+}
+
+/// The next thing that is wanted of the processes; never, if nobody can want anything any more.
+async fn wanted(control: &mut Option<watch::Receiver<Control>>) -> Control {
+    if let Some(receiver) = control {
+        // A wish that came before we listened is one too.
+        let first = receiver.has_changed().is_ok_and(|changed| changed);
+        if first || receiver.changed().await.is_ok() {
+            return *receiver.borrow_and_update();
+        }
+    }
+    *control = None;
+    std::future::pending().await
 }
 
 /// What was heard so far.

@@ -435,7 +435,7 @@ fn status_row(run: &Run, moment: &Moment) -> Row {
 }
 
 /// One run: where it stands, and what it waits for.
-pub fn status_of_run(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
+pub fn status_of_run(run: &Run, far: &super::run::Far, policy: Option<&Policy>, moment: &Moment) -> Page {
     match run.phase {
         Phase::Confirming => super::plan::offered(run, policy, moment),
         Phase::Approving => {
@@ -444,7 +444,7 @@ pub fn status_of_run(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Pag
             let people = policy.map(|policy| policy.holders(&by)).unwrap_or_default();
             let people: Vec<_> =
                 people.iter().filter(|person| **person != run.request.by).map(ToString::to_string).collect();
-            super::run::live(run, moment)
+            super::run::live(run, far, moment)
                 .text(format!("Waits for the approval of {}: {}.", by.join(", "), people.join(", ")))
                 .next(
                     format!("approve {} {digest}", run.id),
@@ -452,7 +452,7 @@ pub fn status_of_run(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Pag
                 )
         }
         Phase::Ended(_) => super::run::ended(run, moment),
-        _ => super::run::live(run, moment).join(super::run::questions(run, moment)),
+        _ => super::run::live(run, far, moment).join(super::run::questions(run, moment)),
     }
 }
 

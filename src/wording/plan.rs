@@ -21,10 +21,10 @@ pub fn offered(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
     let (Some(offer), Some(token)) = (&run.offer, &run.token) else { return Page::new() };
     let about = vec![format!("run {}", run.id), offer.plan.runbook.to_string(), target(&offer.plan)];
     let right = format!("{}  plan {}", moment.time(moment.now), offer.digest.short());
-    let until = format!("until {}; after that it expires, nothing runs", moment.with_distance(token.expires));
+    let until = format!("until {}", moment.with_distance(token.expires));
     short(&Page::new().head(states::OFFERED, about, right), offer, &run.request.by, policy, moment)
         .next(format!("confirm {} {}", run.id, token.text), until)
-        .with(Block::Next { commands: vec![format!("plan {} --long", run.id), format!("stop {}", run.id)], note: String::new() })
+        .text(format!("Or: plan {0} --long · stop {0}", run.id))
 }
 
 /// A plan that was made only to be looked at.
@@ -116,7 +116,12 @@ fn usual(plan: &Plan) -> Option<Millis> {
 fn facts(offer: &Offer, moment: &Moment) -> String {
     let (first, last) = offer.measured;
     let (youngest, oldest) = (moment.ago(last), moment.ago(first));
-    let age = if youngest == oldest { format!("{oldest} old") } else { format!("{youngest} to {oldest} old") };
+    let age = match (youngest.0 < 1000, oldest.0 < 1000) {
+        (_, true) => "Less than 1 s old".to_owned(),
+        (true, false) => format!("Up to {oldest} old"),
+        (false, false) if youngest == oldest => format!("{oldest} old"),
+        (false, false) => format!("{youngest} to {oldest} old"),
+    };
     let names = |hosts: &[HostName]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let clusters = offer.plan.topology.values().map(|seen| {
         let primary = if seen.believed {

@@ -121,6 +121,7 @@ fn describe(run: &Run, event: &Event) -> Described {
                     failed.iter().map(|seen| Below::Text(format!("{}.", visible(&seen.says)))).collect()
                 }
                 crate::run::model::Failure::Unreachable(why) => vec![Below::Text(visible(why))],
+                crate::run::model::Failure::WatchBroke(seen) => vec![Below::Text(format!("{}.", visible(&seen.says)))],
                 crate::run::model::Failure::Exit { .. } => Vec::new(),
             };
             (format!("FAILED {title}"), host, none(), below)
@@ -177,6 +178,13 @@ fn describe(run: &Run, event: &Event) -> Described {
         Event::AskedAgain { .. } => simple("asked again"),
         Event::Retried { unit: at } => (format!("retry {}", unit(at).0), unit(at).1, none(), Vec::new()),
         Event::ApprovedAgain { unit: at } => (format!("approved again {}", unit(at).0), unit(at).1, none(), Vec::new()),
+        Event::WatchBroke { seen, ends, .. } => {
+            let what = if *ends { "watch broke, ends" } else { "watch broke, halts" };
+            (what.into(), none(), none(), vec![Below::Text(format!("{}.", visible(&seen.says)))])
+        }
+        Event::WatchHolds { .. } => simple("watch holds again"),
+        Event::StepStalled { unit: at, done, .. } => (format!("STALLED {}", unit(at).0), unit(at).1, done.clone(), Vec::new()),
+        Event::StepMoves { unit: at, done } => (format!("moves {}", unit(at).0), unit(at).1, done.clone(), Vec::new()),
         Event::BatchEnded { .. } => simple("batch ended"),
         Event::BatchRested { .. } => simple("batch rested"),
         Event::StopAsked { now } => simple(if *now { "stop now" } else { "stop" }),

@@ -1,9 +1,11 @@
 //! A run while it goes on, its questions, and its end.
 
+use std::collections::BTreeMap;
+
 use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
 use super::plan::{NO_WAY_BACK, lanes_of, listed, seen_row, target};
-use super::refusal::{capital, ended_how, step as step_words};
+use super::refusal::{ended_how, step as step_words};
 use super::states;
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Verdict, Work};
 use crate::run::model::{Failure, Outcome, Phase, UndoStep, UnitState};
@@ -12,8 +14,11 @@ use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::HostName;
 
+/// How far steps are, where something says so: percent, and in their own units.
+pub type Far = BTreeMap<UnitAt, (Option<u8>, String)>;
+
 /// The run as it stands: redrawn in place while it works.
-pub fn live(run: &Run, moment: &Moment) -> Page {
+pub fn live(run: &Run, far: &Far, moment: &Moment) -> Page {
     let Some(plan) = run.plan() else {
         let about = vec![format!("run {}", run.id), run.request.runbook.to_string()];
         return Page::new().head(states::of_run(run).0, about, format!("since {}", moment.time(run.requested)));
@@ -28,7 +33,7 @@ pub fn live(run: &Run, moment: &Moment) -> Page {
         (Some(started), None) => format!("started {}, {}", moment.second(started), moment.ago(started)),
         (None, _) => format!("plan {}", run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default()),
     };
-    let mut page = Page::new().head(state, about, right).with(Block::Table(units(run, moment)));
+    let mut page = Page::new().head(state, about, right).with(Block::Table(units(run, far, moment)));
     if let Some(stop) = &run.stop
         && !run.is_ended()
     {
@@ -45,7 +50,7 @@ fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Millis {
 }
 
 /// A line for each unit: state, number, title, hosts, time.
-fn units(run: &Run, moment: &Moment) -> Table {
+fn units(run: &Run, far: &Far, moment: &Moment) -> Table {
     let Some(plan) = run.plan() else { return Table::default() };
     let no_return = plan.point_of_no_return();
     let mut rows: Vec<Row> = Vec::new();
@@ -62,7 +67,7 @@ fn units(run: &Run, moment: &Moment) -> Table {
         match block {
             None => {
                 let at = UnitAt { number: unit.number, lane: None };
-                rows.push(unit_row(run, &at, &title, &host, moment));
+                rows.push(unit_row(run, far, &at, &title, &host, moment));
             }
             Some(each) => {
                 let lanes = lanes_of(each, unit.number);
@@ -75,7 +80,7 @@ fn units(run: &Run, moment: &Moment) -> Table {
                 } else {
                     for (lane, unit) in lanes {
                         let at = UnitAt { number: unit.number, lane: Some(lane.clone()) };
-                        rows.push(unit_row(run, &at, &unit.title, lane.as_str(), moment));
+                        rows.push(unit_row(run, far, &at, &unit.title, lane.as_str(), moment));
                     }
                 }
             }
@@ -109,9 +114,15 @@ fn folded_row(run: &Run, number: u32, title: &str, lanes: &[(&HostName, &crate::
     Row { cells, below: Vec::new() }
 }
 
-fn unit_row(run: &Run, at: &UnitAt, title: &str, host: &str, moment: &Moment) -> Row {
+fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: &Moment) -> Row {
     let Some(unit_state) = run.units.get(at) else { return Row::default() };
-    let state = states::of_unit(unit_state);
+    let halted = run.broken.keys().any(|watch| watch.unit.as_ref().is_none_or(|unit| unit == at));
+    let works = matches!(unit_state, UnitState::Sent { .. });
+    let state = match (works, halted, run.stalled.contains_key(at)) {
+        (true, true, _) => states::PAUSED,
+        (true, false, true) => states::STALLED,
+        _ => states::of_unit(unit_state),
+    };
     let time = match unit_state {
         UnitState::Sent { at, .. } | UnitState::Holding { since: at } | UnitState::Asked { at, .. } => {
             moment.ago(*at).to_string()
@@ -127,7 +138,15 @@ fn unit_row(run: &Run, at: &UnitAt, title: &str, host: &str, moment: &Moment) ->
         plain(host.to_owned()),
         plain(time),
     ];
-    Row { cells, below: Vec::new() }
+    let below = far.get(at).filter(|_| works).map(|(percent, text)| Below::Text(bar(*percent, text)));
+    Row { cells, below: below.into_iter().collect() }
+}
+
+/// ` 61 %  [############--------]  251 GiB of 412 GiB`
+fn bar(percent: Option<u8>, text: &str) -> String {
+    let Some(percent) = percent else { return visible(text) };
+    let full = usize::from(percent.min(100)) / 5;
+    format!("{percent:>3} %  [{}{}]  {}", "#".repeat(full), "-".repeat(20 - full), visible(text))
 }
 
 /// What happened, as a line for those who follow without a screen: its fields, and a sentence. `None` for what is not
@@ -159,7 +178,7 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         }
         Event::StepUnreached { unit, why } => {
             let title = of_unit(unit, "waiting");
-            format!("{title}: not started. {}.", capital(&visible(why)))
+            format!("{title}: not started, because {}.", visible(why))
         }
         Event::StepSucceeded { unit, took, proof } => {
             let title = of_unit(unit, "succeeded");
@@ -207,6 +226,24 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         Event::Answered { unit, go_on } => {
             let title = of_unit(unit, "answered");
             format!("{title} {}, says {by}.", if *go_on { "Go on" } else { "Stop" })
+        }
+        Event::WatchBroke { watch, seen, ends } => {
+            let title = watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "PAUSED"))).unwrap_or_default();
+            let then = if *ends { "What works is ended, and nothing new begins" } else { "It is halted until that holds again" };
+            format!("{title}{}. {then}.", visible(&seen.says))
+        }
+        Event::WatchHolds { watch } => {
+            let title = watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "working"))).unwrap_or_default();
+            format!("{title}what was watched holds again.")
+        }
+        Event::StepStalled { unit, done, since } => {
+            let title = of_unit(unit, "STALLED");
+            let still = between(*since, stamped.at);
+            format!("{title}: it has not moved for {still}, at {}.", visible(done))
+        }
+        Event::StepMoves { unit, done } => {
+            let title = of_unit(unit, "working");
+            format!("{title}: it moves again, at {}.", visible(done))
         }
         Event::Skipped { unit, why } => {
             let title = of_unit(unit, "skipped");
@@ -292,6 +329,7 @@ fn failure_words(failure: &Failure) -> String {
             let says: Vec<_> = failed.iter().map(|seen| visible(&seen.says)).collect();
             format!("its command ended well, but {}", says.join("; "))
         }
+        Failure::WatchBroke(seen) => format!("it was ended, because {}", visible(&seen.says)),
     }
 }
 
@@ -302,6 +340,14 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
         Phase::Working => {
             let pages = run.questions().map(|(at, state)| question(run, at, state, moment));
             let page = pages.fold(Page::new(), Page::join);
+            let page = run.broken.iter().fold(page, |page, (watch, (seen, ends))| {
+                let what = if *ends { "a watch broke, and nothing new begins" } else { "halted by a watch" };
+                let whom = watch.unit.as_ref().map(|unit| format!(" {}", step_words(unit))).unwrap_or_default();
+                page.head(states::PAUSED, vec![format!("run {}{whom}", run.id), what.to_owned()], "")
+                    .with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }))
+                    .text("It goes on by itself when that holds again.")
+                    .next(format!("stop {}", run.id), String::new())
+            });
             if page.blocks.is_empty() && run.pause.is_some() {
                 return Page::new().next(format!("resume {}", run.id), "goes on").next(format!("stop {}", run.id), String::new());
             }
@@ -330,7 +376,7 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
             .code("at-the-door"),
         UnitState::Failed { failure, .. } => {
             let mut page = Page::new().head(states::FAILED, about(String::new()), "");
-            page = page.fields(vec![("Why", capital(&format!("{}.", failure_words(failure))))]);
+            page = page.fields(vec![("Why", format!("{}.", failure_words(failure)))]);
             let mut options = Vec::new();
             match failure {
                 Failure::Exit { output, .. } => {
@@ -346,6 +392,9 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
                     let rows = failed.iter().map(seen_row).collect();
                     page = page.with(Block::Table(Table { rows, ..Table::default() }));
                     options.push((format!("ask {typed}"), "asks what must be true again; sends nothing".to_owned()));
+                }
+                Failure::WatchBroke(seen) => {
+                    page = page.with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }));
                 }
                 Failure::Unreachable(_) => {}
             }
@@ -476,7 +525,7 @@ fn undo_question(run: &Run, moment: &Moment) -> Page {
     options.push((format!("stop {id}"), "gives up; the hold is released".to_owned()));
     Page::new()
         .head(states::STUCK, about, "")
-        .fields(vec![("Why", capital(&format!("{}.", visible(why))))])
+        .fields(vec![("Why", format!("{}.", visible(why)))])
         .with(Block::Choices(options))
         .text("No answer: the hold is kept.")
         .code("undo-failed")
@@ -486,7 +535,7 @@ fn undo_question(run: &Run, moment: &Moment) -> Page {
 pub fn ended(run: &Run, moment: &Moment) -> Page {
     let Phase::Ended(outcome) = run.phase else { return Page::new() };
     let mut page = if run.started.is_some() {
-        live(run, moment)
+        live(run, &Far::new(), moment)
     } else {
         let about = vec![format!("run {}", run.id), run.request.runbook.to_string()];
         Page::new().head(states::of_outcome(outcome), about, "nothing ran")
@@ -511,8 +560,7 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
                 fields.push(("Owed", format!("{}{by}, within {}.", visible(&owed.what), owed.within)));
             }
         }
-        fields.push(("Proof", format!("journal show {} in a shell: steadyhand journal show {}", run.id, run.id)));
-        fields.truncate(fields.len());
+        fields.push(("Proof", format!("journal show {}, and journal verify", run.id)));
         page = page.fields(fields);
     }
     let back = run.can_undo(None);

@@ -39,7 +39,7 @@ impl Words {
         let set = &snapshot.set;
         let names = || set.runbooks.keys().map(ToString::to_string).collect::<Vec<_>>();
         match (verb, before.len()) {
-            ("show" | "runbooks", 1) | ("run", 1) => names(),
+            ("show" | "runbooks" | "run", 1) => names(),
             ("help", 1) => VERBS.iter().map(|verb| verb.word.to_owned()).collect(),
             ("plan", 1) => names().into_iter().chain((self.runs)()).collect(),
             ("who", 1) => vec!["owns".to_owned()],

@@ -70,7 +70,7 @@ pub fn at_rest(run: &Run, desk: &Desk) -> Page {
         Phase::Confirming => {
             let snapshot = desk.library().load().ok();
             let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
-            look::status_of_run(run, policy, &moment)
+            look::status_of_run(run, &desk.far(run.id), policy, &moment)
         }
         Phase::Approving => Page::new(),
         _ => run_words::questions(run, &moment),

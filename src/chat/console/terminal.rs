@@ -289,7 +289,7 @@ fn redraw(engine: &Engine, desk: &Desk, above: &Above, live: &SharedLive, repain
         String::new()
     } else {
         let moment = desk.moment();
-        let pages = working.iter().map(|run| run_words::live(run, &moment));
+        let pages = working.iter().map(|run| run_words::live(run, &desk.far(run.id), &moment));
         let text: String = pages.map(|page| style.page(&page)).collect();
         fit(&text, size().1)
     };
@@ -321,11 +321,10 @@ fn say(desk: &Desk, above: &Above, happened: &Happened) {
         .as_ref()
         .and_then(|engine| engine.run(run.id).ok())
         .is_some_and(|now| now.version == run.version);
-    if above.style.get().flat || matches!(happened.stamped.event, crate::run::Event::StepUnreached { .. }) {
-        if let Some(line) = line(happened, &desk.moment()) {
+    if (above.style.get().flat || matches!(happened.stamped.event, crate::run::Event::StepUnreached { .. }))
+        && let Some(line) = line(happened, &desk.moment()) {
             above.line(&line);
         }
-    }
     // Several events of one decision come one after the other: what it comes to is said once, after the last.
     if is_last && run.confirmed.is_some() && run.waits_for_person() && !matches!(run.phase, Phase::Approving) {
         above.page(&at_rest(run, desk));

@@ -129,6 +129,8 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         World::Proof { unit, seen, took } => work::proof(run, unit, seen, *took),
         World::Found { unit, seen } => work::found(run, unit, seen),
         World::Fresh { unit, seen } => work::fresh(run, unit, seen),
+        World::Watched { watch, seen, ends } => work::watched(run, watch, seen, *ends),
+        World::Moved { unit, stalled, done, since } => work::moved(run, unit, *stalled, done, *since),
         World::Gate { unit, seen, open } => work::gate(run, unit, seen, *open, now),
         World::UndoBegins { unit, attempt } => undo::begins(run, unit, *attempt),
         World::UndoEnded { unit, attempt, ended } => undo::ended(run, unit, *attempt, ended),
@@ -200,7 +202,7 @@ fn follows(run: &Run) -> Option<Event> {
             {
                 return Some(Event::BatchEnded { block, batch });
             }
-            if run.pause.is_none() {
+            if run.pause.is_none() && run.broken.is_empty() {
                 let is_gate = |at: &UnitAt| matches!(run.unit(at).map(|unit| &unit.work), Some(Work::Wait(_)));
                 return turn(run).into_iter().find(is_gate).map(|unit| Event::GateEntered { unit });
             }

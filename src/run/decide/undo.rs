@@ -82,7 +82,7 @@ pub(super) fn ended(
             Event::UndoDone { unit, ended: Some((*exit, *took, output.clone())) }
         }
         Ok((exit, took, output)) => {
-            let why = format!("{} after {took}", exit);
+            let why = format!("{exit} after {took}");
             Event::UndoFailed { unit, why, unknown: false, output: Some(output.clone()) }
         }
         Err((why, unknown)) => Event::UndoFailed { unit, why: why.clone(), unknown: *unknown, output: None },

@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use super::{Decided, MAX_ATTEMPTS};
 use crate::plan::model::CheckSeen;
 use crate::run::event::{Event, Exit, OutputSummary};
-use crate::run::model::{Failure, Run, UnitAt, UnitState, Variant};
+use crate::run::model::{Failure, Run, UnitAt, UnitState, Variant, WatchAt};
 use crate::run::next::turn;
 use crate::runbook::source::literal::Millis;
 
 /// The door was measured: the intent is written, or the step stands before a shut door.
 pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     // A stop or a pause that came first wins; so does an answer that came while the door was measured.
-    let may_begin = run.stop.is_none() && run.pause.is_none() && turn(run).contains(unit);
+    let held = run.stop.is_some() || run.pause.is_some() || !run.broken.is_empty();
+    let may_begin = !held && turn(run).contains(unit);
     if !may_begin {
         return Decided::nothing();
     }
@@ -74,7 +75,11 @@ pub(super) fn ended(
     }
     let ended = Event::StepEnded { unit: unit.clone(), attempt, exit, took, output: output.clone() };
     if !exit.is_success() {
-        let failure = Failure::Exit { exit, took, output: output.clone() };
+        let watch = run.broken.iter().find(|(at, (_, ends))| *ends && at.unit.as_ref().is_none_or(|at| at == unit));
+        let failure = match watch {
+            Some((_, (seen, _))) if exit == Exit::Stopped => Failure::WatchBroke(Box::new(seen.clone())),
+            _ => Failure::Exit { exit, took, output: output.clone() },
+        };
         return Decided::events([ended, Event::StepFailed { unit: unit.clone(), failure }]);
     }
     if run.step(unit).is_some_and(|step| step.has_proof) {
@@ -124,6 +129,29 @@ pub(super) fn fresh(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
         return Decided::nothing();
     }
     Decided::events([Event::Asked { unit: unit.clone(), seen: seen.to_vec() }])
+}
+
+/// A watch broke, or holds again.
+pub(super) fn watched(run: &Run, watch: &WatchAt, seen: &CheckSeen, ends: bool) -> Decided {
+    match (run.broken.contains_key(watch), seen.holds()) {
+        (false, false) => {
+            Decided::events([Event::WatchBroke { watch: watch.clone(), seen: seen.clone(), ends }])
+        }
+        (true, true) => Decided::events([Event::WatchHolds { watch: watch.clone() }]),
+        _ => Decided::nothing(),
+    }
+}
+
+/// A step stands still, or moves again.
+pub(super) fn moved(run: &Run, unit: &UnitAt, stalled: bool, done: &str, since: Timestamp) -> Decided {
+    let works = matches!(run.units.get(unit), Some(UnitState::Sent { .. }));
+    match (works, run.stalled.contains_key(unit), stalled) {
+        (true, false, true) => {
+            Decided::events([Event::StepStalled { unit: unit.clone(), done: done.to_owned(), since }])
+        }
+        (true, true, false) => Decided::events([Event::StepMoves { unit: unit.clone(), done: done.to_owned() }]),
+        _ => Decided::nothing(),
+    }
 }
 
 /// A gate opened, or its time is over.

@@ -302,12 +302,9 @@ impl Checker<'_> {
             }
             Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide => {
                 let (a, b) = (self.of(left), self.of(right));
-                match calculated(operator, &a, &b) {
-                    Some(kind) => kind,
-                    None => {
-                        self.cannot_compare(tree, operator, (&a, left), (&b, right));
-                        Type::Broken
-                    }
+                if let Some(kind) = calculated(operator, &a, &b) { kind } else {
+                    self.cannot_compare(tree, operator, (&a, left), (&b, right));
+                    Type::Broken
                 }
             }
         }

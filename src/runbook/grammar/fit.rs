@@ -29,13 +29,10 @@ impl Fitting<'_> {
             return;
         };
         for entry in entries {
-            match shape.keys.iter().find(|key| key.name == entry.key) {
-                Some(key) => self.form(&entry.value, &key.form, key.name),
-                None => {
-                    let cure = nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name));
-                    let message = format!("`{}` is not a key of {}", entry.key, shape.what);
-                    self.add(Code::KeyUnknown, entry.key_span, message, cure);
-                }
+            if let Some(key) = shape.keys.iter().find(|key| key.name == entry.key) { self.form(&entry.value, &key.form, key.name) } else {
+                let cure = nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name));
+                let message = format!("`{}` is not a key of {}", entry.key, shape.what);
+                self.add(Code::KeyUnknown, entry.key_span, message, cure);
             }
         }
         for key in shape.keys.iter().filter(|key| key.required) {

@@ -13,12 +13,12 @@ pub enum NameForm {
     Variable,
     /// Names of runbooks, packs, probes, actions, roles, people, services: `failover-database`.
     Dashed,
-    /// Names of hosts and clusters, which reach ssh and PostgreSQL: `pg1`, `db-3.example`.
+    /// Names of hosts and clusters, which reach ssh and `PostgreSQL`: `pg1`, `db-3.example`.
     Host,
 }
 
 impl NameForm {
-    /// Whether `name` has this form. At most 63 characters, as in DNS and PostgreSQL.
+    /// Whether `name` has this form. At most 63 characters, as in DNS and `PostgreSQL`.
     pub fn fits(self, name: &str) -> bool {
         let mut chars = name.chars();
         let Some(first) = chars.next() else { return false };
