@@ -90,7 +90,8 @@ impl Inventory {
     /// The role that answers for a host: its own, or that of its cluster.
     pub fn owner_of(&self, host: &str) -> Option<&str> {
         let own = self.hosts.get(host).and_then(|host| host.owner.as_ref());
-        own.or_else(|| self.cluster_of(host).map(|(_, cluster)| &cluster.owner)).map(|word| word.value.as_str())
+        own.or_else(|| self.cluster_of(host).map(|(_, cluster)| &cluster.owner))
+            .map(|word| word.value.as_str())
     }
 
     /// A setting of a host: its own, else that of its cluster.
@@ -103,7 +104,8 @@ impl Inventory {
     pub fn kinds_of(&self, host: &str) -> Vec<PackName> {
         let cluster = self.cluster_of(host).map(|(_, cluster)| &cluster.kind);
         let own = self.hosts.get(host).into_iter().flat_map(|host| [&host.kind, &host.spare_for]).flatten();
-        let mut kinds: Vec<_> = cluster.into_iter().chain(own).filter_map(|word| PackName::new(word)).collect();
+        let mut kinds: Vec<_> =
+            cluster.into_iter().chain(own).filter_map(|word| PackName::new(word)).collect();
         kinds.dedup();
         kinds
     }

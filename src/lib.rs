@@ -1,17 +1,17 @@
 //! steadyhand runs the dangerous procedures of operations with a steady hand.
 
 pub mod authoring;
-pub mod runbook;
-pub mod inventory;
-pub mod policy;
-pub mod plan;
-pub mod run;
-pub mod journal;
-pub mod target;
-pub mod library;
 pub mod engine;
+pub mod inventory;
+pub mod journal;
+pub mod library;
+pub mod plan;
+pub mod policy;
+pub mod run;
+pub mod runbook;
+pub mod target;
 
-pub mod wording;
 pub mod chat;
-pub mod config;
 pub mod cli;
+pub mod config;
+pub mod wording;

@@ -100,7 +100,9 @@ impl Library {
         }
         let (set, report) = judge(found);
         // With problems in the policy alone there is a set whose policy denies all: people may look, nothing runs.
-        let Some(set) = set.filter(|_| report.problems.iter().all(|problem| problem.place.file.stem() == "policy")) else {
+        let Some(set) =
+            set.filter(|_| report.problems.iter().all(|problem| problem.place.file.stem() == "policy"))
+        else {
             return Err(NotLoaded::Problems(Box::new(report)));
         };
         let commit = commit(&self.folders.runbooks);
@@ -143,7 +145,8 @@ fn judge(found: Found) -> (Option<Set>, Report) {
 fn read_files(folders: &Folders) -> Result<Found, String> {
     let mut found = Found { sources: Vec::new(), problems: Vec::new() };
     let folder = &folders.runbooks;
-    let root = folder.canonicalize().map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
+    let root =
+        folder.canonicalize().map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
     let apart: Vec<&str> = [(&folders.inventory, "inventory.yaml"), (&folders.policy, "policy.yaml")]
         .into_iter()
         .filter_map(|(path, name)| path.is_some().then_some(name))
@@ -162,7 +165,13 @@ fn read_files(folders: &Folders) -> Result<Found, String> {
                 read_file(&path, &mut found)?;
             } else {
                 let cure = "put the file itself into the folder";
-                note(&mut found, &path, Code::PathOutside, "this link leads out of the folder of runbooks", cure);
+                note(
+                    &mut found,
+                    &path,
+                    Code::PathOutside,
+                    "this link leads out of the folder of runbooks",
+                    cure,
+                );
             }
         }
     }
@@ -226,8 +235,12 @@ fn shell_problems(scripts: &[At<String>]) -> Vec<Problem> {
         let Some(said) = shell_says(text) else { continue };
         for script in places {
             // sh counts from the first line of the text, whose place is the place of the script.
-            let line: u32 = said.split(':').find_map(|part| part.trim().trim_start_matches("line ").parse().ok()).unwrap_or(1);
-            let span = Span::on_line(script.place.span.line + line.saturating_sub(1), script.place.span.column, 1);
+            let line: u32 = said
+                .split(':')
+                .find_map(|part| part.trim().trim_start_matches("line ").parse().ok())
+                .unwrap_or(1);
+            let span =
+                Span::on_line(script.place.span.line + line.saturating_sub(1), script.place.span.column, 1);
             let what = said.rsplit(": ").next().unwrap_or(&said).trim().to_owned();
             problems.push(Problem {
                 code: Code::ScriptSyntax,
@@ -243,7 +256,8 @@ fn shell_problems(scripts: &[At<String>]) -> Vec<Problem> {
 /// What `sh -n` says of a script that it cannot read.
 fn shell_says(text: &str) -> Option<String> {
     let output = Command::new("sh").args(["-n", "-c", text]).stdin(Stdio::null()).output().ok()?;
-    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("").to_owned())
+    (!output.status.success())
+        .then(|| String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("").to_owned())
 }
 
 /// The commit of a folder. Hooks are off, and only local facts are asked.
@@ -280,11 +294,16 @@ impl Snapshot {
     /// The files as a journal kept them, read again. A run ends under the files that it began with.
     pub fn from_blobs(list_hash: &str, blob: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let list = blob(list_hash).ok_or("the list of its files is not in the journal")?;
-        let names: BTreeMap<String, String> = serde_json::from_str(&list).map_err(|error| error.to_string())?;
+        let names: BTreeMap<String, String> =
+            serde_json::from_str(&list).map_err(|error| error.to_string())?;
         let sources = names.into_iter().map(|(name, hash)| {
             let text = blob(&hash).ok_or_else(|| format!("{name} is not in the journal"))?;
             let source = SourceFile { name: FileName::new(name), text };
-            if source.sha256() == hash { Ok(source) } else { Err(format!("{} was changed in the journal", source.name)) }
+            if source.sha256() == hash {
+                Ok(source)
+            } else {
+                Err(format!("{} was changed in the journal", source.name))
+            }
         });
         let sources = sources.collect::<Result<Vec<_>, String>>()?;
         let set = check(&sources).set.ok_or("its files do not pass the rules of this version")?;

@@ -31,7 +31,12 @@ fn check_action(scoped: &Scoped<'_>, step: &Step, problems: &mut Problems) {
             && ours.value != its.value
         {
             let message = format!("`{}` is {}, not {}", word.value, its.value.as_str(), ours.value.as_str());
-            problems.add(Code::EffectDiffers, &ours.place, message, format!("effect: {}", its.value.as_str()));
+            problems.add(
+                Code::EffectDiffers,
+                &ours.place,
+                message,
+                format!("effect: {}", its.value.as_str()),
+            );
         }
     }
     let overrides = [
@@ -48,7 +53,12 @@ fn check_words(step: &Step, problems: &mut Problems) {
     let effect = step.effect.as_ref().map(|effect| effect.value);
     if let (Some(why), Some(undo)) = (&step.why_no_undo, &step.undo) {
         let message = "both an undo and a reason why there is none";
-        problems.add(Code::EffectWords, &undo.place.clone().max(why.place.clone()), message, "keep the one that is true");
+        problems.add(
+            Code::EffectWords,
+            &undo.place.clone().max(why.place.clone()),
+            message,
+            "keep the one that is true",
+        );
     } else if let Some(why) = &step.why_no_undo
         && !matches!(effect, None | Some(Effect::Irreversible))
     {
@@ -68,7 +78,12 @@ fn check_undo(step: &Step, problems: &mut Problems) {
     let own = matches!(step.body, StepBody::Own(_));
     if effect.value == Effect::Reversible && own && step.undo.is_none() {
         let message = "a reversible step without undo";
-        problems.add(Code::EffectUndo, &effect.place, message, "undo: { run: […] }, or undo: { nothing: why }");
+        problems.add(
+            Code::EffectUndo,
+            &effect.place,
+            message,
+            "undo: { run: […] }, or undo: { nothing: why }",
+        );
     }
 }
 
@@ -76,7 +91,12 @@ fn check_proof(step: &Step, problems: &mut Problems) {
     let Some(effect) = &step.effect else { return };
     if effect.value.changes() && step.verify.is_empty() {
         let message = "a step that changes something, and nothing proves it";
-        problems.add(Code::EffectVerify, &effect.place, message, "verify: a check of what must be true afterwards");
+        problems.add(
+            Code::EffectVerify,
+            &effect.place,
+            message,
+            "verify: a check of what must be true afterwards",
+        );
     }
 }
 
@@ -84,7 +104,12 @@ fn check_irreversible(scoped: &Scoped<'_>, step: &Step, place: &Place, problems:
     let runbook = scoped.runbook;
     if step.why_no_undo.is_none() {
         let message = "an irreversible step without a reason";
-        problems.add(Code::EffectWhy, place, message, "why_no_undo: The new timeline cannot be joined to the old one.");
+        problems.add(
+            Code::EffectWhy,
+            place,
+            message,
+            "why_no_undo: The new timeline cannot be joined to the old one.",
+        );
     }
     if step.require.is_empty() {
         let message = "step cannot be taken back, and nothing is measured before it";
@@ -96,7 +121,12 @@ fn check_irreversible(scoped: &Scoped<'_>, step: &Step, place: &Place, problems:
     }
     if runbook.access.approve.is_none() {
         let message = "an irreversible step in a runbook that nobody else approves";
-        problems.add(Code::EffectApprove, place, message, "access: { start: […], approve: { by: […], count: 1 } }");
+        problems.add(
+            Code::EffectApprove,
+            place,
+            message,
+            "access: { start: […], approve: { by: […], count: 1 } }",
+        );
     }
     if runbook.contingency.is_none() {
         let message = "an irreversible step in a runbook without a way out";

@@ -39,7 +39,9 @@ pub(super) fn read_all(sources: &[SourceFile], problems: &mut Problems) -> Files
         if name.stem() == "policy" {
             files.policy_file = Some(name.clone());
         }
-        if let Some(root) = read_yaml(name, &source.text, problems) { read_one(name, &root, &mut files, problems) } else {
+        if let Some(root) = read_yaml(name, &source.text, problems) {
+            read_one(name, &root, &mut files, problems)
+        } else {
             files.unread = true;
             let broken_runbook = source.text.trim_start().starts_with("runbook:");
             files.runbook_files += usize::from(broken_runbook);
@@ -81,7 +83,12 @@ fn read_one(name: &FileName, root: &Node, files: &mut Files, problems: &mut Prob
                     stands_in_its_file(name, runbook.name.as_str(), &runbook.place, problems);
                     if let Some(twin) = files.runbooks.get(&runbook.name) {
                         let message = format!("`{}` stands in {} too", runbook.name, twin.place.file);
-                        problems.add(Code::NameTaken, &runbook.place, message, "give one of them another name");
+                        problems.add(
+                            Code::NameTaken,
+                            &runbook.place,
+                            message,
+                            "give one of them another name",
+                        );
                     } else {
                         files.runbooks.insert(runbook.name.clone(), runbook);
                     }
@@ -124,13 +131,23 @@ fn wrong_kind(first: &Entry, root: &Node, place: &Place, problems: &mut Problems
 }
 
 fn second(what: &str, place: &Place, problems: &mut Problems) {
-    problems.add(Code::NameTaken, place, format!("a second {what}"), format!("there is one {what}; join them"));
+    problems.add(
+        Code::NameTaken,
+        place,
+        format!("a second {what}"),
+        format!("there is one {what}; join them"),
+    );
 }
 
 /// The name of a runbook or pack is that of its file, so that a reviewer finds it.
 fn stands_in_its_file(file: &FileName, name: &str, place: &Place, problems: &mut Problems) {
     if file.stem() != name {
         let message = format!("`{name}` stands in {file}");
-        problems.add(Code::FileNameDiffers, place, message, format!("call the file {name}.yaml, or it {}", file.stem()));
+        problems.add(
+            Code::FileNameDiffers,
+            place,
+            message,
+            format!("call the file {name}.yaml, or it {}", file.stem()),
+        );
     }
 }

@@ -44,7 +44,12 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
     }
 }
 
-fn check_cluster(inventory: &Inventory, cluster: &crate::inventory::Cluster, desk: &Desk<'_>, problems: &mut Problems) {
+fn check_cluster(
+    inventory: &Inventory,
+    cluster: &crate::inventory::Cluster,
+    desk: &Desk<'_>,
+    problems: &mut Problems,
+) {
     let pack = desk.pack(&cluster.kind, problems);
     desk.role(&cluster.owner, problems);
     if !cluster.service.is_empty() && !inventory.services.contains_key(cluster.service.as_str()) {
@@ -92,7 +97,8 @@ fn check_settings_of_host(inventory: &Inventory, name: &HostName, desk: &Desk<'_
     let cluster = inventory.cluster_of(name.as_str()).map(|(_, cluster)| cluster);
     // A spare gets the settings of the cluster that it joins; what it says itself is checked, the rest is not missed.
     let required = [cluster.map(|cluster| &cluster.kind), host.kind.as_ref()];
-    let required: Vec<&Pack> = required.into_iter().flatten().filter_map(|kind| desk.packs.get(kind.as_str())).collect();
+    let required: Vec<&Pack> =
+        required.into_iter().flatten().filter_map(|kind| desk.packs.get(kind.as_str())).collect();
     let everywhere: Vec<&Pack> = desk.packs.values().filter(|pack| pack.every_host).collect();
     let spare = host.spare_for.as_ref().and_then(|kind| desk.packs.get(kind.as_str()));
     let mut known = required.clone();
@@ -133,7 +139,9 @@ fn check_settings(
             continue;
         }
         match read_value(value, &wanted.kind) {
-            Ok(Value::Host(host)) if !inventory.hosts.contains_key(&host) => no_such_host(&host, &value.place, problems),
+            Ok(Value::Host(host)) if !inventory.hosts.contains_key(&host) => {
+                no_such_host(&host, &value.place, problems)
+            }
             Ok(_) => {}
             Err(_) if wanted.kind == Type::Broken => {}
             Err(not) => {

@@ -56,7 +56,12 @@ fn check_action(pack: &Pack, action: &Action, problems: &mut Problems) {
     match (&action.undo, effect.value) {
         (None, Effect::Reversible) => {
             let message = format!("`{}` is reversible and has no undo", action.name.value);
-            problems.add(Code::EffectUndo, &effect.place, message, "undo: { script: … }, or undo: { nothing: why }");
+            problems.add(
+                Code::EffectUndo,
+                &effect.place,
+                message,
+                "undo: { script: … }, or undo: { nothing: why }",
+            );
         }
         (Some(undo), Effect::Read) => {
             let message = "an undo of an action that only reads";
@@ -89,7 +94,12 @@ fn check_body(
             names.extend(pack.settings.iter().map(|(name, _)| name.value.clone()));
             names.extend(secrets.iter().map(|secret| format!("{}_file", secret.value)));
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            check_script(script, pack.prelude.as_ref().map(|prelude| prelude.value.as_str()), &names, problems);
+            check_script(
+                script,
+                pack.prelude.as_ref().map(|prelude| prelude.value.as_str()),
+                &names,
+                problems,
+            );
         }
         Some(Command::Run(arguments)) => {
             names.extend(pack.settings.iter().map(|(name, _)| name.value.clone()));
@@ -103,7 +113,12 @@ fn check_body(
                         if secrets.iter().any(|secret| secret.value == *name) =>
                     {
                         let cure = "read the file named in \"$NAME_file\" from a script";
-                        problems.add(Code::SecretInText, &place, "a secret in an argument would be seen", cure);
+                        problems.add(
+                            Code::SecretInText,
+                            &place,
+                            "a secret in an argument would be seen",
+                            cure,
+                        );
                     }
                     crate::runbook::expression::tree::Node::Name(name) => {
                         let cure = nearest_or_all(name, known.iter().copied());
@@ -137,7 +152,12 @@ fn check_topology(pack: &Pack, topology: &Topology, problems: &mut Problems) {
         let other = inferred.uses.names.iter().find(|name| **name != probe.name.value);
         if let Some(other) = other {
             let message = format!("`{other}` is not the probe of this topology");
-            problems.add(Code::PackTopology, &expr.place, message, format!("use the results of `{}`", probe.name.value));
+            problems.add(
+                Code::PackTopology,
+                &expr.place,
+                message,
+                format!("use the results of `{}`", probe.name.value),
+            );
             continue;
         }
         problems.join(found);

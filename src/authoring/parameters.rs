@@ -65,13 +65,23 @@ fn check_limits(kind: &Type, limits: &Limits, problems: &mut Problems) {
                 | (Type::Percent, Literal::Percent(_))
         );
         if !fits {
-            problems.add(Code::ParameterDefault, &limit.place, format!("the limit is not {kind}"), "give it the type of the parameter");
+            problems.add(
+                Code::ParameterDefault,
+                &limit.place,
+                format!("the limit is not {kind}"),
+                "give it the type of the parameter",
+            );
         }
     }
     if let (Some(min), Some(max)) = (&limits.min, &limits.max)
         && amount(min.value) > amount(max.value)
     {
-        problems.add(Code::ParameterDefault, &max.place, "the largest value is below the smallest", "swap them");
+        problems.add(
+            Code::ParameterDefault,
+            &max.place,
+            "the largest value is below the smallest",
+            "swap them",
+        );
     }
 }
 
@@ -93,7 +103,12 @@ fn check_default(parameter: &Parameter, problems: &mut Problems) {
     } else if let Err(not) = read_value(default, &kind)
         && kind != Type::Broken
     {
-        problems.add(Code::ParameterDefault, &default.place, format!("`{}` {}", default.value, not.what), not.cure);
+        problems.add(
+            Code::ParameterDefault,
+            &default.place,
+            format!("`{}` {}", default.value, not.what),
+            not.cure,
+        );
     } else if let ParameterKind::Quantity(_, limits) = &parameter.kind
         && let Ok(value) = crate::runbook::source::literal::read_literal(default)
     {

@@ -14,8 +14,8 @@ use crate::runbook::expression::infer::Uses;
 use crate::runbook::expression::types::Type;
 use crate::runbook::given::read_value;
 use crate::runbook::model::{
-    Check, CheckUse, Command, Decide, Each, Item, MeasureAt, Runbook, Sentence, Step, StepBody, Undo, ValueType, Wait,
-    Watch, Word,
+    Check, CheckUse, Command, Decide, Each, Item, MeasureAt, Runbook, Sentence, Step, StepBody, Undo,
+    ValueType, Wait, Watch, Word,
 };
 use crate::runbook::source::place::Place;
 use crate::runbook::source::problem::{Code, Problems};
@@ -69,7 +69,9 @@ pub(super) fn check_runbook(runbook: &Runbook, desk: &Desk<'_>, problems: &mut P
 fn uses_place<'a>(checks: &'a [CheckUse], scoped: &'a Scoped<'_>, measurement: &str) -> Option<&'a Place> {
     let uses_it = |used: &&CheckUse| {
         let check = scoped.runbook.resolve(used)?;
-        let uses = crate::runbook::expression::infer::infer(&check.that, &scoped.scope, &mut Problems::default()).uses;
+        let uses =
+            crate::runbook::expression::infer::infer(&check.that, &scoped.scope, &mut Problems::default())
+                .uses;
         uses.measured.iter().any(|(name, _)| name == measurement).then_some(())
     };
     checks.iter().find(|used| uses_it(used).is_some()).map(CheckUse::place)
@@ -89,7 +91,13 @@ fn check_head(scoped: &mut Scoped<'_>, problems: &mut Problems) {
     if let (Some(window), Some(policy)) = (&runbook.window, desk.policy)
         && !policy.windows.contains_key(window.name.as_str())
     {
-        unknown(Code::WindowUnknown, &window.name, "window", policy.windows.keys().map(String::as_str), problems);
+        unknown(
+            Code::WindowUnknown,
+            &window.name,
+            "window",
+            policy.windows.keys().map(String::as_str),
+            problems,
+        );
     }
     for secret in &runbook.secrets {
         let granted = desk.policy.and_then(|policy| policy.secrets.get(secret.as_str()));
@@ -127,7 +135,12 @@ fn public_text(scoped: &mut Scoped<'_>, text: &Text, problems: &mut Problems) {
         if !kind.has_order() && !service_title {
             let place = reference.place_of(&reference.root);
             let message = format!("customers would read {kind}");
-            problems.add(Code::PublicText, &place, message, "numbers, sizes, times, percentages, service.title");
+            problems.add(
+                Code::PublicText,
+                &place,
+                message,
+                "numbers, sizes, times, percentages, service.title",
+            );
         }
     }
 }
@@ -159,7 +172,10 @@ fn check_measures(scoped: &mut Scoped<'_>, problems: &mut Problems) {
 fn check_secrets(runbook: &Runbook, secrets: &[Word], used_by: &Word, problems: &mut Problems) {
     for secret in secrets {
         if !runbook.secrets.iter().any(|listed| listed.value == secret.value) {
-            let message = format!("`{}` reads the secret `{}`, which this runbook does not list", used_by.value, secret.value);
+            let message = format!(
+                "`{}` reads the secret `{}`, which this runbook does not list",
+                used_by.value, secret.value
+            );
             let cure = format!("secrets: [{}]", secret.value);
             problems.add(Code::SecretUngranted, &used_by.place, message, cure);
         }
@@ -181,11 +197,18 @@ fn check_inputs(
         for (name, _) in *wanted {
             if !with.iter().any(|(given, _)| given.value == name.value) {
                 let message = format!("`{}` needs the input `{}`", used.value, name.value);
-                problems.add(Code::InputMissing, &used.place, message, format!("with: {{ {}: … }}", name.value));
+                problems.add(
+                    Code::InputMissing,
+                    &used.place,
+                    message,
+                    format!("with: {{ {}: … }}", name.value),
+                );
             }
         }
         for (given, text) in with {
-            if let Some((_, wanted)) = wanted.iter().find(|(name, _)| name.value == given.value) { check_input(scoped, given, text, wanted, problems) } else {
+            if let Some((_, wanted)) = wanted.iter().find(|(name, _)| name.value == given.value) {
+                check_input(scoped, given, text, wanted, problems)
+            } else {
                 let known = wanted.iter().map(|(name, _)| name.value.as_str());
                 unknown(Code::InputUnknown, given, &format!("input of `{}`:", used.value), known, problems);
             }
@@ -193,7 +216,13 @@ fn check_inputs(
     }
 }
 
-fn check_input(scoped: &mut Scoped<'_>, name: &Word, text: &Text, wanted: &ValueType, problems: &mut Problems) {
+fn check_input(
+    scoped: &mut Scoped<'_>,
+    name: &Word,
+    text: &Text,
+    wanted: &ValueType,
+    problems: &mut Problems,
+) {
     let mut wrong = |given: String, cure: String| {
         let message = format!("the input `{}` is {}, not {given}", name.value, wanted.kind);
         problems.add(Code::InputType, &text.place, message, cure);
@@ -219,7 +248,12 @@ fn check_condition(scoped: &mut Scoped<'_>, check: &Check, problems: &mut Proble
     let broken = matches!(check.that.root.node, crate::runbook::expression::tree::Node::Broken);
     if uses.names.is_empty() && !broken {
         let message = "this condition depends on nothing";
-        problems.add(Code::CheckConstant, &check.that.place, message, "measure something, or remove the check");
+        problems.add(
+            Code::CheckConstant,
+            &check.that.place,
+            message,
+            "measure something, or remove the check",
+        );
     }
     uses
 }
@@ -231,7 +265,12 @@ fn check_sentence(scoped: &mut Scoped<'_>, check: &Check, problems: &mut Problem
 }
 
 /// Checks at one place, and all that they use together.
-pub(super) fn check_all(scoped: &mut Scoped<'_>, checks: &[CheckUse], stands: Stands, problems: &mut Problems) -> Uses {
+pub(super) fn check_all(
+    scoped: &mut Scoped<'_>,
+    checks: &[CheckUse],
+    stands: Stands,
+    problems: &mut Problems,
+) -> Uses {
     let mut all = Uses::default();
     for used in checks {
         let uses = match used {
@@ -273,7 +312,12 @@ fn check_standing(check: &Check, used: &CheckUse, stands: Stands, problems: &mut
     {
         let place = if matches!(used, CheckUse::Named(_)) { used.place() } else { &time.place };
         let message = "preflight asks once and waits for nothing";
-        problems.add(Code::PreflightWait, place, message, "make it a `wait`, or leave out `within` and `for`");
+        problems.add(
+            Code::PreflightWait,
+            place,
+            message,
+            "make it a `wait`, or leave out `within` and `for`",
+        );
     }
     if stands == Stands::Until
         && let Some(time) = &check.within
@@ -313,7 +357,10 @@ fn check_each(scoped: &mut Scoped<'_>, each: &Each, problems: &mut Problems) {
         check_items(scoped, &each.items, problems);
     });
     if !used {
-        let message = format!("no step uses `{}`, so each of them would be done several times on one host", each.variable.value);
+        let message = format!(
+            "no step uses `{}`, so each of them would be done several times on one host",
+            each.variable.value
+        );
         let cure = format!("host: {}, or take the steps out of the `each`", each.variable.value);
         problems.add(Code::EachUnused, &each.variable.place, message, cure);
     }
@@ -401,11 +448,17 @@ fn check_own(scoped: &mut Scoped<'_>, step: &Step, command: &Command, problems: 
                 scoped.text(argument, true, problems);
             }
             if arguments.is_empty() {
-                problems.add(Code::StepBody, &step.title.place, "a command without words", "run: [command, argument]");
+                problems.add(
+                    Code::StepBody,
+                    &step.title.place,
+                    "a command without words",
+                    "run: [command, argument]",
+                );
             }
             for (name, _) in &step.with {
                 let cure = "write it as an argument, or use a script";
-                let message = format!("`{}` reaches no command: `run` takes its values as arguments", name.value);
+                let message =
+                    format!("`{}` reaches no command: `run` takes its values as arguments", name.value);
                 problems.add(Code::InputUnknown, &name.place, message, cure);
             }
         }

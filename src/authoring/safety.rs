@@ -49,8 +49,9 @@ fn check_limit(scoped: &Scoped<'_>, step: &Step, problems: &mut Problems) {
 
 fn check_tell(scoped: &Scoped<'_>, problems: &mut Problems) {
     let runbook = scoped.runbook;
-    let changes =
-        runbook.all_steps().any(|(step, _)| step.effect.as_ref().is_some_and(|effect| effect.value != Effect::Read));
+    let changes = runbook
+        .all_steps()
+        .any(|(step, _)| step.effect.as_ref().is_some_and(|effect| effect.value != Effect::Read));
     if changes && !runbook.tell.iter().any(|tell| tell.who.value == "support") {
         let message = "this runbook changes something, and Support is not told";
         let cure = "tell: [{ who: support, at: start, until: acknowledged, within: 10m }]";
@@ -62,7 +63,9 @@ fn check_tell(scoped: &Scoped<'_>, problems: &mut Problems) {
             scoped.desk.role(&tell.who, problems);
         }
         let wrong = match (page, tell.until.as_str()) {
-            (true, "acknowledged" | "delivered") => Some("a status page is published, it acknowledges nothing"),
+            (true, "acknowledged" | "delivered") => {
+                Some("a status page is published, it acknowledges nothing")
+            }
             (false, "published") => Some("people acknowledge, only a status page is published"),
             _ => None,
         };
@@ -100,9 +103,10 @@ fn check_write(scoped: &mut Scoped<'_>, problems: &mut Problems) {
             uses.join(&uses_of(scoped, &wait.until));
         }
     }
-    let proven = uses.measured.iter().any(|(name, _)| {
-        scoped.measured(name).is_some_and(|measured| measured.writes || measured.broken)
-    });
+    let proven = uses
+        .measured
+        .iter()
+        .any(|(name, _)| scoped.measured(name).is_some_and(|measured| measured.writes || measured.broken));
     if !proven {
         let message = "a data store is changed, and nothing that is asked afterwards writes to it";
         let cure = "verify with a probe that writes: reads can work while writes hang";

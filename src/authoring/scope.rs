@@ -102,7 +102,12 @@ impl<'a> Scoped<'a> {
             Type::Host | Type::Broken => {}
             other => {
                 let cure = "one host, as `candidate` or `cluster.primary`; for several write an `each`";
-                problems.add(Code::TargetType, &expr.place, format!("{other} stands where one host belongs"), cure);
+                problems.add(
+                    Code::TargetType,
+                    &expr.place,
+                    format!("{other} stands where one host belongs"),
+                    cure,
+                );
             }
         }
         self.not_measured(expr, &inferred, problems);

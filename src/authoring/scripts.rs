@@ -45,7 +45,12 @@ fn push(found: &mut Vec<At<String>>, body: Option<&Command>, undo: Option<&At<Un
 }
 
 /// Notes every variable of a script that nothing sets: neither we, nor its inputs, nor the script or its prelude.
-pub(super) fn check_script(script: &At<String>, prelude: Option<&str>, names: &[&str], problems: &mut Problems) {
+pub(super) fn check_script(
+    script: &At<String>,
+    prelude: Option<&str>,
+    names: &[&str],
+    problems: &mut Problems,
+) {
     let own = scan(script);
     let mut known: BTreeSet<&str> = own.set.iter().map(String::as_str).collect();
     let before = prelude.map(scan).unwrap_or_default();
@@ -68,7 +73,10 @@ fn place_in(script: &At<String>, used: &Used) -> Place {
     let column = u32::try_from(used.column).unwrap_or(0);
     let length = u32::try_from(used.name.len() + 1).unwrap_or(1);
     let span = script.place.span;
-    Place { file: script.place.file.clone(), span: Span::on_line(span.line + line, span.column + column, length) }
+    Place {
+        file: script.place.file.clone(),
+        span: Span::on_line(span.line + line, span.column + column, length),
+    }
 }
 
 #[derive(Debug, Default)]
@@ -202,7 +210,8 @@ mod tests {
     use super::*;
 
     fn missing(script: &str, names: &[&str]) -> Vec<String> {
-        let place = Place { file: crate::runbook::source::place::FileName::new("x"), span: Span::on_line(10, 5, 1) };
+        let place =
+            Place { file: crate::runbook::source::place::FileName::new("x"), span: Span::on_line(10, 5, 1) };
         let mut problems = Problems::default();
         check_script(&At::new(script.to_owned(), place), Some("sql() { port=$1; }"), names, &mut problems);
         let show = |p: crate::runbook::source::problem::Problem| {
@@ -213,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_slip_in_a_variable_is_found_with_its_place() {
-        let found = missing("p=$(head -1 \"$data_dir/x\")\necho $p \"${dta_dir}\" $port $host", &["data_dir"]);
+        let found =
+            missing("p=$(head -1 \"$data_dir/x\")\necho $p \"${dta_dir}\" $port $host", &["data_dir"]);
 
         assert_eq!(found, ["11:14 nothing sets `$dta_dir` (nearest: `data_dir`)"]);
     }
@@ -225,6 +235,10 @@ mod tests {
 
         assert_eq!(missing(script, &[]), [""; 0]);
         assert_eq!(missing("cat <<END\n$nope\nEND", &[]).len(), 1);
-        assert_eq!(missing("echo \"a 'b $nope'\"", &[]).len(), 1, "single quotes inside double ones do not quote");
+        assert_eq!(
+            missing("echo \"a 'b $nope'\"", &[]).len(),
+            1,
+            "single quotes inside double ones do not quote"
+        );
     }
 }

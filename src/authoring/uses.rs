@@ -26,8 +26,11 @@ pub(super) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     pub(super) fn new(files: &'a Files) -> Self {
-        let mut host_fields =
-            crate::runbook::expression::types::fields([("name", Type::Text), ("address", Type::Text), ("owner", Type::Text)]);
+        let mut host_fields = crate::runbook::expression::types::fields([
+            ("name", Type::Text),
+            ("address", Type::Text),
+            ("owner", Type::Text),
+        ]);
         for pack in files.packs.values().filter(|pack| pack.every_host) {
             host_fields.extend(fields_of(&pack.settings));
         }
@@ -46,26 +49,49 @@ impl<'a> Desk<'a> {
     pub(super) fn role(&self, word: &Word, problems: &mut Problems) {
         let Some(policy) = self.policy else { return };
         if !word.is_empty() && !policy.roles.contains_key(word.as_str()) {
-            unknown(Code::RoleUnknown, word, "role", policy.roles.keys().map(super::super::runbook::source::name::Role::as_str), problems);
+            unknown(
+                Code::RoleUnknown,
+                word,
+                "role",
+                policy.roles.keys().map(super::super::runbook::source::name::Role::as_str),
+                problems,
+            );
         }
     }
 
     pub(super) fn runbook(&self, word: &Word, problems: &mut Problems) {
         if !word.is_empty() && !self.unread && !self.runbooks.contains_key(word.as_str()) {
-            unknown(Code::RunbookUnknown, word, "runbook", self.runbooks.keys().map(super::super::runbook::source::name::RunbookName::as_str), problems);
+            unknown(
+                Code::RunbookUnknown,
+                word,
+                "runbook",
+                self.runbooks.keys().map(super::super::runbook::source::name::RunbookName::as_str),
+                problems,
+            );
         }
     }
 
     pub(super) fn pack(&self, word: &Word, problems: &mut Problems) -> Option<&'a Pack> {
         let found = self.packs.get(word.as_str());
         if found.is_none() && !word.is_empty() && !self.unread {
-            unknown(Code::PackUnknown, word, "pack", self.packs.keys().map(super::super::runbook::source::name::PackName::as_str), problems);
+            unknown(
+                Code::PackUnknown,
+                word,
+                "pack",
+                self.packs.keys().map(super::super::runbook::source::name::PackName::as_str),
+                problems,
+            );
         }
         found
     }
 
     /// The packs that `pack/name` or `parameter/name` means, and the name. Empty if a problem was noted.
-    fn packs_of<'w>(&self, runbook: &Runbook, word: &'w Word, problems: &mut Problems) -> (Vec<&'a Pack>, &'w str) {
+    fn packs_of<'w>(
+        &self,
+        runbook: &Runbook,
+        word: &'w Word,
+        problems: &mut Problems,
+    ) -> (Vec<&'a Pack>, &'w str) {
         let Some((first, name)) = word.split_once('/') else {
             if !word.is_empty() {
                 let cure = "write pack/name, or cluster/name for the pack of the cluster's kind";
@@ -88,8 +114,12 @@ impl<'a> Desk<'a> {
         }
         if !self.unread {
             let clusters = runbook.parameters.iter().filter(|p| matches!(p.kind, ParameterKind::Cluster(_)));
-            let known: Vec<&str> =
-                self.packs.keys().map(super::super::runbook::source::name::PackName::as_str).chain(clusters.map(|p| p.name.value.as_str())).collect();
+            let known: Vec<&str> = self
+                .packs
+                .keys()
+                .map(super::super::runbook::source::name::PackName::as_str)
+                .chain(clusters.map(|p| p.name.value.as_str()))
+                .collect();
             let at = Word::new(first.to_owned(), word.place.clone());
             unknown(Code::PackUnknown, &at, "pack", known.iter().copied(), problems);
         }
@@ -97,7 +127,12 @@ impl<'a> Desk<'a> {
     }
 
     /// The probes that this word may mean, one for each kind of the cluster.
-    pub(super) fn probes(&self, runbook: &Runbook, word: &Word, problems: &mut Problems) -> Vec<(&'a Pack, &'a Probe)> {
+    pub(super) fn probes(
+        &self,
+        runbook: &Runbook,
+        word: &Word,
+        problems: &mut Problems,
+    ) -> Vec<(&'a Pack, &'a Probe)> {
         let (packs, name) = self.packs_of(runbook, word, problems);
         let found: Vec<_> =
             packs.iter().filter_map(|pack| pack.probe(name).map(|probe| (*pack, probe))).collect();
@@ -110,7 +145,12 @@ impl<'a> Desk<'a> {
     }
 
     /// The actions that this word may mean, one for each kind of the cluster.
-    pub(super) fn actions(&self, runbook: &Runbook, word: &Word, problems: &mut Problems) -> Vec<(&'a Pack, &'a Action)> {
+    pub(super) fn actions(
+        &self,
+        runbook: &Runbook,
+        word: &Word,
+        problems: &mut Problems,
+    ) -> Vec<(&'a Pack, &'a Action)> {
         let (packs, name) = self.packs_of(runbook, word, problems);
         let found: Vec<_> =
             packs.iter().filter_map(|pack| pack.action(name).map(|action| (*pack, action))).collect();
@@ -127,12 +167,16 @@ impl<'a> Desk<'a> {
 pub(super) fn fields_of(types: &[(Word, ValueType)]) -> Fields {
     types
         .iter()
-        .map(|(name, value)| (name.value.clone(), Field { kind: value.kind.clone(), optional: value.optional }))
+        .map(|(name, value)| {
+            (name.value.clone(), Field { kind: value.kind.clone(), optional: value.optional })
+        })
         .collect()
 }
 
 /// The fields that all of these have, with the same type.
 pub(super) fn shared_fields(mut all: impl Iterator<Item = Fields>) -> Fields {
     let first = all.next().unwrap_or_default();
-    all.fold(first, |shared, next| shared.into_iter().filter(|(name, field)| next.get(name) == Some(field)).collect())
+    all.fold(first, |shared, next| {
+        shared.into_iter().filter(|(name, field)| next.get(name) == Some(field)).collect()
+    })
 }

@@ -138,7 +138,12 @@ impl Desk {
         }
     }
 
-    async fn look(&self, snapshot: &Arc<Snapshot>, speaker: &Speaker, command: Command) -> Result<Reply, Refused> {
+    async fn look(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        speaker: &Speaker,
+        command: Command,
+    ) -> Result<Reply, Refused> {
         let (moment, policy) = (self.moment(), snapshot.set.policy.as_ref().ok());
         let page = match command {
             Command::Runbooks(word) => self.runbooks(snapshot, speaker, word.as_deref()),
@@ -239,7 +244,11 @@ impl Desk {
         } else {
             let hosts = inventory.hosts.keys().map(ToString::to_string);
             let known: Vec<_> = inventory.clusters.keys().map(ToString::to_string).chain(hosts).collect();
-            let page = Page::sentence(format!("`{}` is no run, cluster or host. There are: {}.", visible(of), known.join(", ")));
+            let page = Page::sentence(format!(
+                "`{}` is no run, cluster or host. There are: {}.",
+                visible(of),
+                known.join(", ")
+            ));
             return Ok(Reply::refused(page.code("unknown-target")));
         };
         let held = match &self.journal {
@@ -259,8 +268,12 @@ impl Desk {
         reason: Option<String>,
         long: bool,
     ) -> Result<Reply, Refused> {
-        let runbook = snapshot.set.runbooks.get(name).ok_or_else(|| Refused::UnknownRunbook(name.to_owned()))?;
-        let person = speaker.person.clone().ok_or_else(|| Refused::Denied(Denial::NoPerson(speaker.account.clone())))?;
+        let runbook =
+            snapshot.set.runbooks.get(name).ok_or_else(|| Refused::UnknownRunbook(name.to_owned()))?;
+        let person = speaker
+            .person
+            .clone()
+            .ok_or_else(|| Refused::Denied(Denial::NoPerson(speaker.account.clone())))?;
         // A look needs no reason, but the plan has a place for one.
         let reason = reason.unwrap_or_else(|| "only a look".to_owned());
         crate::plan::bind::bind(&snapshot.set, runbook, &arguments, Some(&reason))
@@ -285,10 +298,15 @@ impl Desk {
                 Ok(if fails { Reply::refused(page) } else { Reply::done(page) })
             }
             Err(NotOffered { why, failed, .. }) => {
-                let page = why.iter().fold(Page::sentence("There is no plan."), |page, why| page.text(visible(why)));
+                let page =
+                    why.iter().fold(Page::sentence("There is no plan."), |page, why| page.text(visible(why)));
                 let rows = failed.iter().map(plan::seen_row).collect();
                 let table = crate::wording::page::Table { rows, ..Default::default() };
-                let page = if failed.is_empty() { page } else { page.with(crate::wording::page::Block::Table(table)) };
+                let page = if failed.is_empty() {
+                    page
+                } else {
+                    page.with(crate::wording::page::Block::Table(table))
+                };
                 Ok(Reply::refused(page.code("no-plan")))
             }
         }
@@ -306,7 +324,8 @@ impl Desk {
             at.number == number && is_host && step.is_some()
         });
         let Some(unit) = unit else {
-            return Ok(Page::sentence(format!("Run {id} has no step {number} there.")).next(format!("status {id}"), String::new()));
+            return Ok(Page::sentence(format!("Run {id} has no step {number} there."))
+                .next(format!("status {id}"), String::new()));
         };
         let mut streams = Vec::new();
         for attempt in 1..=run.units.get(unit).map_or(0, crate::run::model::UnitState::attempts).max(9) {
@@ -350,7 +369,11 @@ impl Desk {
         let broken = verified.broken.as_ref().map(|(seq, why)| (*seq, why.to_string()));
         let broken = broken.as_ref().map(|(seq, why)| (*seq, why.as_str()));
         let page = record::verified(verified.entries, &verified.head, broken, &verified.beside);
-        Ok(if verified.holds() { Reply::done(page) } else { Reply { page, came_out: CameOut::Broke, run: None } })
+        Ok(if verified.holds() {
+            Reply::done(page)
+        } else {
+            Reply { page, came_out: CameOut::Broke, run: None }
+        })
     }
 
     /// A run was asked for: its plan, or why there is none.
@@ -377,7 +400,13 @@ impl Desk {
         run_words::ended(run, &moment)
     }
 
-    async fn to_run(&self, engine: &Engine, speaker: &Speaker, id: RunId, to_run: ToRun) -> Result<Reply, Refused> {
+    async fn to_run(
+        &self,
+        engine: &Engine,
+        speaker: &Speaker,
+        id: RunId,
+        to_run: ToRun,
+    ) -> Result<Reply, Refused> {
         let heard = engine.say(speaker, id, to_run).await?;
         let moment = self.moment();
         let by = speaker.person.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -427,7 +456,9 @@ impl Desk {
     /// How a run that is at rest counts for the one who waited for it.
     pub fn came_out(run: &Run) -> CameOut {
         match run.phase {
-            Phase::Ended(Outcome::Succeeded | Outcome::WithIssues | Outcome::Undone | Outcome::Stopped) => CameOut::Done,
+            Phase::Ended(Outcome::Succeeded | Outcome::WithIssues | Outcome::Undone | Outcome::Stopped) => {
+                CameOut::Done
+            }
             Phase::Ended(Outcome::Refused | Outcome::Expired) => CameOut::Refused,
             Phase::Ended(Outcome::Stuck) => CameOut::Broke,
             _ => CameOut::NeedsPerson,
@@ -447,7 +478,8 @@ impl Desk {
             Err(NotLoaded::Problems(report)) => return refusal::runbooks_broken(&report.problems),
             Err(NotLoaded::Unreadable(why)) => return refusal::runbooks_unreadable(&why),
         };
-        let journal = self.journal.as_ref().and_then(|view| view.path().file_name()?.to_str().map(str::to_owned));
+        let journal =
+            self.journal.as_ref().and_then(|view| view.path().file_name()?.to_str().map(str::to_owned));
         look::greeting(&Opening {
             person: speaker.person.as_ref(),
             roles,
@@ -460,16 +492,22 @@ impl Desk {
 }
 
 fn only_looks() -> Page {
-    Page::sentence("This only looks: another process writes the journal. Nothing was done.").code("only-looks")
+    Page::sentence("This only looks: another process writes the journal. Nothing was done.")
+        .code("only-looks")
 }
 
 fn text_lines(bytes: &[u8]) -> Vec<String> {
     String::from_utf8_lossy(bytes).lines().map(visible).collect()
 }
 
-fn listed(runbook: &Runbook, policy: &Policy, person: Option<&crate::runbook::source::name::Person>) -> Listed {
+fn listed(
+    runbook: &Runbook,
+    policy: &Policy,
+    person: Option<&crate::runbook::source::name::Person>,
+) -> Listed {
     let has = |roles: &[String]| person.is_some_and(|person| policy.holds(person, roles) == Holds::Yes);
-    let approvers = runbook.access.approve.as_ref().map(|approve| role_names(&approve.by)).unwrap_or_default();
+    let approvers =
+        runbook.access.approve.as_ref().map(|approve| role_names(&approve.by)).unwrap_or_default();
     Listed {
         name: runbook.name.clone(),
         use_when: runbook.use_when.clone(),
@@ -483,7 +521,8 @@ fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
     let inventory = &snapshot.set.inventory;
     let Some(owner) = inventory.owner_of(host) else {
         let known: Vec<_> = inventory.hosts.keys().map(ToString::to_string).collect();
-        let page = Page::sentence(format!("`{}` is no host. There are: {}.", visible(host), known.join(", ")));
+        let page =
+            Page::sentence(format!("`{}` is no host. There are: {}.", visible(host), known.join(", ")));
         return Reply::refused(page.code("unknown-host"));
     };
     let people = policy.map(|policy| policy.holders(&[owner.to_owned()])).unwrap_or_default();
@@ -503,10 +542,30 @@ fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
 /// Codes of stored events as codes of pages.
 fn static_code(code: &str) -> &'static str {
     const CODES: [&str; 24] = [
-        "preflight", "not-started", "held", "bad-parameters", "no-policy", "unknown-runbook", "two-primaries", "no-primary",
-        "no-topology", "nothing-to-do", "when-unknown", "target-unknown", "target-empty", "target-twice", "too-many-units",
-        "input-unknown", "step-unknown", "service-unknown", "not-rehearsed", "outside-window", "too-many-hosts",
-        "too-much-of-cluster", "runbooks-broken", "journal-unreadable",
+        "preflight",
+        "not-started",
+        "held",
+        "bad-parameters",
+        "no-policy",
+        "unknown-runbook",
+        "two-primaries",
+        "no-primary",
+        "no-topology",
+        "nothing-to-do",
+        "when-unknown",
+        "target-unknown",
+        "target-empty",
+        "target-twice",
+        "too-many-units",
+        "input-unknown",
+        "step-unknown",
+        "service-unknown",
+        "not-rehearsed",
+        "outside-window",
+        "too-many-hosts",
+        "too-much-of-cluster",
+        "runbooks-broken",
+        "journal-unreadable",
     ];
     CODES.iter().find(|known| **known == code).copied().unwrap_or("not-planned")
 }

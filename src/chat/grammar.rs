@@ -27,14 +27,30 @@ pub enum Command {
     Runbooks(Option<String>),
     Show(String),
     Status(Option<String>),
-    Output { run: RunId, number: u32, host: Option<String> },
-    Plan { run: RunId, long: bool },
+    Output {
+        run: RunId,
+        number: u32,
+        host: Option<String>,
+    },
+    Plan {
+        run: RunId,
+        long: bool,
+    },
     /// A plan only to be looked at.
-    Look { runbook: String, arguments: Vec<(String, String)>, reason: Option<String>, long: bool },
+    Look {
+        runbook: String,
+        arguments: Vec<(String, String)>,
+        reason: Option<String>,
+        long: bool,
+    },
     WhoOwns(String),
     JournalShow(RunId),
     JournalVerify,
-    Run { runbook: String, arguments: Vec<(String, String)>, reason: Option<String> },
+    Run {
+        runbook: String,
+        arguments: Vec<(String, String)>,
+        reason: Option<String>,
+    },
     ToRun(RunId, ToRun),
     /// A word that comes later, and what it is about.
     Later(&'static str, &'static str),
@@ -336,7 +352,10 @@ impl Rest<'_> {
     }
 
     /// All that is left as `name=value`, the reason apart, and whether one of these flags is among it.
-    fn pairs(&mut self, flags: &[&str]) -> Result<(Vec<(String, String)>, Option<String>, bool), NotUnderstood> {
+    fn pairs(
+        &mut self,
+        flags: &[&str],
+    ) -> Result<(Vec<(String, String)>, Option<String>, bool), NotUnderstood> {
         let (mut arguments, mut reason, mut flag) = (Vec::new(), None, false);
         while let Some(word) = self.take().cloned() {
             match word {
@@ -395,10 +414,7 @@ mod tests {
     fn a_line_of_a_shell_is_the_same_line() {
         let arguments = ["run", "x", "a=1 2", "reason=pg1 is frozen"].map(str::to_owned);
 
-        assert_eq!(
-            command(&words_of_shell(&arguments)),
-            read("run x a=\"1 2\" reason=\"pg1 is frozen\"")
-        );
+        assert_eq!(command(&words_of_shell(&arguments)), read("run x a=\"1 2\" reason=\"pg1 is frozen\""));
         let arguments = ["refuse", "1", "take pg3 instead"].map(str::to_owned);
         assert_eq!(command(&words_of_shell(&arguments)), read("refuse 1 \"take pg3 instead\""));
     }
@@ -418,7 +434,10 @@ mod tests {
             ("resume 142", ToRun::Resume),
             ("retry 142 4 pg4", ToRun::Retry { number: 4, host: host.clone() }),
             ("retry 142 4", ToRun::Retry { number: 4, host: None }),
-            ("skip 142 4 pg4 \"disk swap\"", ToRun::Skip { number: 4, host: host.clone(), why: "disk swap".into() }),
+            (
+                "skip 142 4 pg4 \"disk swap\"",
+                ToRun::Skip { number: 4, host: host.clone(), why: "disk swap".into() },
+            ),
             ("ask 142 3 pg4", ToRun::Ask { number: 3, host: host.clone() }),
             (
                 "settle 142 3 pg4 not-done \"it is a replica\"",

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn options_may_stand_behind_the_line() {
-        let line = ["steadyhand", "status", "--flat", "142", "--as", "ana", "--color=never"].map(str::to_owned);
+        let line =
+            ["steadyhand", "status", "--flat", "142", "--as", "ana", "--color=never"].map(str::to_owned);
 
         let arguments = Arguments::try_parse_from(in_order(line)).unwrap();
 

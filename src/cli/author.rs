@@ -61,7 +61,9 @@ pub(super) fn check(
             let value = serde_json::json!({ "problems": problems, "runbooks": runbooks, "files": files });
             say(&format!("{value}\n"));
         }
-        CheckFormat::Github => problems.iter().for_each(|problem| say(&format!("{}\n", words::github(problem)))),
+        CheckFormat::Github => {
+            problems.iter().for_each(|problem| say(&format!("{}\n", words::github(problem))))
+        }
     }
     Ok(if problems.is_empty() { CameOut::Done } else { CameOut::Refused })
 }
@@ -101,7 +103,8 @@ pub(super) fn schema(kind: &str, config: Option<&Path>) -> CameOut {
         say(&format!("{schema:#}\n"));
         CameOut::Done
     } else {
-        let page = sentence("There is a schema for runbook, pack, inventory and policy.").code("unknown-kind");
+        let page =
+            sentence("There is a schema for runbook, pack, inventory and policy.").code("unknown-kind");
         say(&Style::PIPE.page(&page));
         CameOut::NotUnderstood
     }

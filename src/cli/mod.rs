@@ -85,11 +85,22 @@ fn style(arguments: &Arguments) -> Style {
         When::Never => false,
         When::Auto => is_terminal && !dumb && std::env::var_os("NO_COLOR").is_none(),
     };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     // Without any locale a pipe takes UTF-8; a terminal that says that it cannot gets ASCII.
     let unicode = locale.is_none_or(|locale| locale.to_uppercase().replace('-', "").contains("UTF8"));
-    let width = if is_terminal { crossterm::terminal::size().map_or(80, |(width, _)| usize::from(width)) } else { 80 };
-    Style { width, flat: flat || (is_terminal && width < crate::chat::console::render::NORMAL), color, unicode }
+    let width = if is_terminal {
+        crossterm::terminal::size().map_or(80, |(width, _)| usize::from(width))
+    } else {
+        80
+    };
+    Style {
+        width,
+        flat: flat || (is_terminal && width < crate::chat::console::render::NORMAL),
+        color,
+        unicode,
+    }
 }
 
 fn wanted_flat(arguments: &Arguments) -> bool {
@@ -103,16 +114,17 @@ fn speaker(arguments: &Arguments, config: &Config, library: &Library) -> Result<
     let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
     let wanted = match (&arguments.person, &config.demo) {
         (Some(_), None) => {
-            return Err("--as works in a demo only: you are who you logged in as. Next: log in as that person".into());
+            return Err(
+                "--as works in a demo only: you are who you logged in as. Next: log in as that person".into(),
+            );
         }
         (Some(person), Some(_)) => Some(person.clone()),
         (None, Some(demo)) => Some(demo.start_as.clone()),
         (None, None) => None,
     };
     if let Some(name) = wanted {
-        let person = Person::new(&name).filter(|person| {
-            policy.is_none_or(|policy| policy.people.contains_key(person))
-        });
+        let person = Person::new(&name)
+            .filter(|person| policy.is_none_or(|policy| policy.people.contains_key(person)));
         let person = person.ok_or_else(|| format!("the policy knows no person `{name}`"))?;
         return Ok(Speaker { account: person.to_string(), person: Some(person), door: Door::Console });
     }
@@ -124,7 +136,10 @@ fn speaker(arguments: &Arguments, config: &Config, library: &Library) -> Result<
 /// The login name of this process: asked of the system, because the environment can say anything.
 fn login() -> String {
     let output = std::process::Command::new("id").arg("-un").output();
-    let name = output.ok().filter(|output| output.status.success()).map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let name = output
+        .ok()
+        .filter(|output| output.status.success())
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "(unknown)".to_owned())
 }
 
@@ -133,7 +148,8 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     let speaker = speaker(arguments, &config, &library)?;
     let style = style(arguments);
     let ssh = Arc::new(Ssh::new(config.ssh.clone())?);
-    let planner = Planner { library: library.clone(), target: ssh.clone() as Arc<dyn Target>, clock: Clock::System };
+    let planner =
+        Planner { library: library.clone(), target: ssh.clone() as Arc<dyn Target>, clock: Clock::System };
     let line = match &arguments.verb {
         Some(Verb::Line(words)) => match command(&words_of_shell(words)) {
             Ok(command) => Some(command),
@@ -152,7 +168,8 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
         zone: config.time_zone.clone(),
         demo: config.demo.is_some(),
     };
-    let acts = line.as_ref().is_none_or(|command| matches!(command, Command::Run { .. } | Command::ToRun(..)));
+    let acts =
+        line.as_ref().is_none_or(|command| matches!(command, Command::Run { .. } | Command::ToRun(..)));
     if !acts {
         desk.journal = match JournalView::open(&config.journal) {
             Ok(view) => Some(view),
@@ -200,7 +217,8 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
 /// SIGTERM and SIGHUP: no new step begins; what runs on hosts is left alone.
 async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+    let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {

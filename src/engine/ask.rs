@@ -44,7 +44,12 @@ pub struct Moved {
 }
 
 /// So many percent are done.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0 to 100"
+)]
 fn percent(done: &Value, total: &Value) -> Option<u8> {
     let amount = |value: &Value| match value {
         Value::Int(n) => Some(*n as f64),
@@ -115,7 +120,8 @@ impl Asker {
         self.ask(wanted.iter().map(|(_, inquiry)| inquiry.clone()).collect(), known).await;
         for (ask, inquiry) in wanted {
             let reading = known.get(&inquiry.errand).map(|(reading, _)| reading.clone());
-            let reading = reading.unwrap_or_else(|| Err(NoAnswer(format!("{} was not asked", inquiry.errand.host))));
+            let reading =
+                reading.unwrap_or_else(|| Err(NoAnswer(format!("{} was not asked", inquiry.errand.host))));
             facts.0.insert(ask, reading);
         }
         facts
@@ -220,7 +226,8 @@ impl Asker {
                 seen[index] = Some(answer);
             }
             if states.iter().any(|state| *state != Patience::Done) {
-                let holding = states.iter().all(|state| matches!(state, Patience::Done | Patience::Holding(_)));
+                let holding =
+                    states.iter().all(|state| matches!(state, Patience::Done | Patience::Holding(_)));
                 self.clock.after(if holding { HOLD_EVERY } else { waits.next() }).await;
             }
         }

@@ -23,7 +23,9 @@ use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::event::{Captured, Exit, OutputSummary};
 use crate::run::model::{Phase, Token, Variant, WatchAt};
 use crate::run::next::after;
-use crate::run::{Act, Event, Input, Refusal, Run, Says, Stamped, UnitAt, World, apply, deadline, decide, next};
+use crate::run::{
+    Act, Event, Input, Refusal, Run, Says, Stamped, UnitAt, World, apply, deadline, decide, next,
+};
 use crate::runbook::model::{Item, WatchThen};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
@@ -95,7 +97,12 @@ pub(super) struct Conductor {
 }
 
 impl Conductor {
-    pub(super) fn new(inner: Arc<Inner>, run: Run, context: Option<Context>, mail: mpsc::Receiver<Mail>) -> Self {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        run: Run,
+        context: Option<Context>,
+        mail: mpsc::Receiver<Mail>,
+    ) -> Self {
         let (done, came) = mpsc::channel(64);
         Self { inner, run, context, mail, done, came, flying: BTreeMap::new() }
     }
@@ -158,28 +165,44 @@ impl Conductor {
             }
             Act::Begin(unit) => {
                 let unit = unit.clone();
-                self.asking(act, |item| match item {
-                    Item::Step(step) => Asking::Checks(&step.require),
-                    _ => Asking::Nothing,
-                }, move |seen, _| World::AtDoor { unit: unit.clone(), seen });
+                self.asking(
+                    act,
+                    |item| match item {
+                        Item::Step(step) => Asking::Checks(&step.require),
+                        _ => Asking::Nothing,
+                    },
+                    move |seen, _| World::AtDoor { unit: unit.clone(), seen },
+                );
             }
             Act::Prove(unit, _) => {
                 let unit = unit.clone();
-                self.asking(act, |item| match item {
-                    Item::Step(step) => Asking::Checks(&step.verify),
-                    _ => Asking::Nothing,
-                }, move |seen, took| World::Proof { unit: unit.clone(), seen, took });
+                self.asking(
+                    act,
+                    |item| match item {
+                        Item::Step(step) => Asking::Checks(&step.verify),
+                        _ => Asking::Nothing,
+                    },
+                    move |seen, took| World::Proof { unit: unit.clone(), seen, took },
+                );
             }
             Act::Settle(unit, _) => {
                 let unit = unit.clone();
-                self.asking(act, |item| match item {
-                    Item::Step(step) => Asking::Checks(&step.verify),
-                    _ => Asking::Nothing,
-                }, move |seen, _| World::Found { unit: unit.clone(), seen });
+                self.asking(
+                    act,
+                    |item| match item {
+                        Item::Step(step) => Asking::Checks(&step.verify),
+                        _ => Asking::Nothing,
+                    },
+                    move |seen, _| World::Found { unit: unit.clone(), seen },
+                );
             }
             Act::Question(unit) => {
                 let unit = unit.clone();
-                self.asking(act, |_| Asking::Preflight, move |seen, _| World::Fresh { unit: unit.clone(), seen });
+                self.asking(
+                    act,
+                    |_| Asking::Preflight,
+                    move |seen, _| World::Fresh { unit: unit.clone(), seen },
+                );
             }
             Act::Gate(unit, since) => self.start_gate(act.clone(), unit.clone(), *since),
             Act::Await(unit, attempt, _) => {
@@ -221,9 +244,10 @@ impl Conductor {
 
     /// Says what is to become of the processes of a step that is in flight here.
     fn control(&self, unit: &UnitAt, attempt: u32, wanted: Control) {
-        let awaited = self.flying.iter().find(|(act, _)| {
-            matches!(act, Act::Await(at, sent, _) if at == unit && *sent == attempt)
-        });
+        let awaited = self
+            .flying
+            .iter()
+            .find(|(act, _)| matches!(act, Act::Await(at, sent, _) if at == unit && *sent == attempt));
         if let Some(control) = awaited.and_then(|(_, flight)| flight.control.as_ref()) {
             control.send_replace(wanted);
         }
@@ -255,7 +279,8 @@ impl Conductor {
             };
             let stops: Vec<_> = offer.preflight.iter().filter(|seen| seen.stops()).cloned().collect();
             if !again && !stops.is_empty() {
-                let world = World::NotPlanned { code: "preflight".to_owned(), why: Vec::new(), failed: stops };
+                let world =
+                    World::NotPlanned { code: "preflight".to_owned(), why: Vec::new(), failed: stops };
                 return Done::new(act, world);
             }
             let token = Token {
@@ -362,7 +387,10 @@ impl Conductor {
                 inner.show_progress(run.id, &unit, HowFar { percent, text: format!("{done}{of}") });
             };
             let moved = asker.progress(at_hand, progress, is_stalled, show).await;
-            Done::new(act, World::Moved { unit, stalled: moved.stalled, done: moved.done, since: moved.since })
+            Done::new(
+                act,
+                World::Moved { unit, stalled: moved.stalled, done: moved.done, since: moved.since },
+            )
         });
     }
 
@@ -377,7 +405,11 @@ impl Conductor {
         self.fly(act.clone(), async move {
             let report = match execution {
                 Some(execution) => inner.planner.target.execute(execution).await,
-                None => Report::not_started("not-sendable", "its host or its script is not known any more", Duration::ZERO),
+                None => Report::not_started(
+                    "not-sendable",
+                    "its host or its script is not known any more",
+                    Duration::ZERO,
+                ),
             };
             let outputs = outputs(&report, id, &unit, attempt, false);
             let world = match exit_of(&report) {
@@ -404,7 +436,11 @@ impl Conductor {
         self.fly(act.clone(), async move {
             let report = match execution {
                 Some(execution) => inner.planner.target.execute(execution).await,
-                None => Report::not_started("not-sendable", "its host or its script is not known any more", Duration::ZERO),
+                None => Report::not_started(
+                    "not-sendable",
+                    "its host or its script is not known any more",
+                    Duration::ZERO,
+                ),
             };
             let outputs = outputs(&report, id, &unit, attempt, true);
             let ended = exit_of(&report).map(|exit| (exit, Millis::from_std(report.took), summary(&report)));
@@ -466,7 +502,9 @@ impl Conductor {
         let changes_it =
             matches!(&done.world, World::Rechecked { offer, .. } if Some(&offer.digest) != self.run.digest());
         let context = done.context.clone();
-        let taken = self.take(&Input::World(done.world.clone()), None, done.blobs.clone(), done.outputs.clone()).await;
+        let taken = self
+            .take(&Input::World(done.world.clone()), None, done.blobs.clone(), done.outputs.clone())
+            .await;
         match taken {
             Ok(_) if makes_a_plan || changes_it => self.context = context,
             Ok(_) | Err(AppendError::Fatal { .. }) => {}
@@ -474,7 +512,12 @@ impl Conductor {
                 let world = World::NotPlanned {
                     code: "held".to_owned(),
                     why: vec![
-                        format!("{} is held by run {} since {}.", held.resource, held.run, self.inner.time_of(held.since)),
+                        format!(
+                            "{} is held by run {} since {}.",
+                            held.resource,
+                            held.run,
+                            self.inner.time_of(held.since)
+                        ),
                         format!("Next: status {}, and run it again when it is free.", held.run),
                     ],
                     failed: Vec::new(),
@@ -508,8 +551,11 @@ impl Conductor {
             return Ok((Vec::new(), decided.refusal));
         }
         let by = actor.as_ref().and_then(|actor| actor.person.clone());
-        let stamped: Vec<Stamped> =
-            decided.events.iter().map(|event| Stamped { at: now, by: by.clone(), event: event.clone() }).collect();
+        let stamped: Vec<Stamped> = decided
+            .events
+            .iter()
+            .map(|event| Stamped { at: now, by: by.clone(), event: event.clone() })
+            .collect();
         let mut after_them = self.run.clone();
         for stamped in &stamped {
             apply(&mut after_them, stamped);
@@ -578,7 +624,10 @@ fn not_loaded(why: &NotLoaded) -> World {
     let why = match why {
         NotLoaded::Unreadable(why) => vec![format!("The folder of runbooks cannot be read: {why}.")],
         NotLoaded::Problems(report) => vec![
-            format!("The folder of runbooks has {} problems, so nothing is run from it.", report.problems.len()),
+            format!(
+                "The folder of runbooks has {} problems, so nothing is run from it.",
+                report.problems.len()
+            ),
             "Next: steadyhand check".to_owned(),
         ],
     };
@@ -633,11 +682,18 @@ fn outputs(
 ) -> Vec<(OutputKey, Output)> {
     let one = |stream: &'static str, kept: &Kept| {
         let key = OutputKey { run, unit: unit.clone(), attempt, undo, stream };
-        let output =
-            Output { head: kept.head.clone(), tail: kept.tail.clone(), bytes: kept.bytes, sha256: kept.sha256.clone() };
+        let output = Output {
+            head: kept.head.clone(),
+            tail: kept.tail.clone(),
+            bytes: kept.bytes,
+            sha256: kept.sha256.clone(),
+        };
         (key, output)
     };
-    [one("out", &report.out), one("err", &report.err)].into_iter().filter(|(_, output)| output.bytes > 0).collect()
+    [one("out", &report.out), one("err", &report.err)]
+        .into_iter()
+        .filter(|(_, output)| output.bytes > 0)
+        .collect()
 }
 
 /// The context of a run that was found in the journal: made from the files that it began with.

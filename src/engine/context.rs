@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::library::Snapshot;
-use crate::plan::model::{Body, Command, Path, Plan};
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::{Body, Command, Path, Plan};
 use crate::plan::situation::{RunWords, Situation};
 use crate::run::{Run, UnitAt};
 use crate::runbook::model::{Item, Runbook};
@@ -53,7 +53,11 @@ impl Context {
     }
 
     /// The entry of a unit, and its host at hand.
-    pub fn item_of<'a>(&'a self, run: &Run, at: &'a UnitAt) -> Option<(&'a Item, Option<(&'a str, &'a HostName)>)> {
+    pub fn item_of<'a>(
+        &'a self,
+        run: &Run,
+        at: &'a UnitAt,
+    ) -> Option<(&'a Item, Option<(&'a str, &'a HostName)>)> {
         let path = run.unit(at)?.path;
         let (item, variable) = self.item(path)?;
         let at_hand = variable.and_then(|variable| at.lane.as_ref().map(|lane| (variable, lane)));

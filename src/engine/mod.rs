@@ -22,10 +22,10 @@ pub use planner::{NotOffered, Planner};
 
 use crate::journal::{Actor, Append, AppendError, Journal, JournalView, NewEntry, OpenError, RunAppend};
 use crate::library::{Library, NotLoaded, Snapshot};
+use crate::plan::Resource;
 use crate::plan::bind::{WrongValue, bind};
 use crate::plan::difference::differences;
 use crate::plan::model::Offer;
-use crate::plan::Resource;
 use crate::policy::decide::{Denial, Door, Ruling, policy_of, role_names};
 use crate::policy::model::Policy;
 use crate::run::decide::CONFIRM_WITHIN;
@@ -198,7 +198,8 @@ impl Inner {
         let view = self.journal.view();
         let mut before = Before::default();
         for entry in view.newest_of_kind("offered", 50).unwrap_or_default() {
-            let Ok(Stamped { event: Event::Offered { offer, .. }, .. }) = crate::journal::stamped(&entry) else {
+            let Ok(Stamped { event: Event::Offered { offer, .. }, .. }) = crate::journal::stamped(&entry)
+            else {
                 continue;
             };
             for (cluster, topology) in offer.plan.topology {
@@ -223,9 +224,9 @@ impl Inner {
         for entry in recent.filter(|entry| entry.run.is_some_and(|run| run != id)) {
             let Ok(Some(run)) = view.run(entry.run?) else { continue };
             let shares_a_value = run.request.arguments.iter().any(|argument| {
-                let is_cluster = run.plan().is_some_and(|plan| {
-                    plan.topology.keys().any(|cluster| cluster.as_str() == argument.1)
-                });
+                let is_cluster = run
+                    .plan()
+                    .is_some_and(|plan| plan.topology.keys().any(|cluster| cluster.as_str() == argument.1));
                 is_cluster && request.arguments.contains(argument)
             });
             if run.request.runbook == request.runbook && run.started.is_some() && shares_a_value {
@@ -332,7 +333,11 @@ impl Engine {
     /// How far the steps of a run are, as they last said.
     pub fn progress(&self, id: RunId) -> BTreeMap<UnitAt, HowFar> {
         let progress = lock(&self.inner.progress);
-        progress.iter().filter(|((run, _), _)| *run == id).map(|((_, unit), far)| (unit.clone(), far.clone())).collect()
+        progress
+            .iter()
+            .filter(|((run, _), _)| *run == id)
+            .map(|((_, unit), far)| (unit.clone(), far.clone()))
+            .collect()
     }
 
     /// Runs that have not ended.
@@ -367,7 +372,13 @@ impl Engine {
     }
 
     /// Records that somebody was refused.
-    async fn note_denied(&self, speaker: &Speaker, what: &str, code: &str, run: Option<RunId>) -> Result<(), Refused> {
+    async fn note_denied(
+        &self,
+        speaker: &Speaker,
+        what: &str,
+        code: &str,
+        run: Option<RunId>,
+    ) -> Result<(), Refused> {
         let data = serde_json::json!({ "what": what, "code": code, "run": run });
         self.note("command-denied", Some(speaker.actor()), data).await
     }
@@ -390,16 +401,24 @@ impl Engine {
         tokio::spawn(Conductor::new(self.inner.clone(), run, context, mail).conduct());
     }
 
-    async fn send(&self, id: RunId, mail: impl FnOnce(oneshot::Sender<Heard>) -> Mail) -> Result<Heard, Refused> {
+    async fn send(
+        &self,
+        id: RunId,
+        mail: impl FnOnce(oneshot::Sender<Heard>) -> Mail,
+    ) -> Result<Heard, Refused> {
         let mailbox = lock(&self.inner.mailboxes).get(&id).cloned();
-        let mailbox = if let Some(mailbox) = mailbox { mailbox } else {
+        let mailbox = if let Some(mailbox) = mailbox {
+            mailbox
+        } else {
             // A run that ended before this process began: it can still be taken back.
             let run = self.view().run(id)?.ok_or(Refused::UnknownRun(id))?;
             self.conduct(run);
             lock(&self.inner.mailboxes).get(&id).cloned().ok_or(Refused::UnknownRun(id))?
         };
         let (reply, answer) = oneshot::channel();
-        let gone = || Refused::NotWritten(AppendError::Fatal { why: "the run is not carried on any more".to_owned() });
+        let gone = || {
+            Refused::NotWritten(AppendError::Fatal { why: "the run is not carried on any more".to_owned() })
+        };
         mailbox.send(mail(reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }
@@ -417,7 +436,13 @@ impl Engine {
         self.deny(speaker, what, denial, None).await
     }
 
-    async fn deny<T>(&self, speaker: &Speaker, what: &str, denial: Denial, run: Option<RunId>) -> Result<T, Refused> {
+    async fn deny<T>(
+        &self,
+        speaker: &Speaker,
+        what: &str,
+        denial: Denial,
+        run: Option<RunId>,
+    ) -> Result<T, Refused> {
         self.note_denied(speaker, what, denial.code(), run).await?;
         Err(Refused::Denied(denial))
     }
@@ -463,7 +488,8 @@ impl Engine {
         let what = format!("run {name}");
         let snapshot = self.snapshot()?;
         let person = self.person(speaker, &snapshot, &what).await?;
-        let policy = snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
+        let policy =
+            snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
         let Some(runbook) = snapshot.set.runbooks.get(name) else {
             return Err(Refused::UnknownRunbook(name.to_owned()));
         };
@@ -526,7 +552,8 @@ impl Engine {
         let what = format!("{} {id}", to_run.verb());
         let snapshot = self.snapshot()?;
         let person = self.person(speaker, &snapshot, &what).await?;
-        let policy = snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
+        let policy =
+            snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
         let run = match self.run(id) {
             Ok(run) => run,
             Err(refused) => {
@@ -537,7 +564,8 @@ impl Engine {
         let runbook = snapshot.set.runbooks.get(&run.request.runbook);
         let roles = to_run.needs(&run, runbook);
         // The requester and the driver may always steer their own run.
-        let own = (run.request.by == person || run.driver == person) && !matches!(to_run, ToRun::Approve { .. });
+        let own =
+            (run.request.by == person || run.driver == person) && !matches!(to_run, ToRun::Approve { .. });
         // That requester and approver differ is said before anything about roles: it is the first thing to know.
         let own_approval = matches!(to_run, ToRun::Approve { .. }) && run.request.by == person;
         if !own && !own_approval && !matches!(to_run, ToRun::Confirm { .. }) {
@@ -571,7 +599,9 @@ impl Engine {
 
     /// Before an agreement is taken: if a file of the plan changed meanwhile, the plan is made anew at once.
     async fn changed_files(&self, run: &Run, snapshot: &Arc<Snapshot>) -> Result<Option<Arc<Run>>, Refused> {
-        let Some(offer) = run.offer.as_ref().filter(|_| matches!(run.phase, Phase::Confirming | Phase::Approving)) else {
+        let Some(offer) =
+            run.offer.as_ref().filter(|_| matches!(run.phase, Phase::Confirming | Phase::Approving))
+        else {
             return Ok(None);
         };
         if offer.sources == snapshot.blobs().0 {
@@ -682,7 +712,11 @@ fn find_unit(run: &Run, number: u32, host: Option<&str>) -> Result<crate::run::U
         (_, None) => of_number.len() == 1,
     };
     let hosts = || of_number.iter().filter_map(|at| at.lane.clone()).collect();
-    of_number.iter().find(called).map(|at| (**at).clone()).ok_or_else(|| Refusal::NoSuchStep { number, hosts: hosts() })
+    of_number
+        .iter()
+        .find(called)
+        .map(|at| (**at).clone())
+        .ok_or_else(|| Refusal::NoSuchStep { number, hosts: hosts() })
 }
 
 impl ToRun {

@@ -94,8 +94,7 @@ impl Planner {
             runbook: request.runbook.clone(),
             situation: Arc::new(situation),
         };
-        let asker =
-            |context| Asker { context, target: self.target.clone(), clock: self.clock.clone() };
+        let asker = |context| Asker { context, target: self.target.clone(), clock: self.clock.clone() };
         let began = self.clock.now();
         let mut known = Known::new();
         let topology = self.topology(&asker(context(first)), before, &mut known).await?;
@@ -160,7 +159,11 @@ impl Planner {
                         Ok(inquiry) => known.get(&inquiry.errand).map(|(reading, _)| reading.clone()),
                         Err(why) => Some(Err(why.clone())),
                     };
-                    (host.clone(), reading.unwrap_or_else(|| Err(crate::runbook::expression::NoAnswer("not asked".into()))))
+                    (
+                        host.clone(),
+                        reading
+                            .unwrap_or_else(|| Err(crate::runbook::expression::NoAnswer("not asked".into()))),
+                    )
                 })
                 .collect();
             let seen = topology(set, &cluster, &readings, before.primaries.get(&cluster));
@@ -180,8 +183,10 @@ impl Planner {
         let asked_commands = commands.iter().map(|(_, inquiry)| inquiry.clone()).collect();
         let (facts, ()) =
             tokio::join!(asker.facts(asks, known), asker.ask(asked_commands, &mut for_commands));
-        let mut seen: Vec<CheckSeen> =
-            checks.iter().map(|check| question::answer(&asker.context.situation, None, check, &facts)).collect();
+        let mut seen: Vec<CheckSeen> = checks
+            .iter()
+            .map(|check| question::answer(&asker.context.situation, None, check, &facts))
+            .collect();
         for (pack, inquiry) in commands {
             let Some((Ok(results), _)) = for_commands.get(&inquiry.errand) else { continue };
             let Some(Value::Text(missing)) = results.get("missing") else { continue };
@@ -243,7 +248,11 @@ fn no_topology(cluster: &ClusterName, why: &NoTopology) -> NotOffered {
         NoTopology::TwoPrimaries(hosts) => {
             let names: Vec<_> = hosts.iter().map(ToString::to_string).collect();
             let what = format!("{} of {cluster} all answer as primary.", names.join(" and "));
-            NotOffered::new("two-primaries", what, "Next: fence all but one by hand, and find out which one has the data.")
+            NotOffered::new(
+                "two-primaries",
+                what,
+                "Next: fence all but one by hand, and find out which one has the data.",
+            )
         }
         NoTopology::NoPrimary => {
             let what = format!("No host of {cluster} answers as primary, and none is known from before.");

@@ -102,7 +102,9 @@ impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unreadable(why) => write!(f, "it cannot be read: {why}"),
-            Self::Gap { expected, found } => write!(f, "entry {expected} should stand here, and {found} does"),
+            Self::Gap { expected, found } => {
+                write!(f, "entry {expected} should stand here, and {found} does")
+            }
             Self::Chain => f.write_str("it does not continue the entry before"),
             Self::Edited => f.write_str("it was edited: its hash is another one"),
             Self::Index(what) => write!(f, "{what} beside it says something else"),
@@ -127,7 +129,8 @@ impl Default for Chain {
 impl Chain {
     /// Checks the next entry: its stored line and the hash stored beside it.
     pub fn check(&mut self, line: &str, stored_hash: &str) -> Result<Entry, Broken> {
-        let entry: Entry = serde_json::from_str(line).map_err(|error| Broken::Unreadable(error.to_string()))?;
+        let entry: Entry =
+            serde_json::from_str(line).map_err(|error| Broken::Unreadable(error.to_string()))?;
         if entry.v > ENTRY_FORMAT {
             return Err(Broken::Version(entry.v));
         }

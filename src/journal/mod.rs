@@ -180,7 +180,11 @@ impl Journal {
 }
 
 /// The one writer. It ends with the journal, or at the first commit of which nobody knows whether it was written.
-fn commit_forever(mut store: Store, waiting: &mpsc::Receiver<Request>, followers: &broadcast::Sender<Arc<Entry>>) {
+fn commit_forever(
+    mut store: Store,
+    waiting: &mpsc::Receiver<Request>,
+    followers: &broadcast::Sender<Arc<Entry>>,
+) {
     let mut since_checkpoint = 0;
     while let Ok(first) = waiting.recv() {
         let mut group = vec![first];
@@ -219,14 +223,21 @@ fn take_lock(path: &Path) -> Result<File, OpenError> {
         path: path.to_owned(),
         why: format!("{}: {error}", lock_path.display()),
     };
-    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&lock_path).map_err(unusable)?;
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&lock_path)
+        .map_err(unusable)?;
     if file.try_lock().is_err() {
         let mut pid = String::new();
         let _ = file.read_to_string(&mut pid);
         let pid = if pid.trim().is_empty() { "(unknown)".to_owned() } else { pid.trim().to_owned() };
         return Err(OpenError::InUse { path: path.to_owned(), pid });
     }
-    let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+    let written =
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
     written.map_err(unusable)?;
     Ok(file)
 }

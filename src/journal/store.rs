@@ -24,18 +24,21 @@ pub(super) struct Store {
 impl Store {
     /// Opens the file for writing, makes the tables if it is new, and asserts that a commit is durable.
     pub(super) fn open(path: &Path, demo: bool) -> Result<Self, OpenError> {
-        let broken = |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
+        let broken =
+            |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
         let mut connection = Connection::open(path).map_err(broken)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
         prepare(&connection).map_err(broken)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
         match version {
             0 => create(&mut connection, demo).map_err(broken)?,
             SCHEMA_VERSION => {}
             newer => return Err(OpenError::Newer { path: path.to_owned(), version: newer }),
         }
-        let stored_demo: String =
-            connection.query_row("select value from meta where key = 'demo'", [], |row| row.get(0)).map_err(broken)?;
+        let stored_demo: String = connection
+            .query_row("select value from meta where key = 'demo'", [], |row| row.get(0))
+            .map_err(broken)?;
         if (stored_demo == "true") != demo {
             return Err(OpenError::Demo { path: path.to_owned(), journal_is_demo: stored_demo == "true" });
         }
@@ -106,11 +109,13 @@ impl Reader {
         if !path.exists() {
             return Err(OpenError::Missing { path: path.to_owned() });
         }
-        let broken = |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
+        let broken =
+            |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(broken)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
         if version != SCHEMA_VERSION {
             return Err(OpenError::Newer { path: path.to_owned(), version });
         }
@@ -158,7 +163,8 @@ impl Reader {
     }
 
     pub(super) fn next_run(&self) -> rusqlite::Result<RunId> {
-        let last: Option<u64> = self.connection.query_row("select max(id) from runs", [], |row| row.get(0))?;
+        let last: Option<u64> =
+            self.connection.query_row("select max(id) from runs", [], |row| row.get(0))?;
         Ok(RunId(last.unwrap_or(0) + 1))
     }
 
@@ -189,7 +195,10 @@ impl Reader {
 
     pub(super) fn blobs(&self) -> rusqlite::Result<Vec<(String, String)>> {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        self.connection.prepare("select sha256, content from blobs order by sha256")?.query_map([], read)?.collect()
+        self.connection
+            .prepare("select sha256, content from blobs order by sha256")?
+            .query_map([], read)?
+            .collect()
     }
 
     pub(super) fn output(&self, key: &OutputKey) -> rusqlite::Result<Option<Output>> {
@@ -234,7 +243,8 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
     if mode != "wal" || synchronous != 2 {
-        let why = format!("journal_mode is {mode} and synchronous is {synchronous}, where wal and 2 are needed");
+        let why =
+            format!("journal_mode is {mode} and synchronous is {synchronous}, where wal and 2 are needed");
         return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(why)));
     }
     Ok(())
@@ -268,11 +278,17 @@ fn write(
     let mut nth = None;
     if let Some(run) = &append.run {
         let stored = transaction
-            .query_row("select version from runs where id = ?1", params![run.id.0], |row| row.get::<_, u64>(0))
+            .query_row("select version from runs where id = ?1", params![run.id.0], |row| {
+                row.get::<_, u64>(0)
+            })
             .optional()?
             .unwrap_or(0);
         if stored != run.expected {
-            return Err(WriteError::Refused(AppendError::Conflict { run: run.id, expected: run.expected, stored }));
+            return Err(WriteError::Refused(AppendError::Conflict {
+                run: run.id,
+                expected: run.expected,
+                stored,
+            }));
         }
         claim(transaction, append)?;
         nth = Some(stored);
@@ -298,7 +314,9 @@ fn write(
         let hash = leaf(&line);
         let run = entry.run.map(|RunId(id)| id);
         transaction
-            .prepare_cached("insert into entries (seq, hash, run, nth, kind, line) values (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .prepare_cached(
+                "insert into entries (seq, hash, run, nth, kind, line) values (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
             .execute(params![entry.seq, hash, run, entry.nth, entry.kind, line])?;
         *head = (entry.seq, hash);
         entries.push(entry);
@@ -337,8 +355,9 @@ fn claim(transaction: &rusqlite::Savepoint<'_>, append: &Append) -> Result<(), W
     let Some(after) = &run.holds else { return Ok(()) };
     let time = append.entries.first().map(|entry| entry.time).unwrap_or_default();
     let mut statement = transaction.prepare_cached("select resource, token from holds where run = ?1")?;
-    let before: Vec<(String, u64)> =
-        statement.query_map(params![run.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let before: Vec<(String, u64)> = statement
+        .query_map(params![run.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     drop(statement);
     for (resource, _) in before.iter().filter(|(name, _)| !after.iter().any(|(kept, _)| kept.0 == *name)) {
         transaction.execute("delete from holds where resource = ?1", params![resource])?;
@@ -348,9 +367,11 @@ fn claim(transaction: &rusqlite::Savepoint<'_>, append: &Append) -> Result<(), W
             continue;
         }
         let other = transaction
-            .query_row("select run, token, since from holds where resource = ?1", params![resource.0], |row| {
-                Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, String>(2)?))
-            })
+            .query_row(
+                "select run, token, since from holds where resource = ?1",
+                params![resource.0],
+                |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, String>(2)?)),
+            )
             .optional()?;
         if let Some((other, token, since)) = other {
             let since = since.parse().unwrap_or_default();

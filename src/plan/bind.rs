@@ -39,7 +39,10 @@ pub fn bind(
             wrong.push(WrongValue { name: name.clone(), what: "is given twice.".to_owned() });
         } else if !names.contains(&name.as_str()) {
             let near = nearest(name, names.iter().copied());
-            let near = near.map_or_else(|| format!("There are: {}.", names.join(", ")), |near| format!("Nearest: `{near}`."));
+            let near = near.map_or_else(
+                || format!("There are: {}.", names.join(", ")),
+                |near| format!("Nearest: `{near}`."),
+            );
             wrong.push(WrongValue { name: name.clone(), what: format!("is not a parameter here. {near}") });
         }
     }
@@ -50,10 +53,14 @@ pub fn bind(
         let Some(text) = text else {
             // A misspelt name is reported above; asking for the value as well would say it twice.
             let misspelt = arguments.iter().any(|(given, _)| {
-                !names.contains(&given.as_str()) && nearest(given, names.iter().copied()) == Some(name.as_str())
+                !names.contains(&given.as_str())
+                    && nearest(given, names.iter().copied()) == Some(name.as_str())
             });
             if !misspelt {
-                wrong.push(WrongValue { name: name.clone(), what: format!("is missing. {}", what_to_give(parameter)) });
+                wrong.push(WrongValue {
+                    name: name.clone(),
+                    what: format!("is missing. {}", what_to_give(parameter)),
+                });
             }
             continue;
         };
@@ -64,7 +71,9 @@ pub fn bind(
             Err(what) => wrong.push(WrongValue { name: name.clone(), what }),
         }
     }
-    let changes = runbook.all_steps().any(|(step, _)| step.effect.as_ref().is_some_and(|effect| effect.value.changes()));
+    let changes = runbook
+        .all_steps()
+        .any(|(step, _)| step.effect.as_ref().is_some_and(|effect| effect.value.changes()));
     if changes {
         let characters = reason.map_or(0, |reason| reason.trim().chars().count());
         if characters < MIN_REASON {
@@ -98,13 +107,22 @@ fn what_to_give(parameter: &Parameter) -> String {
 }
 
 /// One parameter, as far as it can be said without measuring.
-fn one(set: &Set, parameter: &Parameter, text: &str, values: &BTreeMap<String, Value>) -> Result<Value, String> {
+fn one(
+    set: &Set,
+    parameter: &Parameter,
+    text: &str,
+    values: &BTreeMap<String, Value>,
+) -> Result<Value, String> {
     let quoted = |what: &str| format!("`{}` {what}", crate::runbook::source::hidden::visible(text));
     match &parameter.kind {
         ParameterKind::Host(_) => {
             let members: Vec<_> = members_of_first_cluster(set, values);
             let known = set.inventory.hosts.contains_key(text);
-            let possible = if members.is_empty() { String::new() } else { format!(" Possible: {}.", members.join(", ")) };
+            let possible = if members.is_empty() {
+                String::new()
+            } else {
+                format!(" Possible: {}.", members.join(", "))
+            };
             if known {
                 read_value(text, &crate::runbook::expression::Type::Host).map_err(|not| quoted(&not.what))
             } else {
@@ -127,18 +145,20 @@ fn one(set: &Set, parameter: &Parameter, text: &str, values: &BTreeMap<String, V
         }
         ParameterKind::Service => {
             if set.inventory.services.contains_key(text) {
-                return read_value(text, &crate::runbook::expression::Type::Service).map_err(|not| quoted(&not.what));
+                return read_value(text, &crate::runbook::expression::Type::Service)
+                    .map_err(|not| quoted(&not.what));
             }
-            let known = set.inventory.services.keys().map(super::super::runbook::source::name::ServiceName::as_str);
+            let known =
+                set.inventory.services.keys().map(super::super::runbook::source::name::ServiceName::as_str);
             Err(quoted(&format!("is not a service. {}.", capital(&nearest_or_all(text, known)))))
         }
         kind => {
             let wanted = match kind {
                 ParameterKind::Bool => crate::runbook::expression::Type::Bool,
                 ParameterKind::Quantity(kind, _) => kind.clone(),
-                ParameterKind::Choice(words) => {
-                    crate::runbook::expression::Type::Words(words.iter().map(|word| word.value.clone()).collect())
-                }
+                ParameterKind::Choice(words) => crate::runbook::expression::Type::Words(
+                    words.iter().map(|word| word.value.clone()).collect(),
+                ),
                 _ => crate::runbook::expression::Type::Text,
             };
             let value = read_value(text, &wanted)
@@ -196,7 +216,11 @@ fn members_of_first_cluster<'a>(set: &'a Set, values: &BTreeMap<String, Value>) 
 }
 
 /// Host parameters against their lists, once the topology is known.
-pub fn bind_hosts(runbook: &Runbook, values: &BTreeMap<String, Value>, meaning: &Meaning<'_>) -> Vec<WrongValue> {
+pub fn bind_hosts(
+    runbook: &Runbook,
+    values: &BTreeMap<String, Value>,
+    meaning: &Meaning<'_>,
+) -> Vec<WrongValue> {
     let mut wrong = Vec::new();
     for parameter in &runbook.parameters {
         let ParameterKind::Host(Some(list)) = &parameter.kind else { continue };

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::measure::{Errand, ErrandBody, action_errand, pack_and_name, render_inputs, render_raw, undo_errand};
+use super::measure::{
+    Errand, ErrandBody, action_errand, pack_and_name, render_inputs, render_raw, undo_errand,
+};
 use super::model::{
-    Approvals, Block, Body, CheckText, Command, DecidePlan, EachBlock, FollowUpPlan, HostPin, IncidentPlan, PLAN_FORMAT,
-    Path, Plan, Resource, StepPlan, TellPlan, Topology, Undo, Unit, WaitPlan, Work,
+    Approvals, Block, Body, CheckText, Command, DecidePlan, EachBlock, FollowUpPlan, HostPin, IncidentPlan,
+    PLAN_FORMAT, Path, Plan, Resource, StepPlan, TellPlan, Topology, Undo, Unit, WaitPlan, Work,
 };
 use super::question::say;
 use super::situation::Situation;
@@ -20,8 +22,8 @@ use crate::policy::Policy;
 use crate::policy::window::is_inside;
 use crate::runbook::expression::{Facts, NoAnswer, Value};
 use crate::runbook::model::{
-    Check, CheckUse, Command as ModelCommand, Decide, Each, Effect, Item, Outside, Runbook, Sentence, Step, StepBody,
-    Undo as ModelUndo, Wait, Watch, Word,
+    Check, CheckUse, Command as ModelCommand, Decide, Each, Effect, Item, Outside, Runbook, Sentence, Step,
+    StepBody, Undo as ModelUndo, Wait, Watch, Word,
 };
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{ClusterName, HostName, Person};
@@ -192,12 +194,15 @@ impl Builder<'_> {
     fn title_of(&self, item: &Item) -> String {
         match item {
             Item::Each(each) => {
-                let titles: Vec<_> = each.items.iter().map(|inner| self.collective_title(inner, each)).collect();
+                let titles: Vec<_> =
+                    each.items.iter().map(|inner| self.collective_title(inner, each)).collect();
                 titles.join(", ")
             }
             Item::Step(Step { title: text, .. })
             | Item::Wait(Wait { title: text, .. })
-            | Item::Decide(Decide { question: text, .. }) => say(self.situation, None, text, &Facts::default()),
+            | Item::Decide(Decide { question: text, .. }) => {
+                say(self.situation, None, text, &Facts::default())
+            }
         }
     }
 
@@ -212,13 +217,20 @@ impl Builder<'_> {
             }
         };
         if hosts.is_empty() {
-            let what = format!("`each: {}` has no host: `{}` is an empty list.", each.variable.value, each.of.source);
+            let what = format!(
+                "`each: {}` has no host: `{}` is an empty list.",
+                each.variable.value, each.of.source
+            );
             let next = "Leave it out with `when`, or choose other values.";
             return Err(not_planned("target-empty", what, next));
         }
         if let Some(twice) = hosts.iter().enumerate().find(|(at, host)| hosts[..*at].contains(host)) {
             let what = format!("`each: {}` has {} twice.", each.variable.value, twice.1);
-            return Err(not_planned("target-twice", what, "Write distinct(…) around the list, or choose other values."));
+            return Err(not_planned(
+                "target-twice",
+                what,
+                "Write distinct(…) around the list, or choose other values.",
+            ));
         }
         let first_number = self.next_number;
         let mut lanes = BTreeMap::new();
@@ -243,7 +255,11 @@ impl Builder<'_> {
         }
         self.next_number = first_number + u32::try_from(each.items.len()).unwrap_or(0);
         if lanes.values().map(Vec::len).sum::<usize>() > MAX_UNITS {
-            return Err(not_planned("too-many-units", "The plan has more than 20,000 steps.", "Choose fewer hosts."));
+            return Err(not_planned(
+                "too-many-units",
+                "The plan has more than 20,000 steps.",
+                "Choose fewer hosts.",
+            ));
         }
         if lanes.values().all(Vec::is_empty) {
             self.left_out.extend(titles.into_values());
@@ -280,7 +296,8 @@ impl Builder<'_> {
         let facts = Facts::default();
         let meaning = self.situation.meaning(&facts);
         let rendered = text.render(|tree| {
-            let at_hand = matches!(&tree.node, crate::runbook::expression::tree::Node::Name(name) if name == variable);
+            let at_hand =
+                matches!(&tree.node, crate::runbook::expression::tree::Node::Name(name) if name == variable);
             let shown = if at_hand {
                 format!("each {variable}")
             } else {
@@ -291,13 +308,26 @@ impl Builder<'_> {
         rendered.unwrap_or_default()
     }
 
-    fn unit(&mut self, number: u32, path: Path, item: &Item, at_hand: AtHand<'_>) -> Result<Unit, NotPlanned> {
+    fn unit(
+        &mut self,
+        number: u32,
+        path: Path,
+        item: &Item,
+        at_hand: AtHand<'_>,
+    ) -> Result<Unit, NotPlanned> {
         let (title, work) = match item {
             Item::Step(step) => (&step.title, Work::Step(Box::new(self.step(number, step, at_hand)?))),
             Item::Wait(wait) => {
                 self.note_checks(&format!("until of {number}"), &wait.until);
                 self.note_watches(&format!("watch of {number}"), &wait.watch);
-                (&wait.title, Work::Wait(WaitPlan { at_most: wait.at_most, hold_for: wait.hold_for, watches: wait.watch.len() }))
+                (
+                    &wait.title,
+                    Work::Wait(WaitPlan {
+                        at_most: wait.at_most,
+                        hold_for: wait.hold_for,
+                        watches: wait.watch.len(),
+                    }),
+                )
             }
             Item::Decide(decide) => {
                 let text = |text: &Text| say(self.situation, at_hand, text, &Facts::default());
@@ -309,7 +339,9 @@ impl Builder<'_> {
                 };
                 (&decide.question, Work::Decide(work))
             }
-            Item::Each(_) => return Err(not_planned("each-nested", "An `each` inside an `each`.", "Check the file.")),
+            Item::Each(_) => {
+                return Err(not_planned("each-nested", "An `each` inside an `each`.", "Check the file."));
+            }
         };
         Ok(Unit { number, path, title: say(self.situation, at_hand, title, &Facts::default()), work })
     }
@@ -326,7 +358,9 @@ impl Builder<'_> {
         let mut planned = match &step.body {
             StepBody::Use(word) => self.action(&values, word, &host, inputs, &title)?,
             StepBody::Own(command) => self.own(step, command, &values, &host, inputs, &title)?,
-            StepBody::Broken => return Err(not_planned("step-body", "A step does nothing.", "Check the file.")),
+            StepBody::Broken => {
+                return Err(not_planned("step-body", "A step does nothing.", "Check the file."));
+            }
         };
         if let Some(at_most) = step.at_most {
             planned.command.at_most = at_most;
@@ -348,7 +382,9 @@ impl Builder<'_> {
         if let Some(instead) = &step.instead {
             let facts = Facts::default();
             // A host that nobody can switch off has no other way: the plan says so by leaving it out.
-            if let Ok(Value::Host(other)) = self.situation.meaning_of(&values, &facts).evaluate(&instead.host).answer {
+            if let Ok(Value::Host(other)) =
+                self.situation.meaning_of(&values, &facts).evaluate(&instead.host).answer
+            {
                 let inputs = self.inputs(&values, &instead.with, &title)?;
                 let planned = self.action(&values, &instead.action, &other, inputs, &title)?;
                 step_plan.instead = Some(planned.command);
@@ -401,14 +437,16 @@ impl Builder<'_> {
             not_planned("step-unknown", what, "Look at the inventory and the packs.")
         };
         let (pack, name) = pack_and_name(self.set, values, word).map_err(cannot)?;
-        let action = pack.action(name).ok_or_else(|| cannot(NoAnswer(format!("{} has no `{name}`", pack.name))))?;
+        let action =
+            pack.action(name).ok_or_else(|| cannot(NoAnswer(format!("{} has no `{name}`", pack.name))))?;
         self.packs.insert(pack.name.to_string());
         let errand = action_errand(self.set, pack, action, host, inputs.clone()).map_err(cannot)?;
         let called = Some(format!("{}/{name}", pack.name));
         let undo = match action.undo.as_ref().map(|undo| &undo.value) {
             Some(ModelUndo::Nothing(why)) => Some(Undo::Nothing(why.clone())),
             Some(ModelUndo::Command(command)) => {
-                let errand = undo_errand(self.set, pack, command, host, inputs, action.at_most).map_err(cannot)?;
+                let errand =
+                    undo_errand(self.set, pack, command, host, inputs, action.at_most).map_err(cannot)?;
                 Some(Undo::Command(self.command(errand, called.clone())))
             }
             Some(ModelUndo::Broken) | None => None,
@@ -432,7 +470,8 @@ impl Builder<'_> {
         title: &str,
     ) -> Result<Planned, NotPlanned> {
         let at_most = step.at_most.unwrap_or(Millis::minutes(1));
-        let address = self.set.inventory.hosts.get(host).map(|host| host.address.value.clone()).unwrap_or_default();
+        let address =
+            self.set.inventory.hosts.get(host).map(|host| host.address.value.clone()).unwrap_or_default();
         let errand = |builder: &mut Self, command: &ModelCommand| {
             let body = match command {
                 ModelCommand::Run(arguments) => {
@@ -482,7 +521,9 @@ impl Builder<'_> {
         let Some(incident) = &self.runbook.incident else { return Ok(None) };
         let facts = Facts::default();
         let service = match self.situation.meaning(&facts).evaluate(&incident.service).answer {
-            Ok(Value::Service(name)) => self.set.inventory.services.get(&name).map(|service| service.title.clone()),
+            Ok(Value::Service(name)) => {
+                self.set.inventory.services.get(&name).map(|service| service.title.clone())
+            }
             _ => None,
         };
         let service = service.ok_or_else(|| {
@@ -552,7 +593,8 @@ fn files(set: &Set, runbook: &Runbook, packs: &BTreeSet<String>) -> BTreeMap<Str
     }
     let kinds = set.inventory.clusters.values().map(|cluster| cluster.kind.value.clone());
     wanted.extend(kinds);
-    let pack_files = set.packs.values().filter(|pack| wanted.contains(pack.name.as_str())).map(|pack| &pack.place.file);
+    let pack_files =
+        set.packs.values().filter(|pack| wanted.contains(pack.name.as_str())).map(|pack| &pack.place.file);
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for file in pack_files.chain([&runbook.place.file]) {
         if let Some(hash) = set.hashes.get(file) {
@@ -561,7 +603,12 @@ fn files(set: &Set, runbook: &Runbook, packs: &BTreeSet<String>) -> BTreeMap<Str
     }
     // The policy decides who may approve: any change of it voids an approval. The inventory is not hashed as a
     // file; what a plan uses of it stands in the plan.
-    files.extend(set.hashes.iter().filter(|(file, _)| file.stem() == "policy").map(|(f, h)| (f.to_string(), h.clone())));
+    files.extend(
+        set.hashes
+            .iter()
+            .filter(|(file, _)| file.stem() == "policy")
+            .map(|(f, h)| (f.to_string(), h.clone())),
+    );
     files
 }
 
@@ -624,21 +671,35 @@ fn holds(situation: &Situation, plan: &Plan) -> Vec<Resource> {
     });
     // Sorted, so that two runs never wait for each other; a run that only reads claims nothing.
     let hosts: BTreeSet<Resource> = hosts.collect();
-    if hosts.is_empty() { Vec::new() } else { clusters.collect::<BTreeSet<_>>().into_iter().chain(hosts).collect() }
+    if hosts.is_empty() {
+        Vec::new()
+    } else {
+        clusters.collect::<BTreeSet<_>>().into_iter().chain(hosts).collect()
+    }
 }
 
 /// Who must agree: what the runbook says, and what the policy adds.
-fn approvals(policy: &Policy, runbook: &Runbook, plan: &Plan, request: &Request) -> Result<Approvals, NotPlanned> {
+fn approvals(
+    policy: &Policy,
+    runbook: &Runbook,
+    plan: &Plan,
+    request: &Request,
+) -> Result<Approvals, NotPlanned> {
     let mut approvals = match &runbook.access.approve {
-        Some(approve) => {
-            Approvals { count: approve.count, by: crate::policy::decide::role_names(&approve.by), ..Approvals::default() }
-        }
+        Some(approve) => Approvals {
+            count: approve.count,
+            by: crate::policy::decide::role_names(&approve.by),
+            ..Approvals::default()
+        },
         // Where only the policy asks for an approval, the owner of the runbook gives it.
         None => Approvals { by: vec![runbook.owner.value.clone()], ..Approvals::default() },
     };
     let has_effect = |effect: Effect| plan.units().any(|(_, unit)| unit.effect() == Some(effect));
     for rule in &policy.rules {
-        let named = rule.runbooks.as_ref().is_none_or(|names| names.iter().any(|name| name.value == runbook.name.as_str()));
+        let named = rule
+            .runbooks
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name.value == runbook.name.as_str()));
         if !named || rule.effect.is_some_and(|effect| !has_effect(effect)) {
             continue;
         }
@@ -648,8 +709,13 @@ fn approvals(policy: &Policy, runbook: &Runbook, plan: &Plan, request: &Request)
         }
         match rule.stale_rehearsal.as_ref().map(|word| word.value.as_str()) {
             Some("refuse") => {
-                let what = format!("{} has never been rehearsed, and the policy refuses it then.", runbook.name);
-                return Err(not_planned("not-rehearsed", what, "Rehearse it first, or ask those who keep the policy."));
+                let what =
+                    format!("{} has never been rehearsed, and the policy refuses it then.", runbook.name);
+                return Err(not_planned(
+                    "not-rehearsed",
+                    what,
+                    "Rehearse it first, or ask those who keep the policy.",
+                ));
             }
             Some(_) => {
                 approvals.because.push("It has never been rehearsed: one more approval.".to_owned());
@@ -662,18 +728,29 @@ fn approvals(policy: &Policy, runbook: &Runbook, plan: &Plan, request: &Request)
         let window = policy.windows.get(rule.name.as_str());
         let inside = window.and_then(|window| is_inside(window, request.now)).unwrap_or(false);
         if !inside && rule.outside == Outside::Refuse {
-            let what = format!("{} runs in the window `{}` only, and now is outside it.", runbook.name, rule.name.value);
-            return Err(not_planned("outside-window", what, "Wait for the window, or ask those who keep the policy."));
+            let what = format!(
+                "{} runs in the window `{}` only, and now is outside it.",
+                runbook.name, rule.name.value
+            );
+            return Err(not_planned(
+                "outside-window",
+                what,
+                "Wait for the window, or ask those who keep the policy.",
+            ));
         }
         if !inside {
-            approvals.because.push(format!("Now is outside the window `{}`: one more approval.", rule.name.value));
+            approvals
+                .because
+                .push(format!("Now is outside the window `{}`: one more approval.", rule.name.value));
             approvals.count += 1;
         }
     }
     if let (Some(cool_down), Some(last)) = (runbook.cool_down, request.last_end) {
         let since = Millis(request.now.duration_since(last).as_millis().try_into().unwrap_or(i64::MAX));
         if since < cool_down {
-            let why = format!("It ran here {since} ago, and cools down for {cool_down}: a commander must be among those who approve.");
+            let why = format!(
+                "It ran here {since} ago, and cools down for {cool_down}: a commander must be among those who approve."
+            );
             approvals.count = approvals.count.max(1);
             approvals.commander = Some(why);
         }
@@ -682,28 +759,48 @@ fn approvals(policy: &Policy, runbook: &Runbook, plan: &Plan, request: &Request)
 }
 
 /// The policy limits how many hosts one run may change.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a list")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a list"
+)]
 fn within_limits(set: &Set, policy: &Policy, runbook: &Runbook, plan: &Plan) -> Result<(), NotPlanned> {
     let changed = plan.changed_hosts();
     for rule in &policy.rules {
-        let named = rule.runbooks.as_ref().is_none_or(|names| names.iter().any(|name| name.value == runbook.name.as_str()));
+        let named = rule
+            .runbooks
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name.value == runbook.name.as_str()));
         if !named {
             continue;
         }
         if let Some(most) = rule.most_hosts.filter(|most| changed.len() > *most) {
-            let what = format!("The plan changes {} hosts, and the policy allows {most} in a run.", changed.len());
-            return Err(not_planned("too-many-hosts", what, "Choose fewer hosts, or ask those who keep the policy."));
+            let what =
+                format!("The plan changes {} hosts, and the policy allows {most} in a run.", changed.len());
+            return Err(not_planned(
+                "too-many-hosts",
+                what,
+                "Choose fewer hosts, or ask those who keep the policy.",
+            ));
         }
         let Some(percent) = rule.most_of_cluster else { continue };
         for (name, cluster) in &set.inventory.clusters {
             let members = cluster.hosts.len();
-            let touched = changed.iter().filter(|host| cluster.hosts.iter().any(|word| word.value == host.as_str())).count();
+            let touched = changed
+                .iter()
+                .filter(|host| cluster.hosts.iter().any(|word| word.value == host.as_str()))
+                .count();
             let most = (members as f64 * percent / 100.0).ceil() as usize;
             if touched > most {
                 let what = format!(
                     "The plan changes {touched} of {members} hosts of {name}, and the policy allows {percent} %, that is {most}."
                 );
-                return Err(not_planned("too-much-of-cluster", what, "Choose fewer hosts, or ask those who keep the policy."));
+                return Err(not_planned(
+                    "too-much-of-cluster",
+                    what,
+                    "Choose fewer hosts, or ask those who keep the policy.",
+                ));
             }
         }
     }

@@ -15,9 +15,12 @@ pub fn differences(was: &Plan, now: &Plan) -> Vec<String> {
     found.extend(steps(was, now));
     for (host, before) in &was.hosts {
         match now.hosts.get(host) {
-            Some(after) if before.keys != after.keys => found.push(format!("The pinned key of {host} changed.")),
+            Some(after) if before.keys != after.keys => {
+                found.push(format!("The pinned key of {host} changed."))
+            }
             Some(after) if before != after => {
-                let reach = |pin: &super::model::HostPin| format!("{}@{}:{}", pin.user, pin.address, pin.port);
+                let reach =
+                    |pin: &super::model::HostPin| format!("{}@{}:{}", pin.user, pin.address, pin.port);
                 found.push(format!("{host} was {}, now {}.", reach(before), reach(after)));
             }
             _ => {}
@@ -37,7 +40,10 @@ pub fn differences(was: &Plan, now: &Plan) -> Vec<String> {
         }
     }
     if was.approvals != now.approvals {
-        found.push(format!("It needs {} approvals now, and needed {}.", now.approvals.count, was.approvals.count));
+        found.push(format!(
+            "It needs {} approvals now, and needed {}.",
+            now.approvals.count, was.approvals.count
+        ));
     }
     if found.is_empty() && was != now {
         found.push("A command, a check or what is told changed.".to_owned());
@@ -66,7 +72,9 @@ fn steps(was: &Plan, now: &Plan) -> Vec<String> {
     let hosts = |plan: &Plan| {
         let mut all: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         for (lane, unit) in plan.units() {
-            let host = lane.map(ToString::to_string).or_else(|| unit.step().map(|step| step.command.host.to_string()));
+            let host = lane
+                .map(ToString::to_string)
+                .or_else(|| unit.step().map(|step| step.command.host.to_string()));
             all.entry(unit.number).or_default().extend(host);
         }
         all
@@ -94,7 +102,8 @@ fn steps(was: &Plan, now: &Plan) -> Vec<String> {
 }
 
 fn files(was: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
-    let changed = was.iter().filter(|(file, hash)| now.get(*file) != Some(hash)).map(|(file, _)| file.as_str());
+    let changed =
+        was.iter().filter(|(file, hash)| now.get(*file) != Some(hash)).map(|(file, _)| file.as_str());
     let added = now.keys().filter(|file| !was.contains_key(*file)).map(String::as_str);
     let all: Vec<&str> = changed.chain(added).collect();
     if all.is_empty() { Vec::new() } else { vec![format!("{} changed.", all.join(", "))] }

@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn the_same_value_has_the_same_bytes_whatever_its_order() {
         let one: serde_json::Value = serde_json::from_str(r#"{"b":1,"a":[true,null,"é\u0001\n"]}"#).unwrap();
-        let two: serde_json::Value = serde_json::from_str(r#"{ "a": [true, null, "é\u0001\n"], "b": 1 }"#).unwrap();
+        let two: serde_json::Value =
+            serde_json::from_str(r#"{ "a": [true, null, "é\u0001\n"], "b": 1 }"#).unwrap();
 
         assert_eq!(canonical_json(&one), "{\"a\":[true,null,\"é\\u0001\\n\"],\"b\":1}");
         assert_eq!(Digest::of(&one), Digest::of(&two));

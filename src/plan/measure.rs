@@ -57,7 +57,9 @@ pub fn pack_and_name<'s, 'w>(
 ) -> Result<(&'s Pack, &'w str), NoAnswer> {
     let (first, name) = word.split_once('/').ok_or_else(|| NoAnswer(format!("`{word}` names no pack")))?;
     let kind = match values.get(first) {
-        Some(Value::Cluster(cluster)) => set.inventory.clusters.get(cluster).map(|cluster| cluster.kind.value.as_str()),
+        Some(Value::Cluster(cluster)) => {
+            set.inventory.clusters.get(cluster).map(|cluster| cluster.kind.value.as_str())
+        }
         _ => Some(first),
     };
     let pack = kind.and_then(|kind| set.packs.get(kind));
@@ -67,8 +69,9 @@ pub fn pack_and_name<'s, 'w>(
 /// What has to be sent to answer one question of a runbook.
 pub fn inquiry(set: &Set, runbook: &Runbook, situation: &Situation, ask: &Ask) -> Result<Inquiry, NoAnswer> {
     let none = |why: String| NoAnswer(why);
-    let measure =
-        runbook.measure(&ask.measurement).ok_or_else(|| none(format!("nothing measures `{}`", ask.measurement)))?;
+    let measure = runbook
+        .measure(&ask.measurement)
+        .ok_or_else(|| none(format!("nothing measures `{}`", ask.measurement)))?;
     if let Some(why) = situation.nowhere.get(&ask.measurement) {
         return Err(why.clone());
     }
@@ -116,7 +119,11 @@ pub fn render_inputs(
 }
 
 /// A text as a command gets it, in one pass.
-pub fn render_raw(situation: &Situation, values: &BTreeMap<String, Value>, text: &Text) -> Result<String, NoAnswer> {
+pub fn render_raw(
+    situation: &Situation,
+    values: &BTreeMap<String, Value>,
+    text: &Text,
+) -> Result<String, NoAnswer> {
     let facts = Facts::default();
     let meaning = situation.meaning_of(values, &facts);
     text.render(|tree| match meaning.evaluate_tree(tree).answer? {
@@ -143,7 +150,9 @@ fn variables(
             None => String::new(),
             Some(text) => match crate::runbook::given::read_value(text, &kind.kind) {
                 Ok(value) => value.raw().unwrap_or_default(),
-                Err(_) => return Err(NoAnswer(format!("`{}` of {host} is not {}", setting.value, kind.kind))),
+                Err(_) => {
+                    return Err(NoAnswer(format!("`{}` of {host} is not {}", setting.value, kind.kind)));
+                }
             },
         };
         variables.insert(setting.value.clone(), value);
@@ -216,7 +225,9 @@ pub fn read_results(set: &Set, inquiry: &Inquiry, printed: &[u8]) -> Reading {
     let mut results = BTreeMap::new();
     for (name, kind) in &inquiry.results {
         let Some(given) = object.get(name) else { return wrong(format!("did not print `{name}`")) };
-        if let Some(value) = result_value(set, given, kind) { results.insert(name.clone(), value) } else {
+        if let Some(value) = result_value(set, given, kind) {
+            results.insert(name.clone(), value)
+        } else {
             let given: String = given.to_string().chars().take(80).collect();
             return wrong(format!("printed {given} for `{name}`, which is {}", kind.kind));
         };

@@ -426,7 +426,10 @@ impl Plan {
 
     /// The number of the last unit that nothing takes back; what stands before it has a way back until it is sent.
     pub fn point_of_no_return(&self) -> Option<u32> {
-        self.units().filter(|(_, unit)| unit.effect() == Some(Effect::Irreversible)).map(|(_, unit)| unit.number).min()
+        self.units()
+            .filter(|(_, unit)| unit.effect() == Some(Effect::Irreversible))
+            .map(|(_, unit)| unit.number)
+            .min()
     }
 
     /// Hosts on which something is changed, in the order of the plan.

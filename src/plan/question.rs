@@ -37,7 +37,12 @@ pub fn wanted_by(situation: &Situation, at_hand: Option<(&str, &HostName)>, expr
 }
 
 /// Answers a check from what was measured.
-pub fn answer(situation: &Situation, at_hand: Option<(&str, &HostName)>, check: &Check, facts: &Facts) -> CheckSeen {
+pub fn answer(
+    situation: &Situation,
+    at_hand: Option<(&str, &HostName)>,
+    check: &Check,
+    facts: &Facts,
+) -> CheckSeen {
     let (text, warns) = match &check.sentence {
         Sentence::Else(text) => (Some(text), false),
         Sentence::Warn(text) => (Some(text), true),
@@ -68,7 +73,9 @@ pub fn say(situation: &Situation, at_hand: Option<(&str, &HostName)>, text: &Tex
     let meaning = situation.meaning_of(&values, facts);
     let rendered = text.render(|tree| {
         let answer = meaning.evaluate_tree(tree).answer;
-        Ok::<_, std::convert::Infallible>(answer.map_or_else(|_| "(not known)".to_owned(), |value| value.human()))
+        Ok::<_, std::convert::Infallible>(
+            answer.map_or_else(|_| "(not known)".to_owned(), |value| value.human()),
+        )
     });
     match rendered {
         Ok(sentence) => sentence,

@@ -117,17 +117,22 @@ fn records(set: &Set, topology: &BTreeMap<ClusterName, Topology>, run: &RunWords
     let text = |text: &str| Value::Text(text.to_owned());
     let mut records = Records::default();
     for (name, service) in &set.inventory.services {
-        let fields = [("name", text(name.as_str())), ("title", text(&service.title)), ("owner", text(&service.owner))];
+        let fields =
+            [("name", text(name.as_str())), ("title", text(&service.title)), ("owner", text(&service.owner))];
         records.services.insert(name.clone(), fields.map(|(key, value)| (key.to_owned(), value)).into());
     }
     for (name, host) in &set.inventory.hosts {
         let owner = set.inventory.owner_of(name.as_str()).unwrap_or_default();
-        let fields = [("name", text(name.as_str())), ("address", text(&host.address)), ("owner", text(owner))];
+        let fields =
+            [("name", text(name.as_str())), ("address", text(&host.address)), ("owner", text(owner))];
         let mut fields: BTreeMap<String, Value> = fields.map(|(key, value)| (key.to_owned(), value)).into();
         for pack in set.packs.values().filter(|pack| pack.every_host) {
             for (setting, kind) in &pack.settings {
                 let given = set.inventory.setting_of(name.as_str(), setting);
-                fields.insert(setting.value.clone(), setting_value(given.map(|word| word.value.as_str()), &kind.kind));
+                fields.insert(
+                    setting.value.clone(),
+                    setting_value(given.map(|word| word.value.as_str()), &kind.kind),
+                );
             }
         }
         records.hosts.insert(name.clone(), fields);
@@ -158,7 +163,11 @@ fn records(set: &Set, topology: &BTreeMap<ClusterName, Topology>, run: &RunWords
         }
         records.clusters.insert(name.clone(), fields);
     }
-    let run_fields = [("id", text(&run.id.to_string())), ("reason", text(&run.reason)), ("started_by", text(&run.started_by))];
+    let run_fields = [
+        ("id", text(&run.id.to_string())),
+        ("reason", text(&run.reason)),
+        ("started_by", text(&run.started_by)),
+    ];
     records.run = run_fields.map(|(key, value)| (key.to_owned(), value)).into();
     records
 }

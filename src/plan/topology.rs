@@ -55,17 +55,25 @@ pub fn topology(
     let (pack, members) = pack_and_members(set, cluster).ok_or(NoTopology::NotDescribed)?;
     let described = pack.topology.as_ref().ok_or(NoTopology::NotDescribed)?;
     let holds = |host: &HostName, expr| {
-        let reading = readings.get(host).cloned().unwrap_or_else(|| Err(NoAnswer("it was not asked".to_owned())));
+        let reading =
+            readings.get(host).cloned().unwrap_or_else(|| Err(NoAnswer("it was not asked".to_owned())));
         let ask = Ask { measurement: described.probe.value.clone(), host: None };
         let facts = Facts(BTreeMap::from([(ask, reading)]));
         let measurements = BTreeMap::from([(described.probe.value.clone(), None)]);
         let (values, lets, records) = (BTreeMap::new(), BTreeMap::new(), Records::default());
-        let meaning =
-            Meaning { values: &values, lets: &lets, measurements: &measurements, records: &records, facts: &facts };
+        let meaning = Meaning {
+            values: &values,
+            lets: &lets,
+            measurements: &measurements,
+            records: &records,
+            facts: &facts,
+        };
         meaning.evaluate(expr).answer == Ok(Value::Bool(true))
     };
-    let primaries: Vec<HostName> = members.iter().filter(|host| holds(host, &described.primary)).cloned().collect();
-    let replicas: Vec<HostName> = members.iter().filter(|host| holds(host, &described.replica)).cloned().collect();
+    let primaries: Vec<HostName> =
+        members.iter().filter(|host| holds(host, &described.primary)).cloned().collect();
+    let replicas: Vec<HostName> =
+        members.iter().filter(|host| holds(host, &described.replica)).cloned().collect();
     let silent = members.iter().filter(|host| !matches!(readings.get(*host), Some(Ok(_)))).cloned().collect();
     let (primary, believed) = match primaries.as_slice() {
         [one] => (one.clone(), false),

@@ -93,10 +93,15 @@ impl Policy {
                     return Holds::Yes;
                 }
                 Some(HeldBy::Schedule(schedule)) => {
-                    unknown = Some(format!("`{role}` follows the schedule `{}`, and schedules are not read yet", schedule.value));
+                    unknown = Some(format!(
+                        "`{role}` follows the schedule `{}`, and schedules are not read yet",
+                        schedule.value
+                    ));
                 }
                 Some(HeldBy::People(_)) => {}
-                Some(HeldBy::Nobody) | None => unknown = Some(format!("the policy does not say who has `{role}`")),
+                Some(HeldBy::Nobody) | None => {
+                    unknown = Some(format!("the policy does not say who has `{role}`"))
+                }
             }
         }
         unknown.map_or(Holds::No, Holds::Unknown)

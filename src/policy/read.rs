@@ -1,6 +1,6 @@
 //! Makes a policy of a tree that has been held against the grammar.
 
-use super::model::{Policy, Accounts, HeldBy, RoleHolders, Window, BreakGlass, Doors, Rule};
+use super::model::{Accounts, BreakGlass, Doors, HeldBy, Policy, RoleHolders, Rule, Window};
 use crate::runbook::grammar::table::DAYS;
 use crate::runbook::model::Effect;
 use crate::runbook::read::Reader;
@@ -24,7 +24,11 @@ pub fn read_policy(file: &FileName, root: &Node, problems: &mut Problems) -> Pol
             (Some(_), None) => HeldBy::People(read.words(node, "people")),
             (None, Some(schedule)) => HeldBy::Schedule(schedule),
             (both, _) => {
-                let how = if both.is_some() { "both people and a schedule" } else { "neither people nor a schedule" };
+                let how = if both.is_some() {
+                    "both people and a schedule"
+                } else {
+                    "neither people nor a schedule"
+                };
                 let cure = "write people: [a, b], or schedule: name";
                 read.add(Code::RoleEmpty, &name.place, format!("`{}` has {how}", name.value), cure);
                 HeldBy::Nobody
@@ -62,7 +66,8 @@ pub fn read_policy(file: &FileName, root: &Node, problems: &mut Problems) -> Pol
                     _ => &[],
                 };
                 let word = |item: &Node| {
-                    item.scalar().map(|text| crate::runbook::model::Word::new(text.to_owned(), read.place(item)))
+                    item.scalar()
+                        .map(|text| crate::runbook::model::Word::new(text.to_owned(), read.place(item)))
                 };
                 (name.value, items.iter().filter_map(word).collect())
             })
@@ -102,6 +107,7 @@ fn read_rule(read: &Reader<'_>, node: &Node) -> Rule {
 
 /// Minutes after midnight of `20:00`; what is no time of day has been noted.
 fn minutes(clock: &str) -> i32 {
-    let parts = clock.split_once(':').and_then(|(h, m)| Some((h.parse::<i32>().ok()?, m.parse::<i32>().ok()?)));
+    let parts =
+        clock.split_once(':').and_then(|(h, m)| Some((h.parse::<i32>().ok()?, m.parse::<i32>().ok()?)));
     parts.map_or(0, |(hours, minutes)| hours * 60 + minutes)
 }

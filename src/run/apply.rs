@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::event::{Event, Stamped};
-use super::model::{Approval, Failure, Outcome, Phase, Run, Stop, UndoState, UndoStep, UnitAt, UnitState, Variant};
+use super::model::{
+    Approval, Failure, Outcome, Phase, Run, Stop, UndoState, UndoStep, UnitAt, UnitState, Variant,
+};
 use crate::plan::model::{Offer, Undo, Work};
 use crate::runbook::source::literal::Millis;
 
@@ -103,7 +105,11 @@ pub fn apply(run: &mut Run, stamped: &Stamped) {
                 Some(UnitState::Unknown { sent_at, .. }) => *sent_at,
                 _ => at,
             };
-            set(run, unit, UnitState::Unknown { attempt, variant, why: why.clone(), sent_at, at, found: None });
+            set(
+                run,
+                unit,
+                UnitState::Unknown { attempt, variant, why: why.clone(), sent_at, at, found: None },
+            );
         }
         Event::StillUnknown { unit, found: seen } => {
             if let Some(UnitState::Unknown { found, .. }) = run.units.get_mut(unit) {
@@ -123,7 +129,9 @@ pub fn apply(run: &mut Run, stamped: &Stamped) {
         Event::GateOpened { unit, took, seen } => {
             set(run, unit, UnitState::Succeeded { variant: Variant::Main, took: *took, proof: seen.clone() });
         }
-        Event::GateOverdue { unit, failed } => set(run, unit, UnitState::Overdue { failed: failed.clone(), at }),
+        Event::GateOverdue { unit, failed } => {
+            set(run, unit, UnitState::Overdue { failed: failed.clone(), at })
+        }
         Event::Asked { unit, .. } => set(run, unit, UnitState::Asked { at, reminded: 0 }),
         Event::Reminded { unit, time } => {
             if let Some(UnitState::Asked { reminded, .. }) = run.units.get_mut(unit) {

@@ -29,22 +29,52 @@ pub enum Input {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the words of the command grammar")]
 pub enum Says {
-    Confirm { token: String },
-    Approve { digest: String, roles: Vec<String>, is_commander: bool },
+    Confirm {
+        token: String,
+    },
+    Approve {
+        digest: String,
+        roles: Vec<String>,
+        is_commander: bool,
+    },
     Withdraw,
-    Refuse { why: String },
-    Stop { now: bool },
+    Refuse {
+        why: String,
+    },
+    Stop {
+        now: bool,
+    },
     Pause,
     Resume,
-    Retry { unit: UnitAt },
-    Skip { unit: UnitAt, why: String },
-    Ask { unit: UnitAt },
-    Settle { unit: UnitAt, done: bool, how: String },
-    Answer { unit: UnitAt, go_on: bool },
+    Retry {
+        unit: UnitAt,
+    },
+    Skip {
+        unit: UnitAt,
+        why: String,
+    },
+    Ask {
+        unit: UnitAt,
+    },
+    Settle {
+        unit: UnitAt,
+        done: bool,
+        how: String,
+    },
+    Answer {
+        unit: UnitAt,
+        go_on: bool,
+    },
     /// `token` is what must be typed to confirm the undo; `holds` are claimed anew if the run had ended.
-    Undo { including: Option<u32>, token: Token, holds: Vec<(Resource, u64)> },
+    Undo {
+        including: Option<u32>,
+        token: Token,
+        holds: Vec<(Resource, u64)>,
+    },
     Take,
-    Handover { to: Person },
+    Handover {
+        to: Person,
+    },
 }
 
 /// What hosts, files and the journal answer.

@@ -406,7 +406,9 @@ impl UnitState {
             | Self::Shut { attempts, .. }
             | Self::Failed { attempts, .. }
             | Self::Withheld { attempts, .. } => *attempts,
-            Self::Sent { attempt, .. } | Self::Ran { attempt, .. } | Self::Unknown { attempt, .. } => *attempt,
+            Self::Sent { attempt, .. } | Self::Ran { attempt, .. } | Self::Unknown { attempt, .. } => {
+                *attempt
+            }
             _ => 0,
         }
     }
@@ -532,8 +534,13 @@ impl Run {
                 break;
             }
             let done = matches!(self.units.get(at), Some(UnitState::Succeeded { .. }));
-            let named = including == Some(at.number) && !matches!(self.units.get(at), Some(UnitState::Undone));
-            if (done || named) && step.effect == Effect::Reversible && self.undo_of(at).is_some() && !list.contains(at) {
+            let named =
+                including == Some(at.number) && !matches!(self.units.get(at), Some(UnitState::Undone));
+            if (done || named)
+                && step.effect == Effect::Reversible
+                && self.undo_of(at).is_some()
+                && !list.contains(at)
+            {
                 list.push(at.clone());
             }
         }
@@ -561,7 +568,8 @@ impl Run {
 
     /// The irreversible step that was sent last: nothing before it is taken back.
     pub fn past_no_return(&self) -> Option<&UnitAt> {
-        let irreversible = |at: &&UnitAt| self.step(at).is_some_and(|step| step.effect == Effect::Irreversible);
+        let irreversible =
+            |at: &&UnitAt| self.step(at).is_some_and(|step| step.effect == Effect::Irreversible);
         self.sent.iter().rev().find(irreversible)
     }
 

@@ -61,7 +61,8 @@ fn working(run: &Run) -> Vec<Act> {
         match state {
             UnitState::Sent { attempt, variant, .. } => {
                 acts.push(Act::Await(at.clone(), *attempt, *variant));
-                let broken = run.broken.iter().filter(|(watch, _)| watch.unit.as_ref().is_none_or(|unit| unit == at));
+                let broken =
+                    run.broken.iter().filter(|(watch, _)| watch.unit.as_ref().is_none_or(|unit| unit == at));
                 let ends: Vec<bool> = broken.map(|(_, (_, ends))| *ends).collect();
                 if run.stop.as_ref().is_some_and(|stop| stop.now) || ends.contains(&true) {
                     acts.push(Act::End(at.clone(), *attempt));
@@ -106,7 +107,13 @@ fn working(run: &Run) -> Vec<Act> {
 /// One act for each watch of a unit, or of the run.
 fn watch_acts(run: &Run, unit: Option<&UnitAt>, count: usize) -> Vec<Act> {
     let watch = |index| WatchAt { unit: unit.cloned(), index };
-    (0..count).map(watch).map(|at| { let broken = run.broken.contains_key(&at); Act::Watch(at, broken) }).collect()
+    (0..count)
+        .map(watch)
+        .map(|at| {
+            let broken = run.broken.contains_key(&at);
+            Act::Watch(at, broken)
+        })
+        .collect()
 }
 
 fn undoing(run: &Run) -> Vec<Act> {
@@ -143,7 +150,8 @@ pub fn turn(run: &Run) -> Vec<UnitAt> {
                     if open.is_empty() {
                         continue;
                     }
-                    let rests = batch > 0 && each.pause > Millis(0) && !run.rested.contains(&(index, batch - 1));
+                    let rests =
+                        batch > 0 && each.pause > Millis(0) && !run.rested.contains(&(index, batch - 1));
                     return if rests { Vec::new() } else { open.into_iter().filter(waits).collect() };
                 }
             }
@@ -162,7 +170,9 @@ pub fn ended_batch(run: &Run) -> Option<(usize, usize)> {
                 let over = |hosts: &[crate::runbook::source::name::HostName]| {
                     hosts.iter().all(|host| {
                         let units = each.lanes.get(host).into_iter().flatten();
-                        units.map(|unit| UnitAt { number: unit.number, lane: Some(host.clone()) }).all(|at| is_over(&at))
+                        units
+                            .map(|unit| UnitAt { number: unit.number, lane: Some(host.clone()) })
+                            .all(|at| is_over(&at))
                     })
                 };
                 let ended = each.batches.iter().take_while(|hosts| over(hosts)).count();
@@ -187,12 +197,16 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
         Phase::Approving => run.approve_until,
         Phase::Undoing => run.undo.as_ref()?.token.as_ref().map(|token| token.expires),
         Phase::Working => {
-            let questions = run.units.iter().filter_map(|(at, state)| match (state, run.unit(at).map(|unit| &unit.work)) {
-                (UnitState::Asked { at, reminded: 0 }, Some(Work::Decide(decide))) => {
-                    Some(after(*at, Millis(decide.within.0 / 2)))
+            let questions = run.units.iter().filter_map(|(at, state)| {
+                match (state, run.unit(at).map(|unit| &unit.work)) {
+                    (UnitState::Asked { at, reminded: 0 }, Some(Work::Decide(decide))) => {
+                        Some(after(*at, Millis(decide.within.0 / 2)))
+                    }
+                    (UnitState::Asked { at, reminded: 1 }, Some(Work::Decide(decide))) => {
+                        Some(after(*at, decide.within))
+                    }
+                    _ => None,
                 }
-                (UnitState::Asked { at, reminded: 1 }, Some(Work::Decide(decide))) => Some(after(*at, decide.within)),
-                _ => None,
             });
             let rest = run.resting.and_then(|(block, _, at)| match run.plan()?.blocks.get(block)? {
                 Block::Each(each) => Some(after(at, each.pause)),

@@ -41,7 +41,9 @@ pub fn read_value(text: &str, kind: &Type) -> Result<Value, NotAValue> {
             match (kind, literal) {
                 (Type::Int, Literal::Int(n)) => Ok(Value::Int(if negative { -n } else { n })),
                 #[expect(clippy::cast_precision_loss, reason = "a number that was asked for with decimals")]
-                (Type::Number, Literal::Int(n)) => Ok(Value::Number(if negative { -(n as f64) } else { n as f64 })),
+                (Type::Number, Literal::Int(n)) => {
+                    Ok(Value::Number(if negative { -(n as f64) } else { n as f64 }))
+                }
                 (Type::Number, Literal::Number(n)) => Ok(Value::Number(if negative { -n } else { n })),
                 (Type::Size, Literal::Size(size)) if !negative => Ok(Value::Size(size)),
                 (Type::Duration, Literal::Duration(millis)) if !negative => Ok(Value::Duration(millis)),
@@ -69,7 +71,9 @@ pub fn read_value(text: &str, kind: &Type) -> Result<Value, NotAValue> {
                 return wrong("has several lines", "write it on one line");
             }
             match find_hidden(text).first() {
-                Some(hidden) => wrong(&format!("holds a character that is not seen: {}", hidden.what), "type it anew"),
+                Some(hidden) => {
+                    wrong(&format!("holds a character that is not seen: {}", hidden.what), "type it anew")
+                }
                 None => Ok(Value::Text(text.to_owned())),
             }
         }

@@ -480,7 +480,12 @@ pub enum BatchSize {
 
 impl BatchSize {
     /// Hosts at once, of so many in all.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a list")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a list"
+    )]
     pub fn of(self, hosts: usize) -> usize {
         match self {
             Self::Hosts(size) => size.max(1),

@@ -5,7 +5,12 @@
 
 use super::expression::parse::parse;
 use super::expression::{Expr, Type};
-use super::model::{Word, Command, Undo, Effect, Check, Sentence, CheckUse, Watch, WatchThen, Item, Wait, Decide, Step, StepBody, Progress, Instead, Each, Batch, BatchSize, ValueType, Parameter, Limits, ParameterKind, Runbook, Access, Approve, WindowRule, Outside, IncidentRule, Tell, FollowUp, Measure, MeasureAt, Pack, Topology, Probe, Action};
+use super::model::{
+    Access, Action, Approve, Batch, BatchSize, Check, CheckUse, Command, Decide, Each, Effect, FollowUp,
+    IncidentRule, Instead, Item, Limits, Measure, MeasureAt, Outside, Pack, Parameter, ParameterKind, Probe,
+    Progress, Runbook, Sentence, Step, StepBody, Tell, Topology, Undo, ValueType, Wait, Watch, WatchThen,
+    WindowRule, Word,
+};
 use super::source::literal::{Literal, Millis, read_literal};
 use super::source::name::{PackName, RunbookName};
 use super::source::place::{At, FileName, Place};
@@ -182,7 +187,8 @@ impl<'a> Reader<'a> {
             Some(entry) => Place { file: self.file.clone(), span: entry.key_span },
             None => self.start_of(map),
         };
-        let message = if there.is_empty() { format!("{what} does nothing") } else { format!("{what} does two things") };
+        let message =
+            if there.is_empty() { format!("{what} does nothing") } else { format!("{what} does two things") };
         self.add(Code::StepBody, &place, message, format!("write exactly one of {}", keys.join(", ")));
         false
     }
@@ -228,7 +234,8 @@ impl<'a> Reader<'a> {
             (None, Some(text)) => Sentence::Warn(text),
             (none_or_both, _) => {
                 let message = if none_or_both.is_some() { "both `else` and `warn`" } else { "no sentence" };
-                let cure = "say under `else` what is wrong when it does not hold (or under `warn`, in preflight)";
+                let cure =
+                    "say under `else` what is wrong when it does not hold (or under `warn`, in preflight)";
                 let place = self.start_of(node);
                 self.add(Code::CheckSentence, &place, format!("a check with {message}"), cure);
                 Sentence::Broken
@@ -255,7 +262,11 @@ impl<'a> Reader<'a> {
                 sentence: self.text(node, "else"),
                 every: self.millis(node, "every").unwrap_or(Millis::seconds(10)),
                 broken_for: self.millis(node, "for").unwrap_or_default(),
-                then: if self.word(node, "then").as_str() == "pause" { WatchThen::Pause } else { WatchThen::Stop },
+                then: if self.word(node, "then").as_str() == "pause" {
+                    WatchThen::Pause
+                } else {
+                    WatchThen::Stop
+                },
             })
             .collect()
     }
@@ -455,15 +466,19 @@ pub fn read_runbook(file: &FileName, root: &Node, problems: &mut Problems) -> Op
         access: access.unwrap_or_default(),
         window: root.get("window").map(|node| WindowRule {
             name: read.word(node, "name"),
-            outside: if read.word(node, "outside").as_str() == "refuse" { Outside::Refuse } else { Outside::Approve },
+            outside: if read.word(node, "outside").as_str() == "refuse" {
+                Outside::Refuse
+            } else {
+                Outside::Approve
+            },
         }),
         incident: root.get("incident").map(|node| IncidentRule {
             severity: read.word(node, "severity").value,
             at_start: read.word(node, "open").as_str() == "at-start",
             service: read.expr(node, "service"),
-            updates: node
-                .get("updates")
-                .map(|updates| (read.millis(updates, "every").unwrap_or_default(), read.text(updates, "say"))),
+            updates: node.get("updates").map(|updates| {
+                (read.millis(updates, "every").unwrap_or_default(), read.text(updates, "say"))
+            }),
         }),
         tell: read
             .list(root, "tell")
@@ -510,7 +525,8 @@ fn read_measure(read: &mut Reader<'_>, name: Word, node: &Node) -> Measure {
         (Some(host), None) => MeasureAt::Host(host),
         (None, Some(hosts)) => MeasureAt::Hosts(hosts),
         (host, _) => {
-            let message = if host.is_some() { "both `host` and `hosts`" } else { "neither `host` nor `hosts`" };
+            let message =
+                if host.is_some() { "both `host` and `hosts`" } else { "neither `host` nor `hosts`" };
             let cure = "`host` for one host, `hosts` for a result from each of several";
             read.add(Code::MeasureWhere, &name.place, format!("`{}` has {message}", name.value), cure);
             MeasureAt::Broken

@@ -79,7 +79,12 @@ pub fn read_text(source: &str, place: &Place, problems: &mut Problems) -> Text {
     let text = |parts| Text { source: source.into(), parts, place: place.clone() };
     if source.len() > MAX_BYTES {
         let message = format!("a text of {} KiB", source.len() / 1024);
-        problems.add(Code::TextTemplate, place, message, "a text has at most 16 KiB; put long scripts into a pack");
+        problems.add(
+            Code::TextTemplate,
+            place,
+            message,
+            "a text has at most 16 KiB; put long scripts into a pack",
+        );
         return text(Vec::new());
     }
     match parts(source) {
@@ -154,7 +159,9 @@ fn diagnose(source: &str) -> (String, &'static str) {
         TemplateElement::HtmlExpression(_) => Some("raw output (`{{{ }}}`)"),
         TemplateElement::HelperBlock(_) => Some("a block (`{{#…}}`)"),
         TemplateElement::DecoratorExpression(_) | TemplateElement::DecoratorBlock(_) => Some("a decorator"),
-        TemplateElement::PartialExpression(_) | TemplateElement::PartialBlock(_) => Some("a partial (`{{> …}}`)"),
+        TemplateElement::PartialExpression(_) | TemplateElement::PartialBlock(_) => {
+            Some("a partial (`{{> …}}`)")
+        }
         TemplateElement::Comment(_) => Some("a comment (`{{! …}}`)"),
         _ => None,
     });
@@ -171,7 +178,10 @@ mod tests {
         let place = Place { file: FileName::new("x"), span: Span::on_line(1, 1, 1) };
         let mut problems = Problems::default();
         let text = read_text(source, &place, &mut problems);
-        (text, problems.sorted().into_iter().map(|p| format!("{} {}", p.place.span.column, p.message)).collect())
+        (
+            text,
+            problems.sorted().into_iter().map(|p| format!("{} {}", p.place.span.column, p.message)).collect(),
+        )
     }
 
     #[test]

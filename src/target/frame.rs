@@ -126,7 +126,11 @@ mod tests {
     #[test]
     fn the_runner_is_one_line_that_every_login_shell_passes_on() {
         assert!(!RUNNER.contains(['\'', '\\', '\n']), "{}", &*RUNNER);
-        assert_eq!(RUNNER.matches('!').count(), RUNNER.matches("! ").count(), "csh expands ! before anything else");
+        assert_eq!(
+            RUNNER.matches('!').count(),
+            RUNNER.matches("! ").count(),
+            "csh expands ! before anything else"
+        );
         assert!(RUNNER.len() < 4_000);
         let parses = Command::new("sh").args(["-n", "-c", &RUNNER]).status().unwrap();
         assert!(parses.success());
@@ -179,7 +183,8 @@ mod tests {
 
     #[test]
     fn hostile_values_stay_values() {
-        let argv = ["$(touch pwned)", "`id`", "a'b\"c", "-rf", "a\nb\n", "*", "~", "", "\\n", "'; exit 9; '", "!!"];
+        let argv =
+            ["$(touch pwned)", "`id`", "a'b\"c", "-rf", "a\nb\n", "*", "~", "", "\\n", "'; exit 9; '", "!!"];
         let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
 
         let mut expected = argv.clone();
@@ -192,7 +197,8 @@ mod tests {
         let line = |argument: &str, name: &str| {
             let argv = ["echo".to_owned(), argument.to_owned()];
             let variables = BTreeMap::from([(name.to_owned(), String::new())]);
-            Frame { argv: &argv, variables: &variables, step_dir: None, end_with_link: false, nonce: "a" }.line()
+            Frame { argv: &argv, variables: &variables, step_dir: None, end_with_link: false, nonce: "a" }
+                .line()
         };
 
         assert_eq!(line("a\0b", "x"), Err(NotSendable::Nul));
@@ -205,10 +211,17 @@ mod tests {
     fn only_three_variables_of_the_login_reach_a_command() {
         let argv = ["env".to_owned()];
         let variables = BTreeMap::from([("x".to_owned(), "1".to_owned())]);
-        let frame = Frame { argv: &argv, variables: &variables, step_dir: Some("7-1"), end_with_link: true, nonce: "n" };
+        let frame = Frame {
+            argv: &argv,
+            variables: &variables,
+            step_dir: Some("7-1"),
+            end_with_link: true,
+            nonce: "n",
+        };
 
         let printed = run(&frame);
-        let mut names: Vec<_> = printed.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        let mut names: Vec<_> =
+            printed.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
         names.sort_unstable();
 
         let shells_own = ["PWD", "OLDPWD", "SHLVL", "_"];

@@ -16,9 +16,8 @@ pub struct KnownKeys {
 impl KnownKeys {
     /// Reads the file. Hashed names are not understood: who reviews the file must be able to read it.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            format!("the pinned host keys in {} cannot be read: {error}", path.display())
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("the pinned host keys in {} cannot be read: {error}", path.display()))?;
         Ok(Self::parse(&text))
     }
 
@@ -40,7 +39,10 @@ impl KnownKeys {
     /// The fingerprints of the keys that a host may show.
     pub fn of(&self, address: &str, port: u16) -> Vec<String> {
         let wanted = if port == 22 { address.to_owned() } else { format!("[{address}]:{port}") };
-        let known = self.lines.iter().filter(|(hosts, _)| hosts.iter().any(|host| host.eq_ignore_ascii_case(&wanted)));
+        let known = self
+            .lines
+            .iter()
+            .filter(|(hosts, _)| hosts.iter().any(|host| host.eq_ignore_ascii_case(&wanted)));
         known.map(|(_, fingerprint)| fingerprint.clone()).collect()
     }
 }
@@ -53,7 +55,8 @@ mod tests {
 
     #[test]
     fn a_host_is_found_by_address_and_port_with_the_fingerprint_of_openssh() {
-        let file = format!("# comment\n[127.77.0.11]:2422,pg1 ssh-ed25519 {KEY} note\n10.0.0.1 ssh-ed25519 {KEY}\n");
+        let file =
+            format!("# comment\n[127.77.0.11]:2422,pg1 ssh-ed25519 {KEY} note\n10.0.0.1 ssh-ed25519 {KEY}\n");
         let keys = KnownKeys::parse(&file);
 
         let fingerprint = "SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU";

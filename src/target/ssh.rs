@@ -31,8 +31,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// After one stream has said the end, the other one has this long to say it too.
 const OTHER_STREAM_WITHIN: Duration = Duration::from_millis(500);
 /// A session that was refused because all are in use is asked for again after these times.
-const SESSION_RETRIES: [Duration; 4] =
-    [Duration::from_millis(20), Duration::from_millis(80), Duration::from_millis(300), Duration::from_secs(1)];
+const SESSION_RETRIES: [Duration; 4] = [
+    Duration::from_millis(20),
+    Duration::from_millis(80),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+];
 /// A connection that nobody uses is closed by OpenSSH after so many seconds.
 const PERSIST_SECONDS: usize = 60;
 
@@ -123,7 +127,8 @@ impl Ssh {
 
     fn link(&self, to: &Destination) -> Arc<Link> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Link { session: AsyncMutex::new(None), permits: Semaphore::new(SESSIONS_A_HOST) });
+        let new =
+            || Arc::new(Link { session: AsyncMutex::new(None), permits: Semaphore::new(SESSIONS_A_HOST) });
         links.entry(to.clone()).or_insert_with(new).clone()
     }
 
@@ -137,7 +142,8 @@ impl Ssh {
         let pinned = keys.map_err(|why| not_started("host-key-unknown", why))?.of(&to.address, to.port);
         if pinned.is_empty() {
             let file = self.settings.known_hosts.display();
-            let why = format!("{} has no key for {} ({}), and keys are never learnt", file, to.name, to.address);
+            let why =
+                format!("{} has no key for {} ({}), and keys are never learnt", file, to.name, to.address);
             return Err(not_started("host-key-unknown", why));
         }
         let mut builder = SessionBuilder::default();
@@ -202,7 +208,12 @@ impl Ssh {
             let session = match self.session(&execution.to, &link).await {
                 Ok(session) => session,
                 Err(ending) => {
-                    return Report { ending, out: Kept::default(), err: Kept::default(), took: began.elapsed() };
+                    return Report {
+                        ending,
+                        out: Kept::default(),
+                        err: Kept::default(),
+                        took: began.elapsed(),
+                    };
                 }
             };
             match open(&session).await {
@@ -214,7 +225,8 @@ impl Ssh {
                     return report;
                 }
                 Err(NotOpened::Busy) => {
-                    let why = format!("all sessions that the sshd of {} allows are in use", execution.to.name);
+                    let why =
+                        format!("all sessions that the sshd of {} allows are in use", execution.to.name);
                     return Report::not_started("busy", why, began.elapsed());
                 }
                 Err(NotOpened::Gone(why)) => {
@@ -223,7 +235,11 @@ impl Ssh {
                 }
             }
         }
-        let why = format!("the connection to {} broke before anything was sent: {}", execution.to.name, last.unwrap_or_default());
+        let why = format!(
+            "the connection to {} broke before anything was sent: {}",
+            execution.to.name,
+            last.unwrap_or_default()
+        );
         Report::not_started("unreachable", why, began.elapsed())
     }
 }
@@ -384,12 +400,22 @@ impl Talk {
 
     /// Nothing more is worth waiting for.
     fn is_over(&self) -> bool {
-        let both = (self.out_exit.is_some() || self.out_closed) && (self.err_exit.is_some() || self.err_closed);
-        (both && self.said_once()) || self.refused.is_some() || (self.out_closed && self.err_closed) || self.gave_up
+        let both =
+            (self.out_exit.is_some() || self.out_closed) && (self.err_exit.is_some() || self.err_closed);
+        (both && self.said_once())
+            || self.refused.is_some()
+            || (self.out_closed && self.err_closed)
+            || self.gave_up
     }
 }
 
-async fn ending(talk: &Talk, channel: Channel, wrote: Option<std::io::Error>, out: &Capture, err: &Capture) -> Ending {
+async fn ending(
+    talk: &Talk,
+    channel: Channel,
+    wrote: Option<std::io::Error>,
+    out: &Capture,
+    err: &Capture,
+) -> Ending {
     match (&talk.refused, talk.status(), talk.stopped) {
         (Some(why), ..) if why == "no-command" => return Ending::NoCommand,
         (Some(why), ..) => {
@@ -432,13 +458,19 @@ fn why_not_connected(to: &Destination, pinned: &[String], error: &openssh::Error
     let text = chain(error);
     let name = &to.name;
     if text.contains("IDENTIFICATION HAS CHANGED") || text.contains("Host key verification failed") {
-        let shown = text.split_whitespace().find(|word| word.starts_with("SHA256:")).map(|word| word.trim_end_matches('.'));
+        let shown = text
+            .split_whitespace()
+            .find(|word| word.starts_with("SHA256:"))
+            .map(|word| word.trim_end_matches('.'));
         let shown = shown.map_or_else(|| "another one".to_owned(), str::to_owned);
         let why = format!("{name} shows the key {shown}, and {} is pinned", pinned.join(" or "));
         return not_started("host-key-changed", why);
     }
     if text.contains("Permission denied") {
-        return not_started("login-refused", format!("{name} does not let {} in: {}", to.user, first_line(&text)));
+        return not_started(
+            "login-refused",
+            format!("{name} does not let {} in: {}", to.user, first_line(&text)),
+        );
     }
     let why = if text.contains("Connection refused") {
         format!("{name} refuses connections on port {}", to.port)
@@ -451,7 +483,11 @@ fn why_not_connected(to: &Destination, pinned: &[String], error: &openssh::Error
 }
 
 fn first_line(text: &str) -> String {
-    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('@')).unwrap_or("no reason given").to_owned()
+    text.lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('@'))
+        .unwrap_or("no reason given")
+        .to_owned()
 }
 
 /// An error with all its causes.

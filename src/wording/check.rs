@@ -12,7 +12,13 @@ pub trait Lines {
 }
 
 /// All problems with their places underlined, and a summary.
-pub fn problems(problems: &[Problem], lines: &dyn Lines, runbooks: usize, files: usize, took_ms: u128) -> Page {
+pub fn problems(
+    problems: &[Problem],
+    lines: &dyn Lines,
+    runbooks: usize,
+    files: usize,
+    took_ms: u128,
+) -> Page {
     let mut spans: Vec<Span> = Vec::new();
     for problem in problems {
         spans.extend(one(problem, lines));
@@ -43,10 +49,18 @@ fn one(problem: &Problem, lines: &dyn Lines) -> Vec<Span> {
         let number = place.line.to_string();
         let before: String = line.chars().take(place.column as usize - 1).collect();
         let at: String = line.chars().skip(place.column as usize - 1).collect();
-        let length = if place.end_line == place.line { (place.end_column.saturating_sub(place.column)) as usize } else { at.chars().count() };
+        let length = if place.end_line == place.line {
+            (place.end_column.saturating_sub(place.column)) as usize
+        } else {
+            at.chars().count()
+        };
         let marked: String = at.chars().take(length.max(1)).collect();
         // Hidden characters are written out, and the mark is as long as what is shown.
-        let (before, shown_mark, rest) = (visible(&before), visible(&marked), visible(&at.chars().skip(length.max(1)).collect::<String>()));
+        let (before, shown_mark, rest) = (
+            visible(&before),
+            visible(&marked),
+            visible(&at.chars().skip(length.max(1)).collect::<String>()),
+        );
         let pad = " ".repeat(number.len());
         let line = format!("{before}{shown_mark}{rest}");
         out.extend(plain(format!("   {number} | {}\n", line.trim_end())));
@@ -63,7 +77,8 @@ fn one(problem: &Problem, lines: &dyn Lines) -> Vec<Span> {
 /// One annotation a problem, as GitHub's workflow commands want it.
 pub fn github(problem: &Problem) -> String {
     let place = &problem.place.span;
-    let end = if place.end_line == place.line { format!(",endColumn={}", place.end_column) } else { String::new() };
+    let end =
+        if place.end_line == place.line { format!(",endColumn={}", place.end_column) } else { String::new() };
     let cure = if problem.cure.is_empty() { String::new() } else { format!(". {}", capital(&problem.cure)) };
     format!(
         "::error file={},line={},col={}{end},title={}::{}{cure}.",

@@ -30,7 +30,12 @@ pub struct Verb {
     pub looks: bool,
 }
 
-const fn look(word: &'static str, alias: Option<&'static str>, form: &'static str, about: &'static str) -> Verb {
+const fn look(
+    word: &'static str,
+    alias: Option<&'static str>,
+    form: &'static str,
+    about: &'static str,
+) -> Verb {
     Verb { word, alias, form, about, looks: true }
 }
 
@@ -41,27 +46,88 @@ const fn act(word: &'static str, form: &'static str, about: &'static str) -> Ver
 /// Every verb that works, in the order of the help.
 pub const VERBS: &[Verb] = &[
     look("help", Some("?"), "help [word]", "All words, or one in full."),
-    look("runbooks", Some("rb"), "runbooks [word|all]", "The runbooks that you may run or approve, or all, or those whose name or use has a word."),
+    look(
+        "runbooks",
+        Some("rb"),
+        "runbooks [word|all]",
+        "The runbooks that you may run or approve, or all, or those whose name or use has a word.",
+    ),
     look("show", None, "show <runbook>", "One runbook as a document, made from the file that runs."),
-    look("status", Some("s"), "status [run|cluster|host]", "What is going on: all of it, or one run, cluster or host."),
-    look("output", Some("o"), "output <run> <step> [host]", "What a step printed, whole as far as it was kept."),
-    look("plan", Some("p"), "plan <run> [--long]", "The plan of a run; --long has every argument on every host. `plan <runbook> name=value …` makes one to look at: it measures, asks for nothing, and nothing will run."),
+    look(
+        "status",
+        Some("s"),
+        "status [run|cluster|host]",
+        "What is going on: all of it, or one run, cluster or host.",
+    ),
+    look(
+        "output",
+        Some("o"),
+        "output <run> <step> [host]",
+        "What a step printed, whole as far as it was kept.",
+    ),
+    look(
+        "plan",
+        Some("p"),
+        "plan <run> [--long]",
+        "The plan of a run; --long has every argument on every host. `plan <runbook> name=value …` makes one to look at: it measures, asks for nothing, and nothing will run.",
+    ),
     look("who", None, "who owns <host>", "Who answers for a host, and whom they escalate to."),
-    look("journal", None, "journal show <run> · journal verify", "The entries of a run: who, when, what, where, how it ended. Or whether anything in the journal was changed."),
-    act("run", "run <runbook> name=value … reason=\"…\"", "Measures, shows every step as a plan, and waits for you. Nothing is changed before you confirm, and before a second person approves where the runbook says so."),
-    act("confirm", "confirm <run> <token>", "You have read the plan back. The token names the target; it is shown with the plan, good once and for 5 minutes. Only the requester can."),
-    act("approve", "approve <run> <plan>", "You agree to exactly this plan, by its first 8 digits. Never the one who asked for it. It is waited for 30 minutes."),
+    look(
+        "journal",
+        None,
+        "journal show <run> · journal verify",
+        "The entries of a run: who, when, what, where, how it ended. Or whether anything in the journal was changed.",
+    ),
+    act(
+        "run",
+        "run <runbook> name=value … reason=\"…\"",
+        "Measures, shows every step as a plan, and waits for you. Nothing is changed before you confirm, and before a second person approves where the runbook says so.",
+    ),
+    act(
+        "confirm",
+        "confirm <run> <token>",
+        "You have read the plan back. The token names the target; it is shown with the plan, good once and for 5 minutes. Only the requester can.",
+    ),
+    act(
+        "approve",
+        "approve <run> <plan>",
+        "You agree to exactly this plan, by its first 8 digits. Never the one who asked for it. It is waited for 30 minutes.",
+    ),
     act("refuse", "refuse <run> \"why\"", "The run is closed before it starts."),
     act("withdraw", "withdraw <run>", "Takes your approval back before the start."),
-    act("answer", "answer <run> <step> [host] go-on|stop", "Answers a question that the runbook asks. Silence is never a yes."),
+    act(
+        "answer",
+        "answer <run> <step> [host] go-on|stop",
+        "Answers a question that the runbook asks. Silence is never a yes.",
+    ),
     act("stop", "stop <run> [now]", "No step begins any more, from this moment. `now` also ends what runs."),
     act("pause", "pause <run>", "What runs goes on; nothing new begins. The hold stays."),
     act("resume", "resume <run>", "Goes on after a pause."),
-    act("retry", "retry <run> <step> [host]", "Tries a failed step again, on one host; measures a shut door again; waits for a gate as long again."),
-    act("skip", "skip <run> <step> <host> \"why\"", "Goes on without a host, where the runbook allows hosts to fail."),
-    act("ask", "ask <run> <step> [host]", "Asks again what is known of a step whose outcome is unknown or not proven. Sends nothing."),
-    act("settle", "settle <run> <step> [host] done|not-done \"how you know\"", "Says how an unknown outcome ended. It is recorded with your name."),
-    act("undo", "undo <run> [including=<step>]", "Takes back what was done, newest first, never past an irreversible step. Shows the list and asks for a token. `including` names a step that did not succeed and may have done something."),
+    act(
+        "retry",
+        "retry <run> <step> [host]",
+        "Tries a failed step again, on one host; measures a shut door again; waits for a gate as long again.",
+    ),
+    act(
+        "skip",
+        "skip <run> <step> <host> \"why\"",
+        "Goes on without a host, where the runbook allows hosts to fail.",
+    ),
+    act(
+        "ask",
+        "ask <run> <step> [host]",
+        "Asks again what is known of a step whose outcome is unknown or not proven. Sends nothing.",
+    ),
+    act(
+        "settle",
+        "settle <run> <step> [host] done|not-done \"how you know\"",
+        "Says how an unknown outcome ended. It is recorded with your name.",
+    ),
+    act(
+        "undo",
+        "undo <run> [including=<step>]",
+        "Takes back what was done, newest first, never past an irreversible step. Shows the list and asks for a token. `including` names a step that did not succeed and may have done something.",
+    ),
     act("take", "take <run>", "You answer the questions of this run from now on."),
     act("handover", "handover <run> <person>", "Offers the run to somebody, who says take."),
 ];
@@ -275,7 +341,9 @@ pub fn show(runbook: &Runbook, commit: Option<&str>, policy: Option<&Policy>) ->
     let people: Vec<_> = people.iter().map(ToString::to_string).collect();
     let people = if people.is_empty() { String::new() } else { format!(": {}", people.join(", ")) };
     let approve = match &runbook.access.approve {
-        Some(approve) => format!("approve: {} of {}, never the one who runs it", approve.count, words(&approve.by)),
+        Some(approve) => {
+            format!("approve: {} of {}, never the one who runs it", approve.count, words(&approve.by))
+        }
         None => "approve: nobody else".to_owned(),
     };
     let mut fields = vec![
@@ -284,18 +352,25 @@ pub fn show(runbook: &Runbook, commit: Option<&str>, policy: Option<&Policy>) ->
         ("Who", format!("run: {} · {approve}", words(&runbook.access.start))),
     ];
     if !runbook.tell.is_empty() {
-        let tells: Vec<_> =
-            runbook.tell.iter().map(|tell| format!("{} ({} in {})", tell.who.value, tell.until.value, tell.within)).collect();
+        let tells: Vec<_> = runbook
+            .tell
+            .iter()
+            .map(|tell| format!("{} ({} in {})", tell.who.value, tell.until.value, tell.within))
+            .collect();
         fields.push(("Tells", format!("{}. Recorded only: this version tells nobody.", tells.join(", "))));
     }
     fields.push(("Takes", takes(runbook)));
     let after: usize = runbook.all_steps().map(|(step, _)| step.verify.len()).sum();
     let doors: usize = runbook.all_steps().map(|(step, _)| step.require.len()).sum();
-    fields.push(("Checks", format!("{} before the plan, {doors} at doors, {after} after steps", runbook.preflight.len())));
+    fields.push((
+        "Checks",
+        format!("{} before the plan, {doors} at doors, {after} after steps", runbook.preflight.len()),
+    ));
     if let Some(contingency) = &runbook.contingency {
         fields.push(("Way out", contingency.value.clone()));
     }
-    let values: Vec<_> = runbook.parameters.iter().map(|parameter| format!("{}=…", parameter.name.value)).collect();
+    let values: Vec<_> =
+        runbook.parameters.iter().map(|parameter| format!("{}=…", parameter.name.value)).collect();
     Page::new()
         .text(format!("{}    {}{commit}", readable(&runbook.title), runbook.name))
         .fields(fields)
@@ -318,7 +393,8 @@ fn takes(runbook: &Runbook) -> String {
             }
             _ => String::new(),
         };
-        let default = parameter.default.as_ref().map(|default| format!(" [{}]", default.value)).unwrap_or_default();
+        let default =
+            parameter.default.as_ref().map(|default| format!(" [{}]", default.value)).unwrap_or_default();
         format!("{name}{kind}{default}")
     });
     parameters.chain(["reason".to_owned()]).collect::<Vec<_>>().join(", ")
@@ -336,7 +412,8 @@ fn document(runbook: &Runbook) -> Table {
         };
         for item in inner {
             number += 1;
-            let irreversible = matches!(item, Item::Step(Step { effect: Some(at), .. }) if at.value == Effect::Irreversible);
+            let irreversible =
+                matches!(item, Item::Step(Step { effect: Some(at), .. }) if at.value == Effect::Irreversible);
             if irreversible && !past {
                 past = true;
                 if let Some(last) = rows.last_mut() {
@@ -345,7 +422,10 @@ fn document(runbook: &Runbook) -> Table {
             }
             let mut row = document_row(number, item);
             if let Some(each) = each {
-                row.below.insert(0, Below::Text(format!("for each {} of {}", each.variable.value, each.of.source)));
+                row.below.insert(
+                    0,
+                    Below::Text(format!("for each {} of {}", each.variable.value, each.of.source)),
+                );
             }
             if let Some(when) = item.when() {
                 row.below.push(Below::Text(format!("only when {}", when.source)));
@@ -417,7 +497,9 @@ fn status_row(run: &Run, moment: &Moment) -> Row {
     let what = run.plan().map_or_else(String::new, target);
     let waits = match run.phase {
         Phase::Confirming => format!("{} confirms", run.request.by),
-        Phase::Approving => run.plan().map(|plan| format!("{} approve", plan.approvals.by.join(", "))).unwrap_or_default(),
+        Phase::Approving => {
+            run.plan().map(|plan| format!("{} approve", plan.approvals.by.join(", "))).unwrap_or_default()
+        }
         _ => whom.map(|whom| format!("{whom} answers")).unwrap_or_default(),
     };
     let since = run.started.unwrap_or(run.requested);
@@ -448,7 +530,9 @@ pub fn status_of_run(run: &Run, far: &super::run::Far, policy: Option<&Policy>, 
                 .text(format!("Waits for the approval of {}: {}.", by.join(", "), people.join(", ")))
                 .next(
                     format!("approve {} {digest}", run.id),
-                    run.approve_until.map(|at| format!("until {}", moment.with_distance(at))).unwrap_or_default(),
+                    run.approve_until
+                        .map(|at| format!("until {}", moment.with_distance(at)))
+                        .unwrap_or_default(),
                 )
         }
         Phase::Ended(_) => super::run::ended(run, moment),
@@ -468,12 +552,21 @@ pub fn plan_of_run(run: &Run, long: bool, policy: Option<&Policy>, moment: &Mome
         return super::plan::offered(run, policy, moment);
     }
     let page = super::plan::looked_at(offer, &run.request.by, policy, moment);
-    let blocks = page.blocks.into_iter().filter(|block| !matches!(block, Block::Text(text) if text[0].text.starts_with("This is a look")));
+    let blocks = page
+        .blocks
+        .into_iter()
+        .filter(|block| !matches!(block, Block::Text(text) if text[0].text.starts_with("This is a look")));
     Page { blocks: blocks.collect() }.next(format!("plan {} --long", run.id), "every argument on every host")
 }
 
 /// Who answers for a host.
-pub fn who_owns(host: &str, owner: &str, people: &[Person], escalates: &[String], cluster: Option<&str>) -> Page {
+pub fn who_owns(
+    host: &str,
+    owner: &str,
+    people: &[Person],
+    escalates: &[String],
+    cluster: Option<&str>,
+) -> Page {
     let people: Vec<_> = people.iter().map(ToString::to_string).collect();
     let people = if people.is_empty() { "nobody has that role".to_owned() } else { people.join(", ") };
     let cluster = cluster.map(|cluster| format!(", member of {cluster}")).unwrap_or_default();

@@ -34,7 +34,11 @@ impl Moment {
         let ms = at.duration_since(self.now).as_millis();
         let distance = Millis(i64::try_from(ms.abs()).unwrap_or(i64::MAX));
         let distance = rounded(distance);
-        if ms >= 0 { format!("{} (in {distance})", self.time(at)) } else { format!("{} ({distance} ago)", self.time(at)) }
+        if ms >= 0 {
+            format!("{} (in {distance})", self.time(at))
+        } else {
+            format!("{} ({distance} ago)", self.time(at))
+        }
     }
 
     /// How long ago: `40 s`.
@@ -50,7 +54,11 @@ impl Moment {
 
 /// To whole minutes from two minutes on: a distance is read, not calculated with.
 fn rounded(distance: Millis) -> Millis {
-    if distance.0 >= 120_000 { Millis((distance.0 + 30_000) / 60_000 * 60_000) } else { Millis(distance.0 / 1000 * 1000) }
+    if distance.0 >= 120_000 {
+        Millis((distance.0 + 30_000) / 60_000 * 60_000)
+    } else {
+        Millis(distance.0 / 1000 * 1000)
+    }
 }
 
 #[cfg(test)]

@@ -193,7 +193,8 @@ impl Page {
     /// Adds fields, unless there are none.
     #[must_use]
     pub fn fields(self, fields: Vec<(&str, String)>) -> Self {
-        let fields: Vec<_> = fields.into_iter().map(|(label, text)| (label.to_owned(), plain(text))).collect();
+        let fields: Vec<_> =
+            fields.into_iter().map(|(label, text)| (label.to_owned(), plain(text))).collect();
         if fields.is_empty() { self } else { self.with(Block::Fields(fields)) }
     }
 

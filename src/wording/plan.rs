@@ -4,7 +4,8 @@ use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain, span};
 use super::states;
 use crate::plan::model::{
-    Approvals, Block as PlanBlock, Body, CheckSeen, Command, EachBlock, Offer, Plan, StepPlan, Undo, Unit, Verdict, Work,
+    Approvals, Block as PlanBlock, Body, CheckSeen, Command, EachBlock, Offer, Plan, StepPlan, Undo, Unit,
+    Verdict, Work,
 };
 use crate::policy::Policy;
 use crate::run::Run;
@@ -31,8 +32,9 @@ pub fn offered(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
 pub fn looked_at(offer: &Offer, asked_by: &Person, policy: Option<&Policy>, moment: &Moment) -> Page {
     let about = vec![offer.plan.runbook.to_string(), target(&offer.plan)];
     let head = Page::new().head(states::OFFERED, about, format!("plan {}", offer.digest.short()));
-    short(&head, offer, asked_by, policy, moment)
-        .text("This is a look: it asks for nothing and nothing will run. A run of it has a digest of its own.")
+    short(&head, offer, asked_by, policy, moment).text(
+        "This is a look: it asks for nothing and nothing will run. A run of it has a digest of its own.",
+    )
 }
 
 /// What a plan is about: its clusters, or its hosts.
@@ -48,7 +50,8 @@ pub fn target(plan: &Plan) -> String {
 fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>, moment: &Moment) -> Page {
     let plan = &offer.plan;
     let hold = offer.preflight.iter().filter(|seen| !seen.warns);
-    let (asked, held) = hold.fold((0, 0), |(asked, held), seen| (asked + 1, held + usize::from(seen.holds())));
+    let (asked, held) =
+        hold.fold((0, 0), |(asked, held), seen| (asked + 1, held + usize::from(seen.holds())));
     let units = unit_count(plan);
     let hosts = plan.changed_hosts().len();
     let summary = format!(
@@ -57,7 +60,8 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
         count(hosts, "host"),
         usual(plan).map_or_else(String::new, |usual| format!(", usually {usual}")),
     );
-    let mut page = head.clone().text(format!("{}.", visible(&plan.title))).text(summary).with(Block::Table(steps(plan)));
+    let mut page =
+        head.clone().text(format!("{}.", visible(&plan.title))).text(summary).with(Block::Table(steps(plan)));
     let mut fields: Vec<(String, Vec<Span>)> = Vec::new();
     let mut field = |label: &str, text: String| fields.push((label.to_owned(), plain(text)));
     for seen in offer.preflight.iter().filter(|seen| !seen.holds()) {
@@ -163,7 +167,10 @@ fn starts(plan: &Plan) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    Some(format!("{}. Recorded only: this version opens no incident and tells nobody. Do it by hand.", parts.join(", ")))
+    Some(format!(
+        "{}. Recorded only: this version opens no incident and tells nobody. Do it by hand.",
+        parts.join(", ")
+    ))
 }
 
 /// Who must agree, by name.
@@ -172,9 +179,14 @@ fn agreed_by(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) 
         return format!("{asked_by} alone");
     }
     let people = policy.map(|policy| policy.holders(&approvals.by)).unwrap_or_default();
-    let people: Vec<_> = people.iter().filter(|person| *person != asked_by).map(ToString::to_string).collect();
+    let people: Vec<_> =
+        people.iter().filter(|person| *person != asked_by).map(ToString::to_string).collect();
     let people = if people.is_empty() { "nobody has that role".to_owned() } else { people.join(", ") };
-    format!("{asked_by}, then {} of {} but not {asked_by}: {people}", approvals.count, approvals.by.join(", "))
+    format!(
+        "{asked_by}, then {} of {} but not {asked_by}: {people}",
+        approvals.count,
+        approvals.by.join(", ")
+    )
 }
 
 /// The steps with their hosts and effects; a rule stands where the way back ends.
@@ -188,7 +200,12 @@ pub fn steps(plan: &Plan) -> Table {
         }
         let (effect, role) = effect(unit);
         rows.push(Row {
-            cells: vec![plain(format!("{:>3}", unit.number)), plain(visible(&title)), plain(hosts), cell(effect, role)],
+            cells: vec![
+                plain(format!("{:>3}", unit.number)),
+                plain(visible(&title)),
+                plain(hosts),
+                cell(effect, role),
+            ],
             below: Vec::new(),
         });
     }
@@ -253,12 +270,18 @@ pub fn long(offer: &Offer, moment: &Moment) -> Page {
             ("Asked by", plan.asked_by.to_string()),
             ("Reason", visible(&plan.reason)),
             ("Digest", offer.digest.to_string()),
-            ("Measured", format!("{} to {}", moment.second(offer.measured.0), moment.second(offer.measured.1))),
+            (
+                "Measured",
+                format!("{} to {}", moment.second(offer.measured.0), moment.second(offer.measured.1)),
+            ),
         ]);
     let parameters: Vec<(String, Vec<Span>)> =
         plan.parameters.iter().map(|(name, value)| (name.clone(), plain(visible(&value.human())))).collect();
     page = page.text("PARAMETERS").with(Block::Fields(parameters)).text("PREFLIGHT");
-    page = page.with(Block::Table(Table { rows: offer.preflight.iter().map(seen_row).collect(), ..Table::default() }));
+    page = page.with(Block::Table(Table {
+        rows: offer.preflight.iter().map(seen_row).collect(),
+        ..Table::default()
+    }));
     page = page.text("STEPS");
     for (lane, unit) in plan.units() {
         page = page.join(long_unit(plan, lane, unit));
@@ -279,7 +302,8 @@ pub fn long(offer: &Offer, moment: &Moment) -> Page {
         (name.to_string(), plain(format!("{}@{}:{}  {keys}", pin.user, pin.address, pin.port)))
     });
     page = page.text("HOSTS").with(Block::Fields(hosts.collect()));
-    let files = plan.files.iter().map(|(file, hash)| (file.clone(), cell(format!("sha256 {hash}"), Role::Quiet)));
+    let files =
+        plan.files.iter().map(|(file, hash)| (file.clone(), cell(format!("sha256 {hash}"), Role::Quiet)));
     page = page.text("FILES").with(Block::Fields(files.collect())).text("SCRIPTS");
     for (hash, text) in &plan.scripts {
         page = page.text(format!("sha256 {hash}"));
@@ -332,9 +356,18 @@ fn long_step(plan: &Plan, step: &StepPlan) -> Vec<(String, Vec<Span>)> {
     let mut add = |label: &str, text: String| fields.push((format!("     {label}"), plain(text)));
     let mut command = |label: &str, command: &Command| {
         let action = command.action.as_ref().map(|action| format!("{action}: ")).unwrap_or_default();
-        add(label, format!("on {}, at most {}: {action}{}", command.host, command.at_most, body(plan, &command.body)));
+        add(
+            label,
+            format!(
+                "on {}, at most {}: {action}{}",
+                command.host,
+                command.at_most,
+                body(plan, &command.body)
+            ),
+        );
         if let Body::Script { variables, .. } = &command.body {
-            let variables: Vec<_> = variables.iter().map(|(name, value)| format!("{name}=[{}]", visible(value))).collect();
+            let variables: Vec<_> =
+                variables.iter().map(|(name, value)| format!("{name}=[{}]", visible(value))).collect();
             add("", variables.join(" "));
         }
     };
@@ -356,7 +389,9 @@ fn long_step(plan: &Plan, step: &StepPlan) -> Vec<(String, Vec<Span>)> {
 /// A command as it will be executed: each argument in brackets.
 pub fn body(plan: &Plan, body: &Body) -> String {
     match body {
-        Body::Run { argv } => argv.iter().map(|word| format!("[{}]", visible(word))).collect::<Vec<_>>().join(" "),
+        Body::Run { argv } => {
+            argv.iter().map(|word| format!("[{}]", visible(word))).collect::<Vec<_>>().join(" ")
+        }
         Body::Script { sha256, .. } => {
             let lines = plan.scripts.get(sha256).map_or(0, |text| text.lines().count());
             format!("script of {}, sha256 {}", count(lines, "line"), &sha256[..8.min(sha256.len())])

@@ -20,7 +20,11 @@ pub struct Recorded {
 /// The entries of a run: when, who, what, where, how it ended, and what it printed.
 pub fn journal_of(run: &Run, entries: &[Recorded], moment: &Moment) -> Page {
     let (state, _) = states::of_run(run);
-    let about = vec![format!("run {}", run.id), run.request.runbook.to_string(), format!("asked by {}", run.request.by)];
+    let about = vec![
+        format!("run {}", run.id),
+        run.request.runbook.to_string(),
+        format!("asked by {}", run.request.by),
+    ];
     let mut rows = Vec::new();
     for recorded in entries {
         let stamped = &recorded.stamped;
@@ -60,10 +64,13 @@ fn describe(run: &Run, event: &Event) -> Described {
     let simple = |what: &str| (what.to_owned(), none(), none(), Vec::new());
     match event {
         Event::Requested(request) => {
-            let values: Vec<_> = request.arguments.iter().map(|(name, value)| format!("{name}={}", visible(value))).collect();
+            let values: Vec<_> =
+                request.arguments.iter().map(|(name, value)| format!("{name}={}", visible(value))).collect();
             ("requested".into(), none(), none(), vec![Below::Text(values.join(" "))])
         }
-        Event::Offered { offer, .. } => ("offered".into(), none(), format!("plan {}", offer.digest.short()), Vec::new()),
+        Event::Offered { offer, .. } => {
+            ("offered".into(), none(), format!("plan {}", offer.digest.short()), Vec::new())
+        }
         Event::PlanChanged { offer, changes, .. } => {
             let below = changes.iter().map(|change| Below::Text(visible(change))).collect();
             ("plan changed".into(), none(), format!("plan {}", offer.digest.short()), below)
@@ -74,24 +81,38 @@ fn describe(run: &Run, event: &Event) -> Described {
             ("not planned".into(), none(), code.clone(), why.chain(failed).collect())
         }
         Event::WrongToken { tries } => ("wrong token".into(), none(), format!("try {tries}"), Vec::new()),
-        Event::Confirmed { digest, .. } => ("confirmed".into(), none(), format!("plan {}", digest.short()), Vec::new()),
-        Event::Approved { digest, roles } => {
-            ("approved".into(), none(), format!("plan {}", digest.short()), vec![Below::Text(format!("as {}", roles.join(", ")))])
+        Event::Confirmed { digest, .. } => {
+            ("confirmed".into(), none(), format!("plan {}", digest.short()), Vec::new())
         }
+        Event::Approved { digest, roles } => (
+            "approved".into(),
+            none(),
+            format!("plan {}", digest.short()),
+            vec![Below::Text(format!("as {}", roles.join(", ")))],
+        ),
         Event::Refused { why } => ("refused".into(), none(), none(), vec![Below::Text(visible(why))]),
         Event::Expired { what } => ("expired".into(), none(), what.clone(), Vec::new()),
         Event::HoldsTaken { holds } => {
-            let holds: Vec<_> = holds.iter().map(|(resource, token)| format!("{resource} ({token})")).collect();
+            let holds: Vec<_> =
+                holds.iter().map(|(resource, token)| format!("{resource} ({token})")).collect();
             ("holds taken".into(), none(), none(), vec![Below::Text(holds.join(" "))])
         }
-        Event::Started { preflight } => {
-            ("started".into(), none(), format!("{} checks hold", preflight.iter().filter(|seen| seen.holds()).count()), Vec::new())
-        }
+        Event::Started { preflight } => (
+            "started".into(),
+            none(),
+            format!("{} checks hold", preflight.iter().filter(|seen| seen.holds()).count()),
+            Vec::new(),
+        ),
         Event::StepSent { unit: at, attempt, host, body, token, .. } => {
             let (title, _) = unit(at);
             let body = run.plan().map(|plan| super::plan::body(plan, body)).unwrap_or_default();
             let token = token.map(|token| format!(" token {token}")).unwrap_or_default();
-            (format!("sent {title}"), host.to_string(), format!("attempt {attempt}"), vec![Below::Text(format!("{body}{token}"))])
+            (
+                format!("sent {title}"),
+                host.to_string(),
+                format!("attempt {attempt}"),
+                vec![Below::Text(format!("{body}{token}"))],
+            )
         }
         Event::StepEnded { unit: at, exit, took, output, .. } => {
             let (title, host) = unit(at);
@@ -111,7 +132,8 @@ fn describe(run: &Run, event: &Event) -> Described {
         }
         Event::StepSucceeded { unit: at, took, proof } => {
             let (title, host) = unit(at);
-            let below = proof.iter().map(|seen| Below::Text(format!("holds: {}", visible(&seen.that)))).collect();
+            let below =
+                proof.iter().map(|seen| Below::Text(format!("holds: {}", visible(&seen.that)))).collect();
             (format!("succeeded {title}"), host, took.to_string(), below)
         }
         Event::StepFailed { unit: at, failure } => {
@@ -121,7 +143,9 @@ fn describe(run: &Run, event: &Event) -> Described {
                     failed.iter().map(|seen| Below::Text(format!("{}.", visible(&seen.says)))).collect()
                 }
                 crate::run::model::Failure::Unreachable(why) => vec![Below::Text(visible(why))],
-                crate::run::model::Failure::WatchBroke(seen) => vec![Below::Text(format!("{}.", visible(&seen.says)))],
+                crate::run::model::Failure::WatchBroke(seen) => {
+                    vec![Below::Text(format!("{}.", visible(&seen.says)))]
+                }
                 crate::run::model::Failure::Exit { .. } => Vec::new(),
             };
             (format!("FAILED {title}"), host, none(), below)
@@ -145,13 +169,20 @@ fn describe(run: &Run, event: &Event) -> Described {
             (format!("settled {title}"), host, what.into(), vec![Below::Text(visible(how))])
         }
         Event::GateEntered { unit: at } => (format!("waits {}", unit(at).0), none(), none(), Vec::new()),
-        Event::GateOpened { unit: at, took, .. } => (format!("opened {}", unit(at).0), none(), took.to_string(), Vec::new()),
-        Event::GateOverdue { unit: at, .. } => (format!("OVERDUE {}", unit(at).0), none(), none(), Vec::new()),
+        Event::GateOpened { unit: at, took, .. } => {
+            (format!("opened {}", unit(at).0), none(), took.to_string(), Vec::new())
+        }
+        Event::GateOverdue { unit: at, .. } => {
+            (format!("OVERDUE {}", unit(at).0), none(), none(), Vec::new())
+        }
         Event::Asked { unit: at, .. } => (format!("asked {}", unit(at).0), none(), none(), Vec::new()),
         Event::Reminded { unit: at, .. } => (format!("reminded {}", unit(at).0), none(), none(), Vec::new()),
-        Event::Answered { unit: at, go_on } => {
-            (format!("answered {}", unit(at).0), none(), if *go_on { "go on" } else { "stop" }.into(), Vec::new())
-        }
+        Event::Answered { unit: at, go_on } => (
+            format!("answered {}", unit(at).0),
+            none(),
+            if *go_on { "go on" } else { "stop" }.into(),
+            Vec::new(),
+        ),
         Event::Skipped { unit: at, why } => {
             let (title, host) = unit(at);
             (format!("skipped {title}"), host, none(), vec![Below::Text(visible(why))])
@@ -161,7 +192,9 @@ fn describe(run: &Run, event: &Event) -> Described {
         }
         Event::UndoDone { unit: at, ended } => {
             let (title, host) = unit(at);
-            let how = ended.as_ref().map_or_else(|| "nothing to do".to_owned(), |(exit, took, _)| format!("{exit}, {took}"));
+            let how = ended
+                .as_ref()
+                .map_or_else(|| "nothing to do".to_owned(), |(exit, took, _)| format!("{exit}, {took}"));
             (format!("undone {title}"), host, how, Vec::new())
         }
         Event::UndoFailed { unit: at, why, .. } => {
@@ -177,14 +210,20 @@ fn describe(run: &Run, event: &Event) -> Described {
         Event::Withdrawn => simple("withdrew the approval"),
         Event::AskedAgain { .. } => simple("asked again"),
         Event::Retried { unit: at } => (format!("retry {}", unit(at).0), unit(at).1, none(), Vec::new()),
-        Event::ApprovedAgain { unit: at } => (format!("approved again {}", unit(at).0), unit(at).1, none(), Vec::new()),
+        Event::ApprovedAgain { unit: at } => {
+            (format!("approved again {}", unit(at).0), unit(at).1, none(), Vec::new())
+        }
         Event::WatchBroke { seen, ends, .. } => {
             let what = if *ends { "watch broke, ends" } else { "watch broke, halts" };
             (what.into(), none(), none(), vec![Below::Text(format!("{}.", visible(&seen.says)))])
         }
         Event::WatchHolds { .. } => simple("watch holds again"),
-        Event::StepStalled { unit: at, done, .. } => (format!("STALLED {}", unit(at).0), unit(at).1, done.clone(), Vec::new()),
-        Event::StepMoves { unit: at, done } => (format!("moves {}", unit(at).0), unit(at).1, done.clone(), Vec::new()),
+        Event::StepStalled { unit: at, done, .. } => {
+            (format!("STALLED {}", unit(at).0), unit(at).1, done.clone(), Vec::new())
+        }
+        Event::StepMoves { unit: at, done } => {
+            (format!("moves {}", unit(at).0), unit(at).1, done.clone(), Vec::new())
+        }
         Event::BatchEnded { .. } => simple("batch ended"),
         Event::BatchRested { .. } => simple("batch rested"),
         Event::StopAsked { now } => simple(if *now { "stop now" } else { "stop" }),
@@ -192,7 +231,12 @@ fn describe(run: &Run, event: &Event) -> Described {
         Event::Resumed => simple("resume"),
         Event::UndoOffered { list, digest, .. } => {
             let list: Vec<_> = list.iter().map(|at| at.number.to_string()).collect();
-            (format!("undo offered: {}", list.join(", ")), none(), format!("plan {}", digest.short()), Vec::new())
+            (
+                format!("undo offered: {}", list.join(", ")),
+                none(),
+                format!("plan {}", digest.short()),
+                Vec::new(),
+            )
         }
         Event::UndoConfirmed => simple("undo confirmed"),
         Event::UndoExpired => simple("undo not done"),
@@ -210,7 +254,11 @@ pub fn verified(entries: u64, head: &str, broken: Option<(u64, &str)>, beside: &
             .code("tampered");
     }
     if !beside.is_empty() {
-        let page = Page::new().head(states::FAILED, vec![format!("{entries} entries hold, and what stands beside them does not")], "");
+        let page = Page::new().head(
+            states::FAILED,
+            vec![format!("{entries} entries hold, and what stands beside them does not")],
+            "",
+        );
         return beside.iter().fold(page, |page, what| page.text(visible(what))).code("tampered");
     }
     Page::new()

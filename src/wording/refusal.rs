@@ -18,7 +18,9 @@ use crate::runbook::source::problem::Problem;
 
 /// There is no such run, or the speaker may not know of it.
 pub fn unknown_run(id: RunId) -> Page {
-    Page::sentence(format!("There is no run {id}.")).next("status", "shows the runs that are open").code("unknown-run")
+    Page::sentence(format!("There is no run {id}."))
+        .next("status", "shows the runs that are open")
+        .code("unknown-run")
 }
 
 /// Values are not right; nothing was measured.
@@ -56,9 +58,12 @@ pub fn held(resource: &Resource, by: &Run, since: Timestamp, moment: &Moment) ->
 pub fn made_anew(run: &Run, moment: &Moment) -> Page {
     if run.is_ended() {
         let why: Vec<_> = run.remarks.iter().map(|why| visible(why)).collect();
-        return Page::sentence(format!("Not agreed: run {} has no plan any more, and is closed. Nothing ran.", run.id))
-            .text(why.join(" "))
-            .code("plan-changed");
+        return Page::sentence(format!(
+            "Not agreed: run {} has no plan any more, and is closed. Nothing ran.",
+            run.id
+        ))
+        .text(why.join(" "))
+        .code("plan-changed");
     }
     plan_changed(run, &[], moment)
 }
@@ -76,9 +81,10 @@ pub fn plan_changed(run: &Run, changes: &[String], moment: &Moment) -> Page {
     }
     page = page.fields(vec![("Now", format!("plan {digest}"))]);
     if let Some(token) = &run.token {
-        page = page
-            .next(format!("plan {}", run.id), String::new())
-            .next(format!("confirm {} {}", run.id, token.text), format!("until {}", moment.with_distance(token.expires)));
+        page = page.next(format!("plan {}", run.id), String::new()).next(
+            format!("confirm {} {}", run.id, token.text),
+            format!("until {}", moment.with_distance(token.expires)),
+        );
     }
     page.code("plan-changed")
 }
@@ -122,7 +128,9 @@ pub fn denied(denial: &Denial) -> Page {
 pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
     let names = runbooks.iter().map(String::as_str);
     let page = Page::sentence(match nearest(name, names) {
-        Some(near) => format!("`{}` is not a runbook. Nearest: `{near}`. Nothing was measured.", visible(name)),
+        Some(near) => {
+            format!("`{}` is not a runbook. Nearest: `{near}`. Nothing was measured.", visible(name))
+        }
         None => format!("`{}` is not a runbook. Nothing was measured.", visible(name)),
     });
     match nearest(name, runbooks.iter().map(String::as_str)) {
@@ -136,21 +144,25 @@ pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
 pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
     let id = run.id;
     let page = match refusal {
-        Refusal::NotYourRun { waits_for } => Page::sentence(format!(
-            "Not done: run {id} waits for {waits_for}, not for you. Nothing changed."
-        ))
-        .next(format!("refuse {id} \"why\""), "if it should not run"),
+        Refusal::NotYourRun { waits_for } => {
+            Page::sentence(format!("Not done: run {id} waits for {waits_for}, not for you. Nothing changed."))
+                .next(format!("refuse {id} \"why\""), "if it should not run")
+        }
         Refusal::OwnRun { asked_by } => {
             let roles = run.plan().map(|plan| plan.approvals.by.join(", ")).unwrap_or_default();
-            Page::sentence(format!("Not approved: {asked_by} asked for run {id}, and another person must agree. Nothing changed."))
-                .text(format!("Next: somebody else who is {roles}."))
+            Page::sentence(format!(
+                "Not approved: {asked_by} asked for run {id}, and another person must agree. Nothing changed."
+            ))
+            .text(format!("Next: somebody else who is {roles}."))
         }
         Refusal::BadToken { tries, odd } => {
             let odd = odd.map_or_else(String::new, |(at, c)| {
                 format!(" Character {at} is {}, which is not what it looks like.", code_point(c))
             });
-            Page::sentence(format!("Not confirmed: the token is not right (try {tries} of 3).{odd} Type it, do not paste it."))
-                .next(format!("plan {id}"), "shows it again")
+            Page::sentence(format!(
+                "Not confirmed: the token is not right (try {tries} of 3).{odd} Type it, do not paste it."
+            ))
+            .next(format!("plan {id}"), "shows it again")
         }
         Refusal::TokensSpent => {
             Page::sentence(format!("x stopped: three wrong tokens for run {id}. Nothing ran."))
@@ -171,15 +183,19 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
             now.short()
         ))
         .next(format!("plan {id}"), "read it before you approve it"),
-        Refusal::NotNow { what, because } => Page::sentence(format!("Not {what}: run {id}: {because}. Nothing changed."))
-            .next(format!("status {id}"), String::new()),
+        Refusal::NotNow { what, because } => {
+            Page::sentence(format!("Not {what}: run {id}: {because}. Nothing changed."))
+                .next(format!("status {id}"), String::new())
+        }
         Refusal::NoSuchStep { number, hosts } => {
             let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
             let page = if hosts.is_empty() {
                 Page::sentence(format!("Run {id} has no step {number} on that host. Nothing changed."))
             } else {
                 let hosts = hosts.join(", ");
-                Page::sentence(format!("Step {number} of run {id} runs on several hosts. Name one of them: {hosts}. Nothing changed."))
+                Page::sentence(format!(
+                    "Step {number} of run {id} runs on several hosts. Name one of them: {hosts}. Nothing changed."
+                ))
             };
             page.next(format!("status {id}"), String::new())
         }
@@ -193,18 +209,21 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
                 step(past)
             ))
             .next(format!("status {id}"), String::new()),
-            None => Page::sentence(format!("Nothing of run {id} has to be taken back: no step has succeeded. Nothing changed.")),
+            None => Page::sentence(format!(
+                "Nothing of run {id} has to be taken back: no step has succeeded. Nothing changed."
+            )),
         },
         Refusal::TooManyFailures { allowed } => Page::sentence(format!(
             "Not skipped: the runbook allows {} to fail here. Nothing changed.",
             count(*allowed, "host")
         ))
         .next(format!("stop {id}"), String::new()),
-        Refusal::TooShort { what, needs } => {
-            Page::sentence(format!("Not taken: say {what} in {needs} characters or more. It is recorded. Nothing changed."))
-        }
+        Refusal::TooShort { what, needs } => Page::sentence(format!(
+            "Not taken: say {what} in {needs} characters or more. It is recorded. Nothing changed."
+        )),
         Refusal::NeedsCommander { why } => {
-            Page::sentence(format!("Not approved: {} Nothing changed.", visible(why))).text("Next: a commander.")
+            Page::sentence(format!("Not approved: {} Nothing changed.", visible(why)))
+                .text("Next: a commander.")
         }
     };
     page.code(refusal.code())

@@ -21,7 +21,11 @@ pub type Far = BTreeMap<UnitAt, (Option<u8>, String)>;
 pub fn live(run: &Run, far: &Far, moment: &Moment) -> Page {
     let Some(plan) = run.plan() else {
         let about = vec![format!("run {}", run.id), run.request.runbook.to_string()];
-        return Page::new().head(states::of_run(run).0, about, format!("since {}", moment.time(run.requested)));
+        return Page::new().head(
+            states::of_run(run).0,
+            about,
+            format!("since {}", moment.time(run.requested)),
+        );
     };
     let (state, whom) = states::of_run(run);
     let mut about = vec![format!("run {}", run.id), plan.runbook.to_string(), target(plan)];
@@ -31,13 +35,19 @@ pub fn live(run: &Run, far: &Far, moment: &Moment) -> Page {
             format!("{} to {}, {}", moment.second(started), moment.second(ended), between(started, ended))
         }
         (Some(started), None) => format!("started {}, {}", moment.second(started), moment.ago(started)),
-        (None, _) => format!("plan {}", run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default()),
+        (None, _) => {
+            format!("plan {}", run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default())
+        }
     };
     let mut page = Page::new().head(state, about, right).with(Block::Table(units(run, far, moment)));
     if let Some(stop) = &run.stop
         && !run.is_ended()
     {
-        page = page.text(format!("Stopped by {} at {}: no step begins any more; what runs is ending.", stop.by, moment.time(stop.at)));
+        page = page.text(format!(
+            "Stopped by {} at {}: no step begins any more; what runs is ending.",
+            stop.by,
+            moment.time(stop.at)
+        ));
     }
     if let Some((by, at)) = &run.pause {
         page = page.text(format!("Paused by {by} at {}: nothing new begins.", moment.time(*at)));
@@ -91,8 +101,10 @@ fn units(run: &Run, far: &Far, moment: &Moment) -> Table {
 
 fn folded_row(run: &Run, number: u32, title: &str, lanes: &[(&HostName, &crate::plan::model::Unit)]) -> Row {
     let at = |lane: &HostName| UnitAt { number, lane: Some(lane.clone()) };
-    let over = lanes.iter().filter(|(lane, _)| run.units.get(&at(lane)).is_some_and(UnitState::is_over)).count();
-    let worst = lanes.iter().filter_map(|(lane, _)| run.units.get(&at(lane))).find(|state| state.needs_person());
+    let over =
+        lanes.iter().filter(|(lane, _)| run.units.get(&at(lane)).is_some_and(UnitState::is_over)).count();
+    let worst =
+        lanes.iter().filter_map(|(lane, _)| run.units.get(&at(lane))).find(|state| state.needs_person());
     let state = match worst {
         Some(state) => states::of_unit(state),
         None if over == lanes.len() => states::SUCCEEDED,
@@ -165,7 +177,9 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         run.unit(unit).map(|unit| visible(&unit.title)).unwrap_or_default()
     };
     let sentence = match &stamped.event {
-        Event::Started { .. } => format!("Everything still holds. The first step begins; {} drives.", run.driver),
+        Event::Started { .. } => {
+            format!("Everything still holds. The first step begins; {} drives.", run.driver)
+        }
         Event::StepSent { unit, attempt, variant, host, .. } => {
             let title = of_unit(unit, "working");
             let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
@@ -228,12 +242,18 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             format!("{title} {}, says {by}.", if *go_on { "Go on" } else { "Stop" })
         }
         Event::WatchBroke { watch, seen, ends } => {
-            let title = watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "PAUSED"))).unwrap_or_default();
-            let then = if *ends { "What works is ended, and nothing new begins" } else { "It is halted until that holds again" };
+            let title =
+                watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "PAUSED"))).unwrap_or_default();
+            let then = if *ends {
+                "What works is ended, and nothing new begins"
+            } else {
+                "It is halted until that holds again"
+            };
             format!("{title}{}. {then}.", visible(&seen.says))
         }
         Event::WatchHolds { watch } => {
-            let title = watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "working"))).unwrap_or_default();
+            let title =
+                watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "working"))).unwrap_or_default();
             format!("{title}what was watched holds again.")
         }
         Event::StepStalled { unit, done, since } => {
@@ -250,16 +270,26 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             format!("{title}: skipped by {by}: \"{}\".", visible(why))
         }
         Event::StopAsked { now } => {
-            let what = if *now { "no step begins any more, and what runs is ended" } else { "no step begins any more" };
+            let what = if *now {
+                "no step begins any more, and what runs is ended"
+            } else {
+                "no step begins any more"
+            };
             format!("Stopped by {by}: {what}.")
         }
         Event::Paused => format!("Paused by {by}: nothing new begins."),
         Event::Resumed => format!("Resumed by {by}."),
         Event::UndoConfirmed => format!("The undo is confirmed by {by} and begins."),
-        Event::UndoSent { unit, host, .. } => format!("{}: being taken back on {host}.", of_unit(unit, "undoing")),
+        Event::UndoSent { unit, host, .. } => {
+            format!("{}: being taken back on {host}.", of_unit(unit, "undoing"))
+        }
         Event::UndoDone { unit, ended } => {
             let title = of_unit(unit, "undone");
-            if ended.is_some() { format!("{title}: taken back.") } else { format!("{title}: nothing is left to take back.") }
+            if ended.is_some() {
+                format!("{title}: taken back.")
+            } else {
+                format!("{title}: nothing is left to take back.")
+            }
         }
         Event::UndoFailed { unit, why, .. } => {
             let title = of_unit(unit, "STUCK");
@@ -280,10 +310,17 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         }
         Event::Ended { outcome, .. } => {
             fields.push(("state", states::of_outcome(*outcome).word.to_owned()));
-            let steps = run.units.values().filter(|state| matches!(state, UnitState::Succeeded { .. })).count();
+            let steps =
+                run.units.values().filter(|state| matches!(state, UnitState::Succeeded { .. })).count();
             match (run.started, run.ended) {
                 (Some(started), Some(ended)) => {
-                    format!("Run {} {} after {}, {steps} of {} done.", run.id, ended_how(*outcome), between(started, ended), run.units.len())
+                    format!(
+                        "Run {} {} after {}, {steps} of {} done.",
+                        run.id,
+                        ended_how(*outcome),
+                        between(started, ended),
+                        run.units.len()
+                    )
                 }
                 _ => format!("Run {} {}. Nothing ran.", run.id, ended_how(*outcome)),
             }
@@ -342,14 +379,17 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
             let page = pages.fold(Page::new(), Page::join);
             let page = run.broken.iter().fold(page, |page, (watch, (seen, ends))| {
                 let what = if *ends { "a watch broke, and nothing new begins" } else { "halted by a watch" };
-                let whom = watch.unit.as_ref().map(|unit| format!(" {}", step_words(unit))).unwrap_or_default();
+                let whom =
+                    watch.unit.as_ref().map(|unit| format!(" {}", step_words(unit))).unwrap_or_default();
                 page.head(states::PAUSED, vec![format!("run {}{whom}", run.id), what.to_owned()], "")
                     .with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }))
                     .text("It goes on by itself when that holds again.")
                     .next(format!("stop {}", run.id), String::new())
             });
             if page.blocks.is_empty() && run.pause.is_some() {
-                return Page::new().next(format!("resume {}", run.id), "goes on").next(format!("stop {}", run.id), String::new());
+                return Page::new()
+                    .next(format!("resume {}", run.id), "goes on")
+                    .next(format!("stop {}", run.id), String::new());
             }
             page
         }
@@ -368,10 +408,13 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
         UnitState::Shut { failed, .. } => Page::new()
             .head(states::AWAITING, about("its door did not open, it was not sent".to_owned()), "")
             .with(Block::Table(Table { rows: failed.iter().map(seen_row).collect(), ..Table::default() }))
-            .with(Block::Choices(choices(run, vec![(
-                format!("retry {typed}"),
-                "measures again; sends it only if the checks hold".to_owned(),
-            )])))
+            .with(Block::Choices(choices(
+                run,
+                vec![(
+                    format!("retry {typed}"),
+                    "measures again; sends it only if the checks hold".to_owned(),
+                )],
+            )))
             .text("No answer: nothing runs.")
             .code("at-the-door"),
         UnitState::Failed { failure, .. } => {
@@ -391,7 +434,10 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
                 Failure::NotProven(failed) => {
                     let rows = failed.iter().map(seen_row).collect();
                     page = page.with(Block::Table(Table { rows, ..Table::default() }));
-                    options.push((format!("ask {typed}"), "asks what must be true again; sends nothing".to_owned()));
+                    options.push((
+                        format!("ask {typed}"),
+                        "asks what must be true again; sends nothing".to_owned(),
+                    ));
                 }
                 Failure::WatchBroke(seen) => {
                     page = page.with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }));
@@ -403,9 +449,17 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
             if let Some(PlanBlock::Each(each)) = run.block_of(at)
                 && run.failed_lanes(&PlanBlock::Each(each.clone())) < each.failures
             {
-                options.push((format!("skip {typed} \"why\""), format!("goes on without {}", at.lane.as_ref().map(ToString::to_string).unwrap_or_default())));
+                options.push((
+                    format!("skip {typed} \"why\""),
+                    format!(
+                        "goes on without {}",
+                        at.lane.as_ref().map(ToString::to_string).unwrap_or_default()
+                    ),
+                ));
             }
-            page.with(Block::Choices(choices(run, options))).text("No answer: nothing runs.").code("step-failed")
+            page.with(Block::Choices(choices(run, options)))
+                .text("No answer: nothing runs.")
+                .code("step-failed")
         }
         UnitState::Unknown { why, sent_at, found, .. } => {
             let found = found.clone().unwrap_or_default();
@@ -416,31 +470,47 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
                     ("Not known", "whether the command ended, and how".to_owned()),
                 ])
                 .with(Block::Table(Table { rows: found.iter().map(seen_row).collect(), ..Table::default() }))
-                .with(Block::Choices(choices(run, vec![
-                    (format!("ask {typed}"), "asks again; sends nothing".to_owned()),
-                    (format!("settle {typed} done \"how you know\""), "goes on with the next step".to_owned()),
-                    (
-                        format!("settle {typed} not-done \"how you know\""),
-                        "goes back to its door; it is sent again only after a new approval".to_owned(),
-                    ),
-                ])))
+                .with(Block::Choices(choices(
+                    run,
+                    vec![
+                        (format!("ask {typed}"), "asks again; sends nothing".to_owned()),
+                        (
+                            format!("settle {typed} done \"how you know\""),
+                            "goes on with the next step".to_owned(),
+                        ),
+                        (
+                            format!("settle {typed} not-done \"how you know\""),
+                            "goes back to its door; it is sent again only after a new approval".to_owned(),
+                        ),
+                    ],
+                )))
                 .text(format!("No answer: run {id} keeps its hold and waits."))
                 .code("step-unknown")
         }
         UnitState::Withheld { .. } => {
             let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
             Page::new()
-                .head(states::AWAITING, about("it was not done, and is sent again only after a new approval".to_owned()), "")
-                .with(Block::Choices(choices(run, vec![(
-                    format!("approve {id} {digest}"),
-                    "by another person: goes back to its door".to_owned(),
-                )])))
+                .head(
+                    states::AWAITING,
+                    about("it was not done, and is sent again only after a new approval".to_owned()),
+                    "",
+                )
+                .with(Block::Choices(choices(
+                    run,
+                    vec![(
+                        format!("approve {id} {digest}"),
+                        "by another person: goes back to its door".to_owned(),
+                    )],
+                )))
                 .code("withheld")
         }
         UnitState::Overdue { failed, .. } => Page::new()
             .head(states::OVERDUE, about("its time is over".to_owned()), "")
             .with(Block::Table(Table { rows: failed.iter().map(seen_row).collect(), ..Table::default() }))
-            .with(Block::Choices(choices(run, vec![(format!("retry {typed}"), "waits as long again".to_owned())])))
+            .with(Block::Choices(choices(
+                run,
+                vec![(format!("retry {typed}"), "waits as long again".to_owned())],
+            )))
             .text("No answer: nothing runs.")
             .code("gate-overdue"),
         _ => Page::new(),
@@ -460,7 +530,10 @@ fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String
     let back = run.can_undo(None);
     if back.is_empty() {
         if let Some(past) = run.past_no_return() {
-            options.push(("undo".to_owned(), format!("not possible: {} is past the point of no return", step_words(past))));
+            options.push((
+                "undo".to_owned(),
+                format!("not possible: {} is past the point of no return", step_words(past)),
+            ));
         }
     } else {
         let list: Vec<_> = back.iter().map(step_words).collect();
@@ -482,7 +555,10 @@ fn decide_question(run: &Run, at: &UnitAt, since: jiff::Timestamp, title: &str, 
             (format!("answer {id} {}{host} go-on", at.number), visible(&decide.go_on)),
             (format!("answer {id} {}{host} stop", at.number), visible(&decide.stop)),
         ]))
-        .text(format!("Asked until {}. Silence is never a yes: then it still waits.", moment.with_distance(until)))
+        .text(format!(
+            "Asked until {}. Silence is never a yes: then it still waits.",
+            moment.with_distance(until)
+        ))
 }
 
 fn undo_question(run: &Run, moment: &Moment) -> Page {
@@ -505,20 +581,30 @@ fn undo_question(run: &Run, moment: &Moment) -> Page {
                 below: Vec::new(),
             });
         }
-        let about = vec![format!("undo of run {id}"), format!("newest first: {}", super::plan::count(undo.list.len(), "step"))];
+        let about = vec![
+            format!("undo of run {id}"),
+            format!("newest first: {}", super::plan::count(undo.list.len(), "step")),
+        ];
         return Page::new()
             .head(states::CONFIRMING, about, format!("plan {}", undo.digest.short()))
             .with(Block::Table(Table { rows, ..Table::default() }))
-            .next(format!("confirm {id} {}", token.text), format!("until {}", moment.with_distance(token.expires)));
+            .next(
+                format!("confirm {id} {}", token.text),
+                format!("until {}", moment.with_distance(token.expires)),
+            );
     }
-    let (Some(at), UndoStep::Failed { why, unknown, .. }) = (undo.list.first(), &undo.step) else { return Page::new() };
+    let (Some(at), UndoStep::Failed { why, unknown, .. }) = (undo.list.first(), &undo.step) else {
+        return Page::new();
+    };
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
     let about = vec![format!("run {id}"), format!("taking back {} failed", step_words(at)), title];
     let typed = format!("{id} {}{}", at.number, address(run, at));
     let mut options = Vec::new();
     if *unknown {
-        options.push((format!("settle {typed} done \"how you know\""), "it is taken back; goes on".to_owned()));
-        options.push((format!("settle {typed} not-done \"how you know\""), "sends the undo again".to_owned()));
+        options
+            .push((format!("settle {typed} done \"how you know\""), "it is taken back; goes on".to_owned()));
+        options
+            .push((format!("settle {typed} not-done \"how you know\""), "sends the undo again".to_owned()));
     } else {
         options.push((format!("retry {typed}"), "sends the undo again".to_owned()));
     }
@@ -575,16 +661,26 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
 pub fn not_planned(run: &Run, code: &'static str, why: &[String], failed: &[CheckSeen]) -> Page {
     let what = match (failed.len(), run.confirmed.is_some()) {
         (0, _) => format!("Run {} has no plan; nothing was changed.", run.id),
-        (1, false) => format!("Refused: a check does not hold, so run {} has no plan. Nothing was changed.", run.id),
-        (n, false) => format!("Refused: {n} checks do not hold, so run {} has no plan. Nothing was changed.", run.id),
-        (_, true) => format!("Not started: what held for the plan of run {} does not hold any more. Nothing was changed.", run.id),
+        (1, false) => {
+            format!("Refused: a check does not hold, so run {} has no plan. Nothing was changed.", run.id)
+        }
+        (n, false) => {
+            format!("Refused: {n} checks do not hold, so run {} has no plan. Nothing was changed.", run.id)
+        }
+        (_, true) => format!(
+            "Not started: what held for the plan of run {} does not hold any more. Nothing was changed.",
+            run.id
+        ),
     };
-    let mut page = Page::new().head(states::REFUSED, vec![format!("run {}", run.id), run.request.runbook.to_string()], "").text(what);
+    let mut page = Page::new()
+        .head(states::REFUSED, vec![format!("run {}", run.id), run.request.runbook.to_string()], "")
+        .text(what);
     for why in why {
         page = page.text(visible(why));
     }
     if !failed.is_empty() {
-        page = page.with(Block::Table(Table { rows: failed.iter().map(failed_row).collect(), ..Table::default() }));
+        page = page
+            .with(Block::Table(Table { rows: failed.iter().map(failed_row).collect(), ..Table::default() }));
     }
     page.code(code)
 }
@@ -599,7 +695,8 @@ fn failed_row(seen: &CheckSeen) -> Row {
     if let Verdict::NoAnswer(why) = &seen.verdict {
         below.push(Below::Text(format!("no answer: {}", visible(why))));
     }
-    let values: Vec<_> = seen.read.iter().map(|(name, value)| format!("{name} = {}", visible(value))).collect();
+    let values: Vec<_> =
+        seen.read.iter().map(|(name, value)| format!("{name} = {}", visible(value))).collect();
     if !values.is_empty() {
         below.push(Below::Text(values.join(" · ")));
     }

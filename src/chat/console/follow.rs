@@ -13,13 +13,18 @@ use crate::wording::{Moment, look};
 /// The line of an event: time, fields, and the sentence.
 pub fn line(happened: &Happened, moment: &Moment) -> Option<String> {
     let (fields, sentence) = run_words::event_line(&happened.run, &happened.stamped)?;
-    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
+    let fields: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
     Some(format!("{} {} {sentence}", moment.stamp(happened.stamped.at), fields.join(" ")))
 }
 
 /// A value with spaces stands in quotes, so that programs can read the fields.
 fn quoted(value: &str) -> String {
-    if value.contains([' ', '"', '=']) { format!("\"{}\"", value.replace('"', "\\\"")) } else { value.to_owned() }
+    if value.contains([' ', '"', '=']) {
+        format!("\"{}\"", value.replace('"', "\\\""))
+    } else {
+        value.to_owned()
+    }
 }
 
 /// Follows one run until it rests, and hands every line to `show`. What happened before is not shown again.

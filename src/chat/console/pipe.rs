@@ -13,7 +13,12 @@ use super::session::{Led, Session};
 use crate::chat::desk::{CameOut, Desk, Reply};
 
 /// Reads lines until the end, or the first that fails. The result is the exit code of the process.
-pub async fn run(mut session: Session, style: Style, input: impl AsyncRead + Unpin, no_input: bool) -> CameOut {
+pub async fn run(
+    mut session: Session,
+    style: Style,
+    input: impl AsyncRead + Unpin,
+    no_input: bool,
+) -> CameOut {
     let mut lines = BufReader::new(input).lines();
     let mut last = CameOut::Done;
     while let Ok(Some(line)) = lines.next_line().await {
@@ -34,7 +39,8 @@ pub async fn run(mut session: Session, style: Style, input: impl AsyncRead + Unp
         print(&style.page(&reply.page));
         let came_out = match (reply.run, events, session.desk.engine.clone()) {
             (Some(id), Some(events), Some(engine)) => {
-                let rested = follow(&engine, &session.desk, id, events, |line| print(&format!("{line}\n"))).await;
+                let rested =
+                    follow(&engine, &session.desk, id, events, |line| print(&format!("{line}\n"))).await;
                 match rested {
                     Some(run) if !is_said(&reply) || run.is_ended() || session_moved(&run) => {
                         let page = at_rest(&run, &session.desk);
@@ -55,7 +61,9 @@ pub async fn run(mut session: Session, style: Style, input: impl AsyncRead + Unp
             return CameOut::Broke;
         }
         last = came_out;
-        if matches!(last, CameOut::Broke | CameOut::NotUnderstood | CameOut::Refused) || (no_input && last == CameOut::NeedsPerson) {
+        if matches!(last, CameOut::Broke | CameOut::NotUnderstood | CameOut::Refused)
+            || (no_input && last == CameOut::NeedsPerson)
+        {
             return last;
         }
     }

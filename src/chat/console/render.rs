@@ -42,7 +42,8 @@ impl Style {
                 Block::Fields(fields) if self.flat => {
                     for (label, text) in fields {
                         let label = label.trim();
-                        let first = if label.is_empty() { Vec::new() } else { vec![plain(format!("{label}: "))] };
+                        let first =
+                            if label.is_empty() { Vec::new() } else { vec![plain(format!("{label}: "))] };
                         self.wrapped(&mut out, &[first, text.clone()].concat(), 0, 2);
                     }
                 }
@@ -72,7 +73,12 @@ impl Style {
                     self.wrapped(&mut out, &spans, 0, 6);
                 }
                 Block::Code(code) => {
-                    self.wrapped(&mut out, &[Span { text: format!("code: {code}"), role: Role::Quiet }], 0, 0);
+                    self.wrapped(
+                        &mut out,
+                        &[Span { text: format!("code: {code}"), role: Role::Quiet }],
+                        0,
+                        0,
+                    );
                 }
                 Block::Verbatim(spans) => {
                     spans.iter().for_each(|span| out.push_str(&self.painted(&span.text, span.role)));
@@ -115,7 +121,12 @@ impl Style {
             let command_span = Span { text: command.replace(' ', "\u{a0}"), role: Role::Strong };
             if beside {
                 let pad = " ".repeat(longest - width(command) + 2);
-                self.wrapped(out, &[plain("  ".to_owned()), command_span, plain(format!("{pad}{what}"))], 0, longest + 4);
+                self.wrapped(
+                    out,
+                    &[plain("  ".to_owned()), command_span, plain(format!("{pad}{what}"))],
+                    0,
+                    longest + 4,
+                );
             } else {
                 self.wrapped(out, &[plain("  ".to_owned()), command_span], 0, 4);
                 self.wrapped(out, &[plain(what.clone())], 6, 6);
@@ -146,7 +157,11 @@ impl Style {
         }
         let widths = self.widths(table, &shown);
         if !table.heads.is_empty() {
-            let heads = table.heads.iter().map(|head| vec![Span { text: head.clone(), role: Role::Strong }]).collect();
+            let heads = table
+                .heads
+                .iter()
+                .map(|head| vec![Span { text: head.clone(), role: Role::Strong }])
+                .collect();
             self.row(out, &Row { cells: heads, below: Vec::new() }, &shown, &widths);
         }
         for row in &table.rows {
@@ -233,7 +248,9 @@ impl Style {
         let indent = widths.first().copied().unwrap_or(0) + 2;
         for below in &row.below {
             match below {
-                Below::Text(text) => self.wrapped(out, &[Span { text: text.clone(), role: Role::Quiet }], indent, indent + 2),
+                Below::Text(text) => {
+                    self.wrapped(out, &[Span { text: text.clone(), role: Role::Quiet }], indent, indent + 2)
+                }
                 Below::Foreign(line) => self.foreign(out, line),
                 Below::Rule(text) => {
                     self.wrapped(out, &[Span { text: text.clone(), role: Role::Attention }], 2, 2);
@@ -349,13 +366,20 @@ mod tests {
             heads: ["RUNBOOK", "USE WHEN", "OWNER"].map(str::to_owned).to_vec(),
             wide: vec![2],
             rows: vec![Row {
-                cells: cells("failover-database", "The primary is frozen, unreachable or dead, or is to be moved on purpose.", "dba"),
+                cells: cells(
+                    "failover-database",
+                    "The primary is frozen, unreachable or dead, or is to be moved on purpose.",
+                    "dba",
+                ),
                 below: vec![Below::Rule("-- no way back below this line --".into())],
             }],
         };
         Page::new()
             .head(states::OFFERED, vec!["run 142".into(), "failover-database".into()], "plan 7c1e94b2")
-            .fields(vec![("Holds", "cluster/orders host/pg1 host/pg2 host/pg3 host/pg4 host/pg5 host/pg6 host/pg7".into())])
+            .fields(vec![(
+                "Holds",
+                "cluster/orders host/pg1 host/pg2 host/pg3 host/pg4 host/pg5 host/pg6 host/pg7".into(),
+            )])
             .with(Block::Table(table))
             .with(Block::Foreign(vec!["LOG:  received promote request".into()]))
             .next("confirm 142 orders-k7m2qx", "until 03:12 CET (in 5 min)")

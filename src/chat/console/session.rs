@@ -86,8 +86,11 @@ impl Session {
         let policy = self.desk.library().load().ok();
         let known = policy.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         let Some(policy) = known.filter(|policy| policy.people.contains_key(&person)) else {
-            let names: Vec<_> = known.map(|policy| policy.people.keys().map(ToString::to_string).collect()).unwrap_or_default();
-            let page = Page::sentence(format!("There is no `{person}` here. There are: {}.", names.join(", ")));
+            let names: Vec<_> = known
+                .map(|policy| policy.people.keys().map(ToString::to_string).collect())
+                .unwrap_or_default();
+            let page =
+                Page::sentence(format!("There is no `{person}` here. There are: {}.", names.join(", ")));
             return Reply { page: page.code("unknown-person"), came_out: CameOut::NotUnderstood, run: None };
         };
         let roles = policy.roles_of(&person);
@@ -100,11 +103,20 @@ impl Session {
 
     /// Hurts or heals the hosts of the demo.
     async fn lab(&self, arguments: &[String]) -> Reply {
-        let failed = |what: String| Reply { page: Page::sentence(what).code("lab"), came_out: CameOut::Broke, run: None };
+        let failed = |what: String| Reply {
+            page: Page::sentence(what).code("lab"),
+            came_out: CameOut::Broke,
+            run: None,
+        };
         let Some((program, first)) = self.demo.as_ref().and_then(|demo| demo.lab.split_first()) else {
             return failed("This demo has no lab command.".to_owned());
         };
-        let output = tokio::process::Command::new(program).args(first).args(arguments).stdin(Stdio::null()).output().await;
+        let output = tokio::process::Command::new(program)
+            .args(first)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .await;
         match output {
             Err(error) => failed(format!("The lab command cannot be started: {error}.")),
             Ok(output) => {
@@ -114,7 +126,11 @@ impl Session {
                     .map(crate::runbook::source::hidden::visible)
                     .collect();
                 let came_out = if output.status.success() { CameOut::Done } else { CameOut::Broke };
-                let page = if lines.is_empty() { Page::sentence("Done.") } else { Page::new().with(Block::Foreign(lines)) };
+                let page = if lines.is_empty() {
+                    Page::sentence("Done.")
+                } else {
+                    Page::new().with(Block::Foreign(lines))
+                };
                 Reply { page, came_out, run: None }
             }
         }
@@ -125,9 +141,9 @@ impl Session {
 pub fn not_understood(error: &NotUnderstood) -> Page {
     match error {
         NotUnderstood::Empty => Page::new(),
-        NotUnderstood::OpenQuote => {
-            Page::sentence("A quote is not closed. Nothing was done.").text("Next: add the closing \".").code("open-quote")
-        }
+        NotUnderstood::OpenQuote => Page::sentence("A quote is not closed. Nothing was done.")
+            .text("Next: add the closing \".")
+            .code("open-quote"),
         NotUnderstood::UnknownWord(word) => look::unknown_word(word),
         NotUnderstood::Form { verb, what } => {
             let form = look::VERBS.iter().find(|known| known.word == verb).map_or("", |verb| verb.form);

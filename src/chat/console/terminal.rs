@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reedline::{
-    ColumnarMenu, DefaultHinter, Emacs, ExternalPrinter, FileBackedHistory, KeyCode, KeyModifiers, MenuBuilder, Prompt,
-    PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal,
+    ColumnarMenu, DefaultHinter, Emacs, ExternalPrinter, FileBackedHistory, KeyCode, KeyModifiers,
+    MenuBuilder, Prompt, PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal,
     default_emacs_keybindings,
 };
 use tokio::sync::broadcast::error::RecvError;
@@ -150,7 +150,13 @@ impl Above {
 }
 
 /// Reads lines until the person leaves.
-pub async fn run(mut session: Session, style: Style, wanted_flat: bool, is_new: bool, history: Option<PathBuf>) -> CameOut {
+pub async fn run(
+    mut session: Session,
+    style: Style,
+    wanted_flat: bool,
+    is_new: bool,
+    history: Option<PathBuf>,
+) -> CameOut {
     let style = StyleNow { wanted_flat, base: style };
     let live: SharedLive = Arc::default();
     let printer = ExternalPrinter::new(MESSAGES);
@@ -213,7 +219,11 @@ async fn answer(session: &mut Session, line: &str, style: Style) -> Led {
         led = &mut answer => return led,
         () = tokio::time::sleep(Duration::from_millis(400)) => {}
     }
-    let waiting = crate::wording::Page::new().head(crate::wording::states::MEASURING, vec!["asking hosts".to_owned()], "");
+    let waiting = crate::wording::Page::new().head(
+        crate::wording::states::MEASURING,
+        vec!["asking hosts".to_owned()],
+        "",
+    );
     print!("{}", style.page(&waiting));
     answer.await
 }
@@ -240,7 +250,8 @@ fn editor(
     });
     let words = Words::new(session.desk.library().clone(), session.demo.is_some(), runs);
     let mut keys = default_emacs_keybindings();
-    let complete = ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu("words".to_owned()), ReedlineEvent::MenuNext]);
+    let complete =
+        ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu("words".to_owned()), ReedlineEvent::MenuNext]);
     keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, complete);
     let menu = ColumnarMenu::default().with_name("words");
     let mut editor = Reedline::create()
@@ -283,8 +294,11 @@ async fn follow_all(engine: Engine, desk: Desk, above: Above, live: SharedLive, 
 
 fn redraw(engine: &Engine, desk: &Desk, above: &Above, live: &SharedLive, repaint: &Repaint) {
     let style = above.style.get();
-    let working: Vec<_> =
-        engine.open_runs().into_iter().filter(|run| run.started.is_some() && !run.waits_for_person()).collect();
+    let working: Vec<_> = engine
+        .open_runs()
+        .into_iter()
+        .filter(|run| run.started.is_some() && !run.waits_for_person())
+        .collect();
     let block = if style.flat || working.is_empty() {
         String::new()
     } else {
@@ -322,11 +336,13 @@ fn say(desk: &Desk, above: &Above, happened: &Happened) {
         .and_then(|engine| engine.run(run.id).ok())
         .is_some_and(|now| now.version == run.version);
     if (above.style.get().flat || matches!(happened.stamped.event, crate::run::Event::StepUnreached { .. }))
-        && let Some(line) = line(happened, &desk.moment()) {
-            above.line(&line);
-        }
+        && let Some(line) = line(happened, &desk.moment())
+    {
+        above.line(&line);
+    }
     // Several events of one decision come one after the other: what it comes to is said once, after the last.
-    if is_last && run.confirmed.is_some() && run.waits_for_person() && !matches!(run.phase, Phase::Approving) {
+    if is_last && run.confirmed.is_some() && run.waits_for_person() && !matches!(run.phase, Phase::Approving)
+    {
         above.page(&at_rest(run, desk));
     }
     if is_last && matches!(happened.stamped.event, crate::run::Event::PlanChanged { .. }) {

@@ -36,7 +36,8 @@ fn wrong_token(run: &Run, typed: &str, token: &Token) -> Decided {
     let tries = run.wrong_tokens + 1;
     let wrong = Event::WrongToken { tries };
     if tries >= TOKEN_TRIES {
-        let ended = Event::Ended { outcome: Outcome::Stopped, remarks: vec!["Three wrong tokens.".to_owned()] };
+        let ended =
+            Event::Ended { outcome: Outcome::Stopped, remarks: vec!["Three wrong tokens.".to_owned()] };
         return Decided { events: vec![wrong, ended], refusal: Some(Refusal::TokensSpent) };
     }
     let odd = odd_character(typed, &token.text);
@@ -66,7 +67,10 @@ pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_
             run.units.iter().find(|(_, state)| matches!(state, UnitState::Withheld { .. }))
     {
         if approvals.contains(by) {
-            return Decided::refused(Refusal::NotNow { what: "approved", because: "you agreed already".to_owned() });
+            return Decided::refused(Refusal::NotNow {
+                what: "approved",
+                because: "you agreed already".to_owned(),
+            });
         }
         return Decided::events([Event::ApprovedAgain { unit: unit.clone() }]);
     }
@@ -130,7 +134,10 @@ pub(super) fn rechecked(run: &Run, offer: &Offer, token: &Token, changes: &[Stri
     let failed: Vec<CheckSeen> = offer.preflight.iter().filter(|seen| seen.stops()).cloned().collect();
     if !failed.is_empty() {
         let not_planned = Event::NotPlanned { code: "not-started".to_owned(), why: Vec::new(), failed };
-        return Decided::events([not_planned, Event::Ended { outcome: Outcome::Refused, remarks: Vec::new() }]);
+        return Decided::events([
+            not_planned,
+            Event::Ended { outcome: Outcome::Refused, remarks: Vec::new() },
+        ]);
     }
     Decided::events([Event::Started { preflight: offer.preflight.clone() }])
 }

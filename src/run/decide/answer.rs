@@ -109,7 +109,8 @@ pub(super) fn settle(run: &Run, unit: &UnitAt, done: bool, how: &str) -> Decided
     let undo_unknown = run.undo.as_ref().is_some_and(|undo| {
         undo.list.first() == Some(unit) && matches!(undo.step, UndoStep::Failed { unknown: true, .. })
     });
-    let unknown = matches!(run.units.get(unit), Some(UnitState::Unknown { .. })) && run.phase == Phase::Working;
+    let unknown =
+        matches!(run.units.get(unit), Some(UnitState::Unknown { .. })) && run.phase == Phase::Working;
     if unknown || (undo_unknown && run.phase == Phase::Undoing) {
         return Decided::events([Event::Settled { unit: unit.clone(), done, how: how.to_owned() }]);
     }
@@ -123,7 +124,11 @@ pub(super) fn answer(run: &Run, unit: &UnitAt, go_on: bool) -> Decided {
         return not_asked(run, unit, "answered");
     }
     let answered = Event::Answered { unit: unit.clone(), go_on };
-    if go_on { Decided::events([answered]) } else { Decided::events([answered, Event::StopAsked { now: false }]) }
+    if go_on {
+        Decided::events([answered])
+    } else {
+        Decided::events([answered, Event::StopAsked { now: false }])
+    }
 }
 
 pub(super) fn take(run: &Run, by: &Person) -> Decided {

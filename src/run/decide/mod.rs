@@ -88,7 +88,9 @@ fn person(run: &Run, by: &Person, says: &Says, now: Timestamp) -> Decided {
     }
     match says {
         Says::Confirm { token } => agree::confirm(run, by, token, now),
-        Says::Approve { digest, roles, is_commander } => agree::approve(run, by, digest, roles, *is_commander),
+        Says::Approve { digest, roles, is_commander } => {
+            agree::approve(run, by, digest, roles, *is_commander)
+        }
         Says::Withdraw => agree::withdraw(run, by),
         Says::Refuse { why } => agree::refuse(run, why),
         Says::Stop { now } => answer::stop(run, *now),
@@ -111,7 +113,8 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
             Decided::events([Event::Offered { offer: offer.clone(), token: token.clone() }])
         }
         World::NotPlanned { code, why, failed } if run.started.is_none() && !run.is_ended() => {
-            let not_planned = Event::NotPlanned { code: code.clone(), why: why.clone(), failed: failed.clone() };
+            let not_planned =
+                Event::NotPlanned { code: code.clone(), why: why.clone(), failed: failed.clone() };
             Decided::events([not_planned, Event::Ended { outcome: Outcome::Refused, remarks: Vec::new() }])
         }
         World::Claimed(holds) if run.phase == Phase::Ready && run.holds.is_empty() => {
@@ -124,7 +127,9 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         }
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),
         World::Unreached { unit, attempt, why } => work::unreached(run, unit, *attempt, why),
-        World::Ended { unit, attempt, exit, took, output } => work::ended(run, unit, *attempt, *exit, *took, output),
+        World::Ended { unit, attempt, exit, took, output } => {
+            work::ended(run, unit, *attempt, *exit, *took, output)
+        }
         World::Lost { unit, attempt, why } => work::lost(run, unit, *attempt, why),
         World::Proof { unit, seen, took } => work::proof(run, unit, seen, *took),
         World::Found { unit, seen } => work::found(run, unit, seen),
@@ -143,7 +148,9 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
 /// Time has passed: what has expired, whom to remind, which batch has rested.
 fn tick(run: &Run, now: Timestamp) -> Decided {
     match run.phase {
-        Phase::Confirming if run.token.as_ref().is_some_and(|token| token.expires <= now) => expired("confirmation"),
+        Phase::Confirming if run.token.as_ref().is_some_and(|token| token.expires <= now) => {
+            expired("confirmation")
+        }
         Phase::Approving if run.approve_until.is_some_and(|until| until <= now) => expired("approval"),
         Phase::Undoing => {
             let token = run.undo.as_ref().and_then(|undo| undo.token.as_ref());
@@ -203,7 +210,8 @@ fn follows(run: &Run) -> Option<Event> {
                 return Some(Event::BatchEnded { block, batch });
             }
             if run.pause.is_none() && run.broken.is_empty() {
-                let is_gate = |at: &UnitAt| matches!(run.unit(at).map(|unit| &unit.work), Some(Work::Wait(_)));
+                let is_gate =
+                    |at: &UnitAt| matches!(run.unit(at).map(|unit| &unit.work), Some(Work::Wait(_)));
                 return turn(run).into_iter().find(is_gate).map(|unit| Event::GateEntered { unit });
             }
             None
@@ -247,7 +255,8 @@ fn stopped(run: &Run) -> Event {
         if unknown || failed {
             let host = run.step(at).map(|step| step.command.host.to_string()).unwrap_or_default();
             let title = run.unit(at).map(|unit| unit.title.clone()).unwrap_or_default();
-            let what = if unknown { "has an unknown outcome" } else { "failed and may have changed something" };
+            let what =
+                if unknown { "has an unknown outcome" } else { "failed and may have changed something" };
             remarks.push(format!("Step {} on {host} ({title}) {what}.", at.number));
         }
     }

@@ -10,16 +10,13 @@ use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
 
 /// A person wants to take back: the list is shown, and must be read back like a plan.
-pub(super) fn offer(
-    run: &Run,
-    including: Option<u32>,
-    token: &Token,
-    holds: &[(Resource, u64)],
-) -> Decided {
+pub(super) fn offer(run: &Run, including: Option<u32>, token: &Token, holds: &[(Resource, u64)]) -> Decided {
     let at_work = run.units.values().any(UnitState::is_at_work);
     let possible = match run.phase {
         Phase::Working => !at_work,
-        Phase::Ended(Outcome::Stopped | Outcome::WithIssues | Outcome::Stuck | Outcome::Succeeded) => !holds.is_empty(),
+        Phase::Ended(Outcome::Stopped | Outcome::WithIssues | Outcome::Stuck | Outcome::Succeeded) => {
+            !holds.is_empty()
+        }
         _ => false,
     };
     if !possible {
@@ -70,9 +67,10 @@ pub(super) fn ended(
     ended: &Result<(Exit, Millis, OutputSummary), (String, bool)>,
 ) -> Decided {
     let awaited = run.phase == Phase::Undoing
-        && run.undo.as_ref().is_some_and(|undo| {
-            undo.list.first() == Some(unit) && undo.step == UndoStep::Sent { attempt }
-        });
+        && run
+            .undo
+            .as_ref()
+            .is_some_and(|undo| undo.list.first() == Some(unit) && undo.step == UndoStep::Sent { attempt });
     if !awaited {
         return Decided::nothing();
     }

@@ -22,7 +22,8 @@ pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
         return Decided::events([Event::DoorShut { unit: unit.clone(), failed }]);
     }
     let attempts = run.units.get(unit).map_or(0, UnitState::attempts);
-    send(run, unit, attempts + 1, Variant::Main, seen).map_or_else(Decided::nothing, |event| Decided::events([event]))
+    send(run, unit, attempts + 1, Variant::Main, seen)
+        .map_or_else(Decided::nothing, |event| Decided::events([event]))
 }
 
 fn send(run: &Run, unit: &UnitAt, attempt: u32, variant: Variant, door: &[CheckSeen]) -> Option<Event> {
@@ -75,7 +76,8 @@ pub(super) fn ended(
     }
     let ended = Event::StepEnded { unit: unit.clone(), attempt, exit, took, output: output.clone() };
     if !exit.is_success() {
-        let watch = run.broken.iter().find(|(at, (_, ends))| *ends && at.unit.as_ref().is_none_or(|at| at == unit));
+        let watch =
+            run.broken.iter().find(|(at, (_, ends))| *ends && at.unit.as_ref().is_none_or(|at| at == unit));
         let failure = match watch {
             Some((_, (seen, _))) if exit == Exit::Stopped => Failure::WatchBroke(Box::new(seen.clone())),
             _ => Failure::Exit { exit, took, output: output.clone() },
@@ -109,7 +111,9 @@ pub(super) fn proof(run: &Run, unit: &UnitAt, seen: &[CheckSeen], asking: Millis
 
 /// The bot asked about an unknown outcome. A proof settles it; a step that may repeat is sent again; else people decide.
 pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
-    let Some(UnitState::Unknown { attempt, found: None, .. }) = run.units.get(unit) else { return Decided::nothing() };
+    let Some(UnitState::Unknown { attempt, found: None, .. }) = run.units.get(unit) else {
+        return Decided::nothing();
+    };
     let proven = !seen.is_empty() && !seen.iter().any(CheckSeen::stops);
     if proven {
         let how = "its verify holds".to_owned();
@@ -149,7 +153,9 @@ pub(super) fn moved(run: &Run, unit: &UnitAt, stalled: bool, done: &str, since: 
         (true, false, true) => {
             Decided::events([Event::StepStalled { unit: unit.clone(), done: done.to_owned(), since }])
         }
-        (true, true, false) => Decided::events([Event::StepMoves { unit: unit.clone(), done: done.to_owned() }]),
+        (true, true, false) => {
+            Decided::events([Event::StepMoves { unit: unit.clone(), done: done.to_owned() }])
+        }
         _ => Decided::nothing(),
     }
 }

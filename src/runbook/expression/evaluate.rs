@@ -124,7 +124,9 @@ impl Evaluation<'_> {
             Node::Name(name) => self.name(name),
             Node::Field(of, field) => self.field(of, field),
             Node::Index(..) => Err(none("a whole result is no value")),
-            Node::List(items) => items.iter().map(|item| self.value(item)).collect::<Result<_, _>>().map(Value::List),
+            Node::List(items) => {
+                items.iter().map(|item| self.value(item)).collect::<Result<_, _>>().map(Value::List)
+            }
             Node::Not(inner) => self.condition(inner).map(|holds| Value::Bool(!holds)),
             Node::Minus(inner) => match self.value(inner)? {
                 Value::Int(n) => n.checked_neg().map(Value::Int).ok_or_else(too_large),
@@ -173,18 +175,26 @@ impl Evaluation<'_> {
     fn field(&mut self, of: &Tree, field: &str) -> Answer {
         match &of.node {
             Node::Name(name) if self.is_measurement(name) => self.measured(name, None, field),
-            Node::Name(name) if name == "run" && !self.meaning.values.contains_key(name) => {
-                self.meaning.records.run.get(field).cloned().ok_or_else(|| none(format!("run has no {field} yet")))
-            }
+            Node::Name(name) if name == "run" && !self.meaning.values.contains_key(name) => self
+                .meaning
+                .records
+                .run
+                .get(field)
+                .cloned()
+                .ok_or_else(|| none(format!("run has no {field} yet"))),
             Node::Index(inner, index) => {
-                let Node::Name(name) = &inner.node else { return Err(none("only a measurement has an index")) };
+                let Node::Name(name) = &inner.node else {
+                    return Err(none("only a measurement has an index"));
+                };
                 match self.value(index)? {
                     Value::Host(host) => self.measured(name, Some(host), field),
                     other => Err(none(format!("{} is no host", other.human()))),
                 }
             }
             _ => match self.value(of)? {
-                Value::Host(host) => self.record_field(self.meaning.records.hosts.get(&host), host.as_str(), field),
+                Value::Host(host) => {
+                    self.record_field(self.meaning.records.hosts.get(&host), host.as_str(), field)
+                }
                 Value::Cluster(name) => {
                     self.record_field(self.meaning.records.clusters.get(&name), name.as_str(), field)
                 }
@@ -309,7 +319,9 @@ impl Evaluation<'_> {
                 }
             }
             Function::RootOf => match self.walk(arguments)? {
-                Walk::Ended(path) => path.last().cloned().map(Value::Host).ok_or_else(|| none("there is no host")),
+                Walk::Ended(path) => {
+                    path.last().cloned().map(Value::Host).ok_or_else(|| none("there is no host"))
+                }
                 Walk::Lost(_, why) => Err(why),
             },
         }
@@ -317,7 +329,9 @@ impl Evaluation<'_> {
 
     /// Walks up from a host to the one that follows nobody.
     fn walk(&mut self, arguments: &[Tree]) -> Result<Walk, NoAnswer> {
-        let Node::Name(name) = &arguments[0].node else { return Err(none("only a measurement can be walked")) };
+        let Node::Name(name) = &arguments[0].node else {
+            return Err(none("only a measurement can be walked"));
+        };
         let mut path = vec![self.host(&arguments[1])?];
         loop {
             let at = path[path.len() - 1].clone();
@@ -479,7 +493,11 @@ enum Walk {
 }
 
 /// Whether two values are the same. Whole and other numbers compare by value.
-#[expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "equality of measured numbers is what was asked")]
+#[expect(
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    reason = "equality of measured numbers is what was asked"
+)]
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Int(a), Value::Number(b)) | (Value::Number(b), Value::Int(a)) => *a as f64 == *b,
@@ -506,7 +524,11 @@ fn too_large() -> NoAnswer {
     none("a number is too large")
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "factors and ratios of quantities")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "factors and ratios of quantities"
+)]
 fn calculate(operator: Operator, a: Value, b: Value) -> Answer {
     let whole = |a: i64, b: i64| {
         match operator {
@@ -523,9 +545,14 @@ fn calculate(operator: Operator, a: Value, b: Value) -> Answer {
             Operator::Multiply => a * b,
             _ => a / b,
         };
-        if result.is_finite() { Ok(result) } else { Err(none("a division by zero, or a number that is too large")) }
+        if result.is_finite() {
+            Ok(result)
+        } else {
+            Err(none("a division by zero, or a number that is too large"))
+        }
     };
-    let scaled = |quantity: i64, factor: f64| real(quantity as f64, factor).map(|result| result.round() as i64);
+    let scaled =
+        |quantity: i64, factor: f64| real(quantity as f64, factor).map(|result| result.round() as i64);
     let number = |value: &Value| match value {
         Value::Int(n) => Some(*n as f64),
         Value::Number(n) => Some(*n),
@@ -538,7 +565,9 @@ fn calculate(operator: Operator, a: Value, b: Value) -> Answer {
         (Value::Int(x), Value::Int(y)) if !divides => whole(*x, *y).map(Value::Int),
         (Value::Size(x), Value::Size(y)) if divides => real(x.0 as f64, y.0 as f64).map(Value::Number),
         (Value::Size(x), Value::Size(y)) if !multiplies => whole(x.0, y.0).map(Size).map(Value::Size),
-        (Value::Duration(x), Value::Duration(y)) if divides => real(x.0 as f64, y.0 as f64).map(Value::Number),
+        (Value::Duration(x), Value::Duration(y)) if divides => {
+            real(x.0 as f64, y.0 as f64).map(Value::Number)
+        }
         (Value::Duration(x), Value::Duration(y)) if !multiplies => {
             whole(x.0, y.0).map(Millis).map(Value::Duration)
         }
@@ -613,7 +642,10 @@ mod tests {
             records: Records::default(),
             facts: Facts::default(),
         };
-        world.records.hosts.insert(host("pg1"), BTreeMap::from([("address".into(), Value::Text("127.0.0.1".into()))]));
+        world
+            .records
+            .hosts
+            .insert(host("pg1"), BTreeMap::from([("address".into(), Value::Text("127.0.0.1".into()))]));
         world.says("pg1", 500, Value::None);
         world.says("pg2", 100, Value::Host(host("pg1")));
         let silent = Ask { measurement: "node".into(), host: Some(host("pg3")) };
@@ -624,8 +656,10 @@ mod tests {
     impl World {
         fn says(&mut self, name: &str, position: i64, upstream: Value) {
             let ask = Ask { measurement: "node".into(), host: Some(host(name)) };
-            let results =
-                BTreeMap::from([("position".into(), Value::Size(Size(position))), ("upstream".into(), upstream)]);
+            let results = BTreeMap::from([
+                ("position".into(), Value::Size(Size(position))),
+                ("upstream".into(), upstream),
+            ]);
             self.facts.0.insert(ask, Ok(results));
         }
 
@@ -658,9 +692,18 @@ mod tests {
     fn a_question_that_cannot_be_answered_does_not_hold() {
         let world = world();
 
-        assert_eq!(world.answer("node[b].position < 1KiB && one.x == 1"), Err("one.x was not measured".into()));
-        assert_eq!(world.answer("hs.all(h, node[h].position >= 0KiB)"), Err("pg3 did not answer in 5 s".into()));
-        assert_eq!(world.answer("1 / 0 > 1"), Err("a division by zero, or a number that is too large".into()));
+        assert_eq!(
+            world.answer("node[b].position < 1KiB && one.x == 1"),
+            Err("one.x was not measured".into())
+        );
+        assert_eq!(
+            world.answer("hs.all(h, node[h].position >= 0KiB)"),
+            Err("pg3 did not answer in 5 s".into())
+        );
+        assert_eq!(
+            world.answer("1 / 0 > 1"),
+            Err("a division by zero, or a number that is too large".into())
+        );
         assert_eq!(world.answer("9223372036854775807 + 1"), Err("a number is too large".into()));
         assert!(world.answer("node[b].upstream.address == 'x'").is_ok());
         assert!(world.answer("node[a].upstream.address == 'x'").is_err(), "the primary follows nobody");
@@ -674,7 +717,10 @@ mod tests {
         assert_eq!(world.answer("one.x == 1 && mode == 'planned'"), Ok("false".into()));
         assert_eq!(world.answer("hs.exists(h, node[h].position == 100 * 1KiB / 1024)"), Ok("true".into()));
         assert_eq!(world.answer("hs.all(h, node[h].position == 500 * 1KiB / 1024)"), Ok("false".into()));
-        assert_eq!(world.answer("node[hs.filter(h, h == b).all(h, true) ? b : a].answered"), Ok("true".into()));
+        assert_eq!(
+            world.answer("node[hs.filter(h, h == b).all(h, true) ? b : a].answered"),
+            Ok("true".into())
+        );
         assert_eq!(world.answer("node[b].answered == false"), Ok("false".into()));
         assert_eq!(world.answer("one.answered"), Ok("false".into()));
     }
@@ -690,7 +736,11 @@ mod tests {
 
         let circle = "they follow each other in a circle: pg2 -> pg1 -> pg2";
         assert_eq!(world.answer("root_of(node, b)"), Err(circle.into()));
-        assert_eq!(world.answer("follows(node, b, a)"), Ok("true".into()), "b does follow a, whatever a follows");
+        assert_eq!(
+            world.answer("follows(node, b, a)"),
+            Ok("true".into()),
+            "b does follow a, whatever a follows"
+        );
     }
 
     #[test]
@@ -708,7 +758,11 @@ mod tests {
         assert_eq!(wanted("node[b].position > 1KiB"), "node[pg2]");
         assert_eq!(wanted("lag < 1KiB"), "node[pg1] node[pg2]");
         assert_eq!(wanted("one.x || node[b].answered"), "node[pg2] one");
-        assert_eq!(wanted("mode == 'dead' || one.x"), "", "what decides without measuring spares the question");
+        assert_eq!(
+            wanted("mode == 'dead' || one.x"),
+            "",
+            "what decides without measuring spares the question"
+        );
         assert_eq!(wanted("one.x && mode == 'planned'"), "");
         assert_eq!(wanted("mode == 'planned' ? one.x : node[b].answered"), "node[pg2]");
         assert_eq!(wanted("without(hs, a).all(h, node[h].answered)"), "node[pg2] node[pg3]");
@@ -722,7 +776,8 @@ mod tests {
 
         let read = world.meaning().evaluate(&expr("node[a].position - node[b].position < 1KiB")).read;
 
-        let shown: Vec<_> = read.iter().map(|(name, v)| format!("{name}={}", v.as_ref().unwrap().human())).collect();
+        let shown: Vec<_> =
+            read.iter().map(|(name, v)| format!("{name}={}", v.as_ref().unwrap().human())).collect();
         assert_eq!(shown, ["node[pg1].position=500 bytes", "node[pg2].position=100 bytes"]);
     }
 }

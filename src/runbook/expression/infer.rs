@@ -91,7 +91,12 @@ impl Checker<'_> {
                     self.add(Code::TextValue, tree, message, "name one field: `….answered`, `….position`")
                 } else {
                     self.of(of);
-                    self.add(Code::ByHost, tree, "only a measurement by host takes an index", "name[host].field")
+                    self.add(
+                        Code::ByHost,
+                        tree,
+                        "only a measurement by host takes an index",
+                        "name[host].field",
+                    )
                 }
             }
             Node::List(items) => self.list(items),
@@ -104,7 +109,12 @@ impl Checker<'_> {
                 if kind.has_order() {
                     kind
                 } else {
-                    self.add(Code::TypeCompare, tree, format!("`-` before {kind}"), "only numbers have a sign")
+                    self.add(
+                        Code::TypeCompare,
+                        tree,
+                        format!("`-` before {kind}"),
+                        "only numbers have a sign",
+                    )
                 }
             }
             Node::Binary(operator, left, right) => self.binary(tree, *operator, left, right),
@@ -137,9 +147,15 @@ impl Checker<'_> {
                 self.uses.join(&inferred.uses);
                 (inferred.kind.clone(), inferred.optional)
             }
-            Some(Named::Run) => {
-                (self.add(Code::TextValue, tree, "`run` is no value", "write run.id, run.reason or run.started_by"), false)
-            }
+            Some(Named::Run) => (
+                self.add(
+                    Code::TextValue,
+                    tree,
+                    "`run` is no value",
+                    "write run.id, run.reason or run.started_by",
+                ),
+                false,
+            ),
             Some(Named::Measurement(measured)) => {
                 let by_host = measured.by_host;
                 self.uses.measured.push((name.to_owned(), None));
@@ -180,7 +196,12 @@ impl Checker<'_> {
         {
             let kind = self.of(index);
             if !Type::Host.takes(&kind) {
-                self.add(Code::ByHost, index, format!("{kind} stands where a host belongs"), "name[host].field");
+                self.add(
+                    Code::ByHost,
+                    index,
+                    format!("{kind} stands where a host belongs"),
+                    "name[host].field",
+                );
             }
             return self.result(tree, &name, Some(index.as_ref()), field);
         }
@@ -204,7 +225,9 @@ impl Checker<'_> {
     fn result(&mut self, tree: &Tree, name: &str, index: Option<&Tree>, field: &str) -> (Type, bool) {
         self.uses.names.insert(name.to_owned());
         self.uses.measured.push((name.to_owned(), index.cloned()));
-        let Some(Named::Measurement(measured)) = self.scope.names.get(name) else { return (Type::Broken, false) };
+        let Some(Named::Measurement(measured)) = self.scope.names.get(name) else {
+            return (Type::Broken, false);
+        };
         let Measured { by_host, fields, broken, .. } = measured;
         if *by_host != index.is_some() {
             let (message, cure) = if *by_host {
@@ -290,19 +313,31 @@ impl Checker<'_> {
                     Type::List(inner) => {
                         self.words_fit(left, &a, right, inner);
                         if !inner.compares_with(&a) {
-                            self.add(Code::TypeCompare, tree, format!("{a} cannot be in {b}"), "compare like with like");
+                            self.add(
+                                Code::TypeCompare,
+                                tree,
+                                format!("{a} cannot be in {b}"),
+                                "compare like with like",
+                            );
                         }
                     }
                     Type::Broken => {}
                     _ => {
-                        self.add(Code::TypeWrong, right, format!("{b} stands where a list belongs"), "write [a, b]");
+                        self.add(
+                            Code::TypeWrong,
+                            right,
+                            format!("{b} stands where a list belongs"),
+                            "write [a, b]",
+                        );
                     }
                 }
                 Type::Bool
             }
             Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide => {
                 let (a, b) = (self.of(left), self.of(right));
-                if let Some(kind) = calculated(operator, &a, &b) { kind } else {
+                if let Some(kind) = calculated(operator, &a, &b) {
+                    kind
+                } else {
                     self.cannot_compare(tree, operator, (&a, left), (&b, right));
                     Type::Broken
                 }
@@ -334,7 +369,13 @@ impl Checker<'_> {
         false
     }
 
-    fn cannot_compare(&mut self, tree: &Tree, operator: Operator, left: (&Type, &Tree), right: (&Type, &Tree)) {
+    fn cannot_compare(
+        &mut self,
+        tree: &Tree,
+        operator: Operator,
+        left: (&Type, &Tree),
+        right: (&Type, &Tree),
+    ) {
         if *left.0 == Type::Broken || *right.0 == Type::Broken {
             return;
         }
@@ -345,8 +386,12 @@ impl Checker<'_> {
         let message = format!("{} is {verb} with {}", left.0, right.0);
         let with_unit = |kind: &Type, other: &Tree| match (kind, &other.node) {
             (Type::Size, Node::Quantity(Literal::Int(n))) => Some(format!("a size has a unit: write {n}MiB")),
-            (Type::Duration, Node::Quantity(Literal::Int(n))) => Some(format!("a duration has a unit: write {n}s")),
-            (Type::Percent, Node::Quantity(Literal::Int(n))) => Some(format!("a percentage has a sign: write {n}%")),
+            (Type::Duration, Node::Quantity(Literal::Int(n))) => {
+                Some(format!("a duration has a unit: write {n}s"))
+            }
+            (Type::Percent, Node::Quantity(Literal::Int(n))) => {
+                Some(format!("a percentage has a sign: write {n}%"))
+            }
             _ => None,
         };
         let cure = with_unit(left.0, right.1)
@@ -371,7 +416,12 @@ impl Checker<'_> {
                     && !inner.compares_with(&element)
                 {
                     let message = format!("{element} cannot be in {list}");
-                    self.add(Code::TypeCompare, &arguments[1], message, "take out an element of the list's type");
+                    self.add(
+                        Code::TypeCompare,
+                        &arguments[1],
+                        message,
+                        "take out an element of the list's type",
+                    );
                 }
                 list
             }
@@ -380,7 +430,12 @@ impl Checker<'_> {
                 for host in &arguments[1..] {
                     let kind = self.of(host);
                     if !Type::Host.takes(&kind) {
-                        self.add(Code::TypeWrong, host, format!("{kind} stands where a host belongs"), function.form());
+                        self.add(
+                            Code::TypeWrong,
+                            host,
+                            format!("{kind} stands where a host belongs"),
+                            function.form(),
+                        );
                     }
                 }
                 if function == Function::Follows { Type::Bool } else { Type::Host }
@@ -393,7 +448,8 @@ impl Checker<'_> {
         let Some(name) = self.measurement(tree) else {
             let kind = self.of(tree);
             if kind != Type::Broken {
-                let cure = "name a measurement with `hosts`, whose probe has the result `upstream: host or none`";
+                let cure =
+                    "name a measurement with `hosts`, whose probe has the result `upstream: host or none`";
                 self.add(Code::Topology, tree, format!("{kind} stands where a measurement belongs"), cure);
             }
             return;
@@ -416,7 +472,12 @@ impl Checker<'_> {
             Type::List(_) => kind,
             Type::Broken => Type::List(Box::new(Type::Broken)),
             _ => {
-                self.add(Code::TypeWrong, tree, format!("{kind} stands where a list belongs"), "write [a, b]");
+                self.add(
+                    Code::TypeWrong,
+                    tree,
+                    format!("{kind} stands where a list belongs"),
+                    "write [a, b]",
+                );
                 Type::List(Box::new(Type::Broken))
             }
         }

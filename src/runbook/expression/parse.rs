@@ -64,8 +64,8 @@ struct Spot {
 
 /// Marks, longest first.
 const MARKS: [&str; 23] = [
-    "||", "&&", "==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "!", "?", ":", ".", ",", "(", ")", "[", "]",
-    "{", "}",
+    "||", "&&", "==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "!", "?", ":", ".", ",", "(", ")", "[",
+    "]", "{", "}",
 ];
 
 struct Parser {
@@ -82,7 +82,8 @@ impl Parser {
         let chars: Vec<char> = source.chars().collect();
         let end = to_u32(chars.len());
         if chars.len() > MAX_LENGTH || chars.contains(&'\n') {
-            let why = if chars.contains(&'\n') { "has several lines" } else { "has more than 500 characters" };
+            let why =
+                if chars.contains(&'\n') { "has several lines" } else { "has more than 500 characters" };
             return Err(Wrong {
                 offset: 0,
                 length: 1,
@@ -168,7 +169,8 @@ impl Parser {
         let mut tree = self.primary()?;
         loop {
             if self.take(".") {
-                let (name, after) = self.name("a field, `.all(…)`, `.exists(…)`, `.filter(…)` or `.map(…)`")?;
+                let (name, after) =
+                    self.name("a field, `.all(…)`, `.exists(…)`, `.filter(…)` or `.map(…)`")?;
                 tree = if self.take("(") {
                     self.over(tree, &name, after)?
                 } else {
@@ -269,7 +271,11 @@ impl Parser {
                 offset: start,
                 length: end - start,
                 code: Code::ExprFunction,
-                message: format!("`{name}` takes {} arguments, not {}", function.arguments(), arguments.len()),
+                message: format!(
+                    "`{name}` takes {} arguments, not {}",
+                    function.arguments(),
+                    arguments.len()
+                ),
                 cure: format!("write {form}"),
             });
         }
@@ -388,7 +394,9 @@ fn tokens(chars: &[char]) -> Result<Vec<Spot>, Wrong> {
             quantity(rest, at)?
         } else if c == '\'' {
             word(rest, at)?
-        } else if let Some(mark) = MARKS.iter().find(|mark| rest.starts_with(&mark.chars().collect::<Vec<_>>())) {
+        } else if let Some(mark) =
+            MARKS.iter().find(|mark| rest.starts_with(&mark.chars().collect::<Vec<_>>()))
+        {
             (Token::Mark(mark), mark.len())
         } else {
             let (message, cure) = match c {
@@ -431,14 +439,28 @@ fn quantity(rest: &[char], at: usize) -> Result<(Token, usize), Wrong> {
     match read_literal(&text) {
         Ok(literal) => Ok((Token::Quantity(literal), length)),
         Err(_) if text.strip_suffix(['u', 'U']).is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit())) => {
-            Err(at_char(at, length, Code::ExprLiteral, "conditions have no unsigned numbers", "leave out the `u`"))
+            Err(at_char(
+                at,
+                length,
+                Code::ExprLiteral,
+                "conditions have no unsigned numbers",
+                "leave out the `u`",
+            ))
         }
-        Err(NotALiteral::Unit) => {
-            Err(at_char(at, length, Code::LiteralUnit, &format!("`{text}` has no unit that we know"), UNITS_CURE))
-        }
-        Err(NotALiteral::Form) => {
-            Err(at_char(at, length, Code::NumberForm, &format!("`{text}` is not a number as we write it"), NUMBER_CURE))
-        }
+        Err(NotALiteral::Unit) => Err(at_char(
+            at,
+            length,
+            Code::LiteralUnit,
+            &format!("`{text}` has no unit that we know"),
+            UNITS_CURE,
+        )),
+        Err(NotALiteral::Form) => Err(at_char(
+            at,
+            length,
+            Code::NumberForm,
+            &format!("`{text}` is not a number as we write it"),
+            NUMBER_CURE,
+        )),
     }
 }
 
@@ -452,12 +474,20 @@ fn word(rest: &[char], at: usize) -> Result<(Token, usize), Wrong> {
             }
             Ok((Token::Word(word), end + 2))
         }
-        None => Err(at_char(at, rest.len(), Code::ExprSyntax, "the word has no closing quote", "write 'word'")),
+        None => {
+            Err(at_char(at, rest.len(), Code::ExprSyntax, "the word has no closing quote", "write 'word'"))
+        }
     }
 }
 
 fn at_char(at: usize, length: usize, code: Code, message: &str, cure: &str) -> Wrong {
-    Wrong { offset: to_u32(at), length: to_u32(length), code, message: message.to_owned(), cure: cure.to_owned() }
+    Wrong {
+        offset: to_u32(at),
+        length: to_u32(length),
+        code,
+        message: message.to_owned(),
+        cure: cure.to_owned(),
+    }
 }
 
 fn node((start, end): (u32, u32), node: Node) -> Tree {

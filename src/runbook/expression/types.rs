@@ -69,10 +69,7 @@ impl Type {
 
     /// Whether values of this type have an order.
     pub const fn has_order(&self) -> bool {
-        matches!(
-            self,
-            Self::Int | Self::Number | Self::Size | Self::Duration | Self::Percent | Self::Broken
-        )
+        matches!(self, Self::Int | Self::Number | Self::Size | Self::Duration | Self::Percent | Self::Broken)
     }
 }
 
@@ -162,7 +159,9 @@ impl Scope {
     pub fn fields_of(&self, kind: &Type) -> Option<Fields> {
         match kind {
             Type::Host => Some(self.host_fields.clone()),
-            Type::Service => Some(fields([("name", Type::Text), ("title", Type::Text), ("owner", Type::Text)])),
+            Type::Service => {
+                Some(fields([("name", Type::Text), ("title", Type::Text), ("owner", Type::Text)]))
+            }
             Type::Cluster(kinds) => {
                 let hosts = || Type::List(Box::new(Type::Host));
                 let mut found = fields([

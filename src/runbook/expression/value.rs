@@ -76,9 +76,12 @@ impl Value {
             Self::Duration(millis) => millis.to_string(),
             Self::List(items) if items.is_empty() => "none".to_owned(),
             Self::List(items) => items.iter().map(Self::human).collect::<Vec<_>>().join(" "),
-            Self::Bool(_) | Self::Int(_) | Self::Text(_) | Self::Host(_) | Self::Cluster(_) | Self::Service(_) => {
-                self.raw().unwrap_or_default()
-            }
+            Self::Bool(_)
+            | Self::Int(_)
+            | Self::Text(_)
+            | Self::Host(_)
+            | Self::Cluster(_)
+            | Self::Service(_) => self.raw().unwrap_or_default(),
         }
     }
 

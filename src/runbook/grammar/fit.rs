@@ -29,7 +29,9 @@ impl Fitting<'_> {
             return;
         };
         for entry in entries {
-            if let Some(key) = shape.keys.iter().find(|key| key.name == entry.key) { self.form(&entry.value, &key.form, key.name) } else {
+            if let Some(key) = shape.keys.iter().find(|key| key.name == entry.key) {
+                self.form(&entry.value, &key.form, key.name)
+            } else {
                 let cure = nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name));
                 let message = format!("`{}` is not a key of {}", entry.key, shape.what);
                 self.add(Code::KeyUnknown, entry.key_span, message, cure);
@@ -142,7 +144,9 @@ impl Fitting<'_> {
             },
             Form::Percent => match read_literal(text) {
                 Ok(Literal::Percent(percent)) if (0.0..=100.0).contains(&percent) => {}
-                Ok(Literal::Percent(_)) => self.add(Code::NumberForm, node.span, format!("`{text}`"), "from 0% to 100%"),
+                Ok(Literal::Percent(_)) => {
+                    self.add(Code::NumberForm, node.span, format!("`{text}`"), "from 0% to 100%")
+                }
                 other => self.number(node, text, other, form),
             },
             Form::Literal if style == Style::Plain && text.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -151,7 +155,12 @@ impl Fitting<'_> {
                     && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
                     && looks_like_another_number(text)
                 {
-                    self.add(Code::NumberForm, node.span, format!("`{text}` is read as a number by YAML"), NUMBER_CURE);
+                    self.add(
+                        Code::NumberForm,
+                        node.span,
+                        format!("`{text}` is read as a number by YAML"),
+                        NUMBER_CURE,
+                    );
                 }
             }
             Form::Name(names) if !names.fits(text) => {
@@ -162,7 +171,12 @@ impl Fitting<'_> {
                 self.add(Code::WordUnknown, node.span, format!("`{text}` is not possible for `{key}`"), cure);
             }
             Form::Clock if !is_clock(text) => {
-                self.add(Code::ShapeType, node.span, format!("`{text}` is no time of day"), "write \"20:00\"");
+                self.add(
+                    Code::ShapeType,
+                    node.span,
+                    format!("`{text}` is no time of day"),
+                    "write \"20:00\"",
+                );
             }
             Form::Type => {
                 let word = text.strip_suffix(" or none").unwrap_or(text);
@@ -181,7 +195,9 @@ impl Fitting<'_> {
     fn number(&mut self, node: &Node, text: &str, read: Result<Literal, NotALiteral>, form: &Form) {
         let (wanted, example) = form.describe();
         let (code, message, cure) = match read {
-            Err(NotALiteral::Unit) => (Code::LiteralUnit, format!("`{text}` has no unit that we know"), UNITS_CURE.into()),
+            Err(NotALiteral::Unit) => {
+                (Code::LiteralUnit, format!("`{text}` has no unit that we know"), UNITS_CURE.into())
+            }
             Err(NotALiteral::Form) if text.starts_with(|c: char| c.is_ascii_digit()) => {
                 (Code::NumberForm, format!("`{text}` is not a number as we write it"), NUMBER_CURE.to_owned())
             }
@@ -191,7 +207,11 @@ impl Fitting<'_> {
             Ok(Literal::Int(n)) if matches!(form, Form::Percent) => {
                 (Code::LiteralUnit, format!("`{text}` has no unit"), format!("write {n}%"))
             }
-            _ => (Code::ShapeType, format!("`{text}` stands where {wanted} belongs"), format!("for example: {example}")),
+            _ => (
+                Code::ShapeType,
+                format!("`{text}` stands where {wanted} belongs"),
+                format!("for example: {example}"),
+            ),
         };
         self.add(code, node.span, message, cure);
     }

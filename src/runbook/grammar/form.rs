@@ -110,7 +110,9 @@ impl Form {
             Self::Int(..) => ("a whole number".to_owned(), "2"),
             Self::Name(_) => ("a name".to_owned(), "a-name"),
             Self::Word(_) => ("a single word".to_owned(), "dba"),
-            Self::OneOf(words) => (format!("one of {}", words.join(", ")), words.first().copied().unwrap_or("")),
+            Self::OneOf(words) => {
+                (format!("one of {}", words.join(", ")), words.first().copied().unwrap_or(""))
+            }
             Self::Duration => ("a duration".to_owned(), "30s"),
             Self::Percent => ("a percentage".to_owned(), "25%"),
             Self::Literal => ("a single value".to_owned(), "40MiB"),

@@ -25,10 +25,19 @@ pub fn page() -> String {
         for key in shape.keys {
             let must = if key.required { "**!**" } else { "" };
             let (form, _) = key.form.describe();
-            let _ = writeln!(page, "| `{}`{must} | {}{} | {} |", key.name, escaped(&form), way(&key.form), escaped(key.about));
+            let _ = writeln!(
+                page,
+                "| `{}`{must} | {}{} | {} |",
+                key.name,
+                escaped(&form),
+                way(&key.form),
+                escaped(key.about)
+            );
         }
     }
-    page.push_str("\n## Problems\n\nWhat `steadyhand check` refuses. All problems of all files are reported at once.\n");
+    page.push_str(
+        "\n## Problems\n\nWhat `steadyhand check` refuses. All problems of all files are reported at once.\n",
+    );
     let mut group = "";
     for (code, of, about) in Code::ALL {
         if *of != group {
@@ -53,7 +62,9 @@ fn collect_form(form: &'static Form, shapes: &mut Vec<&'static Shape>) {
         Form::Map(shape) => collect(shape, shapes),
         Form::Kinds(kinds) => kinds.iter().for_each(|shape| collect(shape, shapes)),
         Form::List(inner) | Form::Table(_, inner) => collect_form(inner, shapes),
-        Form::Either(first, second) => [first, second].into_iter().for_each(|form| collect_form(form, shapes)),
+        Form::Either(first, second) => {
+            [first, second].into_iter().for_each(|form| collect_form(form, shapes))
+        }
         _ => {}
     }
 }

@@ -142,7 +142,8 @@ impl Maker<'_> {
             Form::Plain | Form::Script => json!({ "type": "string" }),
             Form::Type => {
                 let with_none = VALUE_TYPES.iter().map(|kind| format!("{kind} or none"));
-                let words: Vec<String> = VALUE_TYPES.iter().map(ToString::to_string).chain(with_none).collect();
+                let words: Vec<String> =
+                    VALUE_TYPES.iter().map(ToString::to_string).chain(with_none).collect();
                 json!({ "oneOf": [
                     { "type": "string", "enum": words },
                     { "type": "array", "items": { "type": ["string", "boolean"] }, "minItems": 1 },

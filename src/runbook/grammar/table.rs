@@ -45,19 +45,47 @@ pub static RUNBOOK: Shape = Shape {
         must("owner", Form::Word(Refers::Role), "The role that answers for it."),
         must("rehearse", Form::Duration, "How often it is to be rehearsed."),
         may("cool_down", Form::Duration, "How long it waits before it runs again on the same cluster."),
-        may("contingency", Form::Word(Refers::Runbook), "The runbook to turn to. Required if a step is irreversible."),
+        may(
+            "contingency",
+            Form::Word(Refers::Runbook),
+            "The runbook to turn to. Required if a step is irreversible.",
+        ),
         may("secrets", SECRETS, "The secrets that its probes and actions may read."),
-        may("parameters", Form::Table(NameForm::Variable, &Form::Map(&PARAMETER)), "What is asked of the person who runs it. A later one may use earlier ones."),
+        may(
+            "parameters",
+            Form::Table(NameForm::Variable, &Form::Map(&PARAMETER)),
+            "What is asked of the person who runs it. A later one may use earlier ones.",
+        ),
         must("access", Form::Map(&ACCESS), "Who may start it, and who must agree besides."),
         may("window", Form::Map(&WINDOW_RULE), "When it may run without more approval."),
         may("incident", Form::Map(&INCIDENT), "The incident that a run opens."),
-        may("tell", Form::List(&Form::Map(&TELL)), "Who is told: obligations with a clock. Support must be among them if anything is changed."),
-        may("let", Form::Table(NameForm::Variable, &Form::Expr), "Names for expressions. A later one may use earlier ones."),
+        may(
+            "tell",
+            Form::List(&Form::Map(&TELL)),
+            "Who is told: obligations with a clock. Support must be among them if anything is changed.",
+        ),
+        may(
+            "let",
+            Form::Table(NameForm::Variable, &Form::Expr),
+            "Names for expressions. A later one may use earlier ones.",
+        ),
         may("measure", Form::Table(NameForm::Variable, &Form::Map(&MEASURE)), "What can be asked of hosts."),
-        may("checks", Form::Table(NameForm::Variable, &Form::Map(&CHECK)), "Checks that are used more than once."),
-        may("preflight", CHECKS, "What must hold for the plan, and again inside the hold before the first change."),
+        may(
+            "checks",
+            Form::Table(NameForm::Variable, &Form::Map(&CHECK)),
+            "Checks that are used more than once.",
+        ),
+        may(
+            "preflight",
+            CHECKS,
+            "What must hold for the plan, and again inside the hold before the first change.",
+        ),
         may("watch", WATCHES, "What must hold from the first changing step to the end."),
-        must("steps", Form::List(&Form::Kinds(&[&STEP, &EACH, &WAIT, &DECIDE])), "What is done, in this order."),
+        must(
+            "steps",
+            Form::List(&Form::Kinds(&[&STEP, &EACH, &WAIT, &DECIDE])),
+            "What is done, in this order.",
+        ),
         may("follow_up", Form::List(&Form::Map(&FOLLOW_UP)), "What the owner owes afterwards."),
     ],
 };
@@ -69,7 +97,11 @@ static PARAMETER: Shape = Shape {
         must("type", Form::OneOf(&PARAMETER_TYPES), "What it is."),
         may("kind", Form::List(&Form::Word(Refers::Pack)), "Of a cluster: the packs that know it."),
         may("in", Form::Expr, "Of a host: the list of possible hosts."),
-        may("one_of", Form::List(&Form::Free), "Of a choice: the possible words, in the order in which they are offered."),
+        may(
+            "one_of",
+            Form::List(&Form::Free),
+            "Of a choice: the possible words, in the order in which they are offered.",
+        ),
         may("min", Form::Literal, "The smallest possible value."),
         may("max", Form::Literal, "The largest possible value."),
         may("pattern", Form::Free, "Of a text: the regular expression that all of it must match."),
@@ -83,7 +115,11 @@ static ACCESS: Shape = Shape {
     about: "Who may start a run, and who must agree besides. The policy can only add to it.",
     keys: &[
         must("start", ROLES, "Roles that may start it."),
-        may("approve", Form::Map(&APPROVE), "Who must agree besides the requester. Required if a step is irreversible."),
+        may(
+            "approve",
+            Form::Map(&APPROVE),
+            "Who must agree besides the requester. Required if a step is irreversible.",
+        ),
     ],
 };
 
@@ -101,7 +137,11 @@ static WINDOW_RULE: Shape = Shape {
     about: "The time in which this runbook belongs.",
     keys: &[
         must("name", Form::Word(Refers::Window), "A window of the policy."),
-        must("outside", Form::OneOf(&["approve", "refuse"]), "Outside it: one more approval, or none may start it."),
+        must(
+            "outside",
+            Form::OneOf(&["approve", "refuse"]),
+            "Outside it: one more approval, or none may start it.",
+        ),
     ],
 };
 
@@ -110,7 +150,11 @@ static INCIDENT: Shape = Shape {
     about: "The incident that a run opens by itself.",
     keys: &[
         must("severity", Form::OneOf(&["sev1", "sev2", "sev3"]), "How bad it is for customers."),
-        must("open", Form::OneOf(&["at-start", "on-trouble"]), "When it is opened. Trouble is a failure, a stop, an overdue or stalled step."),
+        must(
+            "open",
+            Form::OneOf(&["at-start", "on-trouble"]),
+            "When it is opened. Trouble is a failure, a stop, an overdue or stalled step.",
+        ),
         must("service", Form::Expr, "The service that is affected."),
         may("updates", Form::Map(&UPDATES), "News for the public on a cadence."),
     ],
@@ -121,7 +165,11 @@ static UPDATES: Shape = Shape {
     about: "News for the public while the incident lasts.",
     keys: &[
         must("every", Form::Duration, "How often."),
-        must("say", Form::Text, "What customers read: numbers, sizes, times, percentages and the title of the service only."),
+        must(
+            "say",
+            Form::Text,
+            "What customers read: numbers, sizes, times, percentages and the title of the service only.",
+        ),
     ],
 };
 
@@ -130,7 +178,11 @@ static TELL: Shape = Shape {
     about: "Somebody who is told, and by when it must have arrived.",
     keys: &[
         must("who", Form::Word(Refers::Role), "support, status-page or a role."),
-        must("at", Form::OneOf(&["before-start", "start", "end"]), "When. before-start must be fulfilled before the first changing step."),
+        must(
+            "at",
+            Form::OneOf(&["before-start", "start", "end"]),
+            "When. before-start must be fulfilled before the first changing step.",
+        ),
         must("until", Form::OneOf(&["acknowledged", "published", "delivered"]), "What fulfils it."),
         must("within", Form::Duration, "By when; late escalates."),
     ],
@@ -140,7 +192,11 @@ static MEASURE: Shape = Shape {
     what: "a measurement",
     about: "A probe and whom it asks. Exactly one of `host` and `hosts`.",
     keys: &[
-        must("probe", Form::Word(Refers::Probe), "`pack/probe`, or `cluster/probe` for the pack of the cluster's kind."),
+        must(
+            "probe",
+            Form::Word(Refers::Probe),
+            "`pack/probe`, or `cluster/probe` for the pack of the cluster's kind.",
+        ),
         may("host", Form::Expr, "The one host that is asked."),
         may("hosts", Form::Expr, "The hosts that are asked; one result for each."),
         may("with", WITH, "The inputs of the probe."),
@@ -168,7 +224,11 @@ static WATCH: Shape = Shape {
         must("else", Form::Text, "Said when it is broken."),
         may("every", Form::Duration, "How often it is asked; 10s if not said."),
         may("for", Form::Duration, "How long it must be broken before it acts."),
-        must("then", Form::OneOf(&["stop", "pause"]), "stop ends the processes of the step and asks; pause halts them until it holds again."),
+        must(
+            "then",
+            Form::OneOf(&["stop", "pause"]),
+            "stop ends the processes of the step and asks; pause halts them until it holds again.",
+        ),
     ],
 };
 
@@ -181,9 +241,17 @@ static STEP: Shape = Shape {
         must("host", Form::Expr, "The host that it runs on."),
         must("effect", EFFECT, "What a reader must know first."),
         may("why_no_undo", Form::Plain, "Why it cannot be taken back. Required if irreversible."),
-        may("require", CHECKS, "Measured again at its door. Required if irreversible, and then one of them measures."),
+        may(
+            "require",
+            CHECKS,
+            "Measured again at its door. Required if irreversible, and then one of them measures.",
+        ),
         may("use", Form::Word(Refers::Action), "An action of a pack. Exactly one of use, run and script."),
-        may("run", Form::List(&Form::Text), "A command; each entry is exactly one argument, and no shell sees it."),
+        may(
+            "run",
+            Form::List(&Form::Text),
+            "A command; each entry is exactly one argument, and no shell sees it.",
+        ),
         may("script", Form::Script, "A fixed script for `sh -eu`; values reach it as \"$name\"."),
         may("with", WITH, "The inputs of the action, or the variables of the script."),
         may("repeatable", Form::Bool, "It may be sent again when its outcome is unknown, at most 3 times."),
@@ -191,8 +259,16 @@ static STEP: Shape = Shape {
         may("at_most", Form::Duration, "When we stop waiting and ask. Required unless the action has it."),
         may("progress", Form::Map(&PROGRESS), "How far it is. Required, with watch, if at_most is over 30m."),
         may("watch", WATCHES, "What must hold while it works."),
-        may("if_unreachable", Form::Map(&INSTEAD), "Done instead if the host cannot be reached and nothing was started there."),
-        may("undo", Form::Map(&UNDO), "What takes it back. Required if reversible, unless the action has it."),
+        may(
+            "if_unreachable",
+            Form::Map(&INSTEAD),
+            "Done instead if the host cannot be reached and nothing was started there.",
+        ),
+        may(
+            "undo",
+            Form::Map(&UNDO),
+            "What takes it back. Required if reversible, unless the action has it.",
+        ),
         may("verify", CHECKS, "What proves it. Required unless its effect is read."),
     ],
 };
@@ -243,9 +319,17 @@ static BATCH: Shape = Shape {
     what: "a batch",
     about: "How many hosts at once, and how many of them may fail.",
     keys: &[
-        may("size", Form::Either(&Form::Int(1, 1000), &Form::Percent), "Hosts at once: a number, or a percentage rounded up; 1 if not said."),
+        may(
+            "size",
+            Form::Either(&Form::Int(1, 1000), &Form::Percent),
+            "Hosts at once: a number, or a percentage rounded up; 1 if not said.",
+        ),
         may("pause", Form::Duration, "Between batches."),
-        may("failures", Form::Int(0, 1000), "How many hosts may fail before the run stands still; 0 if not said."),
+        may(
+            "failures",
+            Form::Int(0, 1000),
+            "How many hosts may fail before the run stands still; 0 if not said.",
+        ),
     ],
 };
 
@@ -291,11 +375,23 @@ pub static PACK: Shape = Shape {
     what: "a pack",
     about: "The knowledge of one system: settings, topology, probes, and actions with their undo.",
     keys: &[
-        must("pack", Form::Name(NameForm::Dashed), "Its name, which is also the name of its file, and the kind of clusters and hosts that it knows."),
+        must(
+            "pack",
+            Form::Name(NameForm::Dashed),
+            "Its name, which is also the name of its file, and the kind of clusters and hosts that it knows.",
+        ),
         must("title", Form::Plain, "The system that it knows."),
-        may("applies_to", Form::OneOf(&["every host"]), "Its settings belong to every host, whatever its kind."),
+        may(
+            "applies_to",
+            Form::OneOf(&["every host"]),
+            "Its settings belong to every host, whatever its kind.",
+        ),
         may("commands", Form::List(&Form::Free), "Commands that must be on the host; asked by preflight."),
-        may("log", Form::Word(Refers::Setting), "The setting that names a log; its tail is shown when a step fails there."),
+        may(
+            "log",
+            Form::Word(Refers::Setting),
+            "The setting that names a log; its tail is shown when a step fails there.",
+        ),
         may("settings", TYPES, "What the inventory must say of each cluster or host of this kind."),
         may("topology", Form::Map(&TOPOLOGY), "Who is primary and who is a replica."),
         may("prelude", Form::Script, "Stands before each script of this pack."),
@@ -322,7 +418,11 @@ static PROBE: Shape = Shape {
         may("inputs", TYPES, "What it must be given."),
         may("secrets", SECRETS, "Secrets that it reads; each comes as a file named in `$NAME_file`."),
         must("at_most", Form::Duration, "How long it may take."),
-        must("results", TYPES, "What it prints: sizes in bytes, durations in seconds, hosts by name or address."),
+        must(
+            "results",
+            TYPES,
+            "What it prints: sizes in bytes, durations in seconds, hosts by name or address.",
+        ),
         may("run", Form::List(&Form::Text), "A command. Exactly one of run and script."),
         may("script", Form::Script, "A script."),
         may("writes", Form::Plain, "What it changes. Such a probe is asked inside a run only."),
@@ -402,12 +502,20 @@ pub static POLICY: Shape = Shape {
     about: "People, roles, windows, doors, and rules that only tighten. Missing, empty or broken, it denies all.",
     keys: &[
         must("policy", Form::Name(NameForm::Dashed), "Its name."),
-        must("people", Form::Table(NameForm::Dashed, &Form::Map(&PERSON)), "Who there is, with their accounts."),
+        must(
+            "people",
+            Form::Table(NameForm::Dashed, &Form::Map(&PERSON)),
+            "Who there is, with their accounts.",
+        ),
         must("roles", Form::Table(NameForm::Dashed, &Form::Map(&ROLE)), "What people are."),
         may("windows", Form::Table(NameForm::Dashed, &Form::Map(&WINDOW)), "Times of the week."),
         may("doors", Form::Map(&DOORS), "Where commands are taken from."),
         may("rules", Form::List(&Form::Map(&RULE)), "What makes runbooks stricter."),
-        may("secrets", Form::Table(NameForm::Variable, &Form::List(&Form::Word(Refers::Runbook))), "Secrets, and the runbooks that may read each."),
+        may(
+            "secrets",
+            Form::Table(NameForm::Variable, &Form::List(&Form::Word(Refers::Runbook))),
+            "Secrets, and the runbooks that may read each.",
+        ),
         may("break_glass", Form::Map(&BREAK_GLASS), "The last way: who may take it, and who is told."),
     ],
 };
@@ -460,28 +568,38 @@ static DISCORD_DOOR: Shape = Shape {
     ],
 };
 
-static CONSOLE_DOOR: Shape = Shape { what: "the door console", about: "The terminal chat; nothing is set.", keys: &[] };
+static CONSOLE_DOOR: Shape =
+    Shape { what: "the door console", about: "The terminal chat; nothing is set.", keys: &[] };
 
 static RULE: Shape = Shape {
     what: "a rule",
     about: "Makes runbooks stricter. A rule that would loosen one is an error.",
     keys: &[
-        must("runbooks", Form::Either(&Form::OneOf(&["all"]), &Form::List(&Form::Word(Refers::Runbook))), "all, or a list."),
+        must(
+            "runbooks",
+            Form::Either(&Form::OneOf(&["all"]), &Form::List(&Form::Word(Refers::Runbook))),
+            "all, or a list.",
+        ),
         may("effect", EFFECT, "Only those with a step of this effect."),
         may("approve_at_least", Form::Int(1, 5), "So many people must approve."),
-        may("stale_rehearsal", Form::OneOf(&["approve", "refuse"]), "When the last rehearsal is too old: one more approval, or none may start it."),
+        may(
+            "stale_rehearsal",
+            Form::OneOf(&["approve", "refuse"]),
+            "When the last rehearsal is too old: one more approval, or none may start it.",
+        ),
         may("most_hosts", Form::Int(1, 100_000), "A run changes at most so many hosts."),
-        may("most_of_cluster", Form::Percent, "A run changes at most this part of a cluster's hosts, rounded up."),
+        may(
+            "most_of_cluster",
+            Form::Percent,
+            "A run changes at most this part of a cluster's hosts, rounded up.",
+        ),
     ],
 };
 
 static BREAK_GLASS: Shape = Shape {
     what: "break_glass",
     about: "A loud way past the approvals.",
-    keys: &[
-        must("by", ROLES, "Who may take it."),
-        must("tell", ROLES, "Who is told at once."),
-    ],
+    keys: &[must("by", ROLES, "Who may take it."), must("tell", ROLES, "Who is told at once.")],
 };
 
 #[cfg(test)]

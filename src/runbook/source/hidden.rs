@@ -55,7 +55,11 @@ pub fn find_hidden(text: &str) -> Vec<Hidden> {
             }
             word.push(c);
             if is_fancy_letter(c) {
-                found.push(Hidden { offset, length: 1, what: format!("{} looks like an ASCII letter", code_point(c)) });
+                found.push(Hidden {
+                    offset,
+                    length: 1,
+                    what: format!("{} looks like an ASCII letter", code_point(c)),
+                });
             }
             continue;
         }

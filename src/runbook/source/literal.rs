@@ -64,14 +64,16 @@ pub enum NotALiteral {
 }
 
 /// What to write where a unit is wrong.
-pub const UNITS_CURE: &str = "sizes end in KiB, MiB, GiB or TiB, durations in ms, s, m, h or d, percentages in %";
+pub const UNITS_CURE: &str =
+    "sizes end in KiB, MiB, GiB or TiB, durations in ms, s, m, h or d, percentages in %";
 /// What to write where a number is wrong.
 pub const NUMBER_CURE: &str = "write a plain decimal number, without 0x, leading zeros, `_` or exponent";
 
 /// Units of size, largest last.
 const SIZES: [(&str, i64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 /// Units of time, with their milliseconds.
-const DURATIONS: [(&str, i64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const DURATIONS: [(&str, i64); 5] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Reads a number with or without unit. `text` begins with a digit.
 pub fn read_literal(text: &str) -> Result<Literal, NotALiteral> {
@@ -122,7 +124,8 @@ impl fmt::Display for Size {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let magnitude = self.0.unsigned_abs();
-        let Some((unit, factor)) = SIZES.iter().rev().find(|(_, factor)| magnitude >= factor.unsigned_abs()) else {
+        let Some((unit, factor)) = SIZES.iter().rev().find(|(_, factor)| magnitude >= factor.unsigned_abs())
+        else {
             return write!(f, "{} byte{}", grouped(self.0), if magnitude == 1 { "" } else { "s" });
         };
         let amount = self.0 as f64 / *factor as f64;
@@ -144,7 +147,11 @@ impl fmt::Display for Millis {
         }
         let seconds = ms / 1000;
         let two = |big: i64, big_unit: &str, small: i64, small_unit: &str| {
-            if small == 0 { format!("{big} {big_unit}") } else { format!("{big} {big_unit} {small} {small_unit}") }
+            if small == 0 {
+                format!("{big} {big_unit}")
+            } else {
+                format!("{big} {big_unit} {small} {small_unit}")
+            }
         };
         let text = if seconds < 60 {
             format!("{seconds} s")

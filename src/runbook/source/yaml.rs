@@ -119,7 +119,8 @@ fn note_hidden(file: &FileName, source: &str, problems: &mut Problems) {
         for hidden in find_hidden(line) {
             let span = Span::on_line(to_u32(index + 1), to_u32(hidden.offset + 1), to_u32(hidden.length));
             let place = Place { file: file.clone(), span };
-            let cure = if hidden.what == "a tab" { "use spaces" } else { "remove it, or write the word anew" };
+            let cure =
+                if hidden.what == "a tab" { "use spaces" } else { "remove it, or write the word anew" };
             problems.add(Code::HiddenCharacter, &place, hidden.what, cure);
         }
     }
@@ -163,12 +164,19 @@ impl Builder<'_> {
                 Event::DocumentStart(..) => {
                     documents += 1;
                     if documents == 2 {
-                        self.add(Code::Yaml, span, "a second document begins here", "one file holds one document");
+                        self.add(
+                            Code::Yaml,
+                            span,
+                            "a second document begins here",
+                            "one file holds one document",
+                        );
                         return None;
                     }
                     None
                 }
-                Event::Scalar(text, style, ..) => Some(self.scalar_node(text.into_owned(), style, &yaml_span)),
+                Event::Scalar(text, style, ..) => {
+                    Some(self.scalar_node(text.into_owned(), style, &yaml_span))
+                }
                 Event::Alias(_) | Event::UnresolvedAlias(_) => {
                     let cure = "write the value out; where `*` belongs to the text, put it in double quotes";
                     self.add(Code::Yaml, span, "an alias (`*`) hides what it stands for", cure);
@@ -239,7 +247,8 @@ impl Builder<'_> {
             }
             ScalarStyle::Literal | ScalarStyle::Folded => (Style::Block, self.first_content_line(span)),
         };
-        let kind = if text.is_empty() && style == Style::Plain { Kind::Empty } else { Kind::Scalar(text, style) };
+        let kind =
+            if text.is_empty() && style == Style::Plain { Kind::Empty } else { Kind::Scalar(text, style) };
         Node { span, kind }
     }
 
@@ -268,7 +277,8 @@ impl Builder<'_> {
             self.add(Code::Yaml, span, "an anchor (`&`)", cure);
         }
         if tag {
-            let cure = "remove it; where `!` belongs to the value, put it in double quotes, or write `== false`";
+            let cure =
+                "remove it; where `!` belongs to the value, put it in double quotes, or write `== false`";
             self.add(Code::Yaml, span, "a tag (`!`)", cure);
         }
     }
@@ -335,7 +345,9 @@ mod tests {
         let said = problems
             .sorted()
             .into_iter()
-            .map(|p| format!("{}:{} {} {}", p.place.span.line, p.place.span.column, p.code.as_str(), p.message))
+            .map(|p| {
+                format!("{}:{} {} {}", p.place.span.line, p.place.span.column, p.code.as_str(), p.message)
+            })
             .collect();
         (node, said)
     }
