@@ -28,7 +28,7 @@ pub(super) struct Files {
     /// Files that could not be read: nobody knows what they would have declared.
     pub(super) unread: bool,
     /// How many files are runbooks.
-    pub(super) runbook_files: usize,
+    pub(super) runbook_count: usize,
 }
 
 /// Reads all files.
@@ -40,11 +40,11 @@ pub(super) fn read_all(sources: &[SourceFile], problems: &mut Problems) -> Files
             files.policy_file = Some(name.clone());
         }
         if let Some(root) = read_yaml(name, &source.text, problems) {
-            read_one(name, &root, &mut files, problems)
+            read_one(name, &root, &mut files, problems);
         } else {
             files.unread = true;
             let broken_runbook = source.text.trim_start().starts_with("runbook:");
-            files.runbook_files += usize::from(broken_runbook);
+            files.runbook_count += usize::from(broken_runbook);
             if source.text.trim().is_empty() && !problems.any_in(name) {
                 let place = Place { file: name.clone(), span: Span::on_line(1, 1, 1) };
                 problems.add(Code::FileKind, &place, "the file is empty", KINDS_CURE);
@@ -77,7 +77,7 @@ fn read_one(name: &FileName, root: &Node, files: &mut Files, problems: &mut Prob
     fit(name, root, shape, problems);
     match first.key.as_str() {
         "runbook" => {
-            files.runbook_files += 1;
+            files.runbook_count += 1;
             match read_runbook(name, root, problems) {
                 Some(runbook) => {
                     stands_in_its_file(name, runbook.name.as_str(), &runbook.place, problems);

@@ -30,7 +30,7 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
             let message = format!("{first} has the address {} too", host.address.value);
             problems.add(Code::HostTwice, &host.address.place, message, "one machine is one host");
         }
-        for role in &host.owner {
+        if let Some(role) = &host.owner {
             desk.role(role, problems);
         }
         if inventory.owner_of(name.as_str()).is_none() {
@@ -140,7 +140,7 @@ fn check_settings(
         }
         match read_value(value, &wanted.kind) {
             Ok(Value::Host(host)) if !inventory.hosts.contains_key(&host) => {
-                no_such_host(&host, &value.place, problems)
+                no_such_host(&host, &value.place, problems);
             }
             Ok(_) => {}
             Err(_) if wanted.kind == Type::Broken => {}

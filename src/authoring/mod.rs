@@ -90,7 +90,7 @@ pub fn check(sources: &[SourceFile]) -> Checked {
     if let Some(policy) = &files.policy {
         accounts::check_policy(policy, &desk, &mut problems);
     }
-    let runbooks = files.runbook_files;
+    let runbooks = files.runbook_count;
     let scripts = scripts::all_scripts(&files);
     let problems = problems.sorted();
     let policy_file = files.policy_file.clone();

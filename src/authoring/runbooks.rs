@@ -207,7 +207,7 @@ fn check_inputs(
         }
         for (given, text) in with {
             if let Some((_, wanted)) = wanted.iter().find(|(name, _)| name.value == given.value) {
-                check_input(scoped, given, text, wanted, problems)
+                check_input(scoped, given, text, wanted, problems);
             } else {
                 let known = wanted.iter().map(|(name, _)| name.value.as_str());
                 unknown(Code::InputUnknown, given, &format!("input of `{}`:", used.value), known, problems);

@@ -16,7 +16,7 @@ pub fn differences(was: &Plan, now: &Plan) -> Vec<String> {
     for (host, before) in &was.hosts {
         match now.hosts.get(host) {
             Some(after) if before.keys != after.keys => {
-                found.push(format!("The pinned key of {host} changed."))
+                found.push(format!("The pinned key of {host} changed."));
             }
             Some(after) if before != after => {
                 let reach =

@@ -100,7 +100,7 @@ impl Policy {
                 }
                 Some(HeldBy::People(_)) => {}
                 Some(HeldBy::Nobody) | None => {
-                    unknown = Some(format!("the policy does not say who has `{role}`"))
+                    unknown = Some(format!("the policy does not say who has `{role}`"));
                 }
             }
         }

@@ -130,7 +130,7 @@ pub fn apply(run: &mut Run, stamped: &Stamped) {
             set(run, unit, UnitState::Succeeded { variant: Variant::Main, took: *took, proof: seen.clone() });
         }
         Event::GateOverdue { unit, failed } => {
-            set(run, unit, UnitState::Overdue { failed: failed.clone(), at })
+            set(run, unit, UnitState::Overdue { failed: failed.clone(), at });
         }
         Event::Asked { unit, .. } => set(run, unit, UnitState::Asked { at, reminded: 0 }),
         Event::Reminded { unit, time } => {

@@ -45,15 +45,13 @@ impl Words {
             ("who", 1) => vec!["owns".to_owned()],
             ("who", 2) => set.inventory.hosts.keys().map(ToString::to_string).collect(),
             ("journal", 1) => vec!["show".to_owned(), "verify".to_owned()],
-            ("journal", 2) => (self.runs)(),
-            ("as" | "handover", 1) if verb == "as" => people(&snapshot),
-            ("handover", 2) => people(&snapshot),
+            ("as", 1) | ("handover", 2) => people(&snapshot),
             ("run" | "plan", _) => match before.get(1).and_then(|name| set.runbooks.get(*name)) {
                 Some(runbook) => parameters(&snapshot, runbook, &before[2..], last),
                 None => Vec::new(),
             },
             (verb, 1) if VERBS.iter().any(|known| known.word == verb && !known.looks) => (self.runs)(),
-            ("status" | "output", 1) => (self.runs)(),
+            ("status" | "output", 1) | ("journal", 2) => (self.runs)(),
             ("answer", 3) => vec!["go-on".to_owned(), "stop".to_owned()],
             _ => Vec::new(),
         }

@@ -249,7 +249,7 @@ impl Style {
         for below in &row.below {
             match below {
                 Below::Text(text) => {
-                    self.wrapped(out, &[Span { text: text.clone(), role: Role::Quiet }], indent, indent + 2)
+                    self.wrapped(out, &[Span { text: text.clone(), role: Role::Quiet }], indent, indent + 2);
                 }
                 Below::Foreign(line) => self.foreign(out, line),
                 Below::Rule(text) => {

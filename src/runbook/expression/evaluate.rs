@@ -269,7 +269,7 @@ impl Evaluation<'_> {
                 }))
             }
             Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide => {
-                calculate(operator, self.value(left)?, self.value(right)?)
+                calculate(operator, &self.value(left)?, &self.value(right)?)
             }
         }
     }
@@ -457,7 +457,11 @@ impl Evaluation<'_> {
             Node::If(condition, yes, no) => match self.answered_without_measuring(condition) {
                 Some(Ok(true)) => self.collect(yes, asks),
                 Some(Ok(false)) => self.collect(no, asks),
-                _ => [condition, yes, no].into_iter().for_each(|part| self.collect(part, asks)),
+                _ => {
+                    for part in [condition, yes, no] {
+                        self.collect(part, asks);
+                    }
+                }
             },
             Node::Call(function, arguments) => {
                 if matches!(function, Function::Follows | Function::RootOf)
@@ -529,7 +533,7 @@ fn too_large() -> NoAnswer {
     clippy::cast_possible_truncation,
     reason = "factors and ratios of quantities"
 )]
-fn calculate(operator: Operator, a: Value, b: Value) -> Answer {
+fn calculate(operator: Operator, a: &Value, b: &Value) -> Answer {
     let whole = |a: i64, b: i64| {
         match operator {
             Operator::Add => a.checked_add(b),
@@ -576,10 +580,10 @@ fn calculate(operator: Operator, a: Value, b: Value) -> Answer {
         (Value::List(x), Value::List(y)) if operator == Operator::Add => {
             Ok(Value::List(x.iter().chain(y).cloned().collect()))
         }
-        _ => match (number(&a), number(&b)) {
+        _ => match (number(a), number(b)) {
             (Some(x), Some(y)) => real(x, y).map(Value::Number),
-            (None, Some(factor)) if divides || multiplies => scale(&a, factor, scaled, real),
-            (Some(factor), None) if multiplies => scale(&b, factor, scaled, real),
+            (None, Some(factor)) if divides || multiplies => scale(a, factor, scaled, real),
+            (Some(factor), None) if multiplies => scale(b, factor, scaled, real),
             _ => Err(none(format!("{} and {} cannot be calculated", a.human(), b.human()))),
         },
     }

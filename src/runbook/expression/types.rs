@@ -48,9 +48,9 @@ impl Type {
     pub fn takes(&self, other: &Type) -> bool {
         match (self, other) {
             (Self::Broken, _) | (_, Self::Broken | Self::Null) | (Self::Number, Self::Int) => true,
-            (Self::Text, Self::Words(_) | Self::Host | Self::Cluster(_) | Self::Service) => true,
+            (Self::Text, Self::Words(_) | Self::Host | Self::Cluster(_) | Self::Service)
+            | (Self::Cluster(_), Self::Cluster(_)) => true,
             (Self::Words(wanted), Self::Words(given)) => given.iter().all(|word| wanted.contains(word)),
-            (Self::Cluster(_), Self::Cluster(_)) => true,
             (Self::List(wanted), Self::List(given)) => wanted.takes(given),
             _ => self == other,
         }

@@ -30,7 +30,7 @@ impl Fitting<'_> {
         };
         for entry in entries {
             if let Some(key) = shape.keys.iter().find(|key| key.name == entry.key) {
-                self.form(&entry.value, &key.form, key.name)
+                self.form(&entry.value, &key.form, key.name);
             } else {
                 let cure = nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name));
                 let message = format!("`{}` is not a key of {}", entry.key, shape.what);
@@ -52,7 +52,9 @@ impl Fitting<'_> {
             (Form::Map(shape), _) => self.map(node, shape),
             (Form::Kinds(shapes), Kind::Map(_)) => self.kinds(node, shapes),
             (Form::List(inner), Kind::List(items)) => {
-                items.iter().for_each(|item| self.form(item, inner, key));
+                for item in items {
+                    self.form(item, inner, key);
+                }
             }
             (Form::Table(names, inner), Kind::Map(entries)) => {
                 for entry in entries {
@@ -145,7 +147,7 @@ impl Fitting<'_> {
             Form::Percent => match read_literal(text) {
                 Ok(Literal::Percent(percent)) if (0.0..=100.0).contains(&percent) => {}
                 Ok(Literal::Percent(_)) => {
-                    self.add(Code::NumberForm, node.span, format!("`{text}`"), "from 0% to 100%")
+                    self.add(Code::NumberForm, node.span, format!("`{text}`"), "from 0% to 100%");
                 }
                 other => self.number(node, text, other, form),
             },

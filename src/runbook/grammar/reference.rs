@@ -63,7 +63,7 @@ fn collect_form(form: &'static Form, shapes: &mut Vec<&'static Shape>) {
         Form::Kinds(kinds) => kinds.iter().for_each(|shape| collect(shape, shapes)),
         Form::List(inner) | Form::Table(_, inner) => collect_form(inner, shapes),
         Form::Either(first, second) => {
-            [first, second].into_iter().for_each(|form| collect_form(form, shapes))
+            [first, second].into_iter().for_each(|form| collect_form(form, shapes));
         }
         _ => {}
     }

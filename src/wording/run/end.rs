@@ -1,0 +1,98 @@
+//! How a run ended, or why it never began.
+
+use super::live::{Far, live};
+
+use crate::plan::model::{CheckSeen, Verdict};
+use crate::run::Run;
+use crate::run::model::{Outcome, Phase};
+use crate::runbook::source::hidden::visible;
+use crate::wording::moment::Moment;
+use crate::wording::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
+use crate::wording::refusal::step as step_words;
+use crate::wording::states;
+
+/// The end of a run, as its summary.
+pub fn ended(run: &Run, moment: &Moment) -> Page {
+    let Phase::Ended(outcome) = run.phase else { return Page::new() };
+    let mut page = if run.started.is_some() {
+        live(run, &Far::new(), moment)
+    } else {
+        let about = vec![format!("run {}", run.id), run.request.runbook.to_string()];
+        Page::new().head(states::of_outcome(outcome), about, "nothing ran")
+    };
+    let remarks: Vec<(String, Vec<Span>)> =
+        run.remarks.iter().map(|remark| ("Left".to_owned(), plain(visible(remark)))).collect();
+    if !remarks.is_empty() && run.started.is_some() {
+        page = page.with(Block::Fields(remarks));
+    } else {
+        for remark in &run.remarks {
+            page = page.text(visible(remark));
+        }
+    }
+    if run.started.is_none() {
+        return page;
+    }
+    if let Some(plan) = run.plan() {
+        let mut fields: Vec<(&str, String)> = Vec::new();
+        for owed in &plan.follow_up {
+            let by = owed.runbook.as_ref().map(|runbook| format!(" ({runbook})")).unwrap_or_default();
+            if matches!(outcome, Outcome::Succeeded | Outcome::WithIssues) {
+                fields.push(("Owed", format!("{}{by}, within {}.", visible(&owed.what), owed.within)));
+            }
+        }
+        fields.push(("Proof", format!("journal show {}, and journal verify", run.id)));
+        page = page.fields(fields);
+    }
+    let back = run.can_undo(None);
+    if matches!(outcome, Outcome::Stopped | Outcome::WithIssues | Outcome::Stuck) && !back.is_empty() {
+        let list: Vec<_> = back.iter().map(step_words).collect();
+        page = page.next(format!("undo {}", run.id), format!("takes back {}", list.join(", ")));
+    }
+    page
+}
+
+/// No plan was made, or the run may not begin: the checks that stand in the way, with their values.
+pub fn not_planned(run: &Run, code: &'static str, why: &[String], failed: &[CheckSeen]) -> Page {
+    let what = match (failed.len(), run.confirmed.is_some()) {
+        (0, _) => format!("Run {} has no plan; nothing was changed.", run.id),
+        (1, false) => {
+            format!("Refused: a check does not hold, so run {} has no plan. Nothing was changed.", run.id)
+        }
+        (n, false) => {
+            format!("Refused: {n} checks do not hold, so run {} has no plan. Nothing was changed.", run.id)
+        }
+        (_, true) => format!(
+            "Not started: what held for the plan of run {} does not hold any more. Nothing was changed.",
+            run.id
+        ),
+    };
+    let mut page = Page::new()
+        .head(states::REFUSED, vec![format!("run {}", run.id), run.request.runbook.to_string()], "")
+        .text(what);
+    for why in why {
+        page = page.text(visible(why));
+    }
+    if !failed.is_empty() {
+        page = page
+            .with(Block::Table(Table { rows: failed.iter().map(failed_row).collect(), ..Table::default() }));
+    }
+    page.code(code)
+}
+
+/// A check that does not hold: its sentence first, then the condition and the values.
+fn failed_row(seen: &CheckSeen) -> Row {
+    let (mark, role) = match seen.verdict {
+        Verdict::NoAnswer(_) => ("? no answer", Role::Danger),
+        _ => ("! fails", Role::Danger),
+    };
+    let mut below = vec![Below::Text(visible(&seen.that))];
+    if let Verdict::NoAnswer(why) = &seen.verdict {
+        below.push(Below::Text(format!("no answer: {}", visible(why))));
+    }
+    let values: Vec<_> =
+        seen.read.iter().map(|(name, value)| format!("{name} = {}", visible(value))).collect();
+    if !values.is_empty() {
+        below.push(Below::Text(values.join(" · ")));
+    }
+    Row { cells: vec![cell(mark, role), plain(format!("{}.", visible(&seen.says)))], below }
+}

@@ -1,0 +1,283 @@
+//! What happened, as it is told: one line an event, and the reply to the one who caused it.
+
+use super::live::between;
+
+use crate::plan::model::CheckSeen;
+use crate::run::model::{Failure, UnitState};
+use crate::run::{Event, Run, Stamped, UnitAt};
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::literal::Millis;
+use crate::wording::moment::Moment;
+use crate::wording::page::Page;
+use crate::wording::refusal::{ended_how, step as step_words};
+use crate::wording::states;
+
+/// What happened, as a line for those who follow without a screen: its fields, and a sentence. `None` for what is not
+/// worth a line.
+pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, String)>, String)> {
+    let mut fields = vec![("run", run.id.to_string())];
+    let by = stamped.by.as_ref().map(ToString::to_string).unwrap_or_default();
+    let mut of_unit = |unit: &UnitAt, state: &str| {
+        fields.push(("step", unit.number.to_string()));
+        let host = run.step(unit).map(|step| step.command.host.to_string());
+        let lane = unit.lane.as_ref().map(ToString::to_string);
+        if let Some(host) = lane.or(host) {
+            fields.push(("host", host));
+        }
+        fields.push(("state", state.to_owned()));
+        run.unit(unit).map(|unit| visible(&unit.title)).unwrap_or_default()
+    };
+    let sentence = match &stamped.event {
+        Event::Started { .. } => {
+            format!("Everything still holds. The first step begins; {} drives.", run.driver)
+        }
+        Event::StepSent { unit, attempt, variant, host, .. } => {
+            let title = of_unit(unit, "working");
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            match variant {
+                crate::run::model::Variant::Main => format!("{title}{again}."),
+                crate::run::model::Variant::Instead => {
+                    format!("{title}: the host cannot be reached, so it is done from {host} instead{again}.")
+                }
+            }
+        }
+        Event::StepUnreached { unit, why } => {
+            let title = of_unit(unit, "waiting");
+            format!("{title}: not started, because {}.", visible(why))
+        }
+        Event::StepSucceeded { unit, took, proof } => {
+            let title = of_unit(unit, "succeeded");
+            fields.push(("took", short_time(*took)));
+            let proven = if proof.is_empty() { "" } else { ", and proven" };
+            format!("{title}: done{proven}.")
+        }
+        Event::StepFailed { unit, failure } => {
+            let title = of_unit(unit, "FAILED");
+            format!("{title}: {}.", failure_words(failure))
+        }
+        Event::DoorShut { unit, failed } => {
+            let title = of_unit(unit, "AWAITING");
+            format!("{title}: its door did not open, it was not sent. {}", sentences(failed))
+        }
+        Event::StepUnknown { unit, why } => {
+            let title = of_unit(unit, "UNKNOWN");
+            format!("{title}: nobody knows whether it ended: {}. The bot is finding out.", visible(why))
+        }
+        Event::StillUnknown { unit, .. } => {
+            let title = of_unit(unit, "UNKNOWN");
+            format!("{title}: it could not be found out. A person must say.")
+        }
+        Event::Settled { unit, done, how } => {
+            let title = of_unit(unit, if *done { "succeeded" } else { "waiting" });
+            let what = if *done { "done" } else { "not done" };
+            format!("{title}: {what}, because {}.", visible(how))
+        }
+        Event::GateEntered { unit } => format!("{}: waiting for it.", of_unit(unit, "working")),
+        Event::GateOpened { unit, took, .. } => {
+            let title = of_unit(unit, "succeeded");
+            fields.push(("took", short_time(*took)));
+            format!("{title}: it holds.")
+        }
+        Event::GateOverdue { unit, failed } => {
+            let title = of_unit(unit, "OVERDUE");
+            format!("{title}: its time is over. {}", sentences(failed))
+        }
+        Event::Asked { unit, .. } => of_unit(unit, "AWAITING"),
+        Event::Reminded { unit, time } => {
+            let title = of_unit(unit, "AWAITING");
+            let when = if *time == 1 { "half of its time is over" } else { "its time is over" };
+            format!("{title} Nobody has answered, and {when}. It still waits.")
+        }
+        Event::Answered { unit, go_on } => {
+            let title = of_unit(unit, "answered");
+            format!("{title} {}, says {by}.", if *go_on { "Go on" } else { "Stop" })
+        }
+        Event::WatchBroke { watch, seen, ends } => {
+            let title =
+                watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "PAUSED"))).unwrap_or_default();
+            let then = if *ends {
+                "What works is ended, and nothing new begins"
+            } else {
+                "It is halted until that holds again"
+            };
+            format!("{title}{}. {then}.", visible(&seen.says))
+        }
+        Event::WatchHolds { watch } => {
+            let title =
+                watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "working"))).unwrap_or_default();
+            format!("{title}what was watched holds again.")
+        }
+        Event::StepStalled { unit, done, since } => {
+            let title = of_unit(unit, "STALLED");
+            let still = between(*since, stamped.at);
+            format!("{title}: it has not moved for {still}, at {}.", visible(done))
+        }
+        Event::StepMoves { unit, done } => {
+            let title = of_unit(unit, "working");
+            format!("{title}: it moves again, at {}.", visible(done))
+        }
+        Event::Skipped { unit, why } => {
+            let title = of_unit(unit, "skipped");
+            format!("{title}: skipped by {by}: \"{}\".", visible(why))
+        }
+        Event::StopAsked { now } => {
+            let what = if *now {
+                "no step begins any more, and what runs is ended"
+            } else {
+                "no step begins any more"
+            };
+            format!("Stopped by {by}: {what}.")
+        }
+        Event::Paused => format!("Paused by {by}: nothing new begins."),
+        Event::Resumed => format!("Resumed by {by}."),
+        Event::UndoConfirmed => format!("The undo is confirmed by {by} and begins."),
+        Event::UndoSent { unit, host, .. } => {
+            format!("{}: being taken back on {host}.", of_unit(unit, "undoing"))
+        }
+        Event::UndoDone { unit, ended } => {
+            let title = of_unit(unit, "undone");
+            if ended.is_some() {
+                format!("{title}: taken back.")
+            } else {
+                format!("{title}: nothing is left to take back.")
+            }
+        }
+        Event::UndoFailed { unit, why, .. } => {
+            let title = of_unit(unit, "STUCK");
+            format!("{title}: taking it back failed: {}.", visible(why))
+        }
+        Event::NotPlanned { why, failed, .. } if run.confirmed.is_some() => {
+            fields.push(("state", "refused".to_owned()));
+            let why: Vec<_> = why.iter().map(|why| visible(why)).collect();
+            format!("Not started: {}{}", why.join(" "), sentences(failed))
+        }
+        Event::PlanChanged { changes, .. } => {
+            fields.push(("state", "offered".to_owned()));
+            format!("Not started: the plan changed. {} All agreements are void.", changes.join(" "))
+        }
+        Event::Expired { what } => {
+            fields.push(("state", "expired".to_owned()));
+            format!("Expired: no {what} came in time. Nothing ran.")
+        }
+        Event::Ended { outcome, .. } => {
+            fields.push(("state", states::of_outcome(*outcome).word.to_owned()));
+            let steps =
+                run.units.values().filter(|state| matches!(state, UnitState::Succeeded { .. })).count();
+            match (run.started, run.ended) {
+                (Some(started), Some(ended)) => {
+                    format!(
+                        "Run {} {} after {}, {steps} of {} done.",
+                        run.id,
+                        ended_how(*outcome),
+                        between(started, ended),
+                        run.units.len()
+                    )
+                }
+                _ => format!("Run {} {}. Nothing ran.", run.id, ended_how(*outcome)),
+            }
+        }
+        Event::Requested(_)
+        | Event::Offered { .. }
+        | Event::NotPlanned { .. }
+        | Event::WrongToken { .. }
+        | Event::Confirmed { .. }
+        | Event::Approved { .. }
+        | Event::Withdrawn
+        | Event::Refused { .. }
+        | Event::HoldsTaken { .. }
+        | Event::StepEnded { .. }
+        | Event::AskedAgain { .. }
+        | Event::Retried { .. }
+        | Event::ApprovedAgain { .. }
+        | Event::BatchEnded { .. }
+        | Event::BatchRested { .. }
+        | Event::UndoOffered { .. }
+        | Event::UndoExpired
+        | Event::UndoRetried
+        | Event::Driven { .. }
+        | Event::HandedOver { .. } => return None,
+    };
+    Some((fields, sentence))
+}
+
+/// `1.3s`, for fields of a line.
+fn short_time(took: Millis) -> String {
+    format!("{}.{}s", took.0 / 1000, took.0 % 1000 / 100)
+}
+
+fn sentences(failed: &[CheckSeen]) -> String {
+    failed.iter().map(|seen| format!("{}.", visible(&seen.says))).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn failure_words(failure: &Failure) -> String {
+    match failure {
+        Failure::Unreachable(why) => format!("nothing was sent: {}", visible(why)),
+        Failure::Exit { exit, took, .. } => format!("{exit} after {took}"),
+        Failure::NotProven(failed) => {
+            let says: Vec<_> = failed.iter().map(|seen| visible(&seen.says)).collect();
+            format!("its command ended well, but {}", says.join("; "))
+        }
+        Failure::WatchBroke(seen) => format!("it was ended, because {}", visible(&seen.says)),
+    }
+}
+
+/// What was said when somebody agreed, refused or steered.
+pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
+    let id = run.id;
+    let now = moment.time(moment.now);
+    let mut page = Page::new();
+    for event in events {
+        page = match event {
+            Event::Confirmed { digest, approve_until } => {
+                let alone = run.plan().is_some_and(|plan| plan.approvals.count == 0);
+                if alone {
+                    page.text(format!("Confirmed by {by} at {now}. Run {id} starts now, {} drives.", run.driver))
+                } else {
+                    let needed = run.plan().map_or(1, |plan| plan.approvals.count);
+                    let roles = run.plan().map(|plan| plan.approvals.by.join(", ")).unwrap_or_default();
+                    page.text(format!("Confirmed by {by} at {now}. Now {needed} of {roles} must approve, not {}.", run.request.by))
+                        .next(format!("approve {id} {}", digest.short()), format!("until {}", moment.with_distance(*approve_until)))
+                }
+            }
+            Event::Approved { digest, .. } => {
+                let needed = run.plan().map_or(1, |plan| plan.approvals.count) as usize;
+                let left = needed.saturating_sub(run.approvals.len());
+                if left == 0 {
+                    page.text(format!("Approved by {by} at {now}. Run {id} starts now, {} drives.", run.driver))
+                } else {
+                    page.text(format!("Approved by {by} at {now}. {left} more must approve."))
+                        .next(format!("approve {id} {}", digest.short()), String::new())
+                }
+            }
+            Event::Withdrawn => page.text(format!("{by} took the approval of run {id} back at {now}. It has not started.")),
+            Event::Refused { why } => page.head(states::REFUSED, vec![format!("run {id}, by {by} at {now}: \"{}\"", visible(why))], "").text("It is closed, nothing ran."),
+            Event::StopAsked { now: true } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step, and what runs is being ended.")),
+            Event::StopAsked { now: false } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step.")),
+            Event::Paused => page
+                .text(format!("Paused by {by} at {now}: run {id} finishes what it is doing, then it waits. The hold stays."))
+                .next(format!("resume {id}"), String::new()),
+            Event::Resumed => page.text(format!("Resumed by {by} at {now}: run {id} goes on.")),
+            Event::Retried { unit } => page.text(format!("{by} at {now}: {} of run {id} is tried again.", step_words(unit))),
+            Event::AskedAgain { unit } => page.text(format!("{by} at {now}: {} of run {id} is asked about again. Nothing is sent.", step_words(unit))),
+            Event::Skipped { unit, why } => page.text(format!("{by} at {now}: run {id} goes on without {}: \"{}\".", step_words(unit), visible(why))),
+            Event::Settled { unit, done, how } => {
+                let what = if *done { "done" } else { "not done" };
+                page.text(format!("{by} at {now}: {} of run {id} is {what}: \"{}\".", step_words(unit), visible(how)))
+            }
+            Event::Answered { go_on, .. } => {
+                let what = if *go_on { "goes on" } else { "ends here" };
+                page.text(format!("Answered by {by} at {now}: run {id} {what}."))
+            }
+            Event::ApprovedAgain { unit } => page.text(format!("Approved by {by} at {now}: {} of run {id} goes back to its door.", step_words(unit))),
+            Event::UndoConfirmed => page.text(format!("Confirmed by {by} at {now}. Run {id} is being taken back.")),
+            Event::UndoExpired => page.text(format!("The undo of run {id} is not done.")),
+            Event::UndoRetried => page.text(format!("{by} at {now}: the undo is tried again.")),
+            Event::Driven { driver } => page.text(format!("{driver} drives run {id} since {now}.")),
+            Event::HandedOver { to } => page
+                .text(format!("{by} offers run {id} to {to} at {now}; {} drives until then.", run.driver))
+                .next(format!("take {id}"), format!("by {to}")),
+            _ => page,
+        };
+    }
+    page
+}

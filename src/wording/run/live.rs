@@ -1,0 +1,161 @@
+//! The run as it stands, redrawn in place while it works.
+
+use std::collections::BTreeMap;
+
+use crate::plan::model::Block as PlanBlock;
+use crate::run::model::UnitState;
+use crate::run::{Run, UnitAt};
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::HostName;
+use crate::wording::moment::Moment;
+use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
+use crate::wording::plan::{NO_WAY_BACK, lanes_of, listed, target};
+use crate::wording::states;
+
+/// How far steps are, where something says so: percent, and in their own units.
+pub type Far = BTreeMap<UnitAt, (Option<u8>, String)>;
+
+/// The run as it stands: redrawn in place while it works.
+pub fn live(run: &Run, far: &Far, moment: &Moment) -> Page {
+    let Some(plan) = run.plan() else {
+        let about = vec![format!("run {}", run.id), run.request.runbook.to_string()];
+        return Page::new().head(
+            states::of_run(run).0,
+            about,
+            format!("since {}", moment.time(run.requested)),
+        );
+    };
+    let (state, whom) = states::of_run(run);
+    let mut about = vec![format!("run {}", run.id), plan.runbook.to_string(), target(plan)];
+    about.extend(whom.map(|whom| format!("for {whom}")));
+    let right = match (run.started, run.ended) {
+        (Some(started), Some(ended)) => {
+            format!("{} to {}, {}", moment.second(started), moment.second(ended), between(started, ended))
+        }
+        (Some(started), None) => format!("started {}, {}", moment.second(started), moment.ago(started)),
+        (None, _) => {
+            format!("plan {}", run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default())
+        }
+    };
+    let mut page = Page::new().head(state, about, right).with(Block::Table(units(run, far, moment)));
+    if let Some(stop) = &run.stop
+        && !run.is_ended()
+    {
+        page = page.text(format!(
+            "Stopped by {} at {}: no step begins any more; what runs is ending.",
+            stop.by,
+            moment.time(stop.at)
+        ));
+    }
+    if let Some((by, at)) = &run.pause {
+        page = page.text(format!("Paused by {by} at {}: nothing new begins.", moment.time(*at)));
+    }
+    page
+}
+
+pub(super) fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Millis {
+    Millis(i64::try_from(to.duration_since(from).as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A line for each unit: state, number, title, hosts, time.
+fn units(run: &Run, far: &Far, moment: &Moment) -> Table {
+    let Some(plan) = run.plan() else { return Table::default() };
+    let no_return = plan.point_of_no_return();
+    let mut rows: Vec<Row> = Vec::new();
+    for (unit, title, host) in listed(plan) {
+        if no_return == Some(unit.number)
+            && let Some(last) = rows.last_mut()
+        {
+            last.below.push(Below::Rule(NO_WAY_BACK.to_owned()));
+        }
+        let block = plan.blocks.iter().find_map(|block| match block {
+            PlanBlock::Each(each) if each.titles.contains_key(&unit.number) => Some(each),
+            _ => None,
+        });
+        match block {
+            None => {
+                let at = UnitAt { number: unit.number, lane: None };
+                rows.push(unit_row(run, far, &at, &title, &host, moment));
+            }
+            Some(each) => {
+                let lanes = lanes_of(each, unit.number);
+                let all_wait = lanes.iter().all(|(lane, unit)| {
+                    let at = UnitAt { number: unit.number, lane: Some((*lane).clone()) };
+                    matches!(run.units.get(&at), Some(UnitState::Waiting { .. }))
+                });
+                if all_wait || lanes.len() > 8 {
+                    rows.push(folded_row(run, unit.number, &title, &lanes));
+                } else {
+                    for (lane, unit) in lanes {
+                        let at = UnitAt { number: unit.number, lane: Some(lane.clone()) };
+                        rows.push(unit_row(run, far, &at, &unit.title, lane.as_str(), moment));
+                    }
+                }
+            }
+        }
+    }
+    Table { heads: Vec::new(), wide: Vec::new(), rows }
+}
+
+fn folded_row(run: &Run, number: u32, title: &str, lanes: &[(&HostName, &crate::plan::model::Unit)]) -> Row {
+    let at = |lane: &HostName| UnitAt { number, lane: Some(lane.clone()) };
+    let over =
+        lanes.iter().filter(|(lane, _)| run.units.get(&at(lane)).is_some_and(UnitState::is_over)).count();
+    let worst =
+        lanes.iter().filter_map(|(lane, _)| run.units.get(&at(lane))).find(|state| state.needs_person());
+    let state = match worst {
+        Some(state) => states::of_unit(state),
+        None if over == lanes.len() => states::SUCCEEDED,
+        None if over == 0 => states::WAITING,
+        None => states::WORKING,
+    };
+    let hosts = if lanes.len() > 8 {
+        format!("{over} of {} hosts", lanes.len())
+    } else {
+        lanes.iter().map(|(lane, _)| lane.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let cells = vec![
+        cell(state.text(), state.role),
+        plain(format!("{number:>3}")),
+        plain(visible(title)),
+        plain(hosts),
+        Vec::new(),
+    ];
+    Row { cells, below: Vec::new() }
+}
+
+fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: &Moment) -> Row {
+    let Some(unit_state) = run.units.get(at) else { return Row::default() };
+    let halted = run.broken.keys().any(|watch| watch.unit.as_ref().is_none_or(|unit| unit == at));
+    let works = matches!(unit_state, UnitState::Sent { .. });
+    let state = match (works, halted, run.stalled.contains_key(at)) {
+        (true, true, _) => states::PAUSED,
+        (true, false, true) => states::STALLED,
+        _ => states::of_unit(unit_state),
+    };
+    let time = match unit_state {
+        UnitState::Sent { at, .. } | UnitState::Holding { since: at } | UnitState::Asked { at, .. } => {
+            moment.ago(*at).to_string()
+        }
+        UnitState::Ran { took, .. } => format!("{took}, being proven"),
+        UnitState::Succeeded { took, .. } if took.0 > 0 => took.to_string(),
+        _ => String::new(),
+    };
+    let cells = vec![
+        cell(state.text(), state.role),
+        plain(format!("{:>3}", at.number)),
+        plain(visible(title)),
+        plain(host.to_owned()),
+        plain(time),
+    ];
+    let below = far.get(at).filter(|_| works).map(|(percent, text)| Below::Text(bar(*percent, text)));
+    Row { cells, below: below.into_iter().collect() }
+}
+
+/// ` 61 %  [############--------]  251 GiB of 412 GiB`
+fn bar(percent: Option<u8>, text: &str) -> String {
+    let Some(percent) = percent else { return visible(text) };
+    let full = usize::from(percent.min(100)) / 5;
+    format!("{percent:>3} %  [{}{}]  {}", "#".repeat(full), "-".repeat(20 - full), visible(text))
+}

@@ -1,0 +1,11 @@
+//! A run while it goes on, its questions, and its end.
+
+mod end;
+mod events;
+mod live;
+mod question;
+
+pub use end::{ended, not_planned};
+pub use events::{event_line, heard};
+pub use live::{Far, live};
+pub use question::questions;

@@ -1,0 +1,262 @@
+//! Everything that a run waits for a person to say, with the consequence of each answer.
+
+use super::events::failure_words;
+
+use crate::plan::model::{Block as PlanBlock, Undo, Work};
+use crate::run::model::{Failure, Phase, UndoStep, UnitState};
+use crate::run::{Run, UnitAt};
+use crate::runbook::source::hidden::visible;
+use crate::wording::moment::Moment;
+use crate::wording::page::{Block, Page, Row, Table, plain};
+use crate::wording::plan::seen_row;
+use crate::wording::refusal::step as step_words;
+use crate::wording::states;
+
+/// Everything that the run waits for a person to say: one question after the other.
+pub fn questions(run: &Run, moment: &Moment) -> Page {
+    match run.phase {
+        Phase::Undoing => undo_question(run, moment),
+        Phase::Working => {
+            let pages = run.questions().map(|(at, state)| question(run, at, state, moment));
+            let page = pages.fold(Page::new(), Page::join);
+            let page = run.broken.iter().fold(page, |page, (watch, (seen, ends))| {
+                let what = if *ends { "a watch broke, and nothing new begins" } else { "halted by a watch" };
+                let whom =
+                    watch.unit.as_ref().map(|unit| format!(" {}", step_words(unit))).unwrap_or_default();
+                page.head(states::PAUSED, vec![format!("run {}{whom}", run.id), what.to_owned()], "")
+                    .with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }))
+                    .text("It goes on by itself when that holds again.")
+                    .next(format!("stop {}", run.id), String::new())
+            });
+            if page.blocks.is_empty() && run.pause.is_some() {
+                return Page::new()
+                    .next(format!("resume {}", run.id), "goes on")
+                    .next(format!("stop {}", run.id), String::new());
+            }
+            page
+        }
+        _ => Page::new(),
+    }
+}
+
+fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page {
+    let id = run.id;
+    let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+    let host = address(run, at);
+    let about = |what: String| vec![format!("run {id} {}", step_words(at)), title.clone(), what];
+    let typed = format!("{id} {}{host}", at.number);
+    match state {
+        UnitState::Asked { at: since, .. } => decide_question(run, at, *since, &title, moment),
+        UnitState::Shut { failed, .. } => Page::new()
+            .head(states::AWAITING, about("its door did not open, it was not sent".to_owned()), "")
+            .with(Block::Table(Table { rows: failed.iter().map(seen_row).collect(), ..Table::default() }))
+            .with(Block::Choices(choices(
+                run,
+                vec![(
+                    format!("retry {typed}"),
+                    "measures again; sends it only if the checks hold".to_owned(),
+                )],
+            )))
+            .text("No answer: nothing runs.")
+            .code("at-the-door"),
+        UnitState::Failed { failure, .. } => {
+            let mut page = Page::new().head(states::FAILED, about(String::new()), "");
+            page = page.fields(vec![("Why", format!("{}.", failure_words(failure)))]);
+            let mut options = Vec::new();
+            match failure {
+                Failure::Exit { output, .. } => {
+                    let mut lines = output.err.excerpt(8);
+                    if lines.is_empty() {
+                        lines = output.out.excerpt(8);
+                    }
+                    if !lines.is_empty() {
+                        page = page.with(Block::Foreign(lines));
+                    }
+                }
+                Failure::NotProven(failed) => {
+                    let rows = failed.iter().map(seen_row).collect();
+                    page = page.with(Block::Table(Table { rows, ..Table::default() }));
+                    options.push((
+                        format!("ask {typed}"),
+                        "asks what must be true again; sends nothing".to_owned(),
+                    ));
+                }
+                Failure::WatchBroke(seen) => {
+                    page = page.with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }));
+                }
+                Failure::Unreachable(_) => {}
+            }
+            let attempt = state.attempts() + 1;
+            options.push((format!("retry {typed}"), format!("sends it again, attempt {attempt}")));
+            if let Some(PlanBlock::Each(each)) = run.block_of(at)
+                && run.failed_lanes(&PlanBlock::Each(each.clone())) < each.failures
+            {
+                options.push((
+                    format!("skip {typed} \"why\""),
+                    format!(
+                        "goes on without {}",
+                        at.lane.as_ref().map(ToString::to_string).unwrap_or_default()
+                    ),
+                ));
+            }
+            page.with(Block::Choices(choices(run, options)))
+                .text("No answer: nothing runs.")
+                .code("step-failed")
+        }
+        UnitState::Unknown { why, sent_at, found, .. } => {
+            let found = found.clone().unwrap_or_default();
+            Page::new()
+                .head(states::UNKNOWN, about(visible(why)), "")
+                .fields(vec![
+                    ("Known", format!("the step was sent at {}", moment.second(*sent_at))),
+                    ("Not known", "whether the command ended, and how".to_owned()),
+                ])
+                .with(Block::Table(Table { rows: found.iter().map(seen_row).collect(), ..Table::default() }))
+                .with(Block::Choices(choices(
+                    run,
+                    vec![
+                        (format!("ask {typed}"), "asks again; sends nothing".to_owned()),
+                        (
+                            format!("settle {typed} done \"how you know\""),
+                            "goes on with the next step".to_owned(),
+                        ),
+                        (
+                            format!("settle {typed} not-done \"how you know\""),
+                            "goes back to its door; it is sent again only after a new approval".to_owned(),
+                        ),
+                    ],
+                )))
+                .text(format!("No answer: run {id} keeps its hold and waits."))
+                .code("step-unknown")
+        }
+        UnitState::Withheld { .. } => {
+            let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
+            Page::new()
+                .head(
+                    states::AWAITING,
+                    about("it was not done, and is sent again only after a new approval".to_owned()),
+                    "",
+                )
+                .with(Block::Choices(choices(
+                    run,
+                    vec![(
+                        format!("approve {id} {digest}"),
+                        "by another person: goes back to its door".to_owned(),
+                    )],
+                )))
+                .code("withheld")
+        }
+        UnitState::Overdue { failed, .. } => Page::new()
+            .head(states::OVERDUE, about("its time is over".to_owned()), "")
+            .with(Block::Table(Table { rows: failed.iter().map(seen_row).collect(), ..Table::default() }))
+            .with(Block::Choices(choices(
+                run,
+                vec![(format!("retry {typed}"), "waits as long again".to_owned())],
+            )))
+            .text("No answer: nothing runs.")
+            .code("gate-overdue"),
+        _ => Page::new(),
+    }
+}
+
+/// What is typed behind the number of a step: the host, where the step has several.
+fn address(run: &Run, at: &UnitAt) -> String {
+    let host = at.lane.as_ref().map(ToString::to_string);
+    let host = host.or_else(|| run.step(at).map(|step| step.command.host.to_string()));
+    host.map(|host| format!(" {host}")).unwrap_or_default()
+}
+
+/// The choices that are always there: undo, as far as it goes, and stop.
+fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String)> {
+    let id = run.id;
+    let back = run.can_undo(None);
+    if back.is_empty() {
+        if let Some(past) = run.past_no_return() {
+            options.push((
+                "undo".to_owned(),
+                format!("not possible: {} is past the point of no return", step_words(past)),
+            ));
+        }
+    } else {
+        let list: Vec<_> = back.iter().map(step_words).collect();
+        options.push((format!("undo {id}"), format!("takes back {}", list.join(", "))));
+    }
+    options.push((format!("stop {id}"), "leaves it so; the hold is released".to_owned()));
+    options
+}
+
+fn decide_question(run: &Run, at: &UnitAt, since: jiff::Timestamp, title: &str, moment: &Moment) -> Page {
+    let Some(Work::Decide(decide)) = run.unit(at).map(|unit| &unit.work) else { return Page::new() };
+    let id = run.id;
+    let until = crate::run::next::after(since, decide.within);
+    let host = at.lane.as_ref().map(|lane| format!(" {lane}")).unwrap_or_default();
+    let about = vec![format!("run {id} {}", step_words(at)), title.to_owned()];
+    Page::new()
+        .head(states::AWAITING, about, format!("for {}", decide.ask.join(", ")))
+        .with(Block::Choices(vec![
+            (format!("answer {id} {}{host} go-on", at.number), visible(&decide.go_on)),
+            (format!("answer {id} {}{host} stop", at.number), visible(&decide.stop)),
+        ]))
+        .text(format!(
+            "Asked until {}. Silence is never a yes: then it still waits.",
+            moment.with_distance(until)
+        ))
+}
+
+fn undo_question(run: &Run, moment: &Moment) -> Page {
+    let Some(undo) = &run.undo else { return Page::new() };
+    let id = run.id;
+    if let Some(token) = &undo.token {
+        let mut rows = Vec::new();
+        for at in &undo.list {
+            let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+            let (host, what) = match run.undo_of(at) {
+                Some(Undo::Command(command)) => (
+                    command.host.to_string(),
+                    run.plan()
+                        .map(|plan| crate::wording::plan::body(plan, &command.body))
+                        .unwrap_or_default(),
+                ),
+                Some(Undo::Nothing(why)) => (String::new(), format!("nothing: {}", visible(why))),
+                None => (String::new(), String::new()),
+            };
+            rows.push(Row {
+                cells: vec![plain(format!("{:>3}", at.number)), plain(title), plain(host), plain(what)],
+                below: Vec::new(),
+            });
+        }
+        let about = vec![
+            format!("undo of run {id}"),
+            format!("newest first: {}", crate::wording::plan::count(undo.list.len(), "step")),
+        ];
+        return Page::new()
+            .head(states::CONFIRMING, about, format!("plan {}", undo.digest.short()))
+            .with(Block::Table(Table { rows, ..Table::default() }))
+            .next(
+                format!("confirm {id} {}", token.text),
+                format!("until {}", moment.with_distance(token.expires)),
+            );
+    }
+    let (Some(at), UndoStep::Failed { why, unknown, .. }) = (undo.list.first(), &undo.step) else {
+        return Page::new();
+    };
+    let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+    let about = vec![format!("run {id}"), format!("taking back {} failed", step_words(at)), title];
+    let typed = format!("{id} {}{}", at.number, address(run, at));
+    let mut options = Vec::new();
+    if *unknown {
+        options
+            .push((format!("settle {typed} done \"how you know\""), "it is taken back; goes on".to_owned()));
+        options
+            .push((format!("settle {typed} not-done \"how you know\""), "sends the undo again".to_owned()));
+    } else {
+        options.push((format!("retry {typed}"), "sends the undo again".to_owned()));
+    }
+    options.push((format!("stop {id}"), "gives up; the hold is released".to_owned()));
+    Page::new()
+        .head(states::STUCK, about, "")
+        .fields(vec![("Why", format!("{}.", visible(why)))])
+        .with(Block::Choices(options))
+        .text("No answer: the hold is kept.")
+        .code("undo-failed")
+}
