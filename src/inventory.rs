@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::runbook::model::Word;
 use crate::runbook::read::Reader;
-use crate::runbook::source::name::{ClusterName, HostName, PackName, ServiceName};
+use crate::runbook::source::name::{ClusterName, HostName, ServiceName};
 use crate::runbook::source::place::{FileName, Place};
 use crate::runbook::source::problem::Problems;
 use crate::runbook::source::yaml::Node;
@@ -98,16 +98,6 @@ impl Inventory {
     pub fn setting_of(&self, host: &str, setting: &str) -> Option<&Word> {
         let own = self.hosts.get(host).and_then(|host| host.settings.get(setting));
         own.or_else(|| self.cluster_of(host).and_then(|(_, cluster)| cluster.settings.get(setting)))
-    }
-
-    /// The packs that know a host: those of its cluster, its kind, and what it may join.
-    pub fn kinds_of(&self, host: &str) -> Vec<PackName> {
-        let cluster = self.cluster_of(host).map(|(_, cluster)| &cluster.kind);
-        let own = self.hosts.get(host).into_iter().flat_map(|host| [&host.kind, &host.spare_for]).flatten();
-        let mut kinds: Vec<_> =
-            cluster.into_iter().chain(own).filter_map(|word| PackName::new(word)).collect();
-        kinds.dedup();
-        kinds
     }
 
     /// The hosts that may join a cluster of this kind, and are in none.

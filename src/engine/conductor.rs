@@ -284,7 +284,7 @@ impl Conductor {
                 return Done::new(act, world);
             }
             let token = Token {
-                text: inner.dice.token(&target_name(&offer.plan)),
+                text: inner.dice.token(&offer.plan.target_name()),
                 expires: after(inner.clock.now(), CONFIRM_WITHIN),
             };
             let blobs = snapshot.blobs().1;
@@ -632,13 +632,6 @@ fn not_loaded(why: &NotLoaded) -> World {
         ],
     };
     World::NotPlanned { code: "runbooks-broken".to_owned(), why, failed: Vec::new() }
-}
-
-/// What a token names: the first cluster, else the first host, else the runbook.
-pub(super) fn target_name(plan: &crate::plan::Plan) -> String {
-    let cluster = plan.topology.keys().next().map(ToString::to_string);
-    let host = || plan.changed_hosts().first().map(ToString::to_string);
-    cluster.or_else(host).unwrap_or_else(|| plan.runbook.to_string())
 }
 
 /// How a command ended, or why it did not begin, or (true) that nobody knows.

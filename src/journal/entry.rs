@@ -14,7 +14,7 @@ use crate::policy::decide::Door;
 use crate::run::RunId;
 use crate::runbook::source::name::Person;
 
-/// The version of the form of entries.
+/// The version of the form of entries and of the events in them. A new reader reads every old one.
 pub const ENTRY_FORMAT: u32 = 1;
 
 /// The hash that stands before the first entry.

@@ -432,6 +432,13 @@ impl Plan {
             .min()
     }
 
+    /// What a token names: the first cluster, else the first host, else the runbook.
+    pub fn target_name(&self) -> String {
+        let cluster = self.topology.keys().next().map(ToString::to_string);
+        let host = || self.changed_hosts().first().map(ToString::to_string);
+        cluster.or_else(host).unwrap_or_else(|| self.runbook.to_string())
+    }
+
     /// Hosts on which something is changed, in the order of the plan.
     pub fn changed_hosts(&self) -> Vec<&HostName> {
         let mut hosts: Vec<&HostName> = Vec::new();

@@ -145,3 +145,16 @@ pub fn role_names(words: &[Word]) -> Vec<String> {
 pub fn policy_of(policy: &Result<Policy, String>) -> Result<&Policy, Denial> {
     policy.as_ref().map_err(|why| Denial::NoPolicy(why.clone()))
 }
+
+impl Denial {
+    /// The stable code that stands beside the sentence.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoPolicy(_) => "no-policy",
+            Self::NoPerson(_) => "no-person",
+            Self::DoorClosed(_) => "door-closed",
+            Self::NoRole { .. } => "no-role",
+            Self::RoleUnknown { .. } => "role-unknown",
+        }
+    }
+}

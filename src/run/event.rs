@@ -11,9 +11,6 @@ use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{HostName, Person};
 
-/// The version of the form of events.
-pub const EVENT_FORMAT: u32 = 1;
-
 /// An event with its time and its author.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {

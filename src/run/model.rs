@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Exit, OutputSummary};
-use crate::plan::model::{Block, CheckSeen, Command, Offer, Plan, StepPlan, Unit, Work};
+use crate::plan::model::{Block, CheckSeen, Command, Offer, Plan, StepPlan, Unit};
 use crate::plan::{Digest, Resource};
 use crate::policy::decide::Door;
 use crate::runbook::model::Effect;
@@ -584,9 +584,4 @@ impl Run {
         };
         each.lanes.keys().filter(given_up).count()
     }
-}
-
-/// Whether a unit is a question to people.
-pub fn is_decide(unit: &Unit) -> bool {
-    matches!(unit.work, Work::Decide(_))
 }

@@ -1,16 +1,15 @@
 //! Looking: the greeting, help, runbooks, one runbook as a document, what is going on.
 
 use super::moment::Moment;
-use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
+use super::page::{Below, Block, Page, Role, Row, Table, cell, plain};
 use super::plan::{NO_WAY_BACK, count, target};
 use super::states;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
 use crate::run::Run;
-use crate::run::model::{Phase, UnitState};
+use crate::run::model::Phase;
 use crate::runbook::model::{Effect, Item, ParameterKind, Runbook, Step, StepBody};
 use crate::runbook::source::hidden::visible;
-use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{Person, RunbookName};
 use crate::runbook::source::nearest::nearest;
 use crate::runbook::text::{Part, Text};
@@ -589,11 +588,6 @@ pub fn output(title: &str, streams: &[(String, Vec<String>)]) -> Page {
     page.text("End of output.")
 }
 
-/// How often each state of units occurs, for lists.
-pub fn done_of(run: &Run) -> (usize, usize) {
-    (run.units.values().filter(|state| matches!(state, UnitState::Succeeded { .. })).count(), run.units.len())
-}
-
 /// What is held by whom, for `status <cluster>`.
 pub fn holds(resource: &str, run: Option<&Run>, moment: &Moment) -> Page {
     match run {
@@ -612,9 +606,4 @@ pub fn holds(resource: &str, run: Option<&Run>, moment: &Moment) -> Page {
 /// A plan that was made only to be looked at, long.
 pub fn long_look(offer: &Offer, moment: &Moment) -> Page {
     super::plan::long(offer, moment).text("This is a look: it asks for nothing and nothing will run.")
-}
-
-/// A span of time for people.
-pub fn time(millis: Millis) -> Vec<Span> {
-    plain(millis.to_string())
 }

@@ -1,7 +1,7 @@
 //! The plan, read back: the short form that fits on a screen, and the long one with every argument on every host.
 
 use super::moment::Moment;
-use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain, span};
+use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
 use super::states;
 use crate::plan::model::{
     Approvals, Block as PlanBlock, Body, CheckSeen, Command, EachBlock, Offer, Plan, StepPlan, Undo, Unit,
@@ -397,9 +397,4 @@ pub fn body(plan: &Plan, body: &Body) -> String {
             format!("script of {}, sha256 {}", count(lines, "line"), &sha256[..8.min(sha256.len())])
         }
     }
-}
-
-/// A span with the digest of a plan.
-pub fn digest_span(digest: &crate::plan::Digest) -> Span {
-    span(digest.short(), Role::Quiet)
 }

@@ -1,0 +1,189 @@
+//! Saying something to a run: rights first, then whether the plan is still the one that was shown, then the run itself.
+
+use super::{Engine, Heard, NotOffered, Refused, Speaker, ToRun};
+use std::sync::Arc;
+
+use super::conductor::Mail;
+use crate::library::Snapshot;
+use crate::plan::Resource;
+use crate::plan::difference::differences;
+use crate::policy::decide::Denial;
+use crate::policy::model::Policy;
+use crate::run::decide::CONFIRM_WITHIN;
+use crate::run::model::{Outcome, Phase, Token};
+use crate::run::next::after;
+use crate::run::{Event, Refusal, Run, RunId, Says, World};
+use crate::runbook::source::name::Person;
+
+impl Engine {
+    /// Says something to a run.
+    pub async fn say(&self, speaker: &Speaker, id: RunId, to_run: ToRun) -> Result<Heard, Refused> {
+        let what = format!("{} {id}", to_run.verb());
+        let snapshot = self.snapshot()?;
+        let person = self.person(speaker, &snapshot, &what).await?;
+        let policy =
+            snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
+        let run = match self.run(id) {
+            Ok(run) => run,
+            Err(refused) => {
+                self.note_denied(speaker, &what, "unknown-run", Some(id)).await?;
+                return Err(refused);
+            }
+        };
+        let runbook = snapshot.set.runbooks.get(&run.request.runbook);
+        let roles = to_run.needs(&run, runbook);
+        // The requester and the driver may always steer their own run.
+        let own =
+            (run.request.by == person || run.driver == person) && !matches!(to_run, ToRun::Approve { .. });
+        // That requester and approver differ is said before anything about roles: it is the first thing to know.
+        let own_approval = matches!(to_run, ToRun::Approve { .. }) && run.request.by == person;
+        if !own && !own_approval && !matches!(to_run, ToRun::Confirm { .. }) {
+            self.allow(speaker, &what, policy.needs_role(&person, to_run.deed(), &roles), Some(id)).await?;
+        }
+        if matches!(to_run, ToRun::Confirm { .. } | ToRun::Approve { .. })
+            && let Some(changed) = self.changed_files(&run, &snapshot).await?
+        {
+            self.note_denied(speaker, &what, "plan-changed", Some(id)).await?;
+            return Err(Refused::PlanChanged(changed));
+        }
+        let says = self.says(policy, &person, &run, to_run)?;
+        let says = match says {
+            Ok(says) => says,
+            Err(refusal) => {
+                self.note_denied(speaker, &what, refusal.code(), Some(id)).await?;
+                return Err(Refused::Run(refusal, run));
+            }
+        };
+        let mail = |reply| Mail::Says { by: person, says, actor: speaker.actor(), reply };
+        let heard = self.send(id, mail).await?;
+        if let Some(error) = heard.not_written {
+            return Err(Refused::NotWritten(error));
+        }
+        if let Some(refusal) = heard.refusal {
+            self.note_denied(speaker, &what, refusal.code(), Some(id)).await?;
+            return Err(Refused::Run(refusal, heard.run));
+        }
+        Ok(heard)
+    }
+
+    /// Before an agreement is taken: if a file of the plan changed meanwhile, the plan is made anew at once.
+    async fn changed_files(&self, run: &Run, snapshot: &Arc<Snapshot>) -> Result<Option<Arc<Run>>, Refused> {
+        let Some(offer) =
+            run.offer.as_ref().filter(|_| matches!(run.phase, Phase::Confirming | Phase::Approving))
+        else {
+            return Ok(None);
+        };
+        if offer.sources == snapshot.blobs().0 {
+            return Ok(None);
+        }
+        let before = self.inner.before(snapshot, run.id, &run.request);
+        let made = self.inner.planner.offer(snapshot, run.id, &run.request, &before).await;
+        let (world, context) = match made {
+            Ok((offer, _)) if Some(&offer.digest) == run.digest() => return Ok(None),
+            Ok((new, context)) => {
+                let changes = differences(&offer.plan, &new.plan);
+                let token = self.token(&new.plan.target_name());
+                (World::Rechecked { offer: Box::new(new), token, changes }, Some(context))
+            }
+            Err(NotOffered { code, why, failed }) => (World::NotPlanned { code, why, failed }, None),
+        };
+        let blobs = snapshot.blobs().1;
+        let mail = |reply| Mail::Replanned { world, context, blobs, reply };
+        Ok(Some(self.send(run.id, mail).await?.run))
+    }
+
+    fn token(&self, target: &str) -> Token {
+        Token { text: self.inner.dice.token(target), expires: after(self.inner.clock.now(), CONFIRM_WITHIN) }
+    }
+
+    /// What a person says, with what the state machine needs besides: roles, tokens, claims.
+    fn says(
+        &self,
+        policy: &Policy,
+        person: &Person,
+        run: &Run,
+        to_run: ToRun,
+    ) -> Result<Result<Says, Refusal>, Refused> {
+        let unit = |number, host: Option<String>| find_unit(run, number, host.as_deref());
+        Ok(Ok(match to_run {
+            ToRun::Confirm { token } => Says::Confirm { token },
+            ToRun::Approve { digest } => {
+                let roles = policy.roles_of(person);
+                let is_commander = roles.iter().any(|role| role == "commander");
+                Says::Approve { digest, roles, is_commander }
+            }
+            ToRun::Withdraw => Says::Withdraw,
+            ToRun::Refuse { why } => Says::Refuse { why },
+            ToRun::Stop { now } => Says::Stop { now },
+            ToRun::Pause => Says::Pause,
+            ToRun::Resume => Says::Resume,
+            ToRun::Retry { number, host } => match unit(number, host) {
+                Ok(unit) => Says::Retry { unit },
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            ToRun::Skip { number, host, why } => match unit(number, host) {
+                Ok(unit) => Says::Skip { unit, why },
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            ToRun::Ask { number, host } => match unit(number, host) {
+                Ok(unit) => Says::Ask { unit },
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            ToRun::Settle { number, host, done, how } => match unit(number, host) {
+                Ok(unit) => Says::Settle { unit, done, how },
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            ToRun::Answer { number, host, go_on } => match unit(number, host) {
+                Ok(unit) => Says::Answer { unit, go_on },
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            ToRun::Undo { including } => {
+                let target = run.plan().map(crate::plan::Plan::target_name).unwrap_or_default();
+                Says::Undo { including, token: self.token(&target), holds: self.claim_again(run)? }
+            }
+            ToRun::Take => Says::Take,
+            ToRun::Handover { to } => Says::Handover { to },
+        }))
+    }
+
+    /// What an ended run would claim to be taken back: only if nobody else has held any of it since.
+    fn claim_again(&self, run: &Run) -> Result<Vec<(Resource, u64)>, Refused> {
+        if !matches!(
+            run.phase,
+            Phase::Ended(Outcome::Stopped | Outcome::WithIssues | Outcome::Stuck | Outcome::Succeeded)
+        ) {
+            return Ok(Vec::new());
+        }
+        let mut last_held = Vec::new();
+        for entry in self.view().entries_of(run.id)? {
+            match crate::journal::stamped(&entry)?.event {
+                Event::HoldsTaken { holds } => last_held = holds,
+                Event::UndoOffered { holds, .. } if !holds.is_empty() => last_held = holds,
+                _ => {}
+            }
+        }
+        let resources: Vec<Resource> = last_held.iter().map(|(resource, _)| resource.clone()).collect();
+        let next = self.view().next_tokens(&resources)?;
+        let untouched = next.iter().zip(&last_held).all(|((_, next), (_, last))| *next == last + 1);
+        Ok(if untouched { next } else { Vec::new() })
+    }
+}
+
+/// The unit that a number and a host name; a unit that has one host needs none.
+fn find_unit(run: &Run, number: u32, host: Option<&str>) -> Result<crate::run::UnitAt, Refusal> {
+    let of_number: Vec<&crate::run::UnitAt> = run.units.keys().filter(|at| at.number == number).collect();
+    let called = |at: &&&crate::run::UnitAt| match (&at.lane, host) {
+        (Some(lane), Some(host)) => lane.as_str() == host,
+        (None, Some(host)) => run.step(at).is_none_or(|step| {
+            let hosts = std::iter::once(&step.command).chain(&step.instead);
+            hosts.map(|command| command.host.as_str()).any(|name| name == host)
+        }),
+        (_, None) => of_number.len() == 1,
+    };
+    let hosts = || of_number.iter().filter_map(|at| at.lane.clone()).collect();
+    of_number
+        .iter()
+        .find(called)
+        .map(|at| (**at).clone())
+        .ok_or_else(|| Refusal::NoSuchStep { number, hosts: hosts() })
+}

@@ -1,0 +1,51 @@
+//! Why a request is not taken.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::journal::{AppendError, OpenError};
+use crate::library::NotLoaded;
+use crate::plan::Resource;
+use crate::plan::bind::WrongValue;
+use crate::policy::decide::Denial;
+use crate::run::{Refusal, Run, RunId};
+use crate::runbook::source::name::RunbookName;
+
+/// Why a request is not taken.
+#[derive(Debug)]
+pub enum Refused {
+    /// The policy says no.
+    Denied(Denial),
+    /// There is no such runbook.
+    UnknownRunbook(String),
+    /// There is no such run, or the speaker may not know of it.
+    UnknownRun(RunId),
+    /// Values are not right; nothing was measured.
+    WrongValues(RunbookName, Vec<WrongValue>),
+    /// A resource is held; nothing was measured.
+    Held {
+        /// Which.
+        resource: Resource,
+        /// By which run.
+        by: Arc<Run>,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The run says no.
+    Run(Refusal, Arc<Run>),
+    /// The plan was made anew, because what it was made from changed: the agreement is not taken.
+    PlanChanged(Arc<Run>),
+    /// The runbooks cannot be used.
+    NotLoaded(NotLoaded),
+    /// The journal did not take it.
+    NotWritten(AppendError),
+    /// The journal cannot be read.
+    Journal(OpenError),
+}
+
+impl From<OpenError> for Refused {
+    fn from(error: OpenError) -> Self {
+        Self::Journal(error)
+    }
+}

@@ -1,0 +1,100 @@
+//! What a speaker says to a run: the words of the grammar that steer one.
+
+use crate::policy::decide::role_names;
+use crate::run::Run;
+use crate::runbook::model::Runbook;
+use crate::runbook::source::name::Person;
+
+/// What a speaker says to a run, before the policy has ruled and tokens are thrown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the words of the command grammar")]
+pub enum ToRun {
+    Confirm { token: String },
+    Approve { digest: String },
+    Withdraw,
+    Refuse { why: String },
+    Stop { now: bool },
+    Pause,
+    Resume,
+    Retry { number: u32, host: Option<String> },
+    Skip { number: u32, host: Option<String>, why: String },
+    Ask { number: u32, host: Option<String> },
+    Settle { number: u32, host: Option<String>, done: bool, how: String },
+    Answer { number: u32, host: Option<String>, go_on: bool },
+    Undo { including: Option<u32> },
+    Take,
+    Handover { to: Person },
+}
+
+impl ToRun {
+    /// The word that people type.
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Confirm { .. } => "confirm",
+            Self::Approve { .. } => "approve",
+            Self::Withdraw => "withdraw",
+            Self::Refuse { .. } => "refuse",
+            Self::Stop { .. } => "stop",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Retry { .. } => "retry",
+            Self::Skip { .. } => "skip",
+            Self::Ask { .. } => "ask",
+            Self::Settle { .. } => "settle",
+            Self::Answer { .. } => "answer",
+            Self::Undo { .. } => "undo",
+            Self::Take => "take",
+            Self::Handover { .. } => "handover",
+        }
+    }
+
+    /// What it is, at the beginning of a sentence.
+    pub(super) const fn deed(&self) -> &'static str {
+        match self {
+            Self::Confirm { .. } => "Confirming",
+            Self::Approve { .. } => "Approving",
+            Self::Withdraw => "Withdrawing",
+            Self::Refuse { .. } => "Refusing",
+            Self::Stop { .. } => "Stopping",
+            Self::Pause => "Pausing",
+            Self::Resume => "Resuming",
+            Self::Retry { .. } => "Retrying",
+            Self::Skip { .. } => "Skipping",
+            Self::Ask { .. } => "Asking",
+            Self::Settle { .. } => "Settling",
+            Self::Answer { .. } => "Answering",
+            Self::Undo { .. } => "Undoing",
+            Self::Take => "Taking",
+            Self::Handover { .. } => "Handing over",
+        }
+    }
+
+    /// The roles of which one is needed. Approving needs those of the plan, answering those that are asked, everything
+    /// else one that may start or approve.
+    pub(super) fn needs(&self, run: &Run, runbook: Option<&Runbook>) -> Vec<String> {
+        let approvers = run.plan().map(|plan| plan.approvals.by.clone()).unwrap_or_default();
+        match self {
+            Self::Approve { .. } | Self::Withdraw => approvers,
+            Self::Answer { number, .. } => {
+                let asked = run.plan().and_then(|plan| {
+                    plan.units().find(|(_, unit)| unit.number == *number).map(|(_, unit)| unit.work.clone())
+                });
+                match asked {
+                    Some(crate::plan::model::Work::Decide(decide)) => decide.ask,
+                    _ => approvers,
+                }
+            }
+            _ => {
+                let mut roles = approvers;
+                if let Some(runbook) = runbook {
+                    roles.extend(role_names(&runbook.access.start));
+                    roles.push(runbook.owner.value.clone());
+                }
+                roles.push("commander".to_owned());
+                roles.sort();
+                roles.dedup();
+                roles
+            }
+        }
+    }
+}
