@@ -257,6 +257,9 @@ fn to_run(verb: &str, rest: &mut Rest<'_>) -> Result<Option<Command>, NotUnderst
     Ok(Some(Command::ToRun(run, to_run)))
 }
 
+/// Arguments, the reason, and whether a flag was among them.
+type Pairs = (Vec<(String, String)>, Option<String>, bool);
+
 /// The words behind the verb.
 struct Rest<'a> {
     verb: &'a str,
@@ -352,10 +355,7 @@ impl Rest<'_> {
     }
 
     /// All that is left as `name=value`, the reason apart, and whether one of these flags is among it.
-    fn pairs(
-        &mut self,
-        flags: &[&str],
-    ) -> Result<(Vec<(String, String)>, Option<String>, bool), NotUnderstood> {
+    fn pairs(&mut self, flags: &[&str]) -> Result<Pairs, NotUnderstood> {
         let (mut arguments, mut reason, mut flag) = (Vec::new(), None, false);
         while let Some(word) = self.take().cloned() {
             match word {

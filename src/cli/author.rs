@@ -62,7 +62,9 @@ pub(super) fn check(
             say(&format!("{value}\n"));
         }
         CheckFormat::Github => {
-            problems.iter().for_each(|problem| say(&format!("{}\n", words::github(problem))));
+            for problem in &problems {
+                say(&format!("{}\n", words::github(problem)));
+            }
         }
     }
     Ok(if problems.is_empty() { CameOut::Done } else { CameOut::Refused })

@@ -316,6 +316,7 @@ fn probe_execution(to: Destination, errand: &Errand) -> Execution {
         step_dir: None,
         end_with_link: true,
         control: None,
+        latest: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use rand::{Rng, SeedableRng};
 
 /// The random part of a token has no 0 1 i l o, so that it can be read aloud.
-const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+const LETTERS: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
 /// How many random letters.
 const LENGTH: usize = 6;
 
@@ -27,7 +27,7 @@ impl Dice {
     /// A token that names a target: `orders-k7m2qx`.
     pub fn token(&self, target: &str) -> String {
         let mut rng = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let letters = LETTERS.len() as u32;
+        let letters = 31;
         // Whole multiples only, so that every letter is equally likely.
         let limit = u32::MAX - u32::MAX % letters;
         let mut token = format!("{target}-");

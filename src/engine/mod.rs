@@ -14,10 +14,12 @@ mod refused;
 mod requests;
 mod to_run;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +32,7 @@ use crate::journal::{Actor, Append, AppendError, Journal, JournalView, NewEntry}
 use crate::library::{Library, Snapshot};
 use crate::plan::model::Offer;
 use crate::policy::decide::Door;
-use crate::run::model::Requested;
+use crate::run::model::{Far, HowFar, Requested, UnitState};
 use crate::run::next::after;
 use crate::run::{Event, Run, RunId, Stamped, UnitAt};
 use crate::runbook::source::literal::Millis;
@@ -57,15 +59,6 @@ pub struct Happened {
     pub ended: bool,
 }
 
-/// How far a step is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HowFar {
-    /// Of all of it, if that is known.
-    pub percent: Option<u8>,
-    /// In its own units: `251 GiB of 412 GiB`.
-    pub text: String,
-}
-
 /// Who speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Speaker {
@@ -90,6 +83,14 @@ pub struct Engine {
     inner: Arc<Inner>,
 }
 
+/// A run that a conductor carries.
+struct Carried {
+    state: watch::Sender<Arc<Run>>,
+    mailbox: mpsc::Sender<Mail>,
+    /// How far the steps that work are.
+    far: Far,
+}
+
 /// What all conductors share.
 pub(crate) struct Inner {
     journal: Journal,
@@ -97,10 +98,8 @@ pub(crate) struct Inner {
     clock: Clock,
     dice: Dice,
     zone: jiff::tz::TimeZone,
-    runs: Mutex<BTreeMap<RunId, watch::Receiver<Arc<Run>>>>,
-    states: Mutex<HashMap<RunId, watch::Sender<Arc<Run>>>>,
-    mailboxes: Mutex<HashMap<RunId, mpsc::Sender<Mail>>>,
-    progress: Mutex<HashMap<(RunId, UnitAt), HowFar>>,
+    /// Runs that a conductor carries: all open ones, and those that people still talk to.
+    carried: Mutex<BTreeMap<RunId, Carried>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
     fatal: watch::Sender<Option<String>>,
@@ -109,15 +108,29 @@ pub(crate) struct Inner {
 impl Inner {
     fn publish(&self, run: &Run, stamped: Stamped) {
         let happened = conductor::happened(run, stamped);
-        if let Some(state) = lock(&self.states).get(&run.id) {
-            state.send_replace(happened.run.clone());
+        if let Some(carried) = lock(&self.carried).get_mut(&run.id) {
+            carried.state.send_replace(happened.run.clone());
+            carried.far.retain(|unit, _| matches!(run.units.get(unit), Some(UnitState::Sent { .. })));
         }
         // Nobody follows: that is fine.
         let _ = self.followers.send(happened);
     }
 
-    fn show_progress(&self, run: RunId, unit: &UnitAt, how_far: HowFar) {
-        lock(&self.progress).insert((run, unit.clone()), how_far);
+    /// Shows how far a step is that works; it is not recorded.
+    fn show_far(&self, run: RunId, unit: &UnitAt, show: impl FnOnce(&mut HowFar)) {
+        if let Some(carried) = lock(&self.carried).get_mut(&run) {
+            show(carried.far.entry(unit.clone()).or_default());
+        }
+    }
+
+    /// A run that is over is carried no longer, once nobody has anything to say to it.
+    fn put_down(&self, run: RunId, mail: &mpsc::Receiver<Mail>) -> bool {
+        let mut carried = lock(&self.carried);
+        let quiet = mail.is_empty();
+        if quiet {
+            carried.remove(&run);
+        }
+        quiet
     }
 
     fn is_fatal(&self) -> bool {
@@ -198,10 +211,7 @@ impl Engine {
             clock,
             dice,
             zone,
-            runs: Mutex::default(),
-            states: Mutex::default(),
-            mailboxes: Mutex::default(),
-            progress: Mutex::default(),
+            carried: Mutex::default(),
             followers,
             ending: CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -210,7 +220,7 @@ impl Engine {
         engine.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
         for id in engine.view().open_runs()? {
             if let Some(run) = engine.view().run(id)? {
-                engine.conduct(run);
+                engine.conduct(run, None);
             }
         }
         Ok(engine)
@@ -263,37 +273,41 @@ impl Engine {
 
     /// A run as it is now.
     pub fn run(&self, id: RunId) -> Result<Arc<Run>, Refused> {
-        let known = lock(&self.inner.runs).get(&id).map(|state| state.borrow().clone());
-        match known {
-            Some(run) => Ok(run),
+        match self.watch(id) {
+            Some(state) => Ok(state.borrow().clone()),
             None => self.view().run(id)?.map(Arc::new).ok_or(Refused::UnknownRun(id)),
         }
     }
 
-    /// How far the steps of a run are, as they last said.
-    pub fn progress(&self, id: RunId) -> BTreeMap<UnitAt, HowFar> {
-        let progress = lock(&self.inner.progress);
-        progress
-            .iter()
-            .filter(|((run, _), _)| *run == id)
-            .map(|((_, unit), far)| (unit.clone(), far.clone()))
-            .collect()
+    fn watch(&self, id: RunId) -> Option<watch::Receiver<Arc<Run>>> {
+        lock(&self.inner.carried).get(&id).map(|carried| carried.state.subscribe())
+    }
+
+    /// How far the steps of a run are that work.
+    pub fn far(&self, id: RunId) -> Far {
+        lock(&self.inner.carried).get(&id).map(|carried| carried.far.clone()).unwrap_or_default()
     }
 
     /// Runs that have not ended.
     pub fn open_runs(&self) -> Vec<Arc<Run>> {
-        let runs = lock(&self.inner.runs);
-        runs.values().map(|state| state.borrow().clone()).filter(|run| !run.is_ended()).collect()
+        let carried = lock(&self.inner.carried);
+        let runs = carried.values().map(|carried| carried.state.borrow().clone());
+        runs.filter(|run| !run.is_ended()).collect()
     }
 
     /// Ends when the run waits for a person, or is over.
     pub async fn rest(&self, id: RunId) -> Result<Arc<Run>, Refused> {
-        let state = lock(&self.inner.runs).get(&id).cloned();
-        let Some(mut state) = state else { return self.run(id) };
-        match state.wait_for(|run| run.waits_for_person()).await {
-            Ok(run) => Ok(run.clone()),
-            Err(_) => self.run(id),
+        self.when(id, Run::waits_for_person).await
+    }
+
+    /// Ends when this is so of the run, or when the run is carried no longer.
+    async fn when(&self, id: RunId, is_so: impl Fn(&Run) -> bool) -> Result<Arc<Run>, Refused> {
+        if let Some(mut state) = self.watch(id)
+            && let Ok(run) = state.wait_for(|run| is_so(run)).await
+        {
+            return Ok(run.clone());
         }
+        self.run(id)
     }
 
     /// Records something that belongs to no run.
@@ -323,22 +337,29 @@ impl Engine {
         self.note("command-denied", Some(speaker.actor()), data).await
     }
 
-    fn conduct(&self, run: Run) {
-        let id = run.id;
+    /// Gives the run to a conductor of its own, with the first thing that is said to it; that comes back if the run
+    /// is carried already.
+    fn conduct(&self, run: Run, first: Option<Mail>) -> Option<Mail> {
         let context = match conductor::recovered_context(&self.inner, &run) {
             Ok(context) => context,
             Err(why) => {
                 // It is never reinterpreted: it stands still, and people can look at it and stop it.
-                tracing::error!(run.id = %id, "run {id} cannot be carried on: {why}");
+                tracing::error!(run.id = %run.id, "run {} cannot be carried on: {why}", run.id);
                 None
             }
         };
-        let (sender, receiver) = watch::channel(Arc::new(run.clone()));
+        let mut carried = lock(&self.inner.carried);
+        // Two may talk to an ended run at once: one conductor is enough, and there must be no second.
+        let Entry::Vacant(entry) = carried.entry(run.id) else { return first };
         let (mailbox, mail) = mpsc::channel(MAILBOX);
-        lock(&self.inner.runs).insert(id, receiver);
-        lock(&self.inner.states).insert(id, sender);
-        lock(&self.inner.mailboxes).insert(id, mailbox);
+        if let Some(first) = first {
+            // An empty mailbox takes it.
+            let _ = mailbox.try_send(first);
+        }
+        let state = watch::Sender::new(Arc::new(run.clone()));
+        entry.insert(Carried { state, mailbox, far: Far::new() });
         tokio::spawn(Conductor::new(self.inner.clone(), run, context, mail).conduct());
+        None
     }
 
     async fn send(
@@ -346,21 +367,32 @@ impl Engine {
         id: RunId,
         mail: impl FnOnce(oneshot::Sender<Heard>) -> Mail,
     ) -> Result<Heard, Refused> {
-        let mailbox = lock(&self.inner.mailboxes).get(&id).cloned();
-        let mailbox = if let Some(mailbox) = mailbox {
-            mailbox
-        } else {
-            // A run that ended before this process began: it can still be taken back.
-            let run = self.view().run(id)?.ok_or(Refused::UnknownRun(id))?;
-            self.conduct(run);
-            lock(&self.inner.mailboxes).get(&id).cloned().ok_or(Refused::UnknownRun(id))?
-        };
         let (reply, answer) = oneshot::channel();
         let gone = || {
             Refused::NotWritten(AppendError::Fatal { why: "the run is not carried on any more".to_owned() })
         };
-        mailbox.send(mail(reply)).await.map_err(|_| gone())?;
+        let mut unsent = Some(mail(reply));
+        while let Some(mail) = unsent.take() {
+            unsent = self.hand_over(id, mail)?;
+            if let Some(mail) = unsent.take() {
+                // It has ended; it can still be taken back.
+                let run = self.view().run(id)?.ok_or(Refused::UnknownRun(id))?;
+                unsent = self.conduct(run, Some(mail));
+            }
+        }
         answer.await.map_err(|_| gone())
+    }
+
+    /// Puts something into the mailbox of a run; it comes back if nobody carries the run. Under the lock, so that no
+    /// conductor leaves at that moment.
+    fn hand_over(&self, id: RunId, mail: Mail) -> Result<Option<Mail>, Refused> {
+        let carried = lock(&self.inner.carried);
+        let Some(carried) = carried.get(&id) else { return Ok(Some(mail)) };
+        match carried.mailbox.try_send(mail) {
+            // Closed: the process is ending, and the reply will never come.
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(None),
+            Err(TrySendError::Full(_)) => Err(Refused::Busy(id)),
+        }
     }
 }
 

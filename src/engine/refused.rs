@@ -36,6 +36,8 @@ pub enum Refused {
     Run(Refusal, Arc<Run>),
     /// The plan was made anew, because what it was made from changed: the agreement is not taken.
     PlanChanged(Arc<Run>),
+    /// Too much is being said to the run at once.
+    Busy(RunId),
     /// The runbooks cannot be used.
     NotLoaded(NotLoaded),
     /// The journal did not take it.

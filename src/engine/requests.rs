@@ -66,12 +66,7 @@ impl Engine {
         reason: Option<String>,
     ) -> Result<Arc<Run>, Refused> {
         let id = self.begin(speaker, runbook, arguments, reason).await?;
-        let state = super::lock(&self.inner.runs).get(&id).cloned();
-        let Some(mut state) = state else { return self.run(id) };
-        match state.wait_for(|run| run.phase != Phase::Measuring).await {
-            Ok(run) => Ok(run.clone()),
-            Err(_) => self.run(id),
-        }
+        self.when(id, |run| run.phase != Phase::Measuring).await
     }
 
     /// Everything that can be said before anything is measured; then the run exists.
@@ -119,7 +114,7 @@ impl Engine {
                 Ok(_) => {
                     let mut run = Run::new(id, request, now);
                     apply(&mut run, &stamped);
-                    self.conduct(run);
+                    self.conduct(run, None);
                     return Ok(id);
                 }
                 Err(AppendError::Conflict { .. }) => {}

@@ -218,8 +218,6 @@ pub struct StepPlan {
     pub takes: Option<Millis>,
     /// Whether it may be sent again when its outcome is unknown.
     pub repeatable: bool,
-    /// Whether something is measured at its door.
-    pub has_door: bool,
     /// Whether something proves it.
     pub has_proof: bool,
     /// How many watches it has.

@@ -46,6 +46,20 @@ pub struct WatchAt {
     pub index: usize,
 }
 
+/// How far a step that works is: shown, never recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HowFar {
+    /// Of all of it, if that is known.
+    pub percent: Option<u8>,
+    /// In its own units: `251 GiB of 412 GiB`. Empty where nothing says so.
+    pub amount: String,
+    /// The last lines that it printed, as they came from the host.
+    pub lines: Vec<String>,
+}
+
+/// How far the steps of a run are that work.
+pub type Far = BTreeMap<UnitAt, HowFar>;
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requested {

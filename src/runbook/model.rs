@@ -249,6 +249,10 @@ pub enum Sentence {
 
 /// A check where it is used.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a runbook has a few dozen; boxes would be in every reader's way"
+)]
 pub enum CheckUse {
     /// By its name.
     Named(Word),
@@ -292,6 +296,10 @@ pub enum WatchThen {
 
 /// An entry of `steps`.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a runbook has a few dozen; boxes would be in every reader's way"
+)]
 pub enum Item {
     /// One command on one host.
     Step(Step),

@@ -126,9 +126,12 @@ impl Capture {
         }
     }
 
-    /// The last bytes that came so far, for those who watch.
-    pub fn latest(&self) -> &[u8] {
-        if self.tail.is_empty() { &self.head } else { &self.tail }
+    /// The last lines that came so far, as text; no more than the last kilobyte of them.
+    pub fn last_lines(&self, count: usize) -> Vec<String> {
+        let bytes = if self.tail.is_empty() { &self.head } else { &self.tail };
+        let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(1024)..]);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(count)..].iter().map(ToString::to_string).collect()
     }
 
     /// What a login printed before the runner spoke.

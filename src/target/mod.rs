@@ -9,6 +9,7 @@ pub mod known_hosts;
 pub mod ssh;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -45,6 +46,18 @@ pub struct Execution {
     pub end_with_link: bool,
     /// Halts, resumes or ends its processes; none if nobody will.
     pub control: Option<watch::Receiver<Control>>,
+    /// Where the last lines that it printed are shown while it runs; none if nobody looks.
+    pub latest: Option<Latest>,
+}
+
+/// Hears the last lines of an execution, whichever stream they came on, each time it prints something.
+#[derive(Clone)]
+pub struct Latest(pub Arc<dyn Fn(Vec<String>) + Send + Sync>);
+
+impl std::fmt::Debug for Latest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Latest")
+    }
 }
 
 /// What is to become of the processes of an execution.

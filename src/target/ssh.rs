@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::capture::{Capture, Kept, Said};
 use super::frame::{Frame, exec_line};
 use super::known_hosts::KnownKeys;
-use super::{Control, Destination, Ending, Execution, Report, Running, Target};
+use super::{Control, Destination, Ending, Execution, Latest, Report, Running, Target};
 use crate::plan::measure::ErrandBody;
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
@@ -37,6 +37,8 @@ const SESSION_RETRIES: [Duration; 4] = [
     Duration::from_millis(300),
     Duration::from_secs(1),
 ];
+/// So many of the last lines are shown while a command runs.
+const SHOWN_LINES: usize = 2;
 /// A connection that nobody uses is closed by OpenSSH after so many seconds.
 const PERSIST_SECONDS: usize = 60;
 
@@ -312,13 +314,19 @@ async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Exe
     let mut control = execution.control.clone();
     while !talk.is_over() {
         tokio::select! {
-            read = stdout.read(&mut out_block), if !talk.out_closed => match read {
-                Ok(0) | Err(_) => talk.out_closed = true,
-                Ok(n) => talk.hear(out.take(&out_block[..n]), true),
+            read = stdout.read(&mut out_block), if !talk.out.closed => match read {
+                Ok(0) | Err(_) => talk.out.closed = true,
+                Ok(n) => {
+                    talk.hear(out.take(&out_block[..n]), |talk| &mut talk.out);
+                    show(execution, &out);
+                }
             },
-            read = stderr.read(&mut err_block), if !talk.err_closed => match read {
-                Ok(0) | Err(_) => talk.err_closed = true,
-                Ok(n) => talk.hear(err.take(&err_block[..n]), false),
+            read = stderr.read(&mut err_block), if !talk.err.closed => match read {
+                Ok(0) | Err(_) => talk.err.closed = true,
+                Ok(n) => {
+                    talk.hear(err.take(&err_block[..n]), |talk| &mut talk.err);
+                    show(execution, &err);
+                }
             },
             () = &mut limit, if talk.stopped.is_none() => {
                 talk.stopped = Some(true);
@@ -350,6 +358,13 @@ async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Exe
     Report { ending, out: out.finish(), err: err.finish(), took: began.elapsed() }
 }
 
+/// Shows the last lines of a stream to those who look.
+fn show(execution: &Execution, stream: &Capture) {
+    if let Some(Latest(show)) = &execution.latest {
+        show(stream.last_lines(SHOWN_LINES));
+    }
+}
+
 /// The next thing that is wanted of the processes; never, if nobody can want anything any more.
 async fn wanted(control: &mut Option<watch::Receiver<Control>>) -> Control {
     if let Some(receiver) = control {
@@ -363,35 +378,39 @@ async fn wanted(control: &mut Option<watch::Receiver<Control>>) -> Control {
     std::future::pending().await
 }
 
+/// How far one stream is.
+#[derive(Debug, Default)]
+struct Stream {
+    /// The status, once the runner has said it here.
+    exit: Option<i32>,
+    closed: bool,
+}
+
 /// What was heard so far.
 #[derive(Debug, Default)]
 struct Talk {
     started: bool,
     refused: Option<String>,
-    /// The status, as each stream said it.
-    out_exit: Option<i32>,
-    err_exit: Option<i32>,
-    out_closed: bool,
-    err_closed: bool,
+    out: Stream,
+    err: Stream,
     /// Stop was sent: because of the limit, or because somebody said so.
     stopped: Option<bool>,
     gave_up: bool,
 }
 
 impl Talk {
-    fn hear(&mut self, said: Vec<Said>, on_out: bool) {
+    fn hear(&mut self, said: Vec<Said>, on: impl Fn(&mut Self) -> &mut Stream) {
         for said in said {
             match said {
                 Said::Started => self.started = true,
                 Said::Refused(why) => self.refused = Some(why),
-                Said::Exit(status) if on_out => self.out_exit = Some(status),
-                Said::Exit(status) => self.err_exit = Some(status),
+                Said::Exit(status) => on(self).exit = Some(status),
             }
         }
     }
 
     fn status(&self) -> Option<i32> {
-        self.err_exit.or(self.out_exit)
+        self.err.exit.or(self.out.exit)
     }
 
     fn said_once(&self) -> bool {
@@ -401,10 +420,10 @@ impl Talk {
     /// Nothing more is worth waiting for.
     fn is_over(&self) -> bool {
         let both =
-            (self.out_exit.is_some() || self.out_closed) && (self.err_exit.is_some() || self.err_closed);
+            (self.out.exit.is_some() || self.out.closed) && (self.err.exit.is_some() || self.err.closed);
         (both && self.said_once())
             || self.refused.is_some()
-            || (self.out_closed && self.err_closed)
+            || (self.out.closed && self.err.closed)
             || self.gave_up
     }
 }

@@ -7,7 +7,7 @@ use super::states;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
 use crate::run::Run;
-use crate::run::model::Phase;
+use crate::run::model::{Far, Phase};
 use crate::runbook::model::{Effect, Item, ParameterKind, Runbook, Step, StepBody};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::{Person, RunbookName};
@@ -322,7 +322,7 @@ fn readable(text: &Text) -> String {
             Part::Reference(tree) => {
                 let from = tree.offset as usize;
                 let path: String = text.source.chars().skip(from).take(tree.length as usize).collect();
-                out.push_str(&format!("<{path}>"));
+                out.push_str(&["<", &path, ">"].concat());
             }
         }
     }
@@ -516,7 +516,7 @@ fn status_row(run: &Run, moment: &Moment) -> Row {
 }
 
 /// One run: where it stands, and what it waits for.
-pub fn status_of_run(run: &Run, far: &super::run::Far, policy: Option<&Policy>, moment: &Moment) -> Page {
+pub fn status_of_run(run: &Run, far: &Far, policy: Option<&Policy>, moment: &Moment) -> Page {
     match run.phase {
         Phase::Confirming => super::plan::offered(run, policy, moment),
         Phase::Approving => {

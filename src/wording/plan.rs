@@ -191,11 +191,12 @@ fn agreed_by(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) 
 
 /// The steps with their hosts and effects; a rule stands where the way back ends.
 pub fn steps(plan: &Plan) -> Table {
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     let no_return = plan.point_of_no_return();
     for (unit, title, hosts) in listed(plan) {
-        if no_return == Some(unit.number) && !rows.is_empty() {
-            let last: &mut Row = rows.last_mut().expect("not empty");
+        if no_return == Some(unit.number)
+            && let Some(last) = rows.last_mut()
+        {
             last.below.push(Below::Rule(NO_WAY_BACK.to_owned()));
         }
         let (effect, role) = effect(unit);
@@ -287,13 +288,9 @@ pub fn long(offer: &Offer, moment: &Moment) -> Page {
         page = page.join(long_unit(plan, lane, unit));
     }
     let asked = plan.checks.iter().filter(|check| check.asked != "preflight").map(|check| {
-        let mut text = format!("{}   else: {}", check.that, check.says);
-        if let Some(within) = check.within {
-            text.push_str(&format!("   within {within}"));
-        }
-        if let Some(hold_for) = check.hold_for {
-            text.push_str(&format!("   for {hold_for}"));
-        }
+        let within = check.within.map(|within| format!("   within {within}")).unwrap_or_default();
+        let hold_for = check.hold_for.map(|hold_for| format!("   for {hold_for}")).unwrap_or_default();
+        let text = format!("{}   else: {}{within}{hold_for}", check.that, check.says);
         (check.asked.clone(), plain(visible(&text)))
     });
     page = page.text("CHECKS, asked again where they stand").with(Block::Fields(asked.collect()));

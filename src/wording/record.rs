@@ -53,6 +53,7 @@ pub fn journal_of(run: &Run, entries: &[Recorded], moment: &Moment) -> Page {
 
 type Described = (String, String, String, Vec<Below>);
 
+#[expect(clippy::too_many_lines, reason = "a table: one case an event")]
 fn describe(run: &Run, event: &Event) -> Described {
     let unit = |unit: &crate::run::UnitAt| {
         let title = run.unit(unit).map(|unit| visible(&unit.title)).unwrap_or_default();

@@ -89,6 +89,13 @@ pub fn plan_changed(run: &Run, changes: &[String], moment: &Moment) -> Page {
     page.code("plan-changed")
 }
 
+/// Too much is being said to a run at once.
+pub fn busy(id: RunId) -> Page {
+    Page::sentence(format!("Run {id} is still busy with what others said to it. Nothing was done."))
+        .text("Next: say it again.")
+        .code("busy")
+}
+
 /// What the policy says.
 pub fn denied(denial: &Denial) -> Page {
     match denial {

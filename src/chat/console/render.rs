@@ -57,7 +57,11 @@ impl Style {
                 }
                 Block::Table(table) => self.table(&mut out, table),
                 Block::Rule(text) => self.wrapped(&mut out, &[plain(format!("  {text}"))], 0, 2),
-                Block::Foreign(lines) => lines.iter().for_each(|line| self.foreign(&mut out, line)),
+                Block::Foreign(lines) => {
+                    for line in lines {
+                        self.foreign(&mut out, line);
+                    }
+                }
                 Block::Choices(choices) => self.choices(&mut out, choices),
                 Block::Next { commands, note } => {
                     let mut spans = vec![plain("Next: ".to_owned())];
@@ -81,7 +85,9 @@ impl Style {
                     );
                 }
                 Block::Verbatim(spans) => {
-                    spans.iter().for_each(|span| out.push_str(&self.painted(&span.text, span.role)));
+                    for span in spans {
+                        out.push_str(&self.painted(&span.text, span.role));
+                    }
                     if !out.ends_with('\n') {
                         out.push('\n');
                     }
@@ -238,7 +244,9 @@ impl Style {
                 if used > 0 {
                     text.push_str(&" ".repeat(pending));
                     pending = 0;
-                    spans.iter().for_each(|span| text.push_str(&self.painted(&span.text, span.role)));
+                    for span in spans {
+                        text.push_str(&self.painted(&span.text, span.role));
+                    }
                 }
                 pending += column_width.saturating_sub(used) + 2;
             }

@@ -16,7 +16,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
             run.requested = at;
         }
         Event::Offered { offer, token } | Event::PlanChanged { offer, token, .. } => {
-            offered(run, offer, token)
+            offered(run, offer, token);
         }
         Event::NotPlanned { why, .. } => run.remarks.clone_from(why),
         Event::WrongToken { tries } => run.wrong_tokens = *tries,

@@ -5,6 +5,7 @@ use crate::run::event::{Event, Stamped};
 use crate::run::model::{Failure, Phase, Run, UnitAt, UnitState, Variant};
 use crate::runbook::source::literal::Millis;
 
+#[expect(clippy::too_many_lines, reason = "a table: one case an event")]
 pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
     let at = stamped.at;
     match &stamped.event {

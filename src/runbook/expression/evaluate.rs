@@ -394,14 +394,12 @@ impl Evaluation<'_> {
         })
     }
 
-    fn ask(&self, name: &str, host: Option<HostName>, asks: &mut BTreeSet<Ask>) {
-        asks.insert(Ask { measurement: name.to_owned(), host });
-    }
-
     fn ask_all(&self, name: &str, asks: &mut BTreeSet<Ask>) {
         match self.meaning.measurements.get(name) {
-            Some(Some(hosts)) => hosts.iter().for_each(|host| self.ask(name, Some(host.clone()), asks)),
-            Some(None) => self.ask(name, None, asks),
+            Some(Some(hosts)) => asks.extend(hosts.iter().map(|host| ask(name, Some(host.clone())))),
+            Some(None) => {
+                asks.insert(ask(name, None));
+            }
             None => {}
         }
     }
@@ -432,7 +430,9 @@ impl Evaluation<'_> {
                     self.collect(index, asks);
                     if let Node::Name(name) = &inner.node {
                         match self.value(index) {
-                            Ok(Value::Host(host)) => self.ask(name, Some(host), asks),
+                            Ok(Value::Host(host)) => {
+                                asks.insert(ask(name, Some(host)));
+                            }
                             _ => self.ask_all(name, asks),
                         }
                     }
@@ -469,7 +469,9 @@ impl Evaluation<'_> {
                 {
                     self.ask_all(name, asks);
                 }
-                arguments.iter().for_each(|argument| self.collect(argument, asks));
+                for argument in arguments {
+                    self.collect(argument, asks);
+                }
             }
             Node::Over { list, name, body, .. } => {
                 self.collect(list, asks);
@@ -522,6 +524,10 @@ fn ordered(a: &Value, b: &Value) -> Result<Ordering, NoAnswer> {
         (Value::None, _) | (_, Value::None) => Err(none("a result that is compared is missing")),
         _ => Err(none(format!("{} and {} have no order", a.human(), b.human()))),
     }
+}
+
+fn ask(name: &str, host: Option<HostName>) -> Ask {
+    Ask { measurement: name.to_owned(), host }
 }
 
 fn too_large() -> NoAnswer {

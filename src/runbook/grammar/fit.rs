@@ -69,7 +69,7 @@ impl Fitting<'_> {
                 let single = matches!(kind, Kind::Scalar(..));
                 let second_is_single = matches!(second, Form::Percent);
                 let chosen = if single && !second_is_single { first } else { second };
-                let chosen = if second_is_single && self.is_int(node) { first } else { chosen };
+                let chosen = if second_is_single && is_int(node) { first } else { chosen };
                 self.form(node, chosen, key);
             }
             (Form::Type, Kind::List(items)) => {
@@ -84,10 +84,6 @@ impl Fitting<'_> {
             | (_, Kind::List(_) | Kind::Map(_) | Kind::Empty) => self.wrong_type(node, form),
             (_, Kind::Scalar(text, style)) => self.scalar(node, text, *style, form, key),
         }
-    }
-
-    fn is_int(&self, node: &Node) -> bool {
-        node.scalar().is_some_and(|text| matches!(read_literal(text), Ok(Literal::Int(_))))
     }
 
     fn kinds(&mut self, node: &Node, shapes: &'static [&'static Shape]) {
@@ -238,4 +234,8 @@ fn is_clock(text: &str) -> bool {
         (Some(hours), Some(minutes)) => hours < 24 && minutes < 60,
         _ => false,
     }
+}
+
+fn is_int(node: &Node) -> bool {
+    node.scalar().is_some_and(|text| matches!(read_literal(text), Ok(Literal::Int(_))))
 }

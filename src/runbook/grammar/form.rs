@@ -143,7 +143,7 @@ impl Form {
             Self::Expr => "expressions".to_owned(),
             Self::Type => "types".to_owned(),
             Self::OneOf(words) => format!("words of {}", words.join(", ")),
-            Self::Either(first, _) if matches!(first, Self::Word(Refers::Check)) => "checks".to_owned(),
+            Self::Either(Self::Word(Refers::Check), _) => "checks".to_owned(),
             Self::Map(shape) => format!("maps, each {}", shape.what),
             _ => "maps".to_owned(),
         }

@@ -54,16 +54,23 @@ fn collect(shape: &'static Shape, shapes: &mut Vec<&'static Shape>) {
         return;
     }
     shapes.push(shape);
-    shape.keys.iter().for_each(|key| collect_form(&key.form, shapes));
+    for key in shape.keys {
+        collect_form(&key.form, shapes);
+    }
 }
 
 fn collect_form(form: &'static Form, shapes: &mut Vec<&'static Shape>) {
     match form {
         Form::Map(shape) => collect(shape, shapes),
-        Form::Kinds(kinds) => kinds.iter().for_each(|shape| collect(shape, shapes)),
+        Form::Kinds(kinds) => {
+            for shape in *kinds {
+                collect(shape, shapes);
+            }
+        }
         Form::List(inner) | Form::Table(_, inner) => collect_form(inner, shapes),
         Form::Either(first, second) => {
-            [first, second].into_iter().for_each(|form| collect_form(form, shapes));
+            collect_form(first, shapes);
+            collect_form(second, shapes);
         }
         _ => {}
     }

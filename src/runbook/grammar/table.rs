@@ -613,18 +613,25 @@ mod tests {
                 Form::Map(shape) => visit(shape, found),
                 Form::Kinds(kinds) => kinds.iter().for_each(|shape| visit(shape, found)),
                 Form::List(inner) | Form::Table(_, inner) => add(inner, found),
-                Form::Either(first, second) => [first, second].into_iter().for_each(|form| add(form, found)),
+                Form::Either(first, second) => {
+                    add(first, found);
+                    add(second, found);
+                }
                 _ => {}
             }
         }
         fn visit(shape: &'static Shape, found: &mut Vec<&'static Shape>) {
             if !found.iter().any(|known| std::ptr::eq(*known, shape)) {
                 found.push(shape);
-                shape.keys.iter().for_each(|key| add(&key.form, found));
+                for key in shape.keys {
+                    add(&key.form, found);
+                }
             }
         }
         let mut found = Vec::new();
-        FILES.iter().for_each(|shape| visit(shape, &mut found));
+        for shape in FILES {
+            visit(shape, &mut found);
+        }
         found
     }
 

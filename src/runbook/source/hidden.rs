@@ -4,6 +4,8 @@
 //! them escaped. Look-alikes are found as words that mix scripts (Unicode Technical Standard 39), so that a team may
 //! write its titles in any one language.
 
+use std::fmt::Write as _;
+
 use unicode_security::MixedScript;
 
 /// Something in a text that a reader cannot see.
@@ -96,11 +98,8 @@ pub fn visible(text: &str) -> String {
             out.push_str("    ");
         } else if is_hidden(c) || is_fancy_letter(c) {
             let code = u32::from(c);
-            if code > 0xffff {
-                out.push_str(&format!("\\u{{{code:x}}}"));
-            } else {
-                out.push_str(&format!("\\u{code:04x}"));
-            }
+            // Writing to a text never fails.
+            let _ = if code > 0xffff { write!(out, "\\u{{{code:x}}}") } else { write!(out, "\\u{code:04x}") };
         } else {
             out.push(c);
         }

@@ -22,17 +22,14 @@ impl NameForm {
     pub fn fits(self, name: &str) -> bool {
         let mut chars = name.chars();
         let Some(first) = chars.next() else { return false };
-        let (begins, goes_on): (fn(char) -> bool, fn(char) -> bool) = match self {
-            Self::Variable => {
-                (|c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-            }
-            Self::Dashed => {
-                (|c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-            }
-            Self::Host => {
-                (|c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-            }
+        let (upper_case, others): (bool, &[char]) = match self {
+            Self::Variable => (false, &['_']),
+            Self::Dashed => (false, &['-']),
+            Self::Host => (true, &['.', '_', '-']),
         };
+        let is_letter = |c: char| c.is_ascii_lowercase() || (upper_case && c.is_ascii_uppercase());
+        let begins = |c: char| is_letter(c) || (upper_case && c.is_ascii_digit());
+        let goes_on = |c: char| is_letter(c) || c.is_ascii_digit() || others.contains(&c);
         name.len() <= 63 && begins(first) && chars.all(goes_on)
     }
 

@@ -1,10 +1,10 @@
 //! How a run ended, or why it never began.
 
-use super::live::{Far, live};
+use super::live::live;
 
 use crate::plan::model::{CheckSeen, Verdict};
 use crate::run::Run;
-use crate::run::model::{Outcome, Phase};
+use crate::run::model::{Far, Outcome, Phase};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};

@@ -14,6 +14,7 @@ use crate::wording::states;
 
 /// What happened, as a line for those who follow without a screen: its fields, and a sentence. `None` for what is not
 /// worth a line.
+#[expect(clippy::too_many_lines, reason = "a table: one case an event")]
 pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, String)>, String)> {
     let mut fields = vec![("run", run.id.to_string())];
     let by = stamped.by.as_ref().map(ToString::to_string).unwrap_or_default();

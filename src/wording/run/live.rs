@@ -1,9 +1,7 @@
 //! The run as it stands, redrawn in place while it works.
 
-use std::collections::BTreeMap;
-
 use crate::plan::model::Block as PlanBlock;
-use crate::run::model::UnitState;
+use crate::run::model::{Far, HowFar, UnitState};
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
@@ -12,9 +10,6 @@ use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
 use crate::wording::plan::{NO_WAY_BACK, lanes_of, listed, target};
 use crate::wording::states;
-
-/// How far steps are, where something says so: percent, and in their own units.
-pub type Far = BTreeMap<UnitAt, (Option<u8>, String)>;
 
 /// The run as it stands: redrawn in place while it works.
 pub fn live(run: &Run, far: &Far, moment: &Moment) -> Page {
@@ -149,13 +144,20 @@ fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: 
         plain(host.to_owned()),
         plain(time),
     ];
-    let below = far.get(at).filter(|_| works).map(|(percent, text)| Below::Text(bar(*percent, text)));
-    Row { cells, below: below.into_iter().collect() }
+    let below = far.get(at).filter(|_| works).map(how_far).unwrap_or_default();
+    Row { cells, below }
+}
+
+/// How far a step is, and the last lines that it printed.
+fn how_far(far: &HowFar) -> Vec<Below> {
+    let amount = (!far.amount.is_empty()).then(|| Below::Text(bar(far.percent, &far.amount)));
+    let lines = far.lines.iter().map(|line| Below::Foreign(visible(line)));
+    amount.into_iter().chain(lines).collect()
 }
 
 /// ` 61 %  [############--------]  251 GiB of 412 GiB`
-fn bar(percent: Option<u8>, text: &str) -> String {
-    let Some(percent) = percent else { return visible(text) };
+fn bar(percent: Option<u8>, amount: &str) -> String {
+    let Some(percent) = percent else { return visible(amount) };
     let full = usize::from(percent.min(100)) / 5;
-    format!("{percent:>3} %  [{}{}]  {}", "#".repeat(full), "-".repeat(20 - full), visible(text))
+    format!("{percent:>3} %  [{}{}]  {}", "#".repeat(full), "-".repeat(20 - full), visible(amount))
 }

@@ -7,5 +7,5 @@ mod question;
 
 pub use end::{ended, not_planned};
 pub use events::{event_line, heard};
-pub use live::{Far, live};
+pub use live::live;
 pub use question::questions;

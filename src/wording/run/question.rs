@@ -2,12 +2,12 @@
 
 use super::events::failure_words;
 
-use crate::plan::model::{Block as PlanBlock, Undo, Work};
+use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
 use crate::run::model::{Failure, Phase, UndoStep, UnitState};
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
-use crate::wording::page::{Block, Page, Row, Table, plain};
+use crate::wording::page::{Block, Page, Row, State, Table, plain};
 use crate::wording::plan::seen_row;
 use crate::wording::refusal::step as step_words;
 use crate::wording::states;
@@ -24,7 +24,7 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                 let whom =
                     watch.unit.as_ref().map(|unit| format!(" {}", step_words(unit))).unwrap_or_default();
                 page.head(states::PAUSED, vec![format!("run {}{whom}", run.id), what.to_owned()], "")
-                    .with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }))
+                    .with(seen_rows(std::slice::from_ref(seen)))
                     .text("It goes on by itself when that holds again.")
                     .next(format!("stop {}", run.id), String::new())
             });
@@ -39,124 +39,124 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
     }
 }
 
+/// A unit about which people are asked.
+struct Asked<'a> {
+    run: &'a Run,
+    at: &'a UnitAt,
+    title: String,
+    /// Number of the run, number of the step, host: what is typed behind a verb.
+    typed: String,
+}
+
 fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page {
-    let id = run.id;
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
-    let host = address(run, at);
-    let about = |what: String| vec![format!("run {id} {}", step_words(at)), title.clone(), what];
-    let typed = format!("{id} {}{host}", at.number);
+    let typed = format!("{} {}{}", run.id, at.number, address(run, at));
+    let asked = Asked { run, at, title, typed };
     match state {
-        UnitState::Asked { at: since, .. } => decide_question(run, at, *since, &title, moment),
-        UnitState::Shut { failed, .. } => Page::new()
-            .head(states::AWAITING, about("its door did not open, it was not sent".to_owned()), "")
-            .with(Block::Table(Table { rows: failed.iter().map(seen_row).collect(), ..Table::default() }))
-            .with(Block::Choices(choices(
-                run,
-                vec![(
-                    format!("retry {typed}"),
-                    "measures again; sends it only if the checks hold".to_owned(),
-                )],
-            )))
-            .text("No answer: nothing runs.")
-            .code("at-the-door"),
-        UnitState::Failed { failure, .. } => {
-            let mut page = Page::new().head(states::FAILED, about(String::new()), "");
-            page = page.fields(vec![("Why", format!("{}.", failure_words(failure)))]);
-            let mut options = Vec::new();
-            match failure {
-                Failure::Exit { output, .. } => {
-                    let mut lines = output.err.excerpt(8);
-                    if lines.is_empty() {
-                        lines = output.out.excerpt(8);
-                    }
-                    if !lines.is_empty() {
-                        page = page.with(Block::Foreign(lines));
-                    }
-                }
-                Failure::NotProven(failed) => {
-                    let rows = failed.iter().map(seen_row).collect();
-                    page = page.with(Block::Table(Table { rows, ..Table::default() }));
-                    options.push((
-                        format!("ask {typed}"),
-                        "asks what must be true again; sends nothing".to_owned(),
-                    ));
-                }
-                Failure::WatchBroke(seen) => {
-                    page = page.with(Block::Table(Table { rows: vec![seen_row(seen)], ..Table::default() }));
-                }
-                Failure::Unreachable(_) => {}
-            }
-            let attempt = state.attempts() + 1;
-            options.push((format!("retry {typed}"), format!("sends it again, attempt {attempt}")));
-            if let Some(PlanBlock::Each(each)) = run.block_of(at)
-                && run.failed_lanes(&PlanBlock::Each(each.clone())) < each.failures
-            {
-                options.push((
-                    format!("skip {typed} \"why\""),
-                    format!(
-                        "goes on without {}",
-                        at.lane.as_ref().map(ToString::to_string).unwrap_or_default()
-                    ),
-                ));
-            }
-            page.with(Block::Choices(choices(run, options)))
-                .text("No answer: nothing runs.")
-                .code("step-failed")
-        }
+        UnitState::Asked { at: since, .. } => decide_question(run, at, *since, &asked.title, moment),
+        UnitState::Shut { failed, .. } => asked.at_the_door(failed),
+        UnitState::Failed { failure, .. } => asked.failed(failure, state.attempts() + 1),
         UnitState::Unknown { why, sent_at, found, .. } => {
-            let found = found.clone().unwrap_or_default();
-            Page::new()
-                .head(states::UNKNOWN, about(visible(why)), "")
-                .fields(vec![
-                    ("Known", format!("the step was sent at {}", moment.second(*sent_at))),
-                    ("Not known", "whether the command ended, and how".to_owned()),
-                ])
-                .with(Block::Table(Table { rows: found.iter().map(seen_row).collect(), ..Table::default() }))
-                .with(Block::Choices(choices(
-                    run,
-                    vec![
-                        (format!("ask {typed}"), "asks again; sends nothing".to_owned()),
-                        (
-                            format!("settle {typed} done \"how you know\""),
-                            "goes on with the next step".to_owned(),
-                        ),
-                        (
-                            format!("settle {typed} not-done \"how you know\""),
-                            "goes back to its door; it is sent again only after a new approval".to_owned(),
-                        ),
-                    ],
-                )))
-                .text(format!("No answer: run {id} keeps its hold and waits."))
-                .code("step-unknown")
+            asked.unknown(why, &moment.second(*sent_at), found.as_deref().unwrap_or_default())
         }
-        UnitState::Withheld { .. } => {
-            let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
-            Page::new()
-                .head(
-                    states::AWAITING,
-                    about("it was not done, and is sent again only after a new approval".to_owned()),
-                    "",
-                )
-                .with(Block::Choices(choices(
-                    run,
-                    vec![(
-                        format!("approve {id} {digest}"),
-                        "by another person: goes back to its door".to_owned(),
-                    )],
-                )))
-                .code("withheld")
-        }
-        UnitState::Overdue { failed, .. } => Page::new()
-            .head(states::OVERDUE, about("its time is over".to_owned()), "")
-            .with(Block::Table(Table { rows: failed.iter().map(seen_row).collect(), ..Table::default() }))
-            .with(Block::Choices(choices(
-                run,
-                vec![(format!("retry {typed}"), "waits as long again".to_owned())],
-            )))
-            .text("No answer: nothing runs.")
-            .code("gate-overdue"),
+        UnitState::Withheld { .. } => asked.withheld(),
+        UnitState::Overdue { failed, .. } => asked.overdue(failed),
         _ => Page::new(),
     }
+}
+
+impl Asked<'_> {
+    /// The line that must be enough by itself.
+    fn head(&self, state: State, what: impl Into<String>) -> Page {
+        let step = format!("run {} {}", self.run.id, step_words(self.at));
+        Page::new().head(state, vec![step, self.title.clone(), what.into()], "")
+    }
+
+    /// The choices of this question, and those that are always there.
+    fn choices(&self, options: Vec<(String, String)>) -> Block {
+        Block::Choices(choices(self.run, options))
+    }
+
+    fn at_the_door(&self, failed: &[CheckSeen]) -> Page {
+        let retry = format!("retry {}", self.typed);
+        self.head(states::AWAITING, "its door did not open, it was not sent")
+            .with(seen_rows(failed))
+            .with(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
+            .text("No answer: nothing runs.")
+            .code("at-the-door")
+    }
+
+    fn failed(&self, failure: &Failure, next_attempt: u32) -> Page {
+        let typed = &self.typed;
+        let why = format!("{}.", failure_words(failure));
+        let mut page = self.head(states::FAILED, "").fields(vec![("Why", why)]);
+        let mut options = Vec::new();
+        match failure {
+            Failure::Exit { output, .. } => {
+                let lines = if output.err.bytes > 0 { output.err.excerpt(8) } else { output.out.excerpt(8) };
+                if !lines.is_empty() {
+                    page = page.with(Block::Foreign(lines));
+                }
+            }
+            Failure::NotProven(failed) => {
+                page = page.with(seen_rows(failed));
+                let again = "asks what must be true again; sends nothing".to_owned();
+                options.push((format!("ask {typed}"), again));
+            }
+            Failure::WatchBroke(seen) => page = page.with(seen_rows(std::slice::from_ref(seen))),
+            Failure::Unreachable(_) => {}
+        }
+        options.push((format!("retry {typed}"), format!("sends it again, attempt {next_attempt}")));
+        if let (Some(lane), Some(block @ PlanBlock::Each(each))) = (&self.at.lane, self.run.block_of(self.at))
+            && self.run.failed_lanes(block) < each.failures
+        {
+            options.push((format!("skip {typed} \"why\""), format!("goes on without {lane}")));
+        }
+        page.with(self.choices(options)).text("No answer: nothing runs.").code("step-failed")
+    }
+
+    fn unknown(&self, why: &str, sent_at: &str, found: &[CheckSeen]) -> Page {
+        let typed = &self.typed;
+        let options = vec![
+            (format!("ask {typed}"), "asks again; sends nothing".to_owned()),
+            (format!("settle {typed} done \"how you know\""), "goes on with the next step".to_owned()),
+            (
+                format!("settle {typed} not-done \"how you know\""),
+                "goes back to its door; it is sent again only after a new approval".to_owned(),
+            ),
+        ];
+        self.head(states::UNKNOWN, visible(why))
+            .fields(vec![
+                ("Known", format!("the step was sent at {sent_at}")),
+                ("Not known", "whether the command ended, and how".to_owned()),
+            ])
+            .with(seen_rows(found))
+            .with(self.choices(options))
+            .text(format!("No answer: run {} keeps its hold and waits.", self.run.id))
+            .code("step-unknown")
+    }
+
+    fn withheld(&self) -> Page {
+        let digest = self.run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
+        let approve = format!("approve {} {digest}", self.run.id);
+        self.head(states::AWAITING, "it was not done, and is sent again only after a new approval")
+            .with(self.choices(vec![(approve, "by another person: goes back to its door".to_owned())]))
+            .text("No answer: nothing runs.")
+            .code("withheld")
+    }
+
+    fn overdue(&self, failed: &[CheckSeen]) -> Page {
+        let retry = format!("retry {}", self.typed);
+        self.head(states::OVERDUE, "its time is over")
+            .with(seen_rows(failed))
+            .with(self.choices(vec![(retry, "waits as long again".to_owned())]))
+            .text("No answer: nothing runs.")
+            .code("gate-overdue")
+    }
+}
+
+fn seen_rows(seen: &[CheckSeen]) -> Block {
+    Block::Table(Table { rows: seen.iter().map(seen_row).collect(), ..Table::default() })
 }
 
 /// What is typed behind the number of a step: the host, where the step has several.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Result};
 use crate::ground::Ground;
@@ -126,7 +126,6 @@ fn configuration(ground: &Ground) -> String {
     let in_bot = |name: &str| quoted(&bot.join(name));
     format!(
         "# The bot against the lab of {block}. Written by `lab up`.
-demo = true
 time_zone = \"Europe/Berlin\"
 journal = {journal}
 runbooks = {runbooks}
@@ -136,7 +135,10 @@ known_hosts = {known_hosts}
 
 [ssh]
 identity_file = {key}
-",
+
+[demo]
+start_as = \"ana\"
+{lab}",
         block = ground.block,
         journal = in_bot("steadyhand.db"),
         runbooks = quoted(&runbooks),
@@ -144,5 +146,13 @@ identity_file = {key}
         policy = in_bot("policy.yaml"),
         known_hosts = in_bot("known_hosts"),
         key = quoted(&ground.client_key()),
+        lab = lab_command().map_or_else(String::new, |program| {
+            format!("lab = [{}, \"--dir\", {}]\n", quoted(&program), quoted(&ground.dir))
+        }),
     )
+}
+
+/// The command `lab`, if this program is it: the chat of the demo then has the word `lab`.
+fn lab_command() -> Option<PathBuf> {
+    std::env::current_exe().ok().filter(|program| program.file_stem().is_some_and(|name| name == "lab"))
 }

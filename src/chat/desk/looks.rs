@@ -1,0 +1,285 @@
+//! Looking: runbooks, plans, runs, outputs, the journal. Nothing of it changes anything.
+
+use super::{CameOut, Desk, Reply, only_looks};
+use std::sync::Arc;
+
+use crate::chat::grammar::Command;
+use crate::engine::{NotOffered, Refused, Speaker};
+use crate::journal::OutputKey;
+use crate::library::Snapshot;
+use crate::plan::model::CheckSeen;
+use crate::policy::Policy;
+use crate::policy::decide::{Denial, Holds, policy_of, role_names};
+use crate::run::RunId;
+use crate::run::model::Requested;
+use crate::runbook::model::Runbook;
+use crate::runbook::source::hidden::visible;
+use crate::wording::look::Listed;
+use crate::wording::record::Recorded;
+use crate::wording::{Moment, Page, look, plan, record, refusal};
+
+impl Desk {
+    pub(super) async fn look(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        speaker: &Speaker,
+        command: Command,
+    ) -> Result<Reply, Refused> {
+        let (moment, policy) = (self.moment(), snapshot.set.policy.as_ref().ok());
+        let page = match command {
+            Command::Runbooks(word) => Self::runbooks(snapshot, speaker, word.as_deref()),
+            Command::Show(name) => match snapshot.set.runbooks.get(name.as_str()) {
+                Some(runbook) => look::show(runbook, snapshot.commit.as_deref(), policy),
+                None => return Err(Refused::UnknownRunbook(name)),
+            },
+            Command::Status(None) => look::status(&self.open_runs()?, &moment),
+            Command::Status(Some(of)) => return self.status_of(snapshot, &of, &moment),
+            Command::Plan { run, long } => {
+                let run = self.run(run)?;
+                look::plan_of_run(&run, long, policy, &moment)
+            }
+            Command::Look { runbook, arguments, reason, long } => {
+                return self.look_at_plan(snapshot, speaker, &runbook, arguments, reason, long).await;
+            }
+            Command::WhoOwns(host) => return Ok(who_owns(snapshot, policy, &host)),
+            Command::Output { run, number, host } => self.output(run, number, host.as_deref())?,
+            Command::JournalShow(id) => self.journal_of(id, &moment)?,
+            Command::JournalVerify => return self.verify(),
+            _ => return Ok(Reply::refused(only_looks())),
+        };
+        Ok(Reply::done(page))
+    }
+
+    /// May run, may approve, of how many.
+    pub(super) fn rights(&self, speaker: &Speaker) -> Option<(usize, usize, usize)> {
+        let snapshot = self.library().load().ok()?;
+        let policy = snapshot.set.policy.as_ref().ok()?;
+        let person = speaker.person.as_ref()?;
+        let listed: Vec<Listed> =
+            snapshot.set.runbooks.values().map(|runbook| listed(runbook, policy, Some(person))).collect();
+        let may_run = listed.iter().filter(|runbook| runbook.may_run).count();
+        let may_approve = listed.iter().filter(|runbook| runbook.may_approve).count();
+        Some((may_run, may_approve, listed.len()))
+    }
+
+    fn runbooks(snapshot: &Snapshot, speaker: &Speaker, word: Option<&str>) -> Page {
+        let Ok(policy) = &snapshot.set.policy else { return look::runbooks(&[], 0) };
+        let all: Vec<Listed> = snapshot
+            .set
+            .runbooks
+            .values()
+            .map(|runbook| listed(runbook, policy, speaker.person.as_ref()))
+            .collect();
+        let shown: Vec<Listed> = all
+            .iter()
+            .filter(|runbook| match word {
+                Some("all") => true,
+                Some(word) => runbook.name.as_str().contains(word) || runbook.use_when.contains(word),
+                None => runbook.may_run || runbook.may_approve,
+            })
+            .cloned()
+            .collect();
+        look::runbooks(&shown, all.len() - shown.len())
+    }
+
+    fn status_of(&self, snapshot: &Snapshot, of: &str, moment: &Moment) -> Result<Reply, Refused> {
+        let policy = snapshot.set.policy.as_ref().ok();
+        if let Ok(id) = of.parse() {
+            let run = self.run(RunId(id))?;
+            return Ok(Reply::done(look::status_of_run(&run, &self.far(run.id), policy, moment)));
+        }
+        let inventory = &snapshot.set.inventory;
+        let resource = if inventory.clusters.contains_key(of) {
+            format!("cluster/{of}")
+        } else if inventory.hosts.contains_key(of) {
+            format!("host/{of}")
+        } else {
+            let hosts = inventory.hosts.keys().map(ToString::to_string);
+            let known: Vec<_> = inventory.clusters.keys().map(ToString::to_string).chain(hosts).collect();
+            let page = Page::sentence(format!(
+                "`{}` is no run, cluster or host. There are: {}.",
+                visible(of),
+                known.join(", ")
+            ));
+            return Ok(Reply::refused(page.code("unknown-target")));
+        };
+        let held = match &self.journal {
+            Some(view) => view.holds()?.into_iter().find(|held| held.resource.0 == resource),
+            None => None,
+        };
+        let run = held.map(|held| self.run(held.run)).transpose()?;
+        Ok(Reply::done(look::holds(&resource, run.as_deref(), moment)))
+    }
+
+    async fn look_at_plan(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        speaker: &Speaker,
+        name: &str,
+        arguments: Vec<(String, String)>,
+        reason: Option<String>,
+        long: bool,
+    ) -> Result<Reply, Refused> {
+        let runbook =
+            snapshot.set.runbooks.get(name).ok_or_else(|| Refused::UnknownRunbook(name.to_owned()))?;
+        let person = speaker
+            .person
+            .clone()
+            .ok_or_else(|| Refused::Denied(Denial::NoPerson(speaker.account.clone())))?;
+        // A look needs no reason, but the plan has a place for one.
+        let reason = reason.unwrap_or_else(|| "only a look".to_owned());
+        crate::plan::bind::bind(&snapshot.set, runbook, &arguments, Some(&reason))
+            .map_err(|wrong| Refused::WrongValues(runbook.name.clone(), wrong))?;
+        let request = Requested {
+            runbook: runbook.name.clone(),
+            arguments,
+            reason,
+            by: person.clone(),
+            account: speaker.account.clone(),
+            door: speaker.door,
+        };
+        let moment = self.moment();
+        match crate::engine::look(&self.planner, snapshot, &request).await {
+            Ok(offer) => {
+                let fails = offer.preflight.iter().any(CheckSeen::stops);
+                let page = if long {
+                    look::long_look(&offer, &moment)
+                } else {
+                    plan::looked_at(&offer, &person, snapshot.set.policy.as_ref().ok(), &moment)
+                };
+                Ok(if fails { Reply::refused(page) } else { Reply::done(page) })
+            }
+            Err(NotOffered { why, failed, .. }) => {
+                let page =
+                    why.iter().fold(Page::sentence("There is no plan."), |page, why| page.text(visible(why)));
+                let rows = failed.iter().map(plan::seen_row).collect();
+                let table = crate::wording::page::Table { rows, ..Default::default() };
+                let page = if failed.is_empty() {
+                    page
+                } else {
+                    page.with(crate::wording::page::Block::Table(table))
+                };
+                Ok(Reply::refused(page.code("no-plan")))
+            }
+        }
+    }
+
+    fn output(&self, id: RunId, number: u32, host: Option<&str>) -> Result<Page, Refused> {
+        let run = self.run(id)?;
+        let view = self.view()?;
+        let unit = run.units.keys().find(|at| {
+            let step = run.step(at);
+            let is_host = host.is_none_or(|host| {
+                at.lane.as_ref().is_some_and(|lane| lane.as_str() == host)
+                    || (at.lane.is_none() && step.is_some_and(|step| step.command.host.as_str() == host))
+            });
+            at.number == number && is_host && step.is_some()
+        });
+        let Some(unit) = unit else {
+            return Ok(Page::sentence(format!("Run {id} has no step {number} there."))
+                .next(format!("status {id}"), String::new()));
+        };
+        let mut streams = Vec::new();
+        for attempt in 1..=run.units.get(unit).map_or(0, crate::run::model::UnitState::attempts).max(9) {
+            for (undo, what) in [(false, "attempt"), (true, "undo, attempt")] {
+                for stream in ["out", "err"] {
+                    let key = OutputKey { run: id, unit: unit.clone(), attempt, undo, stream };
+                    let Some(output) = view.output(&key)? else { continue };
+                    let head = format!(
+                        "Standard {} of {}, {what} {attempt}: {} bytes, sha256 {}",
+                        if stream == "out" { "output" } else { "error" },
+                        refusal::step(unit),
+                        output.bytes,
+                        &output.sha256[..12.min(output.sha256.len())]
+                    );
+                    let mut lines: Vec<String> = text_lines(&output.head);
+                    let kept = (output.head.len() + output.tail.len()) as u64;
+                    if output.bytes > kept {
+                        lines.push(format!("… {} bytes were not kept …", output.bytes - kept));
+                    }
+                    lines.extend(text_lines(&output.tail));
+                    streams.push((head, lines));
+                }
+            }
+        }
+        Ok(look::output(&refusal::capital(&refusal::step(unit)), &streams))
+    }
+
+    fn journal_of(&self, id: RunId, moment: &Moment) -> Result<Page, Refused> {
+        let view = self.view()?;
+        let run = view.run(id)?.ok_or(Refused::UnknownRun(id))?;
+        let mut recorded = Vec::new();
+        for entry in view.entries_of(id)? {
+            let hash = crate::journal::entry::leaf(&entry.line());
+            recorded.push(Recorded { seq: entry.seq, hash, stamped: crate::journal::stamped(&entry)? });
+        }
+        Ok(record::journal_of(&run, &recorded, moment))
+    }
+
+    fn verify(&self) -> Result<Reply, Refused> {
+        let verified = self.view()?.verify()?;
+        let broken = verified.broken.as_ref().map(|(seq, why)| (*seq, why.to_string()));
+        let broken = broken.as_ref().map(|(seq, why)| (*seq, why.as_str()));
+        let page = record::verified(verified.entries, &verified.head, broken, &verified.beside);
+        Ok(if verified.holds() {
+            Reply::done(page)
+        } else {
+            Reply { page, came_out: CameOut::Broke, run: None }
+        })
+    }
+}
+
+fn text_lines(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes).lines().map(visible).collect()
+}
+
+fn listed(
+    runbook: &Runbook,
+    policy: &Policy,
+    person: Option<&crate::runbook::source::name::Person>,
+) -> Listed {
+    let has = |roles: &[String]| person.is_some_and(|person| policy.holds(person, roles) == Holds::Yes);
+    let approvers =
+        runbook.access.approve.as_ref().map(|approve| role_names(&approve.by)).unwrap_or_default();
+    Listed {
+        name: runbook.name.clone(),
+        use_when: runbook.use_when.clone(),
+        owner: runbook.owner.value.clone(),
+        may_run: has(&role_names(&runbook.access.start)),
+        may_approve: has(&approvers),
+    }
+}
+
+fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
+    let inventory = &snapshot.set.inventory;
+    let Some(owner) = inventory.owner_of(host) else {
+        let known: Vec<_> = inventory.hosts.keys().map(ToString::to_string).collect();
+        let page =
+            Page::sentence(format!("`{}` is no host. There are: {}.", visible(host), known.join(", ")));
+        return Reply::refused(page.code("unknown-host"));
+    };
+    let people = policy.map(|policy| policy.holders(&[owner.to_owned()])).unwrap_or_default();
+    let mut escalates: Vec<String> = Vec::new();
+    let mut role = owner.to_owned();
+    while let Some(next) = policy.and_then(|policy| policy.roles.get(role.as_str())?.escalates_to.as_ref()) {
+        if escalates.contains(&next.value) {
+            break;
+        }
+        escalates.push(next.value.clone());
+        role.clone_from(&next.value);
+    }
+    let cluster = inventory.cluster_of(host).map(|(name, _)| name.as_str());
+    Reply::done(look::who_owns(host, owner, &people, &escalates, cluster))
+}
+
+/// Who has no role at all is told no names.
+pub(super) fn may_look(speaker: &Speaker, snapshot: &Snapshot) -> Result<(), Refused> {
+    let policy = policy_of(&snapshot.set.policy).map_err(Refused::Denied)?;
+    if !policy.is_open(speaker.door) {
+        return Err(Refused::Denied(Denial::DoorClosed(speaker.door)));
+    }
+    match &speaker.person {
+        Some(person) if policy.people.contains_key(person) => Ok(()),
+        _ => Err(Refused::Denied(Denial::NoPerson(speaker.account.clone()))),
+    }
+}

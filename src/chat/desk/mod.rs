@@ -1,0 +1,304 @@
+//! Answers commands: looks things up, hands what acts to the engine, and finds the words.
+//!
+//! A desk without an engine only looks: it needs no lock on the journal.
+
+mod looks;
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::grammar::Command;
+use crate::engine::clock::Clock;
+use crate::engine::{Engine, Planner, Refused, Speaker, ToRun};
+use crate::journal::{AppendError, JournalView, OpenError};
+use crate::library::{Library, NotLoaded};
+use crate::policy::Policy;
+use crate::run::model::{Far, Outcome, Phase};
+use crate::run::{Event, Run, RunId};
+use crate::wording::look::Opening;
+use crate::wording::{Moment, Page, look, plan, refusal, run as run_words};
+
+/// How a line came out: the exit code of one-shot use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CameOut {
+    /// Done.
+    Done = 0,
+    /// The world broke.
+    Broke = 1,
+    /// Not understood.
+    NotUnderstood = 2,
+    /// Refused.
+    Refused = 3,
+    /// A person is needed, or an outcome is unknown.
+    NeedsPerson = 4,
+}
+
+/// What is said back.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The words.
+    pub page: Page,
+    /// How it came out.
+    pub came_out: CameOut,
+    /// The run that goes on, for those who follow it.
+    pub run: Option<RunId>,
+}
+
+impl Reply {
+    fn done(page: Page) -> Self {
+        Self { page, came_out: CameOut::Done, run: None }
+    }
+
+    fn refused(page: Page) -> Self {
+        Self { page, came_out: CameOut::Refused, run: None }
+    }
+
+    /// A line that is no command.
+    pub fn not_understood(page: Page) -> Self {
+        Self { page, came_out: CameOut::NotUnderstood, run: None }
+    }
+}
+
+/// Where commands are answered.
+#[derive(Clone)]
+pub struct Desk {
+    /// What acts; a desk without it only looks.
+    pub engine: Option<Engine>,
+    /// Makes plans to look at, and knows the folder of runbooks.
+    pub planner: Planner,
+    /// The journal, if there is one yet.
+    pub journal: Option<JournalView>,
+    /// The time.
+    pub clock: Clock,
+    /// The team's zone.
+    pub zone: TimeZone,
+    /// Words of the demo work.
+    pub demo: bool,
+}
+
+impl Desk {
+    /// Now, for sentences.
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), zone: self.zone.clone() }
+    }
+
+    /// The folder of runbooks.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.planner.library
+    }
+
+    /// Answers a command of a speaker.
+    pub async fn answer(&self, speaker: &Speaker, command: Command) -> Reply {
+        match self.try_answer(speaker, command).await {
+            Ok(reply) => reply,
+            Err(refused) => self.refused(&refused),
+        }
+    }
+
+    async fn try_answer(&self, speaker: &Speaker, command: Command) -> Result<Reply, Refused> {
+        let snapshot = || self.library().load().map_err(Refused::NotLoaded);
+        match command {
+            Command::Help(None) => Ok(Reply::done(look::help(self.rights(speaker), self.demo))),
+            Command::Help(Some(word)) => Ok(Reply::done(look::help_word(&word))),
+            Command::Later(word, what) => Ok(Reply::refused(look::not_yet(word, what))),
+            Command::Run { runbook, arguments, reason } => {
+                let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
+                let run = engine.request(speaker, &runbook, arguments, reason).await?;
+                Ok(self.requested(&run, snapshot()?.set.policy.as_ref().ok()))
+            }
+            Command::ToRun(id, to_run) => {
+                let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
+                self.to_run(engine, speaker, id, to_run).await
+            }
+            Command::As(_) | Command::Next | Command::Lab(_) | Command::Exit => {
+                let page = Page::sentence("That works in the chat of the demo only. Nothing was done.");
+                Ok(Reply::refused(page.code("demo-only")))
+            }
+            looking => {
+                let snapshot = snapshot()?;
+                looks::may_look(speaker, &snapshot)?;
+                self.look(&snapshot, speaker, looking).await
+            }
+        }
+    }
+
+    fn view(&self) -> Result<&JournalView, Refused> {
+        let missing = || OpenError::Read("there is no journal yet: nothing has run".to_owned());
+        self.journal.as_ref().ok_or_else(|| Refused::Journal(missing()))
+    }
+
+    fn run(&self, id: RunId) -> Result<Arc<Run>, Refused> {
+        match &self.engine {
+            Some(engine) => engine.run(id),
+            None => self.view()?.run(id)?.map(Arc::new).ok_or(Refused::UnknownRun(id)),
+        }
+    }
+
+    /// How far the steps of a run are that work.
+    pub fn far(&self, id: RunId) -> Far {
+        self.engine.as_ref().map(|engine| engine.far(id)).unwrap_or_default()
+    }
+
+    fn open_runs(&self) -> Result<Vec<Arc<Run>>, Refused> {
+        match (&self.engine, &self.journal) {
+            (Some(engine), _) => Ok(engine.open_runs()),
+            (None, None) => Ok(Vec::new()),
+            (None, Some(view)) => {
+                let runs = view.open_runs()?.into_iter().map(|id| view.run(id));
+                Ok(runs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().map(Arc::new).collect())
+            }
+        }
+    }
+
+    /// A run was asked for: its plan, or why there is none.
+    fn requested(&self, run: &Run, policy: Option<&Policy>) -> Reply {
+        let moment = self.moment();
+        if run.phase == Phase::Confirming {
+            let page = plan::offered(run, policy, &moment);
+            return Reply { page, came_out: CameOut::NeedsPerson, run: Some(run.id) };
+        }
+        Reply { page: self.why_not(run), came_out: CameOut::Refused, run: None }
+    }
+
+    /// Why a run that was asked for did not begin, from its last events.
+    pub fn why_not(&self, run: &Run) -> Page {
+        let moment = self.moment();
+        let entries = self.journal.as_ref().and_then(|view| view.entries_of(run.id).ok()).unwrap_or_default();
+        for entry in entries.iter().rev() {
+            if let Ok(stamped) = crate::journal::stamped(entry)
+                && let Event::NotPlanned { code, why, failed } = stamped.event
+            {
+                return run_words::not_planned(run, static_code(&code), &why, &failed);
+            }
+        }
+        run_words::ended(run, &moment)
+    }
+
+    async fn to_run(
+        &self,
+        engine: &Engine,
+        speaker: &Speaker,
+        id: RunId,
+        to_run: ToRun,
+    ) -> Result<Reply, Refused> {
+        let heard = engine.say(speaker, id, to_run).await?;
+        let moment = self.moment();
+        let by = speaker.person.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut page = run_words::heard(&heard.run, &by, &heard.events, &moment);
+        let offered_undo = heard.events.iter().any(|event| matches!(event, Event::UndoOffered { .. }));
+        if offered_undo {
+            page = page.join(run_words::questions(&heard.run, &moment));
+        }
+        let came_out = match heard.run.phase {
+            Phase::Approving | Phase::Confirming => CameOut::NeedsPerson,
+            _ if offered_undo => CameOut::NeedsPerson,
+            _ => CameOut::Done,
+        };
+        Ok(Reply { page, came_out, run: Some(id) })
+    }
+
+    /// The words for why a request was not taken.
+    fn refused(&self, refused: &Refused) -> Reply {
+        let moment = self.moment();
+        let page = match refused {
+            Refused::Denied(denial) => refusal::denied(denial),
+            Refused::UnknownRunbook(name) => {
+                let names = self.library().load().map(|snapshot| {
+                    snapshot.set.runbooks.keys().map(ToString::to_string).collect::<Vec<_>>()
+                });
+                refusal::unknown_runbook(name, &names.unwrap_or_default())
+            }
+            Refused::UnknownRun(id) => refusal::unknown_run(*id),
+            Refused::WrongValues(runbook, wrong) => refusal::wrong_values(runbook, wrong),
+            Refused::Held { resource, by, since } => refusal::held(resource, by, *since, &moment),
+            Refused::Run(refusal, run) => refusal::of_run(refusal, run, &moment),
+            Refused::PlanChanged(run) => refusal::made_anew(run, &moment),
+            Refused::Busy(id) => refusal::busy(*id),
+            Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
+            Refused::NotLoaded(NotLoaded::Unreadable(why)) => refusal::runbooks_unreadable(why),
+            Refused::NotWritten(AppendError::Fatal { why }) => refusal::journal_fault(why),
+            Refused::NotWritten(error) => refusal::not_written(&error.to_string()),
+            Refused::Journal(error) => refusal::journal_unreadable(&error.to_string()),
+        };
+        let came_out = match refused {
+            Refused::NotWritten(_) | Refused::Journal(_) | Refused::NotLoaded(_) => CameOut::Broke,
+            Refused::WrongValues(..) | Refused::UnknownRunbook(_) => CameOut::NotUnderstood,
+            _ => CameOut::Refused,
+        };
+        Reply { page, came_out, run: None }
+    }
+
+    /// How a run that is at rest counts for the one who waited for it.
+    pub fn came_out(run: &Run) -> CameOut {
+        match run.phase {
+            Phase::Ended(Outcome::Succeeded | Outcome::WithIssues | Outcome::Undone | Outcome::Stopped) => {
+                CameOut::Done
+            }
+            Phase::Ended(Outcome::Refused | Outcome::Expired) => CameOut::Refused,
+            Phase::Ended(Outcome::Stuck) => CameOut::Broke,
+            _ => CameOut::NeedsPerson,
+        }
+    }
+
+    /// The greeting of the console.
+    pub fn greeting(&self, speaker: &Speaker, is_new: bool) -> Page {
+        let (runbooks, commit, roles) = match self.library().load() {
+            Ok(snapshot) => {
+                let roles = match (&snapshot.set.policy, &speaker.person) {
+                    (Ok(policy), Some(person)) => policy.roles_of(person),
+                    _ => Vec::new(),
+                };
+                (snapshot.set.runbooks.len(), snapshot.commit.clone(), roles)
+            }
+            Err(NotLoaded::Problems(report)) => return refusal::runbooks_broken(&report.problems),
+            Err(NotLoaded::Unreadable(why)) => return refusal::runbooks_unreadable(&why),
+        };
+        let journal =
+            self.journal.as_ref().and_then(|view| view.path().file_name()?.to_str().map(str::to_owned));
+        look::greeting(&Opening {
+            person: speaker.person.as_ref(),
+            roles,
+            journal: (journal.unwrap_or_default(), is_new),
+            runbooks: (runbooks, self.library().folders().runbooks.display().to_string(), commit),
+            demo: self.demo,
+            open: self.open_runs().map_or(0, |runs| runs.len()),
+        })
+    }
+}
+
+fn only_looks() -> Page {
+    Page::sentence("This only looks: another process writes the journal. Nothing was done.")
+        .code("only-looks")
+}
+
+/// Codes of stored events as codes of pages.
+fn static_code(code: &str) -> &'static str {
+    const CODES: [&str; 24] = [
+        "preflight",
+        "not-started",
+        "held",
+        "bad-parameters",
+        "no-policy",
+        "unknown-runbook",
+        "two-primaries",
+        "no-primary",
+        "no-topology",
+        "nothing-to-do",
+        "when-unknown",
+        "target-unknown",
+        "target-empty",
+        "target-twice",
+        "too-many-units",
+        "input-unknown",
+        "step-unknown",
+        "service-unknown",
+        "not-rehearsed",
+        "outside-window",
+        "too-many-hosts",
+        "too-much-of-cluster",
+        "runbooks-broken",
+        "journal-unreadable",
+    ];
+    CODES.iter().find(|known| **known == code).copied().unwrap_or("not-planned")
+}

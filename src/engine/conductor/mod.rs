@@ -1,0 +1,254 @@
+//! Carries one run on. The only loop that acts.
+//!
+//! It holds the state of its run, does what `next` wants, and turns what people and hosts say into events. An event is
+//! appended to the journal first and acted on second: whoever's append of an intent went through is the one who sends.
+
+mod acts;
+mod outcome;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+
+use super::context::Context;
+use super::{Happened, Inner};
+use crate::journal::{Actor, Append, AppendError, NewEntry, Output, OutputKey, RunAppend};
+use crate::library::Snapshot;
+use crate::run::model::Phase;
+use crate::run::{Act, Event, Input, Refusal, Run, Says, Stamped, World, apply, deadline, decide};
+use crate::runbook::source::name::Person;
+use crate::target::Control;
+
+/// What the journal could not take is offered to it again after this time.
+const JOURNAL_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// Something for a run, and where the answer goes.
+pub(super) enum Mail {
+    /// A person says something.
+    Says { by: Person, says: Says, actor: Actor, reply: oneshot::Sender<Heard> },
+    /// Before an agreement was taken, the plan was made anew.
+    Replanned {
+        world: World,
+        context: Option<Context>,
+        blobs: Vec<(String, String)>,
+        reply: oneshot::Sender<Heard>,
+    },
+}
+
+/// What came of something that was said.
+#[derive(Debug)]
+pub struct Heard {
+    /// The run as it is now.
+    pub run: Arc<Run>,
+    /// What was recorded.
+    pub events: Vec<Event>,
+    /// Why it was not done.
+    pub refusal: Option<Refusal>,
+    /// Why the journal did not take it.
+    pub not_written: Option<AppendError>,
+}
+
+/// What came of an act.
+struct Done {
+    act: Act,
+    world: World,
+    context: Option<Context>,
+    blobs: Vec<(String, String)>,
+    outputs: Vec<(OutputKey, Output)>,
+}
+
+impl Done {
+    fn new(act: Act, world: World) -> Self {
+        Self { act, world, context: None, blobs: Vec::new(), outputs: Vec::new() }
+    }
+}
+
+/// An act that is being done.
+#[derive(Default)]
+struct Flight {
+    task: Option<AbortHandle>,
+    /// Halts, resumes or ends the processes of a step.
+    control: Option<watch::Sender<Control>>,
+}
+
+pub(super) struct Conductor {
+    inner: Arc<Inner>,
+    run: Run,
+    context: Option<Context>,
+    mail: mpsc::Receiver<Mail>,
+    done: mpsc::Sender<Done>,
+    came: mpsc::Receiver<Done>,
+    flying: BTreeMap<Act, Flight>,
+}
+
+impl Conductor {
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        run: Run,
+        context: Option<Context>,
+        mail: mpsc::Receiver<Mail>,
+    ) -> Self {
+        let (done, came) = mpsc::channel(64);
+        Self { inner, run, context, mail, done, came, flying: BTreeMap::new() }
+    }
+
+    /// Carries the run on until it is over and nobody has anything to say to it.
+    pub(super) async fn conduct(mut self) {
+        loop {
+            self.do_what_is_next();
+            if self.run.is_ended() && self.flying.is_empty() && self.inner.put_down(self.run.id, &self.mail) {
+                return;
+            }
+            let until_deadline = deadline(&self.run).map(|moment| self.inner.clock.until(moment));
+            tokio::select! {
+                mail = self.mail.recv() => match mail {
+                    Some(mail) => self.hear(mail).await,
+                    None => return,
+                },
+                Some(done) = self.came.recv() => self.hear_world(done).await,
+                () = async { until_deadline.expect("guarded").await }, if until_deadline.is_some() => {
+                    self.take(&Input::Tick, None, Vec::new(), Vec::new()).await.ok();
+                }
+                () = self.inner.ending.cancelled() => return,
+            }
+            if self.inner.is_fatal() {
+                return;
+            }
+        }
+    }
+
+    async fn hear(&mut self, mail: Mail) {
+        let (taken, reply) = match mail {
+            Mail::Says { by, says, actor, reply } => {
+                let input = Input::Person { by, says };
+                (self.take(&input, Some(actor), Vec::new(), Vec::new()).await, reply)
+            }
+            Mail::Replanned { world, context, blobs, reply } => {
+                let taken = self.take(&Input::World(world), None, blobs, Vec::new()).await;
+                if taken.as_ref().is_ok_and(|(events, _)| !events.is_empty()) {
+                    self.context = context;
+                }
+                (taken, reply)
+            }
+        };
+        let (events, refusal, not_written) = match taken {
+            Ok((events, refusal)) => (events, refusal, None),
+            Err(error) => (Vec::new(), None, Some(error)),
+        };
+        let _ = reply.send(Heard { run: Arc::new(self.run.clone()), events, refusal, not_written });
+    }
+
+    async fn hear_world(&mut self, done: Done) {
+        self.flying.remove(&done.act);
+        let makes_a_plan = matches!(done.world, World::Planned { .. });
+        let changes_it =
+            matches!(&done.world, World::Rechecked { offer, .. } if Some(&offer.digest) != self.run.digest());
+        let context = done.context.clone();
+        let taken = self
+            .take(&Input::World(done.world.clone()), None, done.blobs.clone(), done.outputs.clone())
+            .await;
+        match taken {
+            Ok(_) if makes_a_plan || changes_it => self.context = context,
+            Ok(_) | Err(AppendError::Fatal { .. }) => {}
+            Err(AppendError::Held(held)) => {
+                let world = World::NotPlanned {
+                    code: "held".to_owned(),
+                    why: vec![
+                        format!(
+                            "{} is held by run {} since {}.",
+                            held.resource,
+                            held.run,
+                            self.inner.time_of(held.since)
+                        ),
+                        format!("Next: status {}, and run it again when it is free.", held.run),
+                    ],
+                    failed: Vec::new(),
+                };
+                self.take(&Input::World(world), None, Vec::new(), Vec::new()).await.ok();
+            }
+            Err(error) => {
+                // Certainly not written. What happened is kept and offered again; nothing new is sent meanwhile.
+                tracing::error!(run.id = %self.run.id, "{error}; run {} stands still and tries again", self.run.id);
+                let (sender, clock) = (self.done.clone(), self.inner.clock.clone());
+                self.flying.insert(done.act.clone(), Flight::default());
+                tokio::spawn(async move {
+                    clock.after(JOURNAL_AGAIN_AFTER).await;
+                    let _ = sender.send(done).await;
+                });
+            }
+        }
+    }
+
+    /// Decides, appends, applies, and sends what was intended: in this order.
+    async fn take(
+        &mut self,
+        input: &Input,
+        actor: Option<Actor>,
+        blobs: Vec<(String, String)>,
+        outputs: Vec<(OutputKey, Output)>,
+    ) -> Result<(Vec<Event>, Option<Refusal>), AppendError> {
+        let now = self.inner.clock.now();
+        let decided = decide(&self.run, input, now);
+        if decided.events.is_empty() {
+            return Ok((Vec::new(), decided.refusal));
+        }
+        let by = actor.as_ref().and_then(|actor| actor.person.clone());
+        let stamped: Vec<Stamped> = decided
+            .events
+            .iter()
+            .map(|event| Stamped { at: now, by: by.clone(), event: event.clone() })
+            .collect();
+        let mut after_them = self.run.clone();
+        for stamped in &stamped {
+            apply(&mut after_them, stamped);
+        }
+        let append = Append {
+            run: Some(RunAppend {
+                id: self.run.id,
+                expected: self.run.version,
+                open: !after_them.is_ended(),
+                holds: (after_them.holds != self.run.holds).then(|| after_them.holds.clone()),
+            }),
+            entries: stamped.iter().map(|stamped| NewEntry::of_event(stamped, actor.clone())).collect(),
+            blobs,
+            outputs,
+        };
+        if let Err(error) = self.inner.journal.append(append).await {
+            if let AppendError::Fatal { why } = &error {
+                self.inner.set_fatal(why);
+            }
+            return Err(error);
+        }
+        for stamped in stamped {
+            apply(&mut self.run, &stamped);
+            self.inner.publish(&self.run, stamped);
+        }
+        for event in &decided.events {
+            match event {
+                Event::StepSent { unit, attempt, variant, .. } => self.send(unit, *attempt, *variant),
+                Event::UndoSent { unit, attempt, .. } => self.send_undo(unit, *attempt),
+                _ => {}
+            }
+        }
+        Ok((decided.events, decided.refusal))
+    }
+}
+
+/// The context of a run that was found in the journal: made from the files that it began with.
+pub(super) fn recovered_context(inner: &Inner, run: &Run) -> Result<Option<Context>, String> {
+    let Some(offer) = &run.offer else { return Ok(None) };
+    let view = inner.journal.view();
+    let blob = |hash: &str| view.blob(hash).ok().flatten();
+    let snapshot = Snapshot::from_blobs(&offer.sources, blob)?;
+    Context::of_plan(Arc::new(snapshot), run, &offer.plan)
+        .map(Some)
+        .ok_or_else(|| format!("{} is not among its files", offer.plan.runbook))
+}
+
+/// What happened, for those who follow.
+pub(super) fn happened(run: &Run, stamped: Stamped) -> Happened {
+    Happened { run: Arc::new(run.clone()), stamped, ended: matches!(run.phase, Phase::Ended(_)) }
+}

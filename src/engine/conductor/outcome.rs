@@ -1,0 +1,65 @@
+//! What came of a command, as its event says it, and what is kept of what it printed.
+
+use crate::journal::{Output, OutputKey};
+use crate::run::UnitAt;
+use crate::run::event::{Captured, Exit, OutputSummary};
+use crate::target::capture::Kept;
+use crate::target::{Ending, Report};
+
+/// Of what a command printed, so many bytes of the beginning and of the end stand in its event.
+const EXCERPT_BYTES: usize = 1024;
+
+/// How a command ended, or why it did not begin, or (true) that nobody knows.
+pub(super) fn exit_of(report: &Report) -> Result<Exit, (String, bool)> {
+    match &report.ending {
+        Ending::Exited(127) => Ok(Exit::NotFound),
+        Ending::Exited(status) if *status > 128 => Ok(Exit::Signal(*status)),
+        Ending::Exited(status) => Ok(Exit::Code(*status)),
+        Ending::NoCommand => Ok(Exit::NotFound),
+        Ending::Ended { by_limit: true, .. } => Ok(Exit::TimedOut),
+        Ending::Ended { by_limit: false, .. } => Ok(Exit::Stopped),
+        Ending::NotStarted { why, .. } => Err((why.clone(), false)),
+        Ending::Lost { why } => Err((why.clone(), true)),
+    }
+}
+
+/// What stands in the event of a command: a little of its beginning and its end.
+pub(super) fn summary(report: &Report) -> OutputSummary {
+    OutputSummary { out: captured(&report.out), err: captured(&report.err) }
+}
+
+fn captured(kept: &Kept) -> Captured {
+    let text = |bytes: &[u8]| crate::runbook::source::hidden::visible(&String::from_utf8_lossy(bytes));
+    let last = if kept.tail.is_empty() { &kept.head } else { &kept.tail };
+    let (head, tail) = if kept.tail.is_empty() && kept.head.len() <= 2 * EXCERPT_BYTES {
+        (kept.head.as_slice(), &[] as &[u8])
+    } else {
+        let end = last.len().saturating_sub(EXCERPT_BYTES);
+        (&kept.head[..EXCERPT_BYTES.min(kept.head.len())], &last[end..])
+    };
+    Captured { head: text(head), tail: text(tail), bytes: kept.bytes, sha256: kept.sha256.clone() }
+}
+
+/// What is kept beside the chain: head and tail of both streams.
+pub(super) fn outputs(
+    report: &Report,
+    run: crate::run::RunId,
+    unit: &UnitAt,
+    attempt: u32,
+    undo: bool,
+) -> Vec<(OutputKey, Output)> {
+    let one = |stream: &'static str, kept: &Kept| {
+        let key = OutputKey { run, unit: unit.clone(), attempt, undo, stream };
+        let output = Output {
+            head: kept.head.clone(),
+            tail: kept.tail.clone(),
+            bytes: kept.bytes,
+            sha256: kept.sha256.clone(),
+        };
+        (key, output)
+    };
+    [one("out", &report.out), one("err", &report.err)]
+        .into_iter()
+        .filter(|(_, output)| output.bytes > 0)
+        .collect()
+}
