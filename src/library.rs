@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::authoring::{Checked, Set, SourceFile, check, hex};
+use crate::authoring::{Checked, Set, SourceFile, check};
 use crate::plan::canonical_json;
 use crate::runbook::source::name::HostName;
 use crate::runbook::source::place::{At, FileName, Place, Span};
@@ -285,7 +285,7 @@ impl Snapshot {
         let names: BTreeMap<String, String> =
             self.sources.iter().map(|source| (source.name.to_string(), source.sha256())).collect();
         let list = canonical_json(&names);
-        let hash = hex(&Sha256::digest(list.as_bytes()));
+        let hash = hex::encode(Sha256::digest(list.as_bytes()));
         let mut blobs = vec![(hash.clone(), list)];
         blobs.extend(self.sources.iter().map(|source| (source.sha256(), source.text.clone())));
         (hash, blobs)

@@ -24,6 +24,8 @@ pub(crate) use parameters::amount;
 
 use crate::inventory::Inventory;
 use crate::policy::model::Policy;
+use crate::runbook::grammar::schema::Names;
+use crate::runbook::model::Word;
 use crate::runbook::model::{Pack, Runbook};
 use crate::runbook::source::name::{PackName, RunbookName};
 use crate::runbook::source::place::{At, FileName};
@@ -41,7 +43,7 @@ pub struct SourceFile {
 impl SourceFile {
     /// SHA-256 of its text, in hex.
     pub fn sha256(&self) -> String {
-        hex(&Sha256::digest(self.text.as_bytes()))
+        hex::encode(Sha256::digest(self.text.as_bytes()))
     }
 }
 
@@ -58,6 +60,32 @@ pub struct Set {
     pub policy: Result<Policy, String>,
     /// SHA-256 of each file, by name.
     pub hashes: BTreeMap<FileName, String>,
+}
+
+impl Set {
+    /// Every name that an editor can complete.
+    pub fn names(&self) -> Names {
+        let mut names = Names::default();
+        names.add("runbook", self.runbooks.keys());
+        names.add("host", self.inventory.hosts.keys());
+        names.add("service", self.inventory.services.keys());
+        for pack in self.packs.values() {
+            names.add("pack", [&pack.name]);
+            // `cluster/name` is the pack of the cluster's kind.
+            for before in [pack.name.as_str(), "cluster"] {
+                let full = |name: &Word| format!("{before}/{}", name.value);
+                names.add("probe", pack.probes.iter().map(|probe| full(&probe.name)));
+                names.add("action", pack.actions.iter().map(|action| full(&action.name)));
+            }
+        }
+        if let Ok(policy) = &self.policy {
+            names.add("role", policy.roles.keys());
+            names.add("person", policy.people.keys());
+            names.add("window", policy.windows.keys());
+            names.add("secret", policy.secrets.keys());
+        }
+        names
+    }
 }
 
 /// What was found in a folder of files.
@@ -107,15 +135,6 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         hashes: sources.iter().map(|source| (source.name.clone(), source.sha256())).collect(),
     });
     Checked { set, problems, runbooks, scripts }
-}
-
-/// Bytes as lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 /// A word that refers to nothing, answered with the nearest one.

@@ -100,7 +100,7 @@ pub(super) fn schema(kind: &str, config: Option<&Path>) -> CameOut {
     let library = Config::load(config, &|name| std::env::var(name).ok())
         .ok()
         .and_then(|config| crate::library::Library::new(config.folders).load().ok());
-    let names = library.as_ref().map(|snapshot| schema::Names::of(&snapshot.set)).unwrap_or_default();
+    let names = library.as_ref().map(|snapshot| snapshot.set.names()).unwrap_or_default();
     if let Some(schema) = schema::schema(kind, &names) {
         say(&format!("{schema:#}\n"));
         CameOut::Done

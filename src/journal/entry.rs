@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::authoring::hex;
 use crate::plan::canonical_json;
 use crate::policy::decide::Door;
 use crate::run::RunId;
@@ -73,7 +72,7 @@ pub fn leaf(line: &str) -> String {
     let mut hash = Sha256::new();
     hash.update([0]);
     hash.update(line.as_bytes());
-    hex(&hash.finalize())
+    hex::encode(hash.finalize())
 }
 
 /// What is wrong with a stored entry.

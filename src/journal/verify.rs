@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::entry::{Broken, Chain};
 use super::store::Lines;
 use super::{JournalView, OpenError, stamped};
-use crate::authoring::hex;
+
 use crate::run::{Event, Run, RunId};
 
 /// What a check of a journal found.
@@ -80,7 +80,7 @@ impl JournalView {
                 beside.push("The table of runs is not what the entries say.".to_owned());
             }
             for (sha256, content) in reader.blobs()? {
-                if hex(&Sha256::digest(content.as_bytes())) != sha256 {
+                if hex::encode(Sha256::digest(content.as_bytes())) != sha256 {
                     beside.push(format!("The file {} was changed.", &sha256[..12.min(sha256.len())]));
                 }
             }

@@ -16,7 +16,7 @@ pub const SHOWN_DIGITS: usize = 8;
 impl Digest {
     /// Of anything that can be stored.
     pub fn of<T: Serialize>(value: &T) -> Self {
-        Self(crate::authoring::hex(&Sha256::digest(canonical_json(value).as_bytes())))
+        Self(hex::encode(Sha256::digest(canonical_json(value).as_bytes())))
     }
 
     /// All digits.

@@ -144,7 +144,7 @@ impl Capture {
         let pending = std::mem::take(&mut self.pending);
         self.printed(&pending);
         let tail = self.tail.split_off(self.tail.len().saturating_sub(TAIL_BYTES));
-        let sha256 = crate::authoring::hex(&self.hash.finalize());
+        let sha256 = hex::encode(self.hash.finalize());
         Kept { head: self.head, tail, bytes: self.bytes, sha256 }
     }
 }

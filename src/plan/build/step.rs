@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::authoring::hex;
 use crate::plan::measure::{
     Errand, ErrandBody, action_errand, pack_and_name, render_inputs, render_raw, undo_errand,
 };
@@ -214,7 +213,7 @@ impl Builder<'_> {
         let body = match errand.body {
             ErrandBody::Run(argv) => Body::Run { argv },
             ErrandBody::Script { text, variables } => {
-                let sha256 = hex(&Sha256::digest(text.as_bytes()));
+                let sha256 = hex::encode(Sha256::digest(text.as_bytes()));
                 self.scripts.entry(sha256.clone()).or_insert(text);
                 Body::Script { sha256, variables }
             }

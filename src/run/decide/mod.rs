@@ -125,6 +125,13 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         {
             agree::rechecked(run, offer, token, changes)
         }
+        World::UndoBegins { unit, attempt } => undo::begins(run, unit, *attempt),
+        World::UndoEnded { unit, attempt, ended } => undo::ended(run, unit, *attempt, ended),
+        World::Planned { .. } | World::NotPlanned { .. } | World::Claimed(_) | World::Rechecked { .. } => {
+            Decided::nothing()
+        }
+        // While steps are taken back nothing new is sent, whatever was being measured.
+        _ if run.phase != Phase::Working => Decided::nothing(),
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),
         World::Unreached { unit, attempt, why } => work::unreached(run, unit, *attempt, why),
         World::Ended { unit, attempt, exit, took, output } => {
@@ -137,11 +144,6 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         World::Watched { watch, seen, ends } => work::watched(run, watch, seen, *ends),
         World::Moved { unit, stalled, done, since } => work::moved(run, unit, *stalled, done, *since),
         World::Gate { unit, seen, open } => work::gate(run, unit, seen, *open, now),
-        World::UndoBegins { unit, attempt } => undo::begins(run, unit, *attempt),
-        World::UndoEnded { unit, attempt, ended } => undo::ended(run, unit, *attempt, ended),
-        World::Planned { .. } | World::NotPlanned { .. } | World::Claimed(_) | World::Rechecked { .. } => {
-            Decided::nothing()
-        }
     }
 }
 

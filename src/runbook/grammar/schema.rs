@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 
 use super::form::{Form, Refers, Shape};
 use super::table::{FILES, VALUE_TYPES};
-use crate::authoring::Set;
 use crate::runbook::source::name::NameForm;
 
 /// Names that an editor completes; empty where nothing is known.
@@ -17,36 +16,12 @@ use crate::runbook::source::name::NameForm;
 pub struct Names(BTreeMap<&'static str, Vec<String>>);
 
 impl Names {
-    /// The names of a set.
-    pub fn of(set: &Set) -> Self {
-        let mut names: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        let mut add = |what: &'static str, name: String| names.entry(what).or_default().push(name);
-        set.runbooks.keys().for_each(|name| add("runbook", name.to_string()));
-        set.inventory.hosts.keys().for_each(|name| add("host", name.to_string()));
-        set.inventory.services.keys().for_each(|name| add("service", name.to_string()));
-        for pack in set.packs.values() {
-            add("pack", pack.name.to_string());
-            // `cluster/name` is the pack of the cluster's kind.
-            for probe in &pack.probes {
-                add("probe", format!("{}/{}", pack.name, probe.name.value));
-                add("probe", format!("cluster/{}", probe.name.value));
-            }
-            for action in &pack.actions {
-                add("action", format!("{}/{}", pack.name, action.name.value));
-                add("action", format!("cluster/{}", action.name.value));
-            }
-        }
-        if let Ok(policy) = &set.policy {
-            policy.roles.keys().for_each(|name| add("role", name.to_string()));
-            policy.people.keys().for_each(|name| add("person", name.to_string()));
-            policy.windows.keys().for_each(|name| add("window", name.clone()));
-            policy.secrets.keys().for_each(|name| add("secret", name.clone()));
-        }
-        for all in names.values_mut() {
-            all.sort();
-            all.dedup();
-        }
-        Self(names)
+    /// Notes names of a kind.
+    pub fn add(&mut self, kind: &'static str, names: impl IntoIterator<Item = impl ToString>) {
+        let known = self.0.entry(kind).or_default();
+        known.extend(names.into_iter().map(|name| name.to_string()));
+        known.sort();
+        known.dedup();
     }
 
     fn get(&self, refers: Refers) -> &[String] {
