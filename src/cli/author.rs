@@ -21,6 +21,7 @@ pub(super) fn check(
     format: CheckFormat,
     style: Style,
 ) -> Result<CameOut, Failed> {
+    #[expect(clippy::disallowed_methods, reason = "the time that a check takes is told to the author")]
     let began = Instant::now();
     let mut reports: BTreeMap<PathBuf, (Report, Option<Vec<String>>)> = BTreeMap::new();
     if paths.is_empty() {
@@ -97,7 +98,7 @@ impl words::Lines for Sources {
 
 /// Prints the JSON Schema of a kind of file, with the names of the configured folder filled in.
 pub(super) fn schema(kind: &str, config: Option<&Path>) -> CameOut {
-    let library = Config::load(config, &|name| std::env::var(name).ok())
+    let library = Config::load(config, &super::environment)
         .ok()
         .and_then(|config| crate::library::Library::new(config.folders).load().ok());
     let names = library.as_ref().map(|snapshot| snapshot.set.names()).unwrap_or_default();

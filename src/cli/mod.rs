@@ -65,7 +65,7 @@ fn run(arguments: &Arguments) -> Result<CameOut, Failed> {
         }
         _ => {}
     }
-    let config = Config::load(arguments.config.as_deref(), &|name| std::env::var(name).ok())?;
+    let config = Config::load(arguments.config.as_deref(), &environment)?;
     if let Some(Verb::Check { paths, format }) = &arguments.verb {
         return author::check(&config, paths, *format, style(arguments));
     }
@@ -78,16 +78,15 @@ fn run(arguments: &Arguments) -> Result<CameOut, Failed> {
 
 fn style(arguments: &Arguments) -> Style {
     let is_terminal = std::io::stdout().is_terminal();
-    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    let dumb = environment("TERM").is_some_and(|term| term == "dumb");
     let flat = wanted_flat(arguments);
     let color = match arguments.color {
         When::Always => true,
         When::Never => false,
-        When::Auto => is_terminal && !dumb && std::env::var_os("NO_COLOR").is_none(),
+        When::Auto => is_terminal && !dumb && environment("NO_COLOR").is_none(),
     };
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let locale =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| environment(name).filter(|v| !v.is_empty()));
     // Without any locale a pipe takes UTF-8; a terminal that says that it cannot gets ASCII.
     let unicode = locale.is_none_or(|locale| locale.to_uppercase().replace('-', "").contains("UTF8"));
     let width = if is_terminal {
@@ -104,8 +103,8 @@ fn style(arguments: &Arguments) -> Style {
 }
 
 fn wanted_flat(arguments: &Arguments) -> bool {
-    let set = std::env::var("STEADYHAND_FLAT").is_ok_and(|value| value == "1");
-    arguments.flat || set || std::env::var("TERM").is_ok_and(|term| term == "dumb")
+    let set = environment("STEADYHAND_FLAT").is_some_and(|value| value == "1");
+    arguments.flat || set || environment("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// The person behind the login of this process, or whom a demo says.
@@ -133,7 +132,14 @@ fn speaker(arguments: &Arguments, config: &Config, library: &Library) -> Result<
     Ok(Speaker { person, account, door: Door::Console })
 }
 
+/// What the environment of the process says.
+#[expect(clippy::disallowed_methods, reason = "the one place that looks")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// The login name of this process: asked of the system, because the environment can say anything.
+#[expect(clippy::disallowed_methods, reason = "a fact of the system, and no crate for one name")]
 fn login() -> String {
     let output = std::process::Command::new("id").arg("-un").output();
     let name = output

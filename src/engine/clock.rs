@@ -1,5 +1,7 @@
 //! The time, and waiting for it. Tests move it; nobody sleeps for it.
 
+#![expect(clippy::disallowed_methods, reason = "this is the clock")]
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;

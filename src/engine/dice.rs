@@ -15,6 +15,7 @@ pub struct Dice(Mutex<rand::rngs::StdRng>);
 
 impl Dice {
     /// Random ones.
+    #[expect(clippy::disallowed_methods, reason = "these are the dice")]
     pub fn random() -> Self {
         Self(Mutex::new(rand::rngs::StdRng::from_rng(&mut rand::rng())))
     }

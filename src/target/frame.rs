@@ -115,6 +115,7 @@ fn quoted(value: &str) -> Result<String, NotSendable> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the shell here stands for the one on a host")]
 mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};

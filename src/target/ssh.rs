@@ -3,7 +3,12 @@
 //! Nothing of the user's own ssh configuration is read, no key is ever learnt, nothing is forwarded. What the runner
 //! says counts; exit codes of ssh do not, because 255 has three meanings.
 
-use std::collections::HashMap;
+#![expect(
+    clippy::disallowed_methods,
+    reason = "limits of connections and commands are real time, and nonces are random"
+)]
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -57,7 +62,7 @@ pub struct Ssh {
     /// Control sockets and configuration; ours alone, and gone with us.
     folder: tempfile::TempDir,
     config: PathBuf,
-    links: Mutex<HashMap<Destination, Arc<Link>>>,
+    links: Mutex<BTreeMap<Destination, Arc<Link>>>,
 }
 
 /// The connection to one host.
@@ -116,9 +121,8 @@ impl Ssh {
 
     /// Closes every connection. What runs on hosts is left alone.
     pub async fn close(&self) {
-        let links: Vec<Arc<Link>> =
-            self.links.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, link)| link).collect();
-        for link in links {
+        let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
+        for link in links.into_values() {
             let session = link.session.lock().await.take();
             if let Some(session) = session.and_then(Arc::into_inner) {
                 let _ = timeout(CONNECT_WITHIN, session.close()).await;

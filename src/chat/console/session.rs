@@ -102,6 +102,7 @@ impl Session {
     }
 
     /// Hurts or heals the hosts of the demo.
+    #[expect(clippy::disallowed_methods, reason = "the lab of a demo is a program of its own")]
     async fn lab(&self, arguments: &[String]) -> Reply {
         let failed = |what: String| Reply {
             page: Page::sentence(what).code("lab"),

@@ -212,6 +212,7 @@ pub async fn run(
 }
 
 /// Measuring can take seconds: then it is said what is going on.
+#[expect(clippy::disallowed_methods, reason = "a person waits in real time, whatever clock the runs have")]
 async fn answer(session: &mut Session, line: &str, style: Style) -> Led {
     let answer = session.answer(line);
     tokio::pin!(answer);

@@ -5,7 +5,7 @@
 //! texts that the author wrote, together with whether they were quoted. What a text means is said by the key it
 //! belongs to (see the grammar).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span as YamlSpan, StructureStyle, options};
 
@@ -135,7 +135,7 @@ struct Builder<'a> {
 /// A list or map that is being read.
 enum Open {
     List(Span, Vec<Node>),
-    Map { span: Span, entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<(String, Span)> },
+    Map { span: Span, entries: Vec<Entry>, seen: BTreeMap<String, Span>, key: Option<(String, Span)> },
 }
 
 impl Builder<'_> {
@@ -188,7 +188,7 @@ impl Builder<'_> {
                 }
                 Event::MappingStart(style, ..) => {
                     self.note_brace_key(&stack, style, span);
-                    stack.push(Open::Map { span, entries: Vec::new(), seen: HashMap::new(), key: None });
+                    stack.push(Open::Map { span, entries: Vec::new(), seen: BTreeMap::new(), key: None });
                     None
                 }
                 Event::SequenceEnd | Event::MappingEnd => stack.pop().map(|open| close(open, span)),
