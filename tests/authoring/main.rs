@@ -1,0 +1,1 @@
+//! What authors of runbooks meet: problems, formats, the schema, the reference, the documents.

@@ -1,0 +1,1 @@
+//! The pure core and the journal: what holds for every sequence of inputs, and for every file.
