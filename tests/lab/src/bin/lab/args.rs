@@ -8,9 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Parser)]
 #[command(name = "lab", version, infer_subcommands = false)]
 pub(crate) struct Cli {
-    /// The block of addresses of the lab.
-    #[arg(long, global = true, default_value = "127.77")]
-    pub(crate) block: String,
+    /// The block of addresses of the lab [default: 127.77; with `--dir`, the first that is free].
+    #[arg(long, global = true)]
+    pub(crate) block: Option<String>,
     /// The directory of the lab [default: steadyhand-lab-BLOCK in the temporary folder].
     #[arg(long, global = true)]
     pub(crate) dir: Option<PathBuf>,

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use lab::{Cleared, Error, Lab, Report, Result, Spec, Verdict};
+use lab::{Block, Cleared, Error, Lab, Report, Result, Spec, Verdict};
 
 use args::{Cli, Command, Ports, State, Up, What, Writing};
 use words::{STATUS_HEAD, say, status_line};
@@ -101,14 +101,17 @@ fn inject(lab: &Lab, command: Command) -> Result<()> {
 
 /// Which lab is meant.
 struct Place {
-    block: String,
+    block: Option<String>,
     dir: Option<PathBuf>,
 }
 
 impl Place {
     fn spec(&self, ports: &Ports) -> Result<Spec> {
-        let spec = Spec::default().block(&self.block)?.ssh_port(ports.ssh_port).pg_port(ports.pg_port);
-        Ok(spec.dir(self.dir()?))
+        let mut spec = Spec::default().ssh_port(ports.ssh_port).pg_port(ports.pg_port).dir(self.dir()?);
+        if self.block.is_some() || self.dir.is_none() {
+            spec = spec.block(&self.block()?.to_string())?;
+        }
+        Ok(spec)
     }
 
     fn open(&self) -> Result<Lab> {
@@ -116,7 +119,11 @@ impl Place {
     }
 
     fn dir(&self) -> Result<PathBuf> {
-        self.dir.clone().map_or_else(|| Ok(Lab::usual_dir(self.block.parse()?)), Ok)
+        self.dir.clone().map_or_else(|| Ok(Lab::usual_dir(self.block()?)), Ok)
+    }
+
+    fn block(&self) -> Result<Block> {
+        self.block.as_deref().map_or(Ok(Block::FIRST), str::parse)
     }
 }
 
@@ -190,8 +197,8 @@ fn status(lab: &Lab, json: bool) -> Result<()> {
         return Ok(());
     }
     say(STATUS_HEAD);
-    for host in all {
-        say(&status_line(&host));
+    for host in &all {
+        say(&status_line(host, &all));
     }
     Ok(())
 }

@@ -1,0 +1,30 @@
+# The two commands that matter: `make demo` and `make test`. Both install what they need (Debian, Ubuntu) and say so.
+
+.PHONY: help demo test check bench build install
+
+help:
+	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
+	@echo "make test    every test, on real parts"
+	@echo "make check   format, lints and documentation"
+	@echo "make bench   what we are measured against, as ratios"
+
+demo: install build
+	@sh tests/lab/demo.sh
+
+test: install
+	cargo test --workspace --locked
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked --quiet
+
+build:
+	@cargo build --workspace --locked --quiet
+
+# Calls apt-get only if something is missing; no service starts, and no server appears on the machine.
+install: toolchain
+	@cargo lab install --run
+
+toolchain:
+	@command -v cargo >/dev/null || { echo "There is no cargo here. Next: install Rust, then run this again." >&2; exit 1; }

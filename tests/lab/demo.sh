@@ -1,0 +1,17 @@
+#!/bin/sh
+# A lab of its own and the chat on it; both are gone afterwards. `make demo` has built and installed what this needs.
+set -u
+
+lab=target/debug/lab
+bot=target/debug/steadyhand
+dir="${TMPDIR:-/tmp}/steadyhand-demo-$$"
+
+# Ctrl-C belongs to the chat. What ends this shell ends the lab as well.
+trap : INT
+trap 'exit 129' HUP
+trap 'exit 143' TERM
+trap '"$lab" --dir "$dir" down >/dev/null 2>&1' EXIT
+
+echo "starting four hosts and a power switch on loopback, with a real PostgreSQL cluster ..." >&2
+"$lab" --dir "$dir" up --runbooks runbooks >/dev/null || exit
+"$bot" --config "$dir/bot/steadyhand.toml"
