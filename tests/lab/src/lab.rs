@@ -150,7 +150,13 @@ impl Lab {
 
     /// Starts the writer and returns after its first acknowledged row.
     pub fn writer(&self) -> Result<Writer> {
-        Writer::start(&self.ground, None)
+        Writer::start(&self.ground, None, None)
+    }
+
+    /// A witness: a writer that tries this host alone, on one session for as long as it lasts. It tells until when a
+    /// host took writes, whatever other clients are told.
+    pub fn writer_at(&self, host: &Host) -> Result<Writer> {
+        Writer::start(&self.ground, Some(host.seat), None)
     }
 
     /// The lab's directory.

@@ -23,6 +23,7 @@ use crate::ground::Ground;
 use crate::host::Host;
 use crate::patience;
 use crate::status;
+use crate::topology::Seat;
 use ledger::Ledger;
 
 /// The first row needs a primary that answers.
@@ -93,13 +94,13 @@ pub struct Report {
 }
 
 impl Writer {
-    /// Starts writing; a file, if given, gets every outcome as a line at once.
-    pub(crate) fn start(ground: &Arc<Ground>, file: Option<PathBuf>) -> Result<Self> {
+    /// Starts writing, on one host only if one is given; a file, if given, gets every outcome as a line at once.
+    pub(crate) fn start(ground: &Arc<Ground>, only: Option<Seat>, file: Option<PathBuf>) -> Result<Self> {
         let shared =
             Arc::new(Shared { ledger: Mutex::new(Ledger::new(file)?), stop: AtomicBool::new(false) });
         let thread = thread::spawn({
             let (ground, shared) = (Arc::clone(ground), Arc::clone(&shared));
-            move || client::write(&ground, &shared)
+            move || client::write(&ground, &shared, only)
         });
         let writer = Self { ground: Arc::clone(ground), shared, thread: Some(thread) };
         patience::until(FIRST_ACK, "the writer writes its first row", || match writer.figures() {
@@ -124,6 +125,11 @@ impl Writer {
         patience::until(limit, "the application can write again", || {
             self.first_ack_after(moment).ok_or_else(|| format!("{:?}", self.figures().errors))
         })
+    }
+
+    /// The moments of the first and the last row that this host acknowledged; none if it acknowledged none.
+    pub fn acks_by(&self, host: &str) -> Option<(Instant, Instant)> {
+        self.shared.ledger().acks_by(host)
     }
 
     /// Compares what was acknowledged with the table of the present primary, while writing goes on.

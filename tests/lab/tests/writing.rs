@@ -22,6 +22,24 @@ fn a_row_that_is_really_lost_is_reported() {
 }
 
 #[test]
+fn a_witness_tells_until_when_its_host_took_writes() {
+    let lab = a_lab();
+    let [pg1, pg2] = ["pg1", "pg2"].map(|name| lab.host(name));
+    let (writer, witness) = (lab.writer().unwrap(), lab.writer_at(&pg1).unwrap());
+
+    pg1.freeze_postmaster().unwrap();
+    let frozen = Instant::now();
+    eventually(true, || witness.acks_by("pg1").is_some_and(|(_, last)| last > frozen));
+    pg1.power_off().unwrap();
+    pg2.sql("select pg_promote()").unwrap();
+    writer.wait_for_ack_after(Instant::now(), SOON).unwrap();
+
+    let ((_, last), (first, _)) = (witness.acks_by("pg1").unwrap(), writer.acks_by("pg2").unwrap());
+    assert!(last < first, "the old primary took no row beside the new one");
+    assert_eq!(witness.acks_by("pg2"), None, "a witness stays where it is");
+}
+
+#[test]
 fn nothing_is_lost_in_an_orderly_restart() {
     let lab = Lab::up(Spec::default()).unwrap();
     let pg1 = lab.host("pg1");

@@ -54,7 +54,7 @@ impl Lab {
         let _ = rustix::process::setsid();
         let (dir, me) = (self.ground().writer_dir(), std::process::id().to_string());
         fs::write(dir.join("pid"), &me).context(|| "could not note the writer's number".to_owned())?;
-        let _writer = Writer::start(self.ground(), Some(dir.join("ledger")))?;
+        let _writer = Writer::start(self.ground(), None, Some(dir.join("ledger")))?;
         // Another lab may come up here later; its rows are not ours to write.
         while fs::read_to_string(dir.join("pid")).is_ok_and(|pid| pid == me) {
             thread::park_timeout(STILL_OURS);

@@ -17,7 +17,7 @@ use super::Shared;
 use crate::ground::Ground;
 use crate::network::{self, Reach};
 use crate::postgres::{APP, APP_PASSWORD};
-use crate::topology::members;
+use crate::topology::{Seat, members};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT_MS: u32 = 3000;
@@ -35,10 +35,12 @@ struct Session {
 }
 
 /// Writes until it is told to stop.
-pub(super) fn write(ground: &Ground, shared: &Shared) {
-    let mut n = first_number();
+///
+/// With `only`, it tries this host alone, and its rows have negative numbers, so that they meet nobody else's.
+pub(super) fn write(ground: &Ground, shared: &Shared, only: Option<Seat>) {
+    let mut n = if only.is_some() { -first_number() } else { first_number() };
     while !shared.stop.load(Ordering::SeqCst) {
-        match connect(ground) {
+        match connect(ground, only) {
             Ok(mut session) => insert_while_it_lasts(&mut session, &mut n, shared),
             Err(text) => shared.ledger().error(&text),
         }
@@ -87,9 +89,9 @@ fn is_certain_refusal(error: Option<&DbError>) -> bool {
     })
 }
 
-fn connect(ground: &Ground) -> Result<Session, String> {
+fn connect(ground: &Ground, only: Option<Seat>) -> Result<Session, String> {
     let mut reasons = Vec::new();
-    for seat in members() {
+    for seat in members().filter(|seat| only.is_none_or(|only| only.name == seat.name)) {
         let address = ground.pg_address(seat);
         match network::postgres(address, CONNECT_LIMIT) {
             Reach::Up => {}

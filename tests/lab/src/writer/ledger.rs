@@ -139,6 +139,12 @@ impl Ledger {
         self.acked.iter().find_map(|ack| ack.at.checked_sub(moment))
     }
 
+    pub(crate) fn acks_by(&self, host: &str) -> Option<(Instant, Instant)> {
+        let first = self.acked.iter().find(|ack| ack.by == host)?;
+        let last = self.acked.iter().rfind(|ack| ack.by == host)?;
+        Some((self.started + first.at, self.started + last.at))
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         let now = self.ended.unwrap_or_else(|| self.started.elapsed());
         let times: Vec<Duration> = self.acked.iter().map(|ack| ack.at).chain([now]).collect();
