@@ -41,10 +41,10 @@ impl Engine {
             self.allow(speaker, &what, policy.needs_role(&person, to_run.deed(), &roles), Some(id)).await?;
         }
         if matches!(to_run, ToRun::Confirm { .. } | ToRun::Approve { .. })
-            && let Some(changed) = self.changed_files(&run, &snapshot).await?
+            && let Some((changed, how)) = self.changed_files(&run, &snapshot).await?
         {
             self.note_denied(speaker, &what, "plan-changed", Some(id)).await?;
-            return Err(Refused::PlanChanged(changed));
+            return Err(Refused::PlanChanged(changed, how));
         }
         let says = self.says(policy, &person, &run, to_run)?;
         let says = match says {
@@ -67,7 +67,13 @@ impl Engine {
     }
 
     /// Before an agreement is taken: if a file of the plan changed meanwhile, the plan is made anew at once.
-    async fn changed_files(&self, run: &Run, snapshot: &Arc<Snapshot>) -> Result<Option<Arc<Run>>, Refused> {
+    ///
+    /// Gives the run with its new plan, and how that differs.
+    async fn changed_files(
+        &self,
+        run: &Run,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<Option<(Arc<Run>, Vec<String>)>, Refused> {
         let Some(offer) =
             run.offer.as_ref().filter(|_| matches!(run.phase, Phase::Confirming | Phase::Approving))
         else {
@@ -78,18 +84,24 @@ impl Engine {
         }
         let before = self.inner.before(snapshot, run.id, &run.request);
         let made = self.inner.planner.offer(snapshot, run.id, &run.request, &before).await;
-        let (world, context) = match made {
+        let (world, context, changes) = match made {
             Ok((offer, _)) if Some(&offer.digest) == run.digest() => return Ok(None),
             Ok((new, context)) => {
                 let changes = differences(&offer.plan, &new.plan);
                 let token = self.token(&new.plan.target_name());
-                (World::Rechecked { offer: Box::new(new), token, changes }, Some(context))
+                (
+                    World::Rechecked { offer: Box::new(new), token, changes: changes.clone() },
+                    Some(context),
+                    changes,
+                )
             }
-            Err(NotOffered { code, why, failed }) => (World::NotPlanned { code, why, failed }, None),
+            Err(NotOffered { code, why, failed }) => {
+                (World::NotPlanned { code, why, failed }, None, Vec::new())
+            }
         };
         let blobs = snapshot.blobs().1;
         let mail = |reply| Mail::Replanned { world, context, blobs, reply };
-        Ok(Some(self.send(run.id, mail).await?.run))
+        Ok(Some((self.send(run.id, mail).await?.run, changes)))
     }
 
     fn token(&self, target: &str) -> Token {

@@ -9,17 +9,17 @@ use super::ask::{Asker, Known};
 use super::clock::Clock;
 use super::context::Context;
 use crate::library::{Library, Snapshot};
-use crate::plan::bind::{WrongValue, bind, bind_hosts};
+use crate::plan::bind::{Asked, WrongValue, bind, bind_hosts};
 use crate::plan::build::{NotPlanned, Request, build};
 use crate::plan::measure::{Errand, ErrandBody, Inquiry};
-use crate::plan::model::{CheckSeen, Offer, Plan, Topology, Verdict};
+use crate::plan::model::{CheckSeen, Offer, Plan, Verdict};
 use crate::plan::situation::{RunWords, Situation};
 use crate::plan::topology::{NoTopology, topology, topology_inquiries};
 use crate::plan::{Digest, question};
 use crate::policy::decide::policy_of;
 use crate::run::RunId;
 use crate::run::model::Requested;
-use crate::runbook::expression::{Facts, Type, Value};
+use crate::runbook::expression::{Facts, NoAnswer, Reading, Type, Value};
 use crate::runbook::model::ValueType;
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{ClusterName, HostName};
@@ -97,9 +97,9 @@ impl Planner {
         let asker = |context| Asker { context, target: self.target.clone(), clock: self.clock.clone() };
         let began = self.clock.now();
         let mut known = Known::new();
-        let topology = self.topology(&asker(context(first)), before, &mut known).await?;
-        let situation = Situation::new(set, runbook, values.clone(), &topology, &words);
-        let wrong = bind_hosts(runbook, &values, &situation.meaning(&Facts::default()));
+        let asked = self.topology(&asker(context(first)), before, &mut known).await?;
+        let situation = Situation::new(set, runbook, values.clone(), &asked.topology, &words);
+        let wrong = bind_hosts(runbook, &values, &situation.meaning(&Facts::default()), &asked);
         if !wrong.is_empty() {
             return Err(wrong_values(&wrong));
         }
@@ -111,7 +111,7 @@ impl Planner {
             last_end: before.last_end,
             keys: self.library.pinned_keys(set),
         };
-        let plan = build(set, runbook, policy, &context.situation, &topology, &build_request)?;
+        let plan = build(set, runbook, policy, &context.situation, &asked.topology, &build_request)?;
         let asker = asker(context.clone());
         let preflight = self.preflight(&asker, &plan, &mut known).await;
         let offer = Offer {
@@ -126,12 +126,7 @@ impl Planner {
     }
 
     /// Who is primary and who a replica, of every cluster that was given.
-    async fn topology(
-        &self,
-        asker: &Asker,
-        before: &Before,
-        known: &mut Known,
-    ) -> Result<BTreeMap<ClusterName, Topology>, NotOffered> {
+    async fn topology(&self, asker: &Asker, before: &Before, known: &mut Known) -> Result<Asked, NotOffered> {
         let set = &asker.context.snapshot.set;
         let clusters: Vec<ClusterName> = asker
             .context
@@ -150,26 +145,25 @@ impl Planner {
             }
         }
         asker.ask(inquiries.values().filter_map(|inquiry| inquiry.clone().ok()).collect(), known).await;
-        let mut found = BTreeMap::new();
+        let mut asked = Asked::default();
         for cluster in clusters {
             let of_cluster = inquiries.iter().filter(|((name, _), _)| *name == cluster);
-            let readings = of_cluster
+            let readings: BTreeMap<HostName, Reading> = of_cluster
                 .map(|((_, host), inquiry)| {
                     let reading = match inquiry {
                         Ok(inquiry) => known.get(&inquiry.errand).map(|(reading, _)| reading.clone()),
                         Err(why) => Some(Err(why.clone())),
                     };
-                    (
-                        host.clone(),
-                        reading
-                            .unwrap_or_else(|| Err(crate::runbook::expression::NoAnswer("not asked".into()))),
-                    )
+                    (host.clone(), reading.unwrap_or_else(|| Err(NoAnswer(format!("{host} was not asked")))))
                 })
                 .collect();
             let seen = topology(set, &cluster, &readings, before.primaries.get(&cluster));
-            found.insert(cluster.clone(), seen.map_err(|why| no_topology(&cluster, &why))?);
+            asked.topology.insert(cluster.clone(), seen.map_err(|why| no_topology(&cluster, &why))?);
+            asked
+                .silent
+                .extend(readings.into_iter().filter_map(|(host, reading)| Some((host, reading.err()?))));
         }
-        Ok(found)
+        Ok(asked)
     }
 
     /// Every check of preflight, and that the commands of the packs are on the hosts.

@@ -34,8 +34,8 @@ pub enum Refused {
     },
     /// The run says no.
     Run(Refusal, Arc<Run>),
-    /// The plan was made anew, because what it was made from changed: the agreement is not taken.
-    PlanChanged(Arc<Run>),
+    /// The plan was made anew, because what it was made from changed: the agreement is not taken. How it differs.
+    PlanChanged(Arc<Run>, Vec<String>),
     /// Too much is being said to the run at once.
     Busy(RunId),
     /// The runbooks cannot be used.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::model::Topology;
 use crate::authoring::Set;
-use crate::runbook::expression::{Meaning, Value};
+use crate::runbook::expression::{Meaning, NoAnswer, Value};
 use crate::runbook::given::read_value;
 use crate::runbook::model::{Parameter, ParameterKind, Runbook};
 use crate::runbook::source::literal::{Literal, read_literal};
-use crate::runbook::source::name::ClusterName;
+use crate::runbook::source::name::{ClusterName, HostName};
 use crate::runbook::source::nearest::{nearest, nearest_or_all};
 
 /// A reason has at least so many characters.
@@ -215,11 +216,32 @@ fn members_of_first_cluster<'a>(set: &'a Set, values: &BTreeMap<String, Value>) 
     cluster.into_iter().flat_map(|cluster| &cluster.hosts).map(|host| host.value.as_str()).collect()
 }
 
+/// What the hosts said when they were asked who is primary.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Who is what, by cluster.
+    pub topology: BTreeMap<ClusterName, Topology>,
+    /// Hosts that gave no answer, and why.
+    pub silent: BTreeMap<HostName, NoAnswer>,
+}
+
+impl Asked {
+    /// Why a host is not where somebody looks for it; empty if nothing is known.
+    fn what_of(&self, host: &HostName) -> String {
+        if let Some(why) = self.silent.get(host) {
+            return format!(": {}", why.0);
+        }
+        let primary_of = self.topology.iter().find(|(_, seen)| seen.primary == *host);
+        primary_of.map_or_else(String::new, |(cluster, _)| format!(": it is the primary of {cluster}"))
+    }
+}
+
 /// Host parameters against their lists, once the topology is known.
 pub fn bind_hosts(
     runbook: &Runbook,
     values: &BTreeMap<String, Value>,
     meaning: &Meaning<'_>,
+    asked: &Asked,
 ) -> Vec<WrongValue> {
     let mut wrong = Vec::new();
     for parameter in &runbook.parameters {
@@ -231,7 +253,11 @@ pub fn bind_hosts(
             Ok(Value::List(items)) => {
                 let possible: Vec<_> = items.iter().map(Value::human).collect();
                 let possible = if possible.is_empty() { "none".to_owned() } else { possible.join(", ") };
-                let what = format!("`{given}` is not one of {} now. Possible: {possible}.", list.source);
+                let what = format!(
+                    "`{given}` is not one of {} now{}. Possible: {possible}.",
+                    list.source,
+                    asked.what_of(given)
+                );
                 wrong.push(WrongValue { name, what });
             }
             Ok(_) => {}

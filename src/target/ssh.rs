@@ -147,8 +147,10 @@ impl Ssh {
         let pinned = keys.map_err(|why| not_started("host-key-unknown", why))?.of(&to.address, to.port);
         if pinned.is_empty() {
             let file = self.settings.known_hosts.display();
-            let why =
-                format!("{} has no key for {} ({}), and keys are never learnt", file, to.name, to.address);
+            let why = format!(
+                "{file} has no host key for {} ({}), and keys are never learnt: compare it on the host, then add it",
+                to.name, to.address
+            );
             return Err(not_started("host-key-unknown", why));
         }
         let mut builder = SessionBuilder::default();
@@ -485,7 +487,10 @@ fn why_not_connected(to: &Destination, pinned: &[String], error: &openssh::Error
             .find(|word| word.starts_with("SHA256:"))
             .map(|word| word.trim_end_matches('.'));
         let shown = shown.map_or_else(|| "another one".to_owned(), str::to_owned);
-        let why = format!("{name} shows the key {shown}, and {} is pinned", pinned.join(" or "));
+        let why = format!(
+            "{name} shows the host key {shown}, and {} is pinned: find out why before anybody changes that",
+            pinned.join(" or ")
+        );
         return not_started("host-key-changed", why);
     }
     if text.contains("Permission denied") {

@@ -55,7 +55,7 @@ pub fn held(resource: &Resource, by: &Run, since: Timestamp, moment: &Moment) ->
 }
 
 /// The plan had to be made anew before an agreement could be taken.
-pub fn made_anew(run: &Run, moment: &Moment) -> Page {
+pub fn made_anew(run: &Run, changes: &[String], moment: &Moment) -> Page {
     if run.is_ended() {
         let why: Vec<_> = run.remarks.iter().map(|why| visible(why)).collect();
         return Page::sentence(format!(
@@ -65,7 +65,7 @@ pub fn made_anew(run: &Run, moment: &Moment) -> Page {
         .text(why.join(" "))
         .code("plan-changed");
     }
-    plan_changed(run, &[], moment)
+    plan_changed(run, changes, moment)
 }
 
 /// The plan is another one than was agreed to.

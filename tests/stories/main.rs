@@ -1,1 +1,7 @@
-//! Whole stories on real hosts: sshd and PostgreSQL of the lab, commands typed into the chat, figures of the writer.
+//! Whole stories on real hosts: commands typed into the chat of the real program, sshd and PostgreSQL of the lab, and
+//! the figures of a writer that does what the application does.
+
+mod chat;
+mod failing_over;
+mod refusing;
+mod witness;

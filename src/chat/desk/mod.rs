@@ -213,7 +213,7 @@ impl Desk {
             Refused::WrongValues(runbook, wrong) => refusal::wrong_values(runbook, wrong),
             Refused::Held { resource, by, since } => refusal::held(resource, by, *since, &moment),
             Refused::Run(refusal, run) => refusal::of_run(refusal, run, &moment),
-            Refused::PlanChanged(run) => refusal::made_anew(run, &moment),
+            Refused::PlanChanged(run, changes) => refusal::made_anew(run, changes, &moment),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
             Refused::NotLoaded(NotLoaded::Unreadable(why)) => refusal::runbooks_unreadable(why),
