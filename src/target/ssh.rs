@@ -9,13 +9,15 @@
 )]
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::capture::{Capture, Kept, Said};
@@ -70,6 +72,33 @@ pub struct Ssh {
 struct Link {
     session: AsyncMutex<Option<Arc<Session>>>,
     permits: Semaphore,
+    /// How many permits there are: fewer once the sshd has refused a session.
+    allowed: AtomicUsize,
+}
+
+impl Link {
+    fn new() -> Self {
+        Self {
+            session: AsyncMutex::new(None),
+            permits: Semaphore::new(SESSIONS_A_HOST),
+            allowed: AtomicUsize::new(SESSIONS_A_HOST),
+        }
+    }
+
+    /// Waits for a session of ours to be free; none if that takes too long.
+    async fn permit(&self, within: Duration) -> Option<SemaphorePermit<'_>> {
+        timeout(within, self.permits.acquire()).await.ok()?.ok()
+    }
+
+    /// The sshd allows fewer sessions than we took it for: from now on one less, if any is left then.
+    fn allows_less(&self, permit: SemaphorePermit<'_>) -> bool {
+        let less = |allowed: usize| (allowed > 1).then(|| allowed - 1);
+        let learnt = self.allowed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+        if learnt {
+            permit.forget();
+        }
+        learnt
+    }
 }
 
 /// Why something did not work.
@@ -108,7 +137,8 @@ impl Ssh {
     /// Prepares a folder of its own, 0700, for sockets and configuration.
     pub fn new(settings: SshSettings) -> Result<Self, SshError> {
         // A short path: sockets have at most 107 bytes.
-        let folder = tempfile::Builder::new().prefix("steadyhand-").tempdir()?;
+        let ours_alone = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("steadyhand-").permissions(ours_alone).tempdir()?;
         let config = folder.path().join("config");
         std::fs::write(&config, CONFIG)?;
         Ok(Self { settings, folder, config, links: Mutex::default() })
@@ -132,9 +162,7 @@ impl Ssh {
 
     fn link(&self, to: &Destination) -> Arc<Link> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let new =
-            || Arc::new(Link { session: AsyncMutex::new(None), permits: Semaphore::new(SESSIONS_A_HOST) });
-        links.entry(to.clone()).or_insert_with(new).clone()
+        links.entry(to.clone()).or_insert_with(|| Arc::new(Link::new())).clone()
     }
 
     /// The connection to a host, made if there is none.
@@ -206,12 +234,16 @@ impl Ssh {
             Err(why) => return Report::not_started("not-sendable", why.to_string(), began.elapsed()),
         };
         let link = self.link(&execution.to);
-        let Ok(_permit) = link.permits.acquire().await else {
-            return Report::not_started("unreachable", "the bot is ending", began.elapsed());
+        let busy = || {
+            let why = format!("all sessions that the sshd of {} allows are in use", execution.to.name);
+            Report::not_started("busy", why, began.elapsed())
         };
+        let turn = execution.limit.max(REACH_WITHIN);
+        let Some(mut permit) = link.permit(turn).await else { return busy() };
         let mut last = None;
         // A connection that died while nobody used it is made anew, once: nothing was sent over it.
-        for _ in 0..2 {
+        let mut lives = 2;
+        while lives > 0 {
             let session = match self.session(&execution.to, &link).await {
                 Ok(session) => session,
                 Err(ending) => {
@@ -231,12 +263,18 @@ impl Ssh {
                     }
                     return report;
                 }
+                // All sessions of a connection are ours, so one of them will be free.
                 Err(NotOpened::Busy) => {
-                    let why =
-                        format!("all sessions that the sshd of {} allows are in use", execution.to.name);
-                    return Report::not_started("busy", why, began.elapsed());
+                    if !link.allows_less(permit) {
+                        return busy();
+                    }
+                    permit = match link.permit(turn).await {
+                        Some(permit) => permit,
+                        None => return busy(),
+                    };
                 }
                 Err(NotOpened::Gone(why)) => {
+                    lives -= 1;
                     self.forget(&link, &session).await;
                     last = Some(why);
                 }

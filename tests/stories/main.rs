@@ -3,5 +3,7 @@
 
 mod chat;
 mod failing_over;
+mod hosts;
 mod refusing;
+
 mod witness;

@@ -1,0 +1,249 @@
+//! Commands on real hosts: every way in which one can end is told apart, and everything has a limit.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lab::{Host, Lab, Spec};
+use steadyhand::config::Config;
+use steadyhand::plan::measure::ErrandBody;
+use steadyhand::runbook::source::name::HostName;
+use steadyhand::target::ssh::Ssh;
+use steadyhand::target::{Control, Destination, Ending, Execution, Report, Target as _};
+use tokio::sync::watch;
+
+/// Longer than any of these commands takes on a busy machine.
+const PATIENT: Duration = Duration::from_secs(20);
+
+/// A lab, and hosts as the bot reaches them.
+pub(crate) struct Reached {
+    pub(crate) lab: Lab,
+    pub(crate) ssh: Arc<Ssh>,
+}
+
+impl Reached {
+    pub(crate) fn on(spec: Spec) -> Self {
+        let lab = Lab::up(spec).unwrap();
+        let config = Config::load(Some(&lab.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
+        Self { ssh: Arc::new(Ssh::new(config.ssh).unwrap()), lab }
+    }
+
+    fn destination(&self, name: &str) -> Destination {
+        let host = self.lab.host(name);
+        Destination {
+            name: HostName::new(name).unwrap(),
+            address: host.address().to_string(),
+            port: host.ssh_port(),
+            user: self.lab.user().to_owned(),
+        }
+    }
+
+    /// A script on pg1 that only reads.
+    fn script(&self, text: &str) -> Execution {
+        Execution {
+            to: self.destination("pg1"),
+            body: ErrandBody::Script { text: text.to_owned(), variables: BTreeMap::new() },
+            limit: PATIENT,
+            step_dir: None,
+            end_with_link: true,
+            control: None,
+            latest: None,
+        }
+    }
+
+    async fn ends(&self, text: &str) -> Report {
+        self.ssh.execute(self.script(text)).await
+    }
+}
+
+fn reached() -> Reached {
+    Reached::on(Spec::default().fast())
+}
+
+fn pg1(reached: &Reached) -> Host {
+    reached.lab.host("pg1")
+}
+
+fn code(report: &Report) -> &str {
+    match &report.ending {
+        Ending::NotStarted { code, .. } => code,
+        ending => panic!("{ending:?}"),
+    }
+}
+
+#[tokio::test]
+async fn each_end_of_a_command_is_told_apart() {
+    let reached = reached();
+
+    assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
+    assert_eq!(reached.ends("exit 3").await.ending, Ending::Exited(3));
+    // ssh itself says 255 when the link breaks, and a shell says 127 and 126 of its own.
+    assert_eq!(reached.ends("exit 255").await.ending, Ending::Exited(255));
+    assert_eq!(reached.ends("exit 127").await.ending, Ending::Exited(127));
+    assert_eq!(reached.ends("kill -9 $$").await.ending, Ending::Exited(137));
+
+    let mut no_such = reached.script("");
+    no_such.body = ErrandBody::Run(vec!["no-such-program".to_owned()]);
+    assert_eq!(reached.ssh.execute(no_such).await.ending, Ending::NoCommand);
+}
+
+#[tokio::test]
+async fn output_is_kept_within_limits_and_all_of_it_is_hashed() {
+    let report = reached().ends("yes 0123456789 | head -c 20000000; echo end; echo 2 >&2").await;
+
+    assert_eq!(report.ending, Ending::Exited(0));
+    assert_eq!(report.out.bytes, 20_000_004);
+    assert!(report.out.head.len() + report.out.tail.len() < 200_000, "memory is bounded");
+    assert!(report.out.head.starts_with(b"0123456789\n") && report.out.tail.ends_with(b"end\n"));
+    assert_eq!(report.out.sha256, "e407d66bf4efa554e38cc3269e553748028121bee5c099483e2990052aaddc21");
+    assert_eq!(report.err.head, b"2\n");
+}
+
+#[tokio::test]
+async fn a_command_over_its_limit_is_ended_with_all_its_children() {
+    let reached = reached();
+    let mut slow = reached.script("sleep 300 & sleep 300");
+    slow.limit = Duration::from_millis(700);
+
+    let report = reached.ssh.execute(slow).await;
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: true, .. }), "{report:?}");
+    assert!(report.took < PATIENT, "{:?}", report.took);
+    assert_eq!(processes(&reached, "sleep 300"), 0);
+}
+
+#[tokio::test]
+async fn a_person_can_end_a_command() {
+    let reached = reached();
+    let (control, heard) = watch::channel(Control::Run);
+    let mut long = reached.script("echo begun; sleep 301");
+    long.control = Some(heard);
+    let ssh = reached.ssh.clone();
+    let running = tokio::spawn(async move { ssh.execute(long).await });
+    until(|| processes(&reached, "sleep 301") > 0).await;
+
+    control.send_replace(Control::Stop);
+    let report = running.await.unwrap();
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: false, .. }), "{report:?}");
+    assert_eq!(report.out.head, b"begun\n");
+    assert_eq!(processes(&reached, "sleep 301"), 0);
+}
+
+#[tokio::test]
+async fn what_reads_ends_with_the_link_and_what_changes_goes_on() {
+    let reached = reached();
+    let mut reads = reached.script("sleep 302");
+    let mut changes = reached.script("sleep 303");
+    (reads.end_with_link, changes.end_with_link) = (true, false);
+    changes.step_dir = Some("1-1".to_owned());
+    let running = [reads, changes].map(|execution| {
+        let ssh = reached.ssh.clone();
+        tokio::spawn(async move { ssh.execute(execution).await })
+    });
+    until(|| processes(&reached, "sleep 30[23]") >= 2).await;
+
+    pg1(&reached).kill_ssh_sessions().unwrap();
+
+    for running in running {
+        let report = running.await.unwrap();
+        assert!(matches!(report.ending, Ending::Lost { .. }), "nobody knows how it ended: {report:?}");
+    }
+    until(|| processes(&reached, "sleep 302") == 0).await;
+    assert!(processes(&reached, "sleep 303") > 0, "a changing command is not cut in the middle");
+    // The next command has a link of its own.
+    assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
+    reached.ends("pkill -f 'sleep 30[3]'").await;
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_reached_has_certainly_started_nothing() {
+    let reached = reached();
+    pg1(&reached).refuse_ssh().unwrap();
+    assert_eq!(code(&reached.ends("exit 0").await), "unreachable");
+    pg1(&reached).heal().unwrap();
+
+    pg1(&reached).cut_ssh().unwrap();
+    let began = Instant::now();
+    assert_eq!(code(&reached.ends("exit 0").await), "unreachable");
+    assert!(began.elapsed() < PATIENT, "a black hole is given up: {:?}", began.elapsed());
+    pg1(&reached).heal().unwrap();
+
+    assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0), "and it is found again");
+}
+
+#[tokio::test]
+async fn a_key_that_changed_or_is_not_known_ends_it_before_anything_starts() {
+    let reached = reached();
+    pg1(&reached).change_host_key().unwrap();
+    assert_eq!(code(&reached.ends("exit 0").await), "host-key-changed");
+
+    let known = reached.lab.bot_dir().join("known_hosts");
+    fs::write(&known, "").unwrap();
+    assert_eq!(code(&reached.ends("exit 0").await), "host-key-unknown");
+    assert_eq!(fs::read_to_string(&known).unwrap(), "", "no key is ever learnt");
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_says_so() {
+    let reached = reached();
+    let mut stranger = reached.script("exit 0");
+    stranger.to.user = "nobody".to_owned();
+    assert_eq!(code(&reached.ssh.execute(stranger).await), "login-refused");
+}
+
+#[tokio::test]
+async fn more_commands_than_sessions_wait_their_turn() {
+    let reached = Reached::on(Spec::default().fast().max_sessions(2));
+    let together = (0..12).map(|n| {
+        let (ssh, mut execution) = (reached.ssh.clone(), reached.script(&format!("sleep 0.1; echo {n}")));
+        execution.limit = PATIENT;
+        tokio::spawn(async move { ssh.execute(execution).await })
+    });
+    for (n, running) in together.collect::<Vec<_>>().into_iter().enumerate() {
+        let report = running.await.unwrap();
+        assert_eq!(report.ending, Ending::Exited(0), "{report:?}");
+        assert_eq!(report.out.head, format!("{n}\n").as_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_command_sees_nothing_of_our_environment_and_forwards_nothing() {
+    let reached = reached();
+    let report = reached.ends("env | cut -d= -f1 | sort | tr '\\n' ' '").await;
+    let names = String::from_utf8(report.out.head).unwrap();
+    for forbidden in ["SSH_AUTH_SOCK", "DISPLAY", "SSH_", "LANG ", "CARGO"] {
+        assert!(!names.contains(forbidden), "{names}");
+    }
+}
+
+#[tokio::test]
+async fn sockets_and_settings_lie_in_a_folder_of_our_own_that_goes_with_us() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let reached = reached();
+    assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
+    let folder = reached.ssh.folder().to_owned();
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o077, 0, "nobody else may look");
+
+    reached.ssh.close().await;
+    drop(reached);
+
+    assert!(!folder.exists());
+}
+
+/// How many processes of pg1 have this command line.
+fn processes(reached: &Reached, pattern: &str) -> usize {
+    let marked = format!("[{}]{}", &pattern[..1], &pattern[1..]);
+    let answer = pg1(reached).ssh(&format!("pgrep -fc '^{marked}' || true")).unwrap();
+    answer.out.trim().parse().unwrap_or(0)
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENT;
+    while !holds() {
+        assert!(Instant::now() < deadline, "it does not come true");
+        tokio::task::yield_now().await;
+    }
+}
