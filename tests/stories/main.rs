@@ -5,5 +5,6 @@ mod chat;
 mod failing_over;
 mod hosts;
 mod refusing;
+mod values;
 
 mod witness;

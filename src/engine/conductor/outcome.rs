@@ -29,7 +29,7 @@ pub(super) fn summary(report: &Report) -> OutputSummary {
 }
 
 fn captured(kept: &Kept) -> Captured {
-    let text = |bytes: &[u8]| crate::runbook::source::hidden::visible(&String::from_utf8_lossy(bytes));
+    let text = |bytes: &[u8]| crate::runbook::source::hidden::visible_lines(&String::from_utf8_lossy(bytes));
     let last = if kept.tail.is_empty() { &kept.head } else { &kept.tail };
     let (head, tail) = if kept.tail.is_empty() && kept.head.len() <= 2 * EXCERPT_BYTES {
         (kept.head.as_slice(), &[] as &[u8])

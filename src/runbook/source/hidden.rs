@@ -90,8 +90,14 @@ pub fn code_point(c: char) -> String {
     format!("U+{:04X}", u32::from(c))
 }
 
-/// A text with everything hidden written out as `\u202e`, line feeds kept. What comes out can be shown anywhere.
+/// A text with everything hidden written out as `\u202e`, and line feeds as `\n`. What comes out is one line that can
+/// be shown anywhere, so nobody can write a line that seems to be ours.
 pub fn visible(text: &str) -> String {
+    visible_lines(text).replace('\n', "\\n")
+}
+
+/// The same for a text of several lines, which keeps them.
+pub fn visible_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c == '\t' {
@@ -130,7 +136,8 @@ mod tests {
     fn shown_text_has_nothing_hidden_left() {
         let shown = visible("a\u{1b}[2J\u{202e}\u{e0041}\r\nb");
 
-        assert_eq!(shown, "a\\u001b[2J\\u202e\\u{e0041}\\u000d\nb");
+        assert_eq!(shown, "a\\u001b[2J\\u202e\\u{e0041}\\u000d\\nb");
         assert_eq!(find_hidden(&shown), []);
+        assert_eq!(visible_lines("a\n\tb"), "a\n    b");
     }
 }
