@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::SourceFile;
+use super::{SourceFile, in_parallel};
 use crate::inventory::{Inventory, read_inventory};
 use crate::policy::model::Policy;
 use crate::policy::read::read_policy;
@@ -31,32 +31,46 @@ pub(super) struct Files {
     pub(super) runbook_count: usize,
 }
 
-/// Reads all files.
+/// What one file holds.
+enum Part {
+    Runbook(Option<Box<Runbook>>),
+    Pack(Option<Box<Pack>>),
+    Inventory(Inventory, Place),
+    Policy(Policy, Place),
+    /// Nobody knows what it would have declared.
+    Unread {
+        runbook: bool,
+    },
+}
+
+/// Reads all files, side by side.
 pub(super) fn read_all(sources: &[SourceFile], problems: &mut Problems) -> Files {
+    let parts = in_parallel(sources, |source| {
+        let mut problems = Problems::default();
+        (read_one(source, &mut problems), problems)
+    });
     let mut files = Files::default();
-    for source in sources {
-        let name = &source.name;
-        if name.stem() == "policy" {
-            files.policy_file = Some(name.clone());
+    for (source, (part, found)) in sources.iter().zip(parts) {
+        problems.join(found);
+        if source.name.stem() == "policy" {
+            files.policy_file = Some(source.name.clone());
         }
-        if let Some(root) = read_yaml(name, &source.text, problems) {
-            read_one(name, &root, &mut files, problems);
-        } else {
-            files.unread = true;
-            let broken_runbook = source.text.trim_start().starts_with("runbook:");
-            files.runbook_count += usize::from(broken_runbook);
-            if source.text.trim().is_empty() && !problems.any_in(name) {
-                let place = Place { file: name.clone(), span: Span::on_line(1, 1, 1) };
-                problems.add(Code::FileKind, &place, "the file is empty", KINDS_CURE);
-            }
-        }
+        take(part, &source.name, &mut files, problems);
     }
     files
 }
 
 const KINDS_CURE: &str = "the first key is runbook, pack, inventory or policy";
 
-fn read_one(name: &FileName, root: &Node, files: &mut Files, problems: &mut Problems) {
+fn read_one(source: &SourceFile, problems: &mut Problems) -> Part {
+    let name = &source.name;
+    let Some(root) = read_yaml(name, &source.text, problems) else {
+        if source.text.trim().is_empty() && problems.count() == 0 {
+            let place = Place { file: name.clone(), span: Span::on_line(1, 1, 1) };
+            problems.add(Code::FileKind, &place, "the file is empty", KINDS_CURE);
+        }
+        return Part::Unread { runbook: source.text.trim_start().starts_with("runbook:") };
+    };
     let first = match &root.kind {
         Kind::Map(entries) => entries.first(),
         _ => None,
@@ -65,57 +79,73 @@ fn read_one(name: &FileName, root: &Node, files: &mut Files, problems: &mut Prob
         let place = Place { file: name.clone(), span: root.span };
         let message = format!("the file is {}, not a map", root.describe());
         problems.add(Code::FileKind, &place, message, KINDS_CURE);
-        files.unread = true;
-        return;
+        return Part::Unread { runbook: false };
     };
     let place = Place { file: name.clone(), span: first.key_span };
     let Some(shape) = table::FILES.iter().find(|shape| shape.keys[0].name == first.key) else {
-        wrong_kind(first, root, &place, problems);
-        files.unread = true;
-        return;
+        wrong_kind(first, &root, &place, problems);
+        return Part::Unread { runbook: false };
     };
-    fit(name, root, shape, problems);
+    fit(name, &root, shape, problems);
     match first.key.as_str() {
-        "runbook" => {
+        "runbook" => Part::Runbook(read_runbook(name, &root, problems).map(Box::new)),
+        "pack" => Part::Pack(read_pack(name, &root, problems).map(Box::new)),
+        "inventory" => Part::Inventory(read_inventory(name, &root, problems), place),
+        _ => Part::Policy(read_policy(name, &root, problems), place),
+    }
+}
+
+/// Puts a part beside the others.
+fn take(part: Part, file: &FileName, files: &mut Files, problems: &mut Problems) {
+    match part {
+        Part::Runbook(Some(runbook)) => {
             files.runbook_count += 1;
-            match read_runbook(name, root, problems) {
-                Some(runbook) => {
-                    stands_in_its_file(name, runbook.name.as_str(), &runbook.place, problems);
-                    if let Some(twin) = files.runbooks.get(&runbook.name) {
-                        let message = format!("`{}` stands in {} too", runbook.name, twin.place.file);
-                        problems.add(
-                            Code::NameTaken,
-                            &runbook.place,
-                            message,
-                            "give one of them another name",
-                        );
-                    } else {
-                        files.runbooks.insert(runbook.name.clone(), runbook);
-                    }
-                }
-                None => files.unread = true,
+            let (name, place) = (&runbook.name, &runbook.place);
+            let twin = files.runbooks.get(name).map(|twin| &twin.place);
+            if is_alone(file, name.as_str(), place, twin, problems) {
+                files.runbooks.insert(name.clone(), *runbook);
             }
         }
-        "pack" => match read_pack(name, root, problems) {
-            Some(pack) => {
-                stands_in_its_file(name, pack.name.as_str(), &pack.place, problems);
-                if let Some(twin) = files.packs.get(&pack.name) {
-                    let message = format!("`{}` stands in {} too", pack.name, twin.place.file);
-                    problems.add(Code::NameTaken, &pack.place, message, "give one of them another name");
-                } else {
-                    files.packs.insert(pack.name.clone(), pack);
-                }
+        Part::Pack(Some(pack)) => {
+            let (name, place) = (&pack.name, &pack.place);
+            let twin = files.packs.get(name).map(|twin| &twin.place);
+            if is_alone(file, name.as_str(), place, twin, problems) {
+                files.packs.insert(name.clone(), *pack);
             }
-            None => files.unread = true,
-        },
-        "inventory" if files.inventory.is_some() => second("inventory", &place, problems),
-        "inventory" => files.inventory = Some(read_inventory(name, root, problems)),
-        "policy" if files.policy.is_some() => second("policy", &place, problems),
-        _ => {
-            files.policy_file = Some(name.clone());
-            files.policy = Some(read_policy(name, root, problems));
+        }
+        Part::Inventory(_, place) if files.inventory.is_some() => second("inventory", &place, problems),
+        Part::Inventory(inventory, _) => files.inventory = Some(inventory),
+        Part::Policy(_, place) if files.policy.is_some() => second("policy", &place, problems),
+        Part::Policy(policy, _) => {
+            files.policy_file = Some(file.clone());
+            files.policy = Some(policy);
+        }
+        Part::Runbook(None) => {
+            files.runbook_count += 1;
+            files.unread = true;
+        }
+        Part::Pack(None) => files.unread = true,
+        Part::Unread { runbook } => {
+            files.runbook_count += usize::from(runbook);
+            files.unread = true;
         }
     }
+}
+
+/// Whether this is the only one of its name. That it stands in a file of its name is said on the way.
+fn is_alone(
+    file: &FileName,
+    name: &str,
+    place: &Place,
+    twin: Option<&Place>,
+    problems: &mut Problems,
+) -> bool {
+    stands_in_its_file(file, name, place, problems);
+    if let Some(twin) = twin {
+        let message = format!("`{name}` stands in {} too", twin.file);
+        problems.add(Code::NameTaken, place, message, "give one of them another name");
+    }
+    twin.is_none()
 }
 
 fn wrong_kind(first: &Entry, root: &Node, place: &Place, problems: &mut Problems) {

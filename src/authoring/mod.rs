@@ -109,8 +109,13 @@ pub fn check(sources: &[SourceFile]) -> Checked {
     for pack in files.packs.values() {
         packs::check_pack(pack, &mut problems);
     }
-    for runbook in files.runbooks.values() {
+    let all: Vec<&Runbook> = files.runbooks.values().collect();
+    for found in in_parallel(&all, |runbook| {
+        let mut problems = Problems::default();
         runbooks::check_runbook(runbook, &desk, &mut problems);
+        problems
+    }) {
+        problems.join(found);
     }
     if let Some(inventory) = &files.inventory {
         hosts::check_inventory(inventory, &desk, &mut problems);
@@ -135,6 +140,27 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         hashes: sources.iter().map(|source| (source.name.clone(), source.sha256())).collect(),
     });
     Checked { set, problems, runbooks, scripts }
+}
+
+/// What `work` gives for each item, in their order. Many items are divided among the processors.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    /// Fewer than this are done before a thread has started.
+    const A_SHARE: usize = 16;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(threads).max(A_SHARE);
+    let mut shares = items.chunks(share);
+    let first = shares.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let work = &work;
+        let others: Vec<_> =
+            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
+        let mut done: Vec<R> = first.iter().map(work).collect();
+        for other in others {
+            // A bug in a rule is one here as well.
+            done.extend(other.join().unwrap_or_else(|bug| std::panic::resume_unwind(bug)));
+        }
+        done
+    })
 }
 
 /// A word that refers to nothing, answered with the nearest one.

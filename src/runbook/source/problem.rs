@@ -194,11 +194,6 @@ impl Problems {
         self.found.len()
     }
 
-    /// Whether a problem of this file has been noted.
-    pub fn any_in(&self, file: &super::place::FileName) -> bool {
-        self.found.iter().any(|problem| problem.place.file == *file)
-    }
-
     /// All problems by file and place. A mistake that was met on two ways is listed once.
     pub fn sorted(mut self) -> Vec<Problem> {
         self.found.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
