@@ -1,5 +1,8 @@
 # The two commands that matter: `make demo` and `make test`. Both install what they need (Debian, Ubuntu) and say so.
 
+# Empty for root.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
 .PHONY: help demo test check bench build install
 
 help:
@@ -18,6 +21,11 @@ check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# yamllint is what `check` is compared with.
+bench: install
+	@command -v yamllint >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends yamllint
+	cargo bench --locked --bench goals
 
 build:
 	@cargo build --workspace --locked --quiet

@@ -1,0 +1,73 @@
+//! What we are measured against, as ratios from one run. Exits with 1 if a goal is missed.
+//!
+//! `make bench` runs all; `cargo bench --bench goals -- check` one of `failover`, `check`, `memory`. Times here are
+//! noisy, so what is compared is measured alternately in the same minute, and medians are compared.
+
+mod check;
+mod failover;
+mod memory;
+
+use std::process::ExitCode;
+
+/// One goal: a ratio that must not be above, or below, another.
+pub(crate) struct Goal {
+    /// What is compared with what.
+    pub(crate) what: &'static str,
+    /// The ratio that was measured.
+    pub(crate) ratio: f64,
+    /// The ratio that is promised.
+    pub(crate) promised: Promise,
+    /// The figures behind it.
+    pub(crate) figures: String,
+}
+
+/// On which side of a ratio the goal lies.
+#[derive(Clone, Copy)]
+pub(crate) enum Promise {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Goal {
+    fn is_met(&self) -> bool {
+        match self.promised {
+            Promise::AtMost(most) => self.ratio <= most,
+            Promise::AtLeast(least) => self.ratio >= least,
+        }
+    }
+
+    fn line(&self) -> String {
+        let (side, promised) = match self.promised {
+            Promise::AtMost(most) => ("at most", most),
+            Promise::AtLeast(least) => ("at least", least),
+        };
+        let mark = if self.is_met() { "met   " } else { "MISSED" };
+        format!("{mark}  {:.2}  {side} {promised:.2}  {}\n        {}", self.ratio, self.what, self.figures)
+    }
+}
+
+fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let parts: [(&str, fn() -> Vec<Goal>); 3] =
+        [("check", check::goals), ("memory", memory::goals), ("failover", failover::goals)];
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load at the start: {}", load.split(' ').take(3).collect::<Vec<_>>().join(" "));
+    let mut missed = 0;
+    for (name, goals) in parts {
+        if !wanted.is_empty() && !wanted.iter().any(|word| word == name) {
+            continue;
+        }
+        for goal in goals() {
+            println!("{}", goal.line());
+            missed += usize::from(!goal.is_met());
+        }
+    }
+    println!("{}", if missed == 0 { "all goals met".to_owned() } else { format!("{missed} goals missed") });
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The middle one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
