@@ -55,6 +55,9 @@ pub(super) fn check_runbook(runbook: &Runbook, desk: &Desk<'_>, problems: &mut P
     check_items(&mut scoped, &runbook.items, problems);
     for follow_up in &runbook.follow_up {
         scoped.text(&follow_up.what, true, problems);
+        if let Some(when) = &follow_up.when {
+            scoped.when(when, problems);
+        }
         if let Some(name) = &follow_up.runbook {
             desk.runbook(name, problems);
         }

@@ -543,6 +543,8 @@ pub struct Decide {
 pub struct FollowUp {
     /// What.
     pub what: Text,
+    /// Nothing is owed if false.
+    pub when: Option<Expr>,
     /// The runbook that does it.
     pub runbook: Option<Word>,
     /// By when.

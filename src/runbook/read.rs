@@ -513,6 +513,7 @@ pub fn read_runbook(file: &FileName, root: &Node, problems: &mut Problems) -> Op
             .iter()
             .map(|node| FollowUp {
                 what: read.text(node, "do"),
+                when: read.maybe_expr(node, "when"),
                 runbook: read.maybe_word(node, "runbook"),
                 within: read.millis(node, "within").unwrap_or_default(),
             })

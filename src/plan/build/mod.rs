@@ -20,7 +20,7 @@ use crate::plan::model::{
 use crate::plan::question::say;
 use crate::plan::situation::Situation;
 use crate::policy::Policy;
-use crate::runbook::expression::{Facts, NoAnswer, Value};
+use crate::runbook::expression::{Expr, Facts, NoAnswer, Value};
 use crate::runbook::model::{Check, CheckUse, Decide, Each, Item, Runbook, Sentence, Step, Wait, Watch};
 use crate::runbook::source::name::{ClusterName, HostName, Person};
 use crate::runbook::text::Text;
@@ -174,13 +174,18 @@ impl Builder<'_> {
     }
 
     fn is_in(&self, item: &Item, at_hand: AtHand<'_>) -> Result<bool, NotPlanned> {
-        let Some(when) = item.when() else { return Ok(true) };
+        self.holds(item.when(), at_hand, &item.title().to_string())
+    }
+
+    /// Whether something with this condition belongs to the plan.
+    fn holds(&self, when: Option<&Expr>, at_hand: AtHand<'_>, title: &str) -> Result<bool, NotPlanned> {
+        let Some(when) = when else { return Ok(true) };
         let (facts, values) = (Facts::default(), self.situation.with_host(at_hand));
         match self.situation.meaning_of(&values, &facts).evaluate(when).answer {
             Ok(Value::Bool(is_in)) => Ok(is_in),
             Ok(_) => Ok(false),
             Err(NoAnswer(why)) => {
-                let what = format!("Whether `{}` belongs to the plan cannot be said: {why}.", item.title());
+                let what = format!("Whether `{title}` belongs to the plan cannot be said: {why}.");
                 Err(not_planned("when-unknown", what, "Give the value that `when` needs."))
             }
         }
@@ -325,14 +330,15 @@ impl Builder<'_> {
     }
 
     fn follow_up(&self) -> Result<Vec<FollowUpPlan>, NotPlanned> {
-        let one = |follow_up: &crate::runbook::model::FollowUp| {
-            Ok(FollowUpPlan {
-                what: self.text(&follow_up.what),
-                runbook: follow_up.runbook.as_ref().map(|word| word.value.clone()),
-                within: follow_up.within,
-            })
-        };
-        self.runbook.follow_up.iter().map(one).collect()
+        let mut owed = Vec::new();
+        for follow_up in &self.runbook.follow_up {
+            let what = self.text(&follow_up.what);
+            if self.holds(follow_up.when.as_ref(), None, &what)? {
+                let runbook = follow_up.runbook.as_ref().map(|word| word.value.clone());
+                owed.push(FollowUpPlan { what, runbook, within: follow_up.within });
+            }
+        }
+        Ok(owed)
     }
 
     fn note_checks(&mut self, asked: &str, used: &[CheckUse]) {

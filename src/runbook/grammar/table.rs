@@ -365,6 +365,7 @@ static FOLLOW_UP: Shape = Shape {
     about: "What the owner owes after a run.",
     keys: &[
         must("do", Form::Text, "What."),
+        may("when", Form::Expr, "Nothing is owed if false. Parameters, inventory and topology only."),
         may("runbook", Form::Word(Refers::Runbook), "The runbook that does it."),
         must("within", Form::Duration, "By when."),
     ],
