@@ -108,7 +108,9 @@ pub(crate) struct Inner {
 impl Inner {
     fn publish(&self, run: &Run, stamped: Stamped) {
         let happened = conductor::happened(run, stamped);
-        if let Some(carried) = lock(&self.carried).get_mut(&run.id) {
+        // Both under the lock: whoever reads the new state can already receive the event that led to it.
+        let mut all = lock(&self.carried);
+        if let Some(carried) = all.get_mut(&run.id) {
             carried.state.send_replace(happened.run.clone());
             carried.far.retain(|unit, _| matches!(run.units.get(unit), Some(UnitState::Sent { .. })));
         }
@@ -273,8 +275,9 @@ impl Engine {
 
     /// A run as it is now.
     pub fn run(&self, id: RunId) -> Result<Arc<Run>, Refused> {
-        match self.watch(id) {
-            Some(state) => Ok(state.borrow().clone()),
+        let carried = lock(&self.inner.carried).get(&id).map(|carried| carried.state.borrow().clone());
+        match carried {
+            Some(run) => Ok(run),
             None => self.view().run(id)?.map(Arc::new).ok_or(Refused::UnknownRun(id)),
         }
     }

@@ -3,6 +3,9 @@
 //! `make bench` runs all; `cargo bench --bench goals -- check` one of `failover`, `check`, `memory`. Times here are
 //! noisy, so what is compared is measured alternately in the same minute, and medians are compared.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark starts programs and measures real time")]
+#![expect(clippy::cast_precision_loss, reason = "counts of rows and lines are small")]
+
 mod check;
 mod failover;
 mod memory;
@@ -46,9 +49,12 @@ impl Goal {
     }
 }
 
+/// A name, and what measures its goals.
+type Part = (&'static str, fn() -> Vec<Goal>);
+
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let parts: [(&str, fn() -> Vec<Goal>); 3] =
+    let parts: [Part; 3] =
         [("check", check::goals), ("memory", memory::goals), ("failover", failover::goals)];
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load at the start: {}", load.split(' ').take(3).collect::<Vec<_>>().join(" "));

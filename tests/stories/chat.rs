@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use lab::Lab;
 
 /// No story takes longer, on a busy machine with two cores either.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 
 /// How a session at the console ended.
 pub(crate) const DONE: i32 = 0;
@@ -98,7 +98,8 @@ pub(crate) struct Open {
 #[track_caller]
 pub(crate) fn open(config: &Path) -> Open {
     let dir = config.parent().unwrap();
-    let number = (0..).find(|n| !dir.join(format!("said-{n}")).exists()).unwrap_or(0);
+    let number =
+        (0..1_000).find(|n| !dir.join(format!("said-{n}")).exists()).expect("few sessions in a story");
     let (out, log) = (dir.join(format!("said-{number}")), dir.join(format!("log-{number}")));
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
     command.arg("--config").arg(config).stdin(Stdio::piped());

@@ -152,6 +152,10 @@ fn what_asynchronous_replication_may_lose_is_said_in_bytes_before_anybody_approv
 
 fn at_risk(text: &str) -> u64 {
     let after = text.split("At risk:").nth(1).unwrap_or_default().trim();
-    let number: String = after.chars().take_while(|c| c.is_ascii_digit() || *c == ',' || *c == '.').collect();
-    number.replace(',', "").parse::<f64>().map_or(0, |n| n as u64)
+    let number: String = after.chars().take_while(|c| c.is_ascii_digit() || *c == ',').collect();
+    assert!(
+        after[number.len()..].trim_start().starts_with("bytes"),
+        "exact, because loss is at stake: {after}"
+    );
+    number.replace(',', "").parse().unwrap()
 }

@@ -174,7 +174,7 @@ impl Builder<'_> {
     }
 
     fn is_in(&self, item: &Item, at_hand: AtHand<'_>) -> Result<bool, NotPlanned> {
-        self.holds(item.when(), at_hand, &item.title().to_string())
+        self.holds(item.when(), at_hand, item.title())
     }
 
     /// Whether something with this condition belongs to the plan.

@@ -55,11 +55,11 @@ fn a_lab_by_hand_from_up_to_down() {
     lab.ok(&["poweron", "pg3"]);
     assert_eq!(status(&lab, "pg3")["ssh"], "up");
 
-    let check: serde_json::Value = serde_json::from_str(&lab.ok(&["write", "check"])).unwrap();
+    let check: serde_json::Value = serde_json::from_str(&lab.ok(&["write", "check", "--json"])).unwrap();
     assert_eq!((&check["checked_on"], &check["lost"]), (&"pg1".into(), &serde_json::json!([])));
     assert!(check["acked"].as_u64().unwrap() > 10, "{check}");
     let deleted = lab.ok(&["sql", "pg1", "delete from w where n = (select min(n) from w) returning n"]);
-    let stop = lab.call(&["write", "stop"]);
+    let stop = lab.call(&["write", "stop", "--json"]);
     let stopped: serde_json::Value = serde_json::from_slice(&stop.stdout).unwrap();
     assert_eq!(stop.status.code(), Some(1), "rows were lost: {deleted}, {stopped}");
     assert_eq!(stopped["lost"], serde_json::json!([deleted.trim().parse::<i64>().unwrap()]));

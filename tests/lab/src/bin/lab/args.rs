@@ -172,14 +172,21 @@ pub(crate) enum State {
     Off,
 }
 
+#[derive(Args)]
+pub(crate) struct Shown {
+    /// For programs: every figure.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Writing {
     /// Start it, and return after the first acknowledged row.
     Start,
     /// What it met so far, and what is lost. Exits with 1 if rows are lost.
-    Check,
+    Check(Shown),
     /// Stop it, and check.
-    Stop,
+    Stop(Shown),
     /// Write until killed. What `start` calls.
     #[command(hide = true)]
     Run,

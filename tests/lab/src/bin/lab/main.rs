@@ -14,7 +14,7 @@ use clap::Parser;
 use lab::{Block, Cleared, Error, Lab, Report, Result, Spec, Verdict};
 
 use args::{Cli, Command, Ports, State, Up, What, Writing};
-use words::{STATUS_HEAD, say, status_line};
+use words::{STATUS_HEAD, report_lines, say, status_line};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -220,16 +220,20 @@ fn write(lab: &Lab, what: &Writing) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Writing::Run => lab.run_background_writer().map(|()| ExitCode::SUCCESS),
-        Writing::Check => verdict(&lab.check_background_writer()?),
-        Writing::Stop => {
+        Writing::Check(shown) => verdict(&lab.check_background_writer()?, shown.json),
+        Writing::Stop(shown) => {
             lab.end_background_writer()?;
-            verdict(&lab.check_background_writer()?)
+            verdict(&lab.check_background_writer()?, shown.json)
         }
     }
 }
 
-fn verdict(report: &Report) -> Result<ExitCode> {
-    say(&serde_json::to_string_pretty(report).map_err(Error::of_json)?);
+fn verdict(report: &Report, json: bool) -> Result<ExitCode> {
+    if json {
+        say(&serde_json::to_string_pretty(report).map_err(Error::of_json)?);
+    } else {
+        say(&report_lines(report).join("\n"));
+    }
     Ok(if report.lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

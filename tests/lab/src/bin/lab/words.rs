@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use lab::HostStatus;
+use lab::{HostStatus, Report};
 
 /// The line above those of [`status_line`].
 pub(crate) const STATUS_HEAD: &str = "host    power ssh     database   role       lsn        upstream lag";
@@ -31,6 +31,21 @@ pub(crate) fn status_line(s: &HostStatus, all: &[HostStatus]) -> String {
     );
     let streams = node.is_none_or(|n| n.role == "primary" || n.streaming);
     if streams { line } else { format!("{line}, stalled") }
+}
+
+/// What the writer met, as the lines that `lab write check` prints.
+pub(crate) fn report_lines(report: &Report) -> Vec<String> {
+    let figures = &report.figures;
+    let by: Vec<String> = figures.acked_by.iter().map(|(host, rows)| format!("{host} {rows}")).collect();
+    let mut lines = vec![
+        format!("{} rows acknowledged ({}), {} lost", figures.acked, by.join(", "), report.lost.len()),
+        format!("longest time without a row: {:.2} s", figures.longest_gap_seconds),
+    ];
+    if figures.unknown > 0 {
+        let (unknown, present) = (figures.unknown, report.unknown_present);
+        lines.push(format!("{unknown} of unknown fate, {present} of them on {}", report.checked_on));
+    }
+    lines
 }
 
 /// Prints a line. A closed pipe, as `lab status | head` leaves it, is no error.
