@@ -9,6 +9,7 @@
 mod chat;
 mod failing_over;
 mod hosts;
+mod readme;
 mod refusing;
 mod values;
 
