@@ -7,10 +7,9 @@
 )]
 
 mod chat;
+mod documents;
 mod failing_over;
 mod hosts;
-mod readme;
 mod refusing;
 mod values;
-
 mod witness;

@@ -1,0 +1,128 @@
+//! What the documents say is what happens.
+//!
+//! `STEADYHAND_UPDATE=1 cargo test --test stories first_screen` writes the README's transcript anew, for a person to
+//! read before it is committed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lab::{Lab, Spec};
+use regex_lite::Regex;
+use steadyhand::config::Config;
+
+use crate::chat::{self, DONE};
+
+const PEOPLE: [&str; 4] = ["ana> ", "ben> ", "cleo> ", "sue> "];
+
+#[test]
+fn the_first_screen_is_what_happens() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once("```text\n").unwrap();
+    let (shown, after) = rest.split_once("```").unwrap();
+    let typed = shown.lines().filter_map(|line| PEOPLE.iter().find_map(|prompt| line.strip_prefix(prompt)));
+    // What the bot gave to type was new each time.
+    let typed: Vec<&str> = typed
+        .map(|line| if line.starts_with("confirm ") || line.starts_with("approve ") { "next" } else { line })
+        .collect();
+    assert!(typed.len() > 5, "{typed:?}");
+    let lab = Lab::up(Spec::default()).unwrap();
+    knows_the_lab(&lab);
+
+    let said = chat::types(&lab, typed).ends_with(DONE);
+
+    if std::env::var_os("STEADYHAND_UPDATE").is_some() {
+        fs::write(&path, format!("{before}```text\n{}```{after}", said.text)).unwrap();
+        return;
+    }
+    let (shown, said) = (steady(shown), steady(&said.text));
+    for (shown, said) in shown.lines().zip(said.lines()) {
+        assert_eq!(shown, said, "README.md shows the first, and the second was said");
+    }
+    assert_eq!(shown.lines().count(), said.lines().count());
+}
+
+#[test]
+fn the_settings_of_the_handbook_are_right_and_all_of_them() {
+    let handbook = document("docs/operating.md");
+    let (settings, _) = handbook.split_once("```toml\n").unwrap().1.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("steadyhand.toml");
+    fs::write(&file, settings).unwrap();
+
+    let config = Config::load(Some(&file), &|_| None).unwrap_or_else(|error| panic!("{error}"));
+
+    assert_eq!(config.folders.policy, Some(folder.path().join("runbooks/policy.yaml")));
+    // Each variable that the handbook names is one that is read, and the other way round.
+    let variables = Regex::new("STEADYHAND_[A-Z_]+").unwrap();
+    let read = document("src/config.rs") + &document("src/cli/mod.rs");
+    let names = |text: &str| {
+        variables.find_iter(text).map(|name| name.as_str().to_owned()).collect::<BTreeSet<String>>()
+    };
+    assert_eq!(names(&handbook), names(&read));
+}
+
+#[test]
+fn every_code_of_the_handbook_exists() {
+    let handbook = document("docs/operating.md");
+    let table = handbook.split("## If something is refused").nth(1).unwrap();
+    let codes: Vec<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let mut sources = String::new();
+    for folder in ["src/wording", "src/engine", "src/plan/build", "src/run", "src/chat/desk"] {
+        every_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut sources);
+    }
+    assert!(codes.len() > 8, "{codes:?}");
+    for code in codes {
+        assert!(sources.contains(&format!("\"{code}\"")), "nothing is refused with `{code}`");
+    }
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+fn every_file(folder: &Path, all: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            every_file(&path, all);
+        } else {
+            all.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+/// The console of a demo can hurt its hosts: with the program beside the bot.
+fn knows_the_lab(lab: &Lab) {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_steadyhand")).with_file_name("lab");
+    assert!(program.exists(), "{} is not there. Next: cargo build --workspace", program.display());
+    let path = lab.bot_dir().join("steadyhand.toml");
+    let words = format!("lab = [{:?}, \"--dir\", {:?}]\n", program, lab.dir());
+    fs::write(&path, fs::read_to_string(&path).unwrap() + &words).unwrap();
+}
+
+/// A transcript without what differs from time to time. Whether anything was at risk does, too.
+fn steady(text: &str) -> String {
+    let rules = [
+        // Words wrap where figures are longer.
+        (r"\n {12}(\S)", " $1"),
+        (r"Warning +At risk:[^\n]*\n", ""),
+        (r"Facts +[^:]* old:", "Facts of some AGE:"),
+        (r"\d{4}-\d\d-\d\dT[0-9:+-]+", "TIME"),
+        (r"\d\d:\d\d(:\d\d)?( CET| CEST)", "TIME"),
+        (r"\b[0-9a-f]{64}\b", "HASH"),
+        (r"\b(plan|approve 1) [0-9a-f]{8}\b", "$1 DIGEST"),
+        (r"orders-[a-z0-9]{6}", "TOKEN"),
+        (r"@ [^\n]*", "@ COMMIT"),
+        (r"\d+(\.\d+)?( min \d+)? ?(ms|s|min|bytes|KiB|entries)\b", "FIGURE"),
+        (r"\d+ rows acknowledged \([^)]*\)", "ROWS"),
+        (r"\d+ of unknown fate, \d+", "SOME of unknown fate, SOME"),
+        (r"entry \d+", "entry N"),
+        (r" +", " "),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
+        Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()
+    })
+}
