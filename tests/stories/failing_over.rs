@@ -150,6 +150,33 @@ fn what_asynchronous_replication_may_lose_is_said_in_bytes_before_anybody_approv
     );
 }
 
+/// Half a record that was received can never be replayed; a failover that waited for it would wait for ever.
+#[test]
+fn a_primary_that_dies_in_a_long_transaction_leaves_half_a_record_and_is_replaced() {
+    let lab = Lab::up(Spec::default().fast()).unwrap();
+    let [pg1, pg2] = ["pg1", "pg2"].map(|name| lab.host(name));
+    pg1.sql("create table bulk (t text)").unwrap();
+    let received = "select pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn()";
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            pg1.sql("insert into bulk select repeat(md5(n::text), 40) from generate_series(1, 3000000) n")
+        });
+        let big = "select pg_current_wal_lsn() > '0/4000000'";
+        while pg1.sql(big).is_ok_and(|so_far| so_far != "t") {
+            thread::sleep(Duration::from_millis(20));
+        }
+        pg1.kill().unwrap();
+    });
+    noticed_by_the_replicas(&lab);
+    assert_ne!(pg2.sql(received).unwrap(), "0", "half a record is there");
+
+    carried_through(&lab, DEAD);
+
+    let primaries: Vec<_> = lab.primaries().iter().map(Host::name).collect();
+    assert_eq!(primaries, ["pg2"]);
+    follow_pg2(&lab, &["pg3"]);
+}
+
 fn at_risk(text: &str) -> u64 {
     let after = text.split("At risk:").nth(1).unwrap_or_default().trim();
     let number: String = after.chars().take_while(|c| c.is_ascii_digit() || *c == ',').collect();
