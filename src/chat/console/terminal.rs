@@ -4,6 +4,7 @@
 //! it, and the line being typed is kept. On flat terminals events come as lines instead.
 
 use std::borrow::Cow;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,8 @@ use crate::wording::run as run_words;
 
 /// The live block is redrawn so often.
 const REDRAW_EVERY: Duration = Duration::from_millis(250);
+/// Whether the terminal is still there is looked at so often.
+const LOOK_FOR_TERMINAL_EVERY: Duration = Duration::from_secs(1);
 /// Lines of history that are kept.
 const HISTORY: usize = 1_000;
 /// Messages that wait to be shown above the line.
@@ -176,7 +179,11 @@ pub async fn run(
             let signal = editor.read_line(&prompt);
             (editor, signal)
         });
-        let Ok((back, signal)) = read.await else { break };
+        let read = tokio::select! {
+            read = read => read,
+            () = hung_up() => break,
+        };
+        let Ok((back, signal)) = read else { break };
         editor = back;
         let typed = match signal {
             Ok(Signal::Success(typed)) => typed,
@@ -209,6 +216,15 @@ pub async fn run(
         follower.abort();
     }
     CameOut::Done
+}
+
+/// Ends when the terminal is gone. The line editor does not notice, and nobody need tell the process: whoever closes a
+/// window ends the shell in it, and that waits for us.
+async fn hung_up() {
+    let mut tick = tokio::time::interval(LOOK_FOR_TERMINAL_EVERY);
+    while std::io::stdin().is_terminal() {
+        tick.tick().await;
+    }
 }
 
 /// Measuring can take seconds: then it is said what is going on.
@@ -254,7 +270,7 @@ fn editor(
     let complete =
         ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu("words".to_owned()), ReedlineEvent::MenuNext]);
     keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, complete);
-    let menu = ColumnarMenu::default().with_name("words");
+    let menu = ColumnarMenu::default().with_name("words").with_marker("");
     let mut editor = Reedline::create()
         .with_external_printer(printer)
         .with_poll_interval(REDRAW_EVERY / 2)
