@@ -1,1 +1,3 @@
 //! The pure core and the journal: what holds for every sequence of inputs, and for every file.
+
+mod run;
