@@ -107,13 +107,11 @@ pub(super) fn approve(
 fn approve_again(run: &Run, by: &Person) -> Decided {
     let waits =
         |state: &UnitState| matches!(state, UnitState::Withheld { approvals, .. } if !approvals.contains(by));
-    match run.units.iter().find(|(_, state)| waits(state)) {
-        Some((unit, _)) => Decided::events([Event::ApprovedAgain { unit: unit.clone() }]),
-        None => {
-            let because = "you agreed already".to_owned();
-            Decided::refused(Refusal::NotNow { what: "approved", because })
-        }
+    if let Some((unit, _)) = run.units.iter().find(|(_, state)| waits(state)) {
+        return Decided::events([Event::ApprovedAgain { unit: unit.clone() }]);
     }
+    let because = "you agreed already".to_owned();
+    Decided::refused(Refusal::NotNow { what: "approved", because })
 }
 
 /// An approval is taken back before the start.

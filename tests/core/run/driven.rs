@@ -8,25 +8,27 @@ use steadyhand::plan::Plan;
 use steadyhand::policy::decide::Door;
 use steadyhand::run::model::{Phase, Requested, Token, UnitState};
 use steadyhand::run::{
-    Decided, Event, Input, Refusal, Run, RunId, Says, Stamped, World, apply, deadline, decide, next,
+    Act, Decided, Event, Input, Refusal, Run, RunId, Says, Stamped, World, apply, deadline, decide, next,
 };
 use steadyhand::runbook::source::name::RunbookName;
 
-use super::held::Rules;
+use super::held::{Rules, is_no_dead_end};
 use super::plans::{noon, offer, person};
 
 /// A run with all that was ever said to it.
-pub(super) struct Driven {
-    pub(super) run: Run,
+pub(crate) struct Driven {
+    pub(crate) run: Run,
     /// The plan that is made when one is wanted.
-    pub(super) plan: Plan,
-    pub(super) now: Timestamp,
+    pub(crate) plan: Plan,
+    pub(crate) now: Timestamp,
     /// Every event, as the lines of a journal.
-    pub(super) lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// Every event.
-    pub(super) log: Vec<Stamped>,
+    pub(crate) log: Vec<Stamped>,
     /// Everything that was said, to be said again later.
-    pub(super) said: Vec<Input>,
+    pub(crate) said: Vec<Input>,
+    /// What was wanted before the last thing was said, and may still be under way.
+    pub(crate) under_way: Vec<Act>,
     rules: Rules,
     /// The same run, made of what was recorded and nothing else.
     shadow: Run,
@@ -34,7 +36,7 @@ pub(super) struct Driven {
 }
 
 /// A run of this plan that ana has asked for.
-pub(super) fn a_run_of(plan: &Plan) -> Driven {
+pub(crate) fn a_run_of(plan: &Plan) -> Driven {
     let request = Requested {
         runbook: RunbookName::new("failover-database").unwrap(),
         arguments: vec![("cluster".to_owned(), "orders".to_owned())],
@@ -52,6 +54,7 @@ pub(super) fn a_run_of(plan: &Plan) -> Driven {
         lines: Vec::new(),
         log: Vec::new(),
         said: Vec::new(),
+        under_way: Vec::new(),
         rules: Rules::default(),
         tokens: 0,
     };
@@ -61,8 +64,9 @@ pub(super) fn a_run_of(plan: &Plan) -> Driven {
 
 impl Driven {
     /// The run hears something; what follows is recorded, applied and held against every rule.
-    pub(super) fn hears(&mut self, input: Input) -> Decided {
+    pub(crate) fn hears(&mut self, input: Input) -> Decided {
         self.rules.input(&input);
+        self.under_way = next(&self.run);
         let decided = decide(&self.run, &input, self.now);
         let by = match &input {
             Input::Person { by, .. } => Some(by.clone()),
@@ -75,7 +79,7 @@ impl Driven {
             self.record(stamped);
             before.clone_from(&self.run);
         }
-        self.rules.state(&self.run);
+        is_no_dead_end(&self.run);
         self.same_after_replay();
         self.said.push(input);
         decided
@@ -119,7 +123,7 @@ impl Driven {
     }
 
     /// The process ends and another one reads everything again, from the first line.
-    pub(super) fn restarts(&mut self) {
+    pub(crate) fn restarts(&mut self) {
         let mut run: Option<Run> = None;
         for line in &self.lines {
             let entry: Entry = serde_json::from_str(line).unwrap();
@@ -135,40 +139,40 @@ impl Driven {
         self.run = again;
     }
 
-    pub(super) fn world(&mut self, world: World) -> Decided {
+    pub(crate) fn world(&mut self, world: World) -> Decided {
         self.hears(Input::World(world))
     }
 
-    pub(super) fn says(&mut self, by: &str, says: Says) -> Decided {
+    pub(crate) fn says(&mut self, by: &str, says: Says) -> Decided {
         self.hears(Input::Person { by: person(by), says })
     }
 
     /// Somebody says something and is refused, and nothing is recorded.
-    pub(super) fn refuses(&mut self, by: &str, says: Says) -> Refusal {
+    pub(crate) fn refuses(&mut self, by: &str, says: Says) -> Refusal {
         let decided = self.says(by, says);
         assert!(decided.events.is_empty(), "a refusal records nothing: {:?}", names(&decided));
         decided.refusal.expect("a refusal")
     }
 
     /// Time goes on, and the clock is asked.
-    pub(super) fn later(&mut self, seconds: i64) -> Decided {
+    pub(crate) fn later(&mut self, seconds: i64) -> Decided {
         self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).expect("a time");
         self.hears(Input::Tick)
     }
 
     /// A token that was never there before.
-    pub(super) fn token(&mut self) -> Token {
+    pub(crate) fn token(&mut self) -> Token {
         self.tokens += 1;
         let expires = self.now.checked_add(SignedDuration::from_mins(5)).expect("a time");
         Token { text: format!("orders-{:04}", self.tokens), expires }
     }
 
-    pub(super) fn state(&self, at: &steadyhand::run::UnitAt) -> &UnitState {
+    pub(crate) fn state(&self, at: &steadyhand::run::UnitAt) -> &UnitState {
         &self.run.units[at]
     }
 
     /// The plan is made and shown.
-    pub(super) fn planned(mut self) -> Self {
+    pub(crate) fn planned(mut self) -> Self {
         let token = self.token();
         let offer = Box::new(offer(&self.plan));
         self.world(World::Planned { offer, token });
@@ -177,7 +181,7 @@ impl Driven {
     }
 
     /// The requester reads it back.
-    pub(super) fn confirmed(mut self) -> Self {
+    pub(crate) fn confirmed(mut self) -> Self {
         let token = self.run.token.clone().expect("a token").text;
         self.says("ana", Says::Confirm { token });
         assert!(matches!(self.run.phase, Phase::Approving | Phase::Ready));
@@ -185,20 +189,20 @@ impl Driven {
     }
 
     /// Another person agrees.
-    pub(super) fn approved_by(mut self, by: &str) -> Self {
+    pub(crate) fn approved_by(mut self, by: &str) -> Self {
         let decided = self.says(by, self.approval());
         assert_eq!(decided.refusal, None);
         self
     }
 
     /// The approval of the plan as it is now.
-    pub(super) fn approval(&self) -> Says {
+    pub(crate) fn approval(&self) -> Says {
         let digest = self.run.digest().expect("a digest").short().to_owned();
         Says::Approve { digest, roles: vec!["dba".to_owned()], is_commander: false }
     }
 
     /// Everything is claimed and measured again, and the first step may begin.
-    pub(super) fn started(mut self) -> Self {
+    pub(crate) fn started(mut self) -> Self {
         if self.run.phase == Phase::Approving {
             self = self.approved_by("ben");
         }
@@ -213,24 +217,24 @@ impl Driven {
     }
 
     /// A run of this plan whose first step may begin.
-    pub(super) fn working(plan: &Plan) -> Self {
+    pub(crate) fn working(plan: &Plan) -> Self {
         a_run_of(plan).planned().confirmed().started()
     }
 
     /// What the run claims, with tokens; nothing if it claims nothing.
-    pub(super) fn claims(&self) -> Option<Vec<(steadyhand::plan::Resource, u64)>> {
+    pub(crate) fn claims(&self) -> Option<Vec<(steadyhand::plan::Resource, u64)>> {
         let holds = &self.run.plan()?.holds;
         (!holds.is_empty()).then(|| holds.iter().cloned().zip(1..).collect())
     }
 }
 
 /// The names of what was decided.
-pub(super) fn names(decided: &Decided) -> Vec<&'static str> {
+pub(crate) fn names(decided: &Decided) -> Vec<&'static str> {
     decided.events.iter().map(super::reached::name).collect()
 }
 
 /// All of a state but the plan, which is large and compared apart.
-pub(super) fn seen(run: &Run) -> String {
+pub(crate) fn seen(run: &Run) -> String {
     let digest = run.digest().cloned();
     format!("{digest:?} {:?}", Run { offer: None, ..run.clone() })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use steadyhand::plan::Digest;
 use steadyhand::plan::model::Undo;
 use steadyhand::run::model::{Outcome, Phase, UnitState, Variant};
-use steadyhand::run::{Event, Input, Run, Says, Stamped, UnitAt, deadline, next};
+use steadyhand::run::{Event, Input, Run, Says, Stamped, UnitAt, World, deadline, next};
 use steadyhand::runbook::model::Effect;
 use steadyhand::runbook::source::name::Person;
 use steadyhand::wording::{Moment, run as words};
@@ -15,10 +15,13 @@ use super::driven::seen;
 
 /// What the events so far say.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "books of what was said, one line a fact")]
 pub(super) struct Rules {
     /// The plan that is shown now.
     digest: Option<Digest>,
     confirmed: Option<Digest>,
+    /// The plan as it was made last, inside the holds.
+    rechecked: Option<Digest>,
     /// Who agreed to which plan.
     agreed: BTreeMap<Person, Digest>,
     /// Units as they were sent, the newest last, with what is known of them.
@@ -50,16 +53,19 @@ struct Sent {
 impl Rules {
     /// What is about to be said.
     pub(super) fn input(&mut self, input: &Input) {
-        if let Input::Person { says: Says::Undo { including, .. }, .. } = input {
-            self.named = *including;
+        match input {
+            Input::Person { says: Says::Undo { including, .. }, .. } => self.named = *including,
+            Input::World(World::Rechecked { offer, .. }) => self.rechecked = Some(offer.digest.clone()),
+            _ => {}
         }
     }
 
     /// Holds an event against what came before it. `run` is the state before the event.
+    #[expect(clippy::too_many_lines, reason = "a table: one case an event")]
     pub(super) fn event(&mut self, run: &Run, stamped: &Stamped) {
         let Stamped { at, by, event } = stamped;
         if let Some(outcome) = self.ended {
-            self.after_the_end(outcome, event);
+            after_the_end(outcome, event);
         }
         match event {
             Event::Offered { offer, token } | Event::PlanChanged { offer, token, .. } => {
@@ -95,6 +101,7 @@ impl Rules {
             Event::HoldsTaken { .. } => self.holds = true,
             Event::Started { .. } => {
                 self.agreement(run);
+                assert_eq!(self.rechecked, self.digest, "what begins is what would be planned now");
                 assert!(
                     self.holds || run.plan().is_some_and(|plan| plan.holds.is_empty()),
                     "a run starts inside its holds only"
@@ -111,15 +118,13 @@ impl Rules {
                 sent.commands.pop();
             }),
             Event::StepSucceeded { unit, .. } => self.book(unit, |sent| sent.done = true),
-            Event::Settled { unit, done, .. } if self.undoing => {
-                if *done {
-                    self.taken_back(unit);
-                }
-            }
+            Event::Settled { unit, done: true, .. } if self.undoing => self.taken_back(unit),
+            // It is sent again.
+            Event::Settled { .. } if self.undoing => {}
             Event::Settled { unit, done, .. } => {
                 self.book(unit, |sent| {
                     if *done {
-                        sent.done = true
+                        sent.done = true;
                     } else {
                         sent.commands.pop();
                     }
@@ -167,19 +172,6 @@ impl Rules {
             }
             _ => {}
         }
-    }
-
-    /// Nothing happens to an ended run, but that what can be taken back is taken back.
-    fn after_the_end(&self, outcome: Outcome, event: &Event) {
-        assert!(
-            matches!(event, Event::UndoOffered { .. }),
-            "an ended run hears nothing but undo: {}",
-            super::reached::name(event)
-        );
-        assert!(
-            !matches!(outcome, Outcome::Undone | Outcome::Refused | Outcome::Expired),
-            "nothing is left of a run that is {outcome:?}"
-        );
     }
 
     /// Everybody who must agree has agreed, to this very plan.
@@ -256,33 +248,46 @@ impl Rules {
         assert_eq!(self.undo.first(), Some(unit), "steps are taken back in the order that was shown");
         self.undo.remove(0);
     }
+}
 
-    /// No state is a dead end: the run wants something, something happens by itself, or a person is told what to type.
-    pub(super) fn state(&self, run: &Run) {
-        if run.is_ended() {
-            assert!(next(run).is_empty() && deadline(run).is_none() && run.holds.is_empty());
-            return;
-        }
-        if !next(run).is_empty() {
-            return;
-        }
-        if matches!(run.phase, Phase::Confirming | Phase::Approving) {
-            assert!(deadline(run).is_some(), "an agreement is waited for without an end");
-            return;
-        }
+/// Nothing happens to an ended run, but that what can be taken back is taken back.
+fn after_the_end(outcome: Outcome, event: &Event) {
+    assert!(
+        matches!(event, Event::UndoOffered { .. }),
+        "an ended run hears nothing but undo: {}",
+        super::reached::name(event)
+    );
+    assert!(
+        !matches!(outcome, Outcome::Undone | Outcome::Refused | Outcome::Expired),
+        "nothing is left of a run that is {outcome:?}"
+    );
+}
+
+/// No state is a dead end: the run wants something, something happens by itself, or a person is told what to type.
+pub(super) fn is_no_dead_end(run: &Run) {
+    if run.is_ended() {
+        assert!(next(run).is_empty() && deadline(run).is_none() && run.holds.is_empty());
+        return;
+    }
+    if !next(run).is_empty() {
+        return;
+    }
+    if matches!(run.phase, Phase::Confirming | Phase::Approving) {
+        assert!(deadline(run).is_some(), "an agreement is waited for without an end");
+        return;
+    }
+    assert!(
+        run.waits_for_person() || deadline(run).is_some(),
+        "nothing moves, and nobody is asked: {}",
+        seen(run)
+    );
+    if run.waits_for_person() {
+        let moment = Moment { now: run.requested, zone: jiff::tz::TimeZone::UTC };
+        let page = words::questions(run, &moment);
         assert!(
-            run.waits_for_person() || deadline(run).is_some(),
-            "nothing moves, and nobody is asked: {}",
+            !page.commands().is_empty(),
+            "a person is waited for and not told what to type: {}",
             seen(run)
         );
-        if run.waits_for_person() {
-            let moment = Moment { now: run.requested, zone: jiff::tz::TimeZone::UTC };
-            let page = words::questions(run, &moment);
-            assert!(
-                !page.commands().is_empty(),
-                "a person is waited for and not told what to type: {}",
-                seen(run)
-            );
-        }
     }
 }

@@ -1,9 +1,12 @@
 //! One run: the rules that hold for every sequence of inputs, and each rule by its example.
 
-mod driven;
+mod agreeing;
+pub(crate) mod driven;
 mod held;
 mod moves;
-mod plans;
+pub(crate) mod plans;
 mod properties;
 mod reached;
+mod undoing;
 mod ways_on;
+mod working;

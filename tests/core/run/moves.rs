@@ -102,19 +102,31 @@ impl Driven {
                 _ => self.until_the_deadline(),
             },
             150..162 => self.until_the_deadline(),
-            162..168 => {
+            162..166 => {
                 self.later(i64::from(how) * 3);
+            }
+            // Time goes on, and nobody has looked at the clock yet.
+            166..168 => {
+                self.now = deadline(&self.run).map_or(self.now, |moment| self.now.max(moment));
             }
             // A clock that is set back.
             168..170 => {
                 self.later(-i64::from(how));
             }
-            170..180 => self.restarts(),
-            180..205 => {
+            170..178 => self.restarts(),
+            178..205 => {
                 let says = self.anything_said(which, how);
                 self.says(PEOPLE[usize::from(which) % PEOPLE.len()], says);
             }
-            205..230 => {
+            // What was under way when something else was said comes in now.
+            205..220 => {
+                let acts = std::mem::take(&mut self.under_way);
+                if let Some(act) = acts.get(usize::from(which) % acts.len().max(1)) {
+                    let world = self.report(act, how);
+                    self.world(world);
+                }
+            }
+            220..235 => {
                 let world = self.anything_reported(which, how);
                 self.world(world);
             }
@@ -168,15 +180,17 @@ impl Driven {
                 changes: vec!["failover-database.yaml was edited".to_owned()],
             },
             Act::Begin(unit) => World::AtDoor { unit, seen: seen(how < 200) },
-            Act::Await(unit, attempt, _) => self.end_of(unit, attempt, how),
+            Act::Await(unit, attempt, _) => end_of(unit, attempt, how),
             Act::End(unit, attempt) | Act::Halt(unit, attempt) => ended(unit, attempt, Exit::Stopped),
-            Act::Watch(watch, broken) => World::Watched { watch, seen: one(broken), ends: how % 2 == 0 },
+            Act::Watch(watch, broken) => {
+                World::Watched { watch, seen: one(broken), ends: how.is_multiple_of(2) }
+            }
             Act::Progress(unit, _, stalled) => {
                 World::Moved { unit, stalled: !stalled, done: "3 GiB of 7 GiB".to_owned(), since: self.now }
             }
             Act::Prove(unit, _) => World::Proof { unit, seen: seen(well), took: Millis(40) },
             Act::Settle(unit, _) => {
-                World::Found { unit, seen: if how % 3 == 0 { Vec::new() } else { seen(how < 100) } }
+                World::Found { unit, seen: if how.is_multiple_of(3) { Vec::new() } else { seen(how < 100) } }
             }
             Act::Gate(unit, _) => World::Gate { unit, seen: seen(well), open: well },
             Act::Question(unit) => World::Fresh { unit, seen: seen(well) },
@@ -190,20 +204,6 @@ impl Driven {
                     _ => Ok((Exit::Code(0), Millis(20), OutputSummary::default())),
                 },
             },
-        }
-    }
-
-    fn end_of(&self, unit: UnitAt, attempt: u32, how: u8) -> World {
-        let why = "the link broke".to_owned();
-        match how {
-            0..150 => ended(unit, attempt, Exit::Code(0)),
-            150..180 => World::Unreached { unit, attempt, why },
-            180..220 => World::Lost { unit, attempt, why },
-            220..235 => ended(unit, attempt, Exit::Code(1)),
-            235..245 => ended(unit, attempt, Exit::Signal(137)),
-            245..250 => ended(unit, attempt, Exit::TimedOut),
-            250..253 => ended(unit, attempt, Exit::NotFound),
-            _ => ended(unit, attempt, Exit::Stopped),
         }
     }
 
@@ -221,6 +221,7 @@ impl Driven {
                 }
                 let unit = undo.list.first()?.clone();
                 match undo.step {
+                    UndoStep::Failed { .. } if how % 8 == 5 => Some((other, Says::Stop { now: false })),
                     UndoStep::Failed { unknown: true, .. } => Some((other, settle(unit, how))),
                     UndoStep::Failed { unknown: false, .. } => Some((other, Says::Retry { unit })),
                     _ => None,
@@ -246,14 +247,16 @@ impl Driven {
                     _ => (other, Says::Retry { unit }),
                 })
             }
-            Phase::Ended(_) => Some((other, self.undo((how % 4 == 0).then_some(u32::from(which) % 6)))),
+            Phase::Ended(_) => {
+                Some((other, self.undo((how.is_multiple_of(4)).then_some(u32::from(which) % 6))))
+            }
             _ => None,
         }
     }
 
     fn approved(&self, which: u8, how: u8) -> Says {
         // Dan is the commander.
-        let is_commander = which % 3 == 2 || how % 5 == 0;
+        let is_commander = which % 3 == 2 || how.is_multiple_of(5);
         let roles = if is_commander {
             vec!["commander".to_owned(), "dba".to_owned()]
         } else {
@@ -277,7 +280,7 @@ impl Driven {
 
     fn anything_said(&mut self, which: u8, how: u8) -> Says {
         let unit = self.some_unit(which / 4);
-        let why = if how % 7 == 0 { "no".to_owned() } else { "I looked at the host".to_owned() };
+        let why = if how.is_multiple_of(7) { "no".to_owned() } else { "I looked at the host".to_owned() };
         match how % 22 {
             0 => Says::Confirm { token: "orders-wrong".to_owned() },
             1 => Says::Confirm { token: self.run.token.clone().map(|token| token.text).unwrap_or_default() },
@@ -285,14 +288,14 @@ impl Driven {
             3 => self.approved(which, how),
             4 => Says::Withdraw,
             5 => Says::Refuse { why },
-            6 => Says::Stop { now: which % 2 == 0 },
+            6 => Says::Stop { now: which.is_multiple_of(2) },
             7..=9 => Says::Pause,
             10..=12 => Says::Resume,
             13 => Says::Retry { unit },
             14 => Says::Skip { unit, why },
             15 => Says::Ask { unit },
-            16 => Says::Settle { unit, done: which % 2 == 0, how: why },
-            17 => Says::Answer { unit, go_on: which % 2 == 0 },
+            16 => Says::Settle { unit, done: which.is_multiple_of(2), how: why },
+            17 => Says::Answer { unit, go_on: which.is_multiple_of(2) },
             18 => Says::Take,
             19 => Says::Handover { to: person(PEOPLE[usize::from(which / 8) % PEOPLE.len()]) },
             20 => self.undo(None),
@@ -309,8 +312,11 @@ impl Driven {
             Act::Recheck,
             Act::Begin(unit.clone()),
             Act::Await(unit.clone(), attempt, steadyhand::run::model::Variant::Main),
-            Act::Watch(WatchAt { unit: (which % 2 == 0).then(|| unit.clone()), index: 0 }, how % 2 == 0),
-            Act::Progress(unit.clone(), attempt, how % 2 == 0),
+            Act::Watch(
+                WatchAt { unit: (which.is_multiple_of(2)).then(|| unit.clone()), index: 0 },
+                how.is_multiple_of(2),
+            ),
+            Act::Progress(unit.clone(), attempt, how.is_multiple_of(2)),
             Act::Prove(unit.clone(), attempt),
             Act::Settle(unit.clone(), attempt),
             Act::Gate(unit.clone(), self.now),
@@ -324,7 +330,7 @@ impl Driven {
 }
 
 fn settle(unit: UnitAt, how: u8) -> Says {
-    Says::Settle { unit, done: how % 2 == 0, how: "I looked at the host".to_owned() }
+    Says::Settle { unit, done: how.is_multiple_of(2), how: "I looked at the host".to_owned() }
 }
 
 fn ended(unit: UnitAt, attempt: u32, exit: Exit) -> World {
@@ -341,4 +347,18 @@ fn seen(well: bool) -> Vec<CheckSeen> {
     let silent =
         CheckSeen { verdict: Verdict::NoAnswer("the host was silent".to_owned()), ..holds("write.ok") };
     if well { vec![one(true), warning] } else { vec![one(true), warning, silent] }
+}
+
+fn end_of(unit: UnitAt, attempt: u32, how: u8) -> World {
+    let why = "the link broke".to_owned();
+    match how {
+        0..150 => ended(unit, attempt, Exit::Code(0)),
+        150..180 => World::Unreached { unit, attempt, why },
+        180..220 => World::Lost { unit, attempt, why },
+        220..235 => ended(unit, attempt, Exit::Code(1)),
+        235..245 => ended(unit, attempt, Exit::Signal(137)),
+        245..250 => ended(unit, attempt, Exit::TimedOut),
+        250..253 => ended(unit, attempt, Exit::NotFound),
+        _ => ended(unit, attempt, Exit::Stopped),
+    }
 }

@@ -15,30 +15,30 @@ use steadyhand::runbook::source::literal::Millis;
 use steadyhand::runbook::source::name::{HostName, Person, RunbookName};
 
 /// When every run of these tests is asked for.
-pub(super) fn noon() -> Timestamp {
+pub(crate) fn noon() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-pub(super) fn person(name: &str) -> Person {
+pub(crate) fn person(name: &str) -> Person {
     Person::new(name).unwrap()
 }
 
-pub(super) fn host(name: &str) -> HostName {
+pub(crate) fn host(name: &str) -> HostName {
     HostName::new(name).unwrap()
 }
 
 /// A unit that has one host.
-pub(super) fn unit(number: u32) -> UnitAt {
+pub(crate) fn unit(number: u32) -> UnitAt {
     UnitAt { number, lane: None }
 }
 
 /// A unit on one host of an `each`.
-pub(super) fn unit_on(number: u32, lane: &str) -> UnitAt {
+pub(crate) fn unit_on(number: u32, lane: &str) -> UnitAt {
     UnitAt { number, lane: Some(host(lane)) }
 }
 
 /// A check that holds.
-pub(super) fn holds(that: &str) -> CheckSeen {
+pub(crate) fn holds(that: &str) -> CheckSeen {
     CheckSeen {
         that: that.to_owned(),
         says: format!("{that} does not hold"),
@@ -49,11 +49,11 @@ pub(super) fn holds(that: &str) -> CheckSeen {
 }
 
 /// A check that does not.
-pub(super) fn fails(that: &str) -> CheckSeen {
+pub(crate) fn fails(that: &str) -> CheckSeen {
     CheckSeen { verdict: Verdict::Fails, ..holds(that) }
 }
 
-pub(super) fn command(host_name: &str, what: &str) -> Command {
+pub(crate) fn command(host_name: &str, what: &str) -> Command {
     Command {
         host: host(host_name),
         action: None,
@@ -64,13 +64,13 @@ pub(super) fn command(host_name: &str, what: &str) -> Command {
 
 /// A plan in the making; what is said of a step is said of the last one.
 #[derive(Debug, Clone)]
-pub(super) struct PlanOf {
+pub(crate) struct PlanOf {
     plan: Plan,
     next: u32,
 }
 
 /// A plan without any step, asked for by ana. It needs one approval and claims the cluster `orders`.
-pub(super) fn a_plan() -> PlanOf {
+pub(crate) fn a_plan() -> PlanOf {
     let plan = Plan {
         format: PLAN_FORMAT,
         runbook: RunbookName::new("failover-database").unwrap(),
@@ -111,18 +111,18 @@ impl PlanOf {
     }
 
     /// A reversible step on a host of its own, with a proof.
-    pub(super) fn step(self, title: &str) -> Self {
+    pub(crate) fn step(self, title: &str) -> Self {
         let step = a_step(&format!("pg{}", self.next));
         self.one(title, Work::Step(Box::new(step)))
     }
 
     /// A gate.
-    pub(super) fn wait(self, title: &str) -> Self {
+    pub(crate) fn wait(self, title: &str) -> Self {
         self.one(title, Work::Wait(WaitPlan { at_most: Millis::minutes(10), hold_for: None, watches: 0 }))
     }
 
     /// A question to people, to be answered within ten minutes.
-    pub(super) fn decide(self, title: &str) -> Self {
+    pub(crate) fn decide(self, title: &str) -> Self {
         let decide = DecidePlan {
             ask: vec!["on-call".to_owned()],
             within: Millis::minutes(10),
@@ -133,7 +133,7 @@ impl PlanOf {
     }
 
     /// Steps host by host; `steps` of them for each host.
-    pub(super) fn each(mut self, batches: &[&[&str]], steps: u32) -> Self {
+    pub(crate) fn each(mut self, batches: &[&[&str]], steps: u32) -> Self {
         let item = self.plan.blocks.len();
         let first = self.next;
         self.next += steps;
@@ -158,13 +158,13 @@ impl PlanOf {
     }
 
     /// Changes the block that was written last.
-    pub(super) fn block(mut self, change: impl FnOnce(&mut Block)) -> Self {
+    pub(crate) fn block(mut self, change: impl FnOnce(&mut Block)) -> Self {
         change(self.plan.blocks.last_mut().expect("a block"));
         self
     }
 
     /// Changes every step of the block that was written last.
-    pub(super) fn with(self, change: impl Fn(&mut StepPlan)) -> Self {
+    pub(crate) fn with(self, change: impl Fn(&mut StepPlan)) -> Self {
         self.block(|block| {
             let units: Vec<&mut Unit> = match block {
                 Block::One(unit) => vec![unit],
@@ -179,7 +179,7 @@ impl PlanOf {
     }
 
     /// The pause between batches of the `each` that was written last, and how many of its hosts may fail.
-    pub(super) fn resting(self, pause: Millis, failures: usize) -> Self {
+    pub(crate) fn resting(self, pause: Millis, failures: usize) -> Self {
         self.block(|block| {
             if let Block::Each(each) = block {
                 each.pause = pause;
@@ -188,7 +188,7 @@ impl PlanOf {
         })
     }
 
-    pub(super) fn irreversible(self) -> Self {
+    pub(crate) fn irreversible(self) -> Self {
         self.with(|step| {
             step.effect = Effect::Irreversible;
             step.undo = None;
@@ -196,19 +196,19 @@ impl PlanOf {
         })
     }
 
-    pub(super) fn read(self) -> Self {
+    pub(crate) fn read(self) -> Self {
         self.with(|step| {
             step.effect = Effect::Read;
             step.undo = None;
         })
     }
 
-    pub(super) fn unproven(self) -> Self {
+    pub(crate) fn unproven(self) -> Self {
         self.with(|step| step.has_proof = false)
     }
 
     /// If its host cannot be reached, something is done on another one instead.
-    pub(super) fn or_instead(self) -> Self {
+    pub(crate) fn or_instead(self) -> Self {
         self.with(|step| {
             step.instead = Some(command("ipmi", "power-off"));
             step.undo_instead = Some(Undo::Command(command("ipmi", "power-on")));
@@ -216,27 +216,27 @@ impl PlanOf {
     }
 
     /// The whole run, asked all the while.
-    pub(super) fn watched(mut self, watches: usize) -> Self {
+    pub(crate) fn watched(mut self, watches: usize) -> Self {
         self.plan.watches = watches;
         self
     }
 
-    pub(super) fn approved_by(mut self, count: u32) -> Self {
+    pub(crate) fn approved_by(mut self, count: u32) -> Self {
         self.plan.approvals.count = count;
         self
     }
 
-    pub(super) fn with_a_commander(mut self) -> Self {
+    pub(crate) fn with_a_commander(mut self) -> Self {
         self.plan.approvals.commander = Some("It cools down.".to_owned());
         self
     }
 
-    pub(super) fn claiming(mut self, resources: &[&str]) -> Self {
+    pub(crate) fn claiming(mut self, resources: &[&str]) -> Self {
         self.plan.holds = resources.iter().map(|name| Resource((*name).to_owned())).collect();
         self
     }
 
-    pub(super) fn made(self) -> Plan {
+    pub(crate) fn made(self) -> Plan {
         self.plan
     }
 }
@@ -258,7 +258,7 @@ fn a_step(host_name: &str) -> StepPlan {
 }
 
 /// What is shown of a plan: all of preflight holds.
-pub(super) fn offer(plan: &Plan) -> Offer {
+pub(crate) fn offer(plan: &Plan) -> Offer {
     Offer {
         digest: Digest::of(plan),
         plan: plan.clone(),
@@ -270,7 +270,7 @@ pub(super) fn offer(plan: &Plan) -> Offer {
 }
 
 /// The same plan after somebody edited a file.
-pub(super) fn edited(plan: &Plan) -> Plan {
+pub(crate) fn edited(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     for hash in plan.files.values_mut() {
         *hash = hex_after(hash);

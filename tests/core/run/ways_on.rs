@@ -2,7 +2,7 @@
 //! what helps, it comes there by itself, and nobody has to say stop.
 
 use steadyhand::run::model::{Phase, UndoStep, UnitState};
-use steadyhand::run::{Act, Says, deadline, next};
+use steadyhand::run::{Act, Input, Says, deadline, next};
 
 use super::driven::{Driven, seen};
 
@@ -36,9 +36,9 @@ impl Driven {
             if self.run.version == version {
                 self.somebody_helps();
             }
-            if self.run.version == version && deadline(&self.run).is_some_and(|moment| moment > self.now) {
-                self.now = deadline(&self.run).expect("just seen");
-                self.hears(steadyhand::run::Input::Tick);
+            if let Some(moment) = deadline(&self.run).filter(|_| self.run.version == version) {
+                self.now = self.now.max(moment);
+                self.hears(Input::Tick);
             }
             if self.run.version == version {
                 return Err(format!("nothing helps any more: {}", seen(&self.run)));
