@@ -48,6 +48,12 @@ pub struct Entry {
     pub data: serde_json::Value,
 }
 
+/// What an entry of any version says.
+#[derive(Deserialize)]
+struct Form {
+    v: u32,
+}
+
 /// Who caused an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
@@ -61,6 +67,16 @@ pub struct Actor {
 }
 
 impl Entry {
+    /// Reads a stored line. Its version is looked at first: a newer form is named as one, and never guessed at.
+    pub fn read(line: &str) -> Result<Self, Broken> {
+        let unreadable = |error: serde_json::Error| Broken::Unreadable(error.to_string());
+        let Form { v } = serde_json::from_str(line).map_err(unreadable)?;
+        if v > ENTRY_FORMAT {
+            return Err(Broken::Version(v));
+        }
+        serde_json::from_str(line).map_err(unreadable)
+    }
+
     /// The line that is stored and hashed.
     pub fn line(&self) -> String {
         canonical_json(self)
@@ -128,11 +144,7 @@ impl Default for Chain {
 impl Chain {
     /// Checks the next entry: its stored line and the hash stored beside it.
     pub fn check(&mut self, line: &str, stored_hash: &str) -> Result<Entry, Broken> {
-        let entry: Entry =
-            serde_json::from_str(line).map_err(|error| Broken::Unreadable(error.to_string()))?;
-        if entry.v > ENTRY_FORMAT {
-            return Err(Broken::Version(entry.v));
-        }
+        let entry = Entry::read(line)?;
         if entry.seq != self.next {
             return Err(Broken::Gap { expected: self.next, found: entry.seq });
         }

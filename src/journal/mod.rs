@@ -17,11 +17,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, oneshot};
 
 pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
-pub use entry::{Actor, Entry};
+pub use entry::{Actor, Broken, Entry};
 
 use crate::plan::Resource;
 use crate::run::{Event, Run, RunId, Stamped, UnitAt};
-use store::{Lines, Reader, Store};
+use store::{Lines, Reader, Store, StoredLine};
 
 /// At most so many waiting appends are committed together.
 const MAX_GROUP: usize = 256;
@@ -71,6 +71,16 @@ pub enum OpenError {
         /// The last entry.
         seq: u64,
     },
+    /// An entry cannot be used.
+    #[error(
+        "entry {seq} of the journal cannot be used: {why}. Next: steadyhand journal verify, or use the program that wrote it"
+    )]
+    Entry {
+        /// Its position.
+        seq: u64,
+        /// Why.
+        why: Broken,
+    },
     /// A demo journal in a real configuration, or the other way round.
     #[error("{} is {} journal, and the configuration is {}. Next: name another file in the configuration",
         path.display(), if *journal_is_demo { "a demo" } else { "a real" }, if *journal_is_demo { "real" } else { "a demo" })]
@@ -81,7 +91,7 @@ pub enum OpenError {
         journal_is_demo: bool,
     },
     /// Reading failed.
-    #[error("the journal cannot be read: {0}")]
+    #[error("the journal cannot be read: {0}. Next: look at the file, and restore a backup")]
     Read(String),
 }
 
@@ -127,7 +137,7 @@ pub struct Journal {
     requests: mpsc::Sender<Request>,
     followers: broadcast::Sender<Arc<Entry>>,
     view: JournalView,
-    /// Held as long as the journal is open.
+    /// Held as long as the journal is open, or its writer has not ended.
     _lock: Arc<File>,
 }
 
@@ -153,11 +163,17 @@ impl Journal {
         let (requests, waiting) = mpsc::channel();
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
         let committer = followers.clone();
+        let lock = Arc::new(lock);
+        let of_writer = lock.clone();
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || commit_forever(store, &waiting, &committer))
+            .spawn(move || {
+                commit_forever(store, &waiting, &committer);
+                // What waits is written also when everybody has gone; nobody else opens the file before.
+                drop(of_writer);
+            })
             .map_err(|error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() })?;
-        Ok(Self { requests, followers, view, _lock: Arc::new(lock) })
+        Ok(Self { requests, followers, view, _lock: lock })
     }
 
     /// Writes durably, all or nothing. The entries come back with their places.
@@ -216,9 +232,15 @@ fn commit_forever(
     store.checkpoint();
 }
 
+/// Where the lock of a journal lies: beside the file itself, so that a link to it has the same one.
+fn lock_of(path: &Path) -> PathBuf {
+    let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    file.with_extension("lock")
+}
+
 /// One process writes a journal. The lock is the operating system's: it goes with the process, however that ends.
 fn take_lock(path: &Path) -> Result<File, OpenError> {
-    let lock_path = path.with_extension("lock");
+    let lock_path = lock_of(path);
     let unusable = |error: std::io::Error| OpenError::Unusable {
         path: path.to_owned(),
         why: format!("{}: {error}", lock_path.display()),
@@ -290,19 +312,25 @@ impl JournalView {
     /// The entries of a run, in order.
     pub fn entries_of(&self, id: RunId) -> Result<Vec<Entry>, OpenError> {
         let lines = self.reader().lines(Lines::OfRun(id))?;
-        lines.iter().map(|stored| read_entry(&stored.line)).collect()
+        lines.iter().map(read_entry).collect()
+    }
+
+    /// The entries of a run, each with the hash of its line as it is stored.
+    pub fn hashed_entries_of(&self, id: RunId) -> Result<Vec<(Entry, String)>, OpenError> {
+        let lines = self.reader().lines(Lines::OfRun(id))?;
+        lines.iter().map(|stored| Ok((read_entry(stored)?, entry::leaf(&stored.line)))).collect()
     }
 
     /// The newest entries of a kind, newest first.
     pub fn newest_of_kind(&self, kind: &str, limit: u32) -> Result<Vec<Entry>, OpenError> {
         let lines = self.reader().newest_of_kind(kind, limit)?;
-        lines.iter().map(|line| read_entry(line)).collect()
+        lines.iter().map(read_entry).collect()
     }
 
     /// Every entry.
     pub fn entries(&self) -> Result<Vec<Entry>, OpenError> {
         let lines = self.reader().lines(Lines::All)?;
-        lines.iter().map(|stored| read_entry(&stored.line)).collect()
+        lines.iter().map(read_entry).collect()
     }
 
     /// Every claim that stands.
@@ -327,19 +355,23 @@ impl JournalView {
     }
 }
 
-fn read_entry(line: &str) -> Result<Entry, OpenError> {
-    serde_json::from_str(line).map_err(|error| OpenError::Read(format!("an entry cannot be read: {error}")))
+fn read_entry(stored: &StoredLine) -> Result<Entry, OpenError> {
+    Entry::read(&stored.line).map_err(|why| OpenError::Entry { seq: stored.seq, why })
 }
 
 /// The event of an entry of a run.
 pub fn stamped(entry: &Entry) -> Result<Stamped, OpenError> {
+    event_of(entry).map_err(|why| OpenError::Entry { seq: entry.seq, why })
+}
+
+fn event_of(entry: &Entry) -> Result<Stamped, Broken> {
     let value = if entry.data.is_null() {
         serde_json::Value::String(entry.kind.clone())
     } else {
         serde_json::Value::Object(serde_json::Map::from_iter([(entry.kind.clone(), entry.data.clone())]))
     };
-    let event: Event = serde_json::from_value(value)
-        .map_err(|error| OpenError::Read(format!("entry {} cannot be read: {error}", entry.seq)))?;
+    let event: Event =
+        serde_json::from_value(value).map_err(|error| Broken::Unreadable(error.to_string()))?;
     let by = entry.actor.as_ref().and_then(|actor| actor.person.clone());
     Ok(Stamped { at: entry.time, by, event })
 }

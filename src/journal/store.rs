@@ -13,6 +13,8 @@ use crate::run::RunId;
 
 /// The version of the tables.
 const SCHEMA_VERSION: i64 = 1;
+/// What a file is that `SQLite` can read and that no journal was made in.
+const FOREIGN: &str = "it is a database, and not one of ours";
 
 /// The connection of the one writer.
 pub(super) struct Store {
@@ -26,12 +28,16 @@ impl Store {
     pub(super) fn open(path: &Path, demo: bool) -> Result<Self, OpenError> {
         let broken =
             |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
+        no_folder(path)?;
         let mut connection = Connection::open(path).map_err(broken)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
         prepare(&connection).map_err(broken)?;
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
         match version {
+            0 if !is_empty(&connection).map_err(broken)? => {
+                return Err(OpenError::Unusable { path: path.to_owned(), why: FOREIGN.to_owned() });
+            }
             0 => create(&mut connection, demo).map_err(broken)?,
             SCHEMA_VERSION => {}
             newer => return Err(OpenError::Newer { path: path.to_owned(), version: newer }),
@@ -109,6 +115,7 @@ impl Reader {
         if !path.exists() {
             return Err(OpenError::Missing { path: path.to_owned() });
         }
+        no_folder(path)?;
         let broken =
             |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -116,10 +123,18 @@ impl Reader {
         connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
+        if version == 0 {
+            return Err(OpenError::Unusable { path: path.to_owned(), why: FOREIGN.to_owned() });
+        }
         if version != SCHEMA_VERSION {
             return Err(OpenError::Newer { path: path.to_owned(), version });
         }
         Ok(Self { connection })
+    }
+
+    /// What is read until this is dropped is read as it was at one moment.
+    pub(super) fn at_one_moment(&self) -> rusqlite::Result<rusqlite::Transaction<'_>> {
+        self.connection.unchecked_transaction()
     }
 
     pub(super) fn lines(&self, filter: Lines) -> rusqlite::Result<Vec<StoredLine>> {
@@ -130,26 +145,33 @@ impl Reader {
             }
         };
         let mut statement = self.connection.prepare(sql)?;
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok(StoredLine {
-                seq: row.get(0)?,
-                hash: row.get(1)?,
-                run: row.get::<_, Option<u64>>(2)?.map(RunId),
-                nth: row.get(3)?,
-                kind: row.get(4)?,
-                line: row.get(5)?,
-            })
-        };
         match run {
-            Some(RunId(id)) => statement.query_map(params![id], read)?.collect(),
-            None => statement.query_map([], read)?.collect(),
+            Some(RunId(id)) => statement.query_map(params![id], stored_line)?.collect(),
+            None => statement.query_map([], stored_line)?.collect(),
         }
     }
 
     /// The entries of one kind, newest first.
-    pub(super) fn newest_of_kind(&self, kind: &str, limit: u32) -> rusqlite::Result<Vec<String>> {
-        let sql = "select line from entries where kind = ?1 order by seq desc limit ?2";
-        self.connection.prepare(sql)?.query_map(params![kind, limit], |row| row.get(0))?.collect()
+    pub(super) fn newest_of_kind(&self, kind: &str, limit: u32) -> rusqlite::Result<Vec<StoredLine>> {
+        let sql =
+            "select seq, hash, run, nth, kind, line from entries where kind = ?1 order by seq desc limit ?2";
+        self.connection.prepare(sql)?.query_map(params![kind, limit], stored_line)?.collect()
+    }
+
+    /// Every run as the table has it: how many events, and whether it is open.
+    pub(super) fn run_rows(&self) -> rusqlite::Result<Vec<(RunId, u64, bool)>> {
+        let read = |row: &rusqlite::Row<'_>| Ok((RunId(row.get(0)?), row.get(1)?, row.get(2)?));
+        self.connection
+            .prepare("select id, version, open from runs order by id")?
+            .query_map([], read)?
+            .collect()
+    }
+
+    /// The last fencing token of every resource.
+    pub(super) fn tokens(&self) -> rusqlite::Result<Vec<(String, u64)>> {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let sql = "select resource, token from tokens order by resource";
+        self.connection.prepare(sql)?.query_map([], read)?.collect()
     }
 
     pub(super) fn runs(&self, open_only: bool) -> rusqlite::Result<Vec<(RunId, u64)>> {
@@ -234,6 +256,17 @@ pub(super) struct StoredLine {
     pub(super) line: String,
 }
 
+fn stored_line(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredLine> {
+    Ok(StoredLine {
+        seq: row.get(0)?,
+        hash: row.get(1)?,
+        run: row.get::<_, Option<u64>>(2)?.map(RunId),
+        nth: row.get(3)?,
+        kind: row.get(4)?,
+        line: row.get(5)?,
+    })
+}
+
 /// Durability is asserted, not assumed: a file on which it cannot be had is not used.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
@@ -248,6 +281,19 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
         return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(why)));
     }
     Ok(())
+}
+
+/// `SQLite` would say of a folder that the disk is broken.
+fn no_folder(path: &Path) -> Result<(), OpenError> {
+    if path.is_dir() {
+        return Err(OpenError::Unusable { path: path.to_owned(), why: "it is a folder".to_owned() });
+    }
+    Ok(())
+}
+
+/// Whether nothing stands in the file yet: only then are our tables made in it.
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("select count(*) = 0 from sqlite_master", [], |row| row.get(0))
 }
 
 fn create(connection: &mut Connection, demo: bool) -> rusqlite::Result<()> {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::entry::{Broken, Chain};
-use super::store::Lines;
-use super::{JournalView, OpenError, stamped};
+use super::entry::{Broken, Chain, GENESIS};
+use super::store::{Lines, Reader, StoredLine};
+use super::{JournalView, OpenError, event_of};
 
-use crate::run::{Event, Run, RunId};
+use crate::run::{Event, Run, RunId, Stamped};
 
 /// What a check of a journal found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,58 +34,95 @@ impl JournalView {
     /// Checks every entry and what stands beside them.
     pub fn verify(&self) -> Result<Verified, OpenError> {
         let reader = self.reader();
+        // All of one moment: beside a bot that writes, the tables would else be younger than the entries.
+        let moment = reader.at_one_moment()?;
         let mut chain = Chain::default();
-        let mut runs: BTreeMap<RunId, Run> = BTreeMap::new();
+        let mut said = Said::default();
+        let mut holds = (0, GENESIS.to_owned());
         let mut broken = None;
         for stored in reader.lines(Lines::All)? {
-            let entry = match chain.check(&stored.line, &stored.hash) {
-                Ok(entry) => entry,
+            match hear(&stored, &mut chain, &mut said) {
+                Ok(()) => holds = (stored.seq, stored.hash),
                 Err(why) => {
                     broken = Some((stored.seq, why));
                     break;
                 }
-            };
-            let beside = [
-                ("the position", entry.seq == stored.seq),
-                ("the run", entry.run == stored.run),
-                ("the number within its run", entry.nth == stored.nth),
-                ("the type", entry.kind == stored.kind),
-            ];
-            if let Some((what, _)) = beside.iter().find(|(_, same)| !same) {
-                broken = Some((stored.seq, Broken::Index((*what).to_owned())));
-                break;
-            }
-            let Some(id) = entry.run else { continue };
-            let stamped = stamped(&entry)?;
-            if let Event::Requested(request) = &stamped.event {
-                runs.entry(id).or_insert_with(|| Run::new(id, request.clone(), stamped.at));
-            }
-            if let Some(run) = runs.get_mut(&id) {
-                crate::run::apply(run, &stamped);
             }
         }
+        let beside = if broken.is_none() { said.beside(&reader)? } else { Vec::new() };
+        drop(moment);
+        let (entries, head) = holds;
+        Ok(Verified { entries, head, broken, beside })
+    }
+}
+
+/// Takes the next entry, if it continues the chain, and what stands beside it says the same.
+fn hear(stored: &StoredLine, chain: &mut Chain, said: &mut Said) -> Result<(), Broken> {
+    let entry = chain.check(&stored.line, &stored.hash)?;
+    let beside = [
+        ("the position", entry.seq == stored.seq),
+        ("the run", entry.run == stored.run),
+        ("the number within its run", entry.nth == stored.nth),
+        ("the type", entry.kind == stored.kind),
+    ];
+    if let Some((what, _)) = beside.iter().find(|(_, same)| !same) {
+        return Err(Broken::Index((*what).to_owned()));
+    }
+    if let Some(id) = entry.run {
+        said.hears(id, &event_of(&entry)?);
+    }
+    Ok(())
+}
+
+/// What the entries say, to be held against the tables beside them.
+#[derive(Debug, Default)]
+struct Said {
+    runs: BTreeMap<RunId, Run>,
+    /// The last fencing token of every resource.
+    tokens: BTreeMap<String, u64>,
+}
+
+impl Said {
+    fn hears(&mut self, id: RunId, stamped: &Stamped) {
+        if let Event::Requested(request) = &stamped.event {
+            self.runs.entry(id).or_insert_with(|| Run::new(id, request.clone(), stamped.at));
+        }
+        if let Event::HoldsTaken { holds } | Event::UndoOffered { holds, .. } = &stamped.event {
+            for (resource, token) in holds {
+                let last = self.tokens.entry(resource.0.clone()).or_default();
+                *last = (*last).max(*token);
+            }
+        }
+        if let Some(run) = self.runs.get_mut(&id) {
+            crate::run::apply(run, stamped);
+        }
+    }
+
+    /// What disagrees, as sentences.
+    fn beside(&self, reader: &Reader) -> Result<Vec<String>, OpenError> {
         let mut beside = Vec::new();
-        if broken.is_none() {
-            let held: BTreeMap<String, (RunId, u64)> =
-                reader.holds()?.into_iter().map(|held| (held.resource.0, (held.run, held.token))).collect();
-            let claimed: BTreeMap<String, (RunId, u64)> = runs
-                .values()
-                .flat_map(|run| run.holds.iter().map(|(name, token)| (name.0.clone(), (run.id, *token))))
-                .collect();
-            if held != claimed {
-                beside.push("The table of holds is not what the entries say.".to_owned());
-            }
-            let versions: Vec<(RunId, u64)> = runs.values().map(|run| (run.id, run.version)).collect();
-            if reader.runs(false)? != versions {
-                beside.push("The table of runs is not what the entries say.".to_owned());
-            }
-            for (sha256, content) in reader.blobs()? {
-                if hex::encode(Sha256::digest(content.as_bytes())) != sha256 {
-                    beside.push(format!("The file {} was changed.", &sha256[..12.min(sha256.len())]));
-                }
+        let held: BTreeMap<String, (RunId, u64)> =
+            reader.holds()?.into_iter().map(|held| (held.resource.0, (held.run, held.token))).collect();
+        let holds = |run: &Run| run.holds.clone().into_iter().map(move |(name, token)| (name.0, token));
+        let claimed: BTreeMap<String, (RunId, u64)> = self
+            .runs
+            .values()
+            .flat_map(|run| holds(run).map(|(name, token)| (name, (run.id, token))))
+            .collect();
+        let rows: Vec<_> = self.runs.values().map(|run| (run.id, run.version, !run.is_ended())).collect();
+        let tables = [
+            ("holds", held == claimed),
+            ("runs", reader.run_rows()? == rows),
+            ("tokens", reader.tokens()?.into_iter().eq(self.tokens.clone())),
+        ];
+        for (table, _) in tables.iter().filter(|(_, same)| !same) {
+            beside.push(format!("The table of {table} is not what the entries say."));
+        }
+        for (sha256, content) in reader.blobs()? {
+            if hex::encode(Sha256::digest(content.as_bytes())) != sha256 {
+                beside.push(format!("The file {} was changed.", &sha256[..12.min(sha256.len())]));
             }
         }
-        let (entries, head) = chain.head();
-        Ok(Verified { entries, head: head.to_owned(), broken, beside })
+        Ok(beside)
     }
 }

@@ -1,6 +1,6 @@
 //! The state of one run, as its events made it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -160,8 +160,8 @@ pub struct Run {
     pub units: BTreeMap<UnitAt, UnitState>,
     /// Units in the order in which they were sent.
     pub sent: Vec<UnitAt>,
-    /// Attempts that reached their host, or may have.
-    pub reached: BTreeMap<UnitAt, BTreeSet<u32>>,
+    /// Attempts that reached their host, or may have, with the command that was sent.
+    pub reached: BTreeMap<UnitAt, BTreeMap<u32, Variant>>,
     /// Batches that have rested: block and batch.
     pub rested: Vec<(usize, usize)>,
     /// When the batch before the next one ended: block, batch, time.
@@ -561,20 +561,12 @@ impl Run {
         list
     }
 
-    /// What takes a step back, by the command that was sent last.
+    /// What takes a step back, by the command that reached its host last, or may have. The state of the step does not
+    /// tell that: one that was skipped, or waits to be sent again, may have done something before.
     pub fn undo_of(&self, at: &UnitAt) -> Option<&crate::plan::model::Undo> {
         let step = self.step(at)?;
-        let variant = match self.units.get(at) {
-            Some(
-                UnitState::Succeeded { variant, .. }
-                | UnitState::Failed { variant, .. }
-                | UnitState::Unknown { variant, .. }
-                | UnitState::Sent { variant, .. }
-                | UnitState::Ran { variant, .. },
-            ) => *variant,
-            _ => Variant::Main,
-        };
-        match variant {
+        let last = self.reached.get(at).and_then(|attempts| attempts.values().next_back());
+        match last.copied().unwrap_or(Variant::Main) {
             Variant::Main => step.undo.as_ref(),
             Variant::Instead => step.undo_instead.as_ref(),
         }

@@ -89,7 +89,9 @@ fn working(run: &Run) -> Vec<Act> {
     }
     if let Some(plan) = run.plan().filter(|_| run.stop.is_none()) {
         let changed = run.sent.iter().any(|at| run.step(at).is_some_and(|step| step.effect.changes()));
-        acts.extend(watch_acts(run, None, if changed { plan.watches } else { 0 }));
+        // A broken one is asked until it holds, also when the step that began it turned out never to have been sent.
+        let broken = run.broken.keys().any(|watch| watch.unit.is_none());
+        acts.extend(watch_acts(run, None, if changed || broken { plan.watches } else { 0 }));
     }
     if run.stop.is_none() && run.pause.is_none() && run.broken.is_empty() {
         for at in turn(run) {

@@ -1,1 +1,4 @@
 //! The pure core and the journal: what holds for every sequence of inputs, and for every file.
+
+mod journal;
+mod run;

@@ -209,8 +209,7 @@ impl Desk {
         let view = self.view()?;
         let run = view.run(id)?.ok_or(Refused::UnknownRun(id))?;
         let mut recorded = Vec::new();
-        for entry in view.entries_of(id)? {
-            let hash = crate::journal::entry::leaf(&entry.line());
+        for (entry, hash) in view.hashed_entries_of(id)? {
             recorded.push(Recorded { seq: entry.seq, hash, stamped: crate::journal::stamped(&entry)? });
         }
         Ok(record::journal_of(&run, &recorded, moment))

@@ -152,7 +152,8 @@ impl Conductor {
             .await;
         match taken {
             Ok(_) if makes_a_plan || changes_it => self.context = context,
-            Ok(_) | Err(AppendError::Fatal { .. }) => {}
+            // With an old token nothing was claimed; the claim is wanted still, and is made with a new one.
+            Ok(_) | Err(AppendError::Fatal { .. } | AppendError::StaleToken { .. }) => {}
             Err(AppendError::Held(held)) => {
                 let world = World::NotPlanned {
                     code: "held".to_owned(),

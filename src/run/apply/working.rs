@@ -25,8 +25,8 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
             set(run, unit, UnitState::Waiting { attempts });
         }
         Event::StepEnded { unit, attempt, exit, took, .. } => {
-            run.reached.entry(unit.clone()).or_default().insert(*attempt);
             let variant = variant(run, unit);
+            run.reached.entry(unit.clone()).or_default().insert(*attempt, variant);
             if exit.is_success() {
                 set(run, unit, UnitState::Ran { attempt: *attempt, variant, took: *took });
             }
@@ -42,7 +42,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::StepUnknown { unit, why } => {
             let (attempt, variant) = (attempts(run, unit), variant(run, unit));
-            run.reached.entry(unit.clone()).or_default().insert(attempt);
+            run.reached.entry(unit.clone()).or_default().insert(attempt, variant);
             let sent_at = match run.units.get(unit) {
                 Some(UnitState::Sent { at, .. }) => *at,
                 Some(UnitState::Unknown { sent_at, .. }) => *sent_at,
@@ -175,7 +175,7 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
 
 /// A step none of whose attempts reached its host was never sent.
 fn forget_if_never_reached(run: &mut Run, unit: &UnitAt) {
-    if run.reached.get(unit).is_none_or(std::collections::BTreeSet::is_empty) {
+    if run.reached.get(unit).is_none_or(std::collections::BTreeMap::is_empty) {
         run.sent.retain(|sent| sent != unit);
     }
 }

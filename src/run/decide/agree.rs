@@ -13,7 +13,7 @@ use crate::runbook::source::name::Person;
 /// The requester types the token that names the target.
 pub(super) fn confirm(run: &Run, by: &Person, typed: &str, now: Timestamp) -> Decided {
     if run.phase == Phase::Undoing {
-        return super::undo::confirm(run, by, typed);
+        return super::undo::confirm(run, by, typed, now);
     }
     let (Phase::Confirming, Some(token), Some(digest)) = (run.phase, &run.token, run.digest()) else {
         if let Some(at) = run.confirmed {
@@ -24,11 +24,19 @@ pub(super) fn confirm(run: &Run, by: &Person, typed: &str, now: Timestamp) -> De
     if *by != run.request.by {
         return Decided::refused(Refusal::NotYourRun { waits_for: run.request.by.clone() });
     }
+    if token.expires <= now {
+        return too_late("confirmed");
+    }
     if typed != token.text {
         return wrong_token(run, typed, token);
     }
     let approve_until = after(now, APPROVE_WITHIN);
     Decided::events([Event::Confirmed { digest: digest.clone(), approve_until }])
+}
+
+/// An answer that comes when its time is over, before the clock has said so: it counts as little as a later one.
+pub(super) fn too_late(what: &'static str) -> Decided {
+    Decided::refused(Refusal::NotNow { what, because: "the time for it is over".to_owned() })
 }
 
 /// Each wrong token is recorded; the third ends the run.
@@ -52,7 +60,14 @@ pub(super) fn odd_character(typed: &str, wanted: &str) -> Option<(usize, char)> 
 }
 
 /// Another person agrees to exactly this plan.
-pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_commander: bool) -> Decided {
+pub(super) fn approve(
+    run: &Run,
+    by: &Person,
+    typed: &str,
+    roles: &[String],
+    is_commander: bool,
+    now: Timestamp,
+) -> Decided {
     let (Some(plan), Some(digest)) = (run.plan(), run.digest()) else {
         return Decided::refused(Refusal::NotNow { what: "approved", because: standing(run) });
     };
@@ -63,16 +78,9 @@ pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_
         return Decided::refused(Refusal::OldPlan { typed: typed.to_owned(), now: digest.clone() });
     }
     if run.phase == Phase::Working
-        && let Some((unit, UnitState::Withheld { approvals, .. })) =
-            run.units.iter().find(|(_, state)| matches!(state, UnitState::Withheld { .. }))
+        && run.units.values().any(|state| matches!(state, UnitState::Withheld { .. }))
     {
-        if approvals.contains(by) {
-            return Decided::refused(Refusal::NotNow {
-                what: "approved",
-                because: "you agreed already".to_owned(),
-            });
-        }
-        return Decided::events([Event::ApprovedAgain { unit: unit.clone() }]);
+        return approve_again(run, by);
     }
     if let Some(before) = run.approvals.iter().find(|approval| approval.by == *by) {
         return Decided::refused(Refusal::Again { what: "approved", by: by.clone(), at: before.at });
@@ -83,6 +91,9 @@ pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_
         }
         return Decided::refused(Refusal::NotNow { what: "approved", because: standing(run) });
     }
+    if run.approve_until.is_some_and(|until| until <= now) {
+        return too_late("approved");
+    }
     let agreed = u32::try_from(run.approvals.len()).unwrap_or(u32::MAX);
     let last = agreed + 1 >= plan.approvals.count;
     let commander_missing = !is_commander && !run.approvals.iter().any(|approval| approval.commander);
@@ -90,6 +101,17 @@ pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_
         return Decided::refused(Refusal::NeedsCommander { why: why.clone() });
     }
     Decided::events([Event::Approved { digest: digest.clone(), roles: roles.to_vec() }])
+}
+
+/// A step that was not done is sent again: the first one that this person has not agreed to.
+fn approve_again(run: &Run, by: &Person) -> Decided {
+    let waits =
+        |state: &UnitState| matches!(state, UnitState::Withheld { approvals, .. } if !approvals.contains(by));
+    if let Some((unit, _)) = run.units.iter().find(|(_, state)| waits(state)) {
+        return Decided::events([Event::ApprovedAgain { unit: unit.clone() }]);
+    }
+    let because = "you agreed already".to_owned();
+    Decided::refused(Refusal::NotNow { what: "approved", because })
 }
 
 /// An approval is taken back before the start.
@@ -128,7 +150,9 @@ pub(super) fn rechecked(run: &Run, offer: &Offer, token: &Token, changes: &[Stri
         };
         return Decided::events([changed]);
     }
-    if run.phase != Phase::Ready {
+    // What was measured before the resources were claimed says nothing about the time after.
+    let unclaimed = run.holds.is_empty() && run.plan().is_some_and(|plan| !plan.holds.is_empty());
+    if run.phase != Phase::Ready || unclaimed {
         return Decided::nothing();
     }
     let failed: Vec<CheckSeen> = offer.preflight.iter().filter(|seen| seen.stops()).cloned().collect();

@@ -18,10 +18,12 @@ pub(super) fn stop(run: &Run, now: bool) -> Decided {
             let because = "it was stopped already, and what runs is ending".to_owned();
             Decided::refused(Refusal::NotNow { what: "stopped", because })
         }
-        // An undo that waits for its token is simply not done.
-        Phase::Undoing if run.undo.as_ref().is_some_and(|undo| undo.token.is_some()) => {
-            Decided::events([Event::UndoExpired, Event::StopAsked { now }])
-        }
+        // An undo that waits for its token is simply not done. A run that had ended before has nothing to stop.
+        Phase::Undoing => match run.undo.as_ref().filter(|undo| undo.token.is_some()) {
+            Some(undo) if matches!(undo.before, Phase::Ended(_)) => Decided::events([Event::UndoExpired]),
+            Some(_) => Decided::events([Event::UndoExpired, Event::StopAsked { now }]),
+            None => Decided::events([Event::StopAsked { now }]),
+        },
         _ => Decided::events([Event::StopAsked { now }]),
     }
 }

@@ -89,7 +89,7 @@ fn person(run: &Run, by: &Person, says: &Says, now: Timestamp) -> Decided {
     match says {
         Says::Confirm { token } => agree::confirm(run, by, token, now),
         Says::Approve { digest, roles, is_commander } => {
-            agree::approve(run, by, digest, roles, *is_commander)
+            agree::approve(run, by, digest, roles, *is_commander, now)
         }
         Says::Withdraw => agree::withdraw(run, by),
         Says::Refuse { why } => agree::refuse(run, why),

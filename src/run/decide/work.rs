@@ -3,17 +3,16 @@
 use jiff::Timestamp;
 
 use super::{Decided, MAX_ATTEMPTS};
-use crate::plan::model::CheckSeen;
+use crate::plan::model::{CheckSeen, Work};
 use crate::run::event::{Event, Exit, OutputSummary};
 use crate::run::model::{Failure, Run, UnitAt, UnitState, Variant, WatchAt};
-use crate::run::next::turn;
+use crate::run::next::{Act, next, turn};
 use crate::runbook::source::literal::Millis;
 
 /// The door was measured: the intent is written, or the step stands before a shut door.
 pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     // A stop or a pause that came first wins; so does an answer that came while the door was measured.
-    let held = run.stop.is_some() || run.pause.is_some() || !run.broken.is_empty();
-    let may_begin = !held && turn(run).contains(unit);
+    let may_begin = !is_held(run) && run.step(unit).is_some() && turn(run).contains(unit);
     if !may_begin {
         return Decided::nothing();
     }
@@ -24,6 +23,11 @@ pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     let attempts = run.units.get(unit).map_or(0, UnitState::attempts);
     send(run, unit, attempts + 1, Variant::Main, seen)
         .map_or_else(Decided::nothing, |event| Decided::events([event]))
+}
+
+/// Whether nothing new is sent: a person said stop or pause, or a watch is broken.
+fn is_held(run: &Run) -> bool {
+    run.stop.is_some() || run.pause.is_some() || !run.broken.is_empty()
 }
 
 fn send(run: &Run, unit: &UnitAt, attempt: u32, variant: Variant, door: &[CheckSeen]) -> Option<Event> {
@@ -48,13 +52,17 @@ fn awaited(run: &Run, unit: &UnitAt, attempt: u32) -> Option<Variant> {
     }
 }
 
-/// Nothing was started on the host: what is done instead follows, if there is something and nobody said stop.
+/// Nothing was started on the host: what is done instead follows, if there is something. Nothing is sent in a pause or
+/// while a watch is broken: the step then begins anew, at its door, when the run goes on.
 pub(super) fn unreached(run: &Run, unit: &UnitAt, attempt: u32, why: &str) -> Decided {
     let Some(variant) = awaited(run, unit, attempt) else { return Decided::nothing() };
     let unreached = Event::StepUnreached { unit: unit.clone(), why: why.to_owned() };
     let instead = (variant == Variant::Main && run.stop.is_none())
         .then(|| send(run, unit, attempt + 1, Variant::Instead, &[]))
         .flatten();
+    if instead.is_some() && is_held(run) {
+        return Decided::events([unreached]);
+    }
     let then = instead.unwrap_or_else(|| Event::StepFailed {
         unit: unit.clone(),
         failure: Failure::Unreachable(why.to_owned()),
@@ -129,14 +137,18 @@ pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
 
 /// Preflight was measured afresh: the question can be put.
 pub(super) fn fresh(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
-    if run.stop.is_some() || run.pause.is_some() || !turn(run).contains(unit) {
+    let is_question = matches!(run.unit(unit).map(|unit| &unit.work), Some(Work::Decide(_)));
+    if !is_question || is_held(run) || !turn(run).contains(unit) {
         return Decided::nothing();
     }
     Decided::events([Event::Asked { unit: unit.clone(), seen: seen.to_vec() }])
 }
 
-/// A watch broke, or holds again.
+/// A watch broke, or holds again. Only one that is asked now counts: nobody would ask again about a late report.
 pub(super) fn watched(run: &Run, watch: &WatchAt, seen: &CheckSeen, ends: bool) -> Decided {
+    if !next(run).contains(&Act::Watch(watch.clone(), run.broken.contains_key(watch))) {
+        return Decided::nothing();
+    }
     match (run.broken.contains_key(watch), seen.holds()) {
         (false, false) => {
             Decided::events([Event::WatchBroke { watch: watch.clone(), seen: seen.clone(), ends }])
