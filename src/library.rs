@@ -239,8 +239,10 @@ fn shell_problems(scripts: &[At<String>]) -> Vec<Problem> {
                 .split(':')
                 .find_map(|part| part.trim().trim_start_matches("line ").parse().ok())
                 .unwrap_or(1);
-            let span =
-                Span::on_line(script.place.span.line + line.saturating_sub(1), script.place.span.column, 1);
+            // What is missing at the end shows behind the last line; the author looks at the last line.
+            let last = u32::try_from(text.trim_end().split('\n').count()).unwrap_or(u32::MAX);
+            let below = line.clamp(1, last) - 1;
+            let span = Span::on_line(script.place.span.line + below, script.place.span.column, 1);
             let what = said.rsplit(": ").next().unwrap_or(&said).trim().to_owned();
             problems.push(Problem {
                 code: Code::ScriptSyntax,

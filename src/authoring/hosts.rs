@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::unknown;
 use super::uses::Desk;
-use crate::inventory::{Inventory, Settings};
+use crate::inventory::{Inventory, Setting, Settings};
 use crate::runbook::expression::{Type, Value};
 use crate::runbook::given::read_value;
 use crate::runbook::model::{Pack, Word};
@@ -20,6 +20,8 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
     for cluster in inventory.clusters.values() {
         check_cluster(inventory, cluster, desk, problems);
     }
+    let members = inventory.clusters.values().flat_map(|cluster| &cluster.hosts);
+    let misspelt = members.clone().any(|member| !inventory.hosts.contains_key(member.as_str()));
     let mut addresses: BTreeMap<(String, u16), &HostName> = BTreeMap::new();
     for (name, host) in &inventory.hosts {
         check_address(&host.address, "address", problems);
@@ -33,7 +35,8 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
         if let Some(role) = &host.owner {
             desk.role(role, problems);
         }
-        if inventory.owner_of(name.as_str()).is_none() {
+        // A host whose cluster misspells it belongs to that cluster; the slip has been noted there.
+        if inventory.owner_of(name.as_str()).is_none() && !misspelt {
             let message = format!("nobody answers for {name}");
             problems.add(Code::OwnerMissing, &host.place, message, "owner: a role, or put it into a cluster");
         }
@@ -123,14 +126,14 @@ fn check_settings(
     desk: &Desk<'_>,
     problems: &mut Problems,
 ) {
-    for (name, value) in settings {
+    for (name, Setting { place, value }) in settings {
         let Some(wanted) = packs.iter().find_map(|pack| pack.setting(name)) else {
             if !desk.unread {
                 let known: Vec<&str> = packs
                     .iter()
                     .flat_map(|pack| pack.settings.iter().map(|(setting, _)| setting.value.as_str()))
                     .collect();
-                let at = Word::new(name.clone(), value.place.clone());
+                let at = Word::new(name.clone(), place.clone());
                 unknown(Code::SettingUnknown, &at, "setting", known.iter().copied(), problems);
             }
             continue;

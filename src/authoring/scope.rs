@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::uses::{Desk, fields_of, shared_fields};
 use crate::runbook::expression::infer::{Inferred, Uses, infer};
+use crate::runbook::expression::tree::Node;
 use crate::runbook::expression::types::{Measured, Named, Scope};
 use crate::runbook::expression::{Expr, Type};
 use crate::runbook::model::{MeasureAt, ParameterKind, Runbook, Word};
+use crate::runbook::source::name::NameForm;
 use crate::runbook::source::problem::{Code, Problems};
 use crate::runbook::text::Text;
 
@@ -38,6 +40,9 @@ impl<'a> Scoped<'a> {
         for word in words.chain(runbook.checks.iter().map(|(name, _)| name)) {
             note_taken(word, &mut taken, desk, problems);
         }
+        let declared = runbook.parameters.iter().map(|parameter| &parameter.name.value);
+        let declared = declared.chain(runbook.measures.iter().map(|measure| &measure.name.value));
+        let declared: BTreeSet<&String> = declared.collect();
         for measure in &runbook.measures {
             let probes = desk.probes(runbook, &measure.probe, problems);
             let measured = Measured {
@@ -60,7 +65,10 @@ impl<'a> Scoped<'a> {
         }
         for (name, expr) in &runbook.lets {
             let inferred = scoped.infer(expr, problems);
-            scoped.scope.names.insert(name.value.clone(), Named::Let(inferred));
+            // Of two with one name nobody knows which is meant: it fits everywhere, so that this is said once.
+            let named =
+                if declared.contains(&name.value) { Named::Value(Type::Broken) } else { Named::Let(inferred) };
+            scoped.scope.names.insert(name.value.clone(), named);
         }
         // Using one `let` in another is no use of it in the runbook.
         let lets: Vec<&str> = runbook.lets.iter().map(|(name, _)| name.value.as_str()).collect();
@@ -72,6 +80,11 @@ impl<'a> Scoped<'a> {
     pub(super) fn infer(&mut self, expr: &Expr, problems: &mut Problems) -> Inferred {
         let inferred = infer(expr, &self.scope, problems);
         self.used.extend(inferred.uses.names.iter().cloned());
+        if matches!(expr.root.node, Node::Broken) {
+            // What cannot be read may use any name that it mentions: one slip is one problem.
+            let words = expr.source.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            self.used.extend(words.map(str::to_owned));
+        }
         inferred
     }
 
@@ -165,7 +178,7 @@ impl<'a> Scoped<'a> {
     }
 
     fn is_secret(&self, reference: &Expr) -> bool {
-        let crate::runbook::expression::tree::Node::Name(name) = &reference.root.node else { return false };
+        let Node::Name(name) = &reference.root.node else { return false };
         let listed = self.runbook.secrets.iter().any(|secret| secret.value == *name);
         let known = self.desk.policy.is_some_and(|policy| policy.secrets.contains_key(name));
         !self.scope.names.contains_key(name) && (listed || known)
@@ -203,7 +216,7 @@ impl<'a> Scoped<'a> {
     /// Notes what was declared and never used.
     pub(super) fn note_unused(&self, problems: &mut Problems) {
         let mut note = |word: &Word, what: &str, used: bool| {
-            if !used {
+            if !used && NameForm::Variable.fits(&word.value) {
                 let message = format!("nothing uses the {what} `{}`", word.value);
                 problems.add(Code::NameUnused, &word.place, message, "remove it, or check it");
             }

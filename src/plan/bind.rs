@@ -6,7 +6,7 @@ use crate::authoring::Set;
 use crate::runbook::expression::{Meaning, Value};
 use crate::runbook::given::read_value;
 use crate::runbook::model::{Parameter, ParameterKind, Runbook};
-use crate::runbook::source::literal::{Literal, read_literal};
+use crate::runbook::source::literal::{Literal, read_signed};
 use crate::runbook::source::name::ClusterName;
 use crate::runbook::source::nearest::{nearest, nearest_or_all};
 
@@ -174,7 +174,7 @@ fn within_limits(kind: &ParameterKind, text: &str, quoted: &dyn Fn(&str) -> Stri
     match kind {
         ParameterKind::Quantity(_, limits) => {
             let amount = |literal: Literal| crate::authoring::amount(literal);
-            let Ok(given) = read_literal(text) else { return Ok(()) };
+            let Ok(given) = read_signed(text) else { return Ok(()) };
             let show = |literal: Literal| match literal {
                 Literal::Int(n) => n.to_string(),
                 Literal::Number(n) => n.to_string(),

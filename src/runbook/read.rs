@@ -11,7 +11,9 @@ use super::model::{
     Progress, Runbook, Sentence, Step, StepBody, Tell, Topology, Undo, ValueType, Wait, Watch, WatchThen,
     WindowRule, Word,
 };
-use super::source::literal::{Literal, Millis, read_literal};
+use super::source::literal::{
+    Literal, Millis, NUMBER_CURE, NotALiteral, UNITS_CURE, read_literal, read_signed,
+};
 use super::source::name::{PackName, RunbookName};
 use super::source::place::{At, FileName, Place};
 use super::source::problem::{Code, Problems};
@@ -321,7 +323,8 @@ impl<'a> Reader<'a> {
             with: self.with(node),
             repeatable: self.bool(node, "repeatable"),
             takes: self.millis(node, "takes"),
-            at_most: self.millis(node, "at_most"),
+            // One that cannot be read has been noted; it is not missing besides.
+            at_most: node.get("at_most").map(|_| self.millis(node, "at_most").unwrap_or_default()),
             progress: node.get("progress").map(|progress| Progress {
                 done: self.expr(progress, "done"),
                 total: self.maybe_expr(progress, "total"),
@@ -367,7 +370,7 @@ impl<'a> Reader<'a> {
     }
 
     fn parameter(&mut self, name: Word, node: &Node) -> Parameter {
-        let limits = Limits { min: self.literal(node, "min"), max: self.literal(node, "max") };
+        let limits = Limits { min: self.limit(node, "min"), max: self.limit(node, "max") };
         let kind = match self.word(node, "type").as_str() {
             "bool" => ParameterKind::Bool,
             "int" => ParameterKind::Quantity(Type::Int, limits),
@@ -386,6 +389,22 @@ impl<'a> Reader<'a> {
         let help = self.plain(node, "help").map(|help| help.value);
         self.note_odd_keys(node, &kind);
         Parameter { name, kind, default, help }
+    }
+
+    /// A limit of a quantity. One that cannot be read would limit nothing, so it is a problem.
+    fn limit(&mut self, node: &Node, key: &str) -> Option<At<Literal>> {
+        let word = self.maybe_word(node, key)?;
+        let (code, message, cure) = match read_signed(&word) {
+            Ok(literal) => return Some(At::new(literal, word.place)),
+            Err(NotALiteral::Unit) => {
+                (Code::LiteralUnit, format!("`{}` has no unit that we know", word.value), UNITS_CURE)
+            }
+            Err(NotALiteral::Form) => {
+                (Code::NumberForm, format!("`{}` is not a number as we write it", word.value), NUMBER_CURE)
+            }
+        };
+        self.add(code, &word.place, message, cure);
+        None
     }
 
     /// A key that the type of a parameter does not have would be there for information only.

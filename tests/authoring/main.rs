@@ -1,1 +1,4 @@
 //! What authors of runbooks meet: problems, formats, the schema, the reference, the documents.
+
+mod bad;
+mod folder;

@@ -115,6 +115,16 @@ pub fn read_literal(text: &str) -> Result<Literal, NotALiteral> {
     Err(NotALiteral::Unit)
 }
 
+/// Reads a quantity that may have a sign, as values do that people give. Only plain numbers have one.
+pub fn read_signed(text: &str) -> Result<Literal, NotALiteral> {
+    let Some(digits) = text.strip_prefix('-') else { return read_literal(text) };
+    match read_literal(digits)? {
+        Literal::Int(n) => Ok(Literal::Int(-n)),
+        Literal::Number(n) => Ok(Literal::Number(-n)),
+        _ => Err(NotALiteral::Form),
+    }
+}
+
 fn exact_percent(whole: i64) -> Option<f64> {
     i32::try_from(whole).ok().map(f64::from)
 }
@@ -204,6 +214,15 @@ mod tests {
         assert_eq!(read_literal("25%"), Ok(Literal::Percent(25.0)));
         assert_eq!(read_literal("0.7"), Ok(Literal::Number(0.7)));
         assert_eq!(read_literal("0"), Ok(Literal::Int(0)));
+    }
+
+    #[test]
+    fn only_plain_numbers_have_a_sign() {
+        assert_eq!(read_signed("-3"), Ok(Literal::Int(-3)));
+        assert_eq!(read_signed("-0.5"), Ok(Literal::Number(-0.5)));
+        for wrong in ["-16MiB", "-30s", "-5%", "--3", "-"] {
+            assert_eq!(read_signed(wrong), Err(NotALiteral::Form), "{wrong}");
+        }
     }
 
     #[test]

@@ -199,12 +199,27 @@ impl Problems {
         self.found.iter().any(|problem| problem.place.file == *file)
     }
 
+    /// Whether a problem on this line has been noted.
+    pub fn any_on(&self, file: &super::place::FileName, line: u32) -> bool {
+        self.found.iter().any(|problem| problem.place.file == *file && problem.place.span.line == line)
+    }
+
     /// All problems by file and place. A mistake that was met on two ways is listed once.
     pub fn sorted(mut self) -> Vec<Problem> {
         self.found.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
-        self.found.dedup_by(|a, b| a.place == b.place && a.code == b.code && a.message == b.message);
+        self.found.dedup_by(|a, b| a.place == b.place && (same(a, b) || one_slip(a, b)));
         self.found
     }
+}
+
+fn same(a: &Problem, b: &Problem) -> bool {
+    a.code == b.code && a.message == b.message
+}
+
+/// A number in a wrong form fits no type either; the form is what the author must mend.
+fn one_slip(a: &Problem, b: &Problem) -> bool {
+    let follows = |code| matches!(code, Code::NumberForm | Code::ParameterDefault | Code::SettingType);
+    b.code == Code::NumberForm && follows(a.code)
 }
 
 #[cfg(test)]

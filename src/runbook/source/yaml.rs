@@ -227,6 +227,8 @@ impl Builder<'_> {
                         *key = Some((text, node.span));
                     }
                     Kind::Empty => *key = Some((String::new(), node.span)),
+                    // `{{` has been noted where it began.
+                    _ if self.noted_on(node.span.line) => *key = Some((String::new(), node.span)),
                     _ => {
                         let cure = "a value that begins with `{{` or `[` stands in double quotes";
                         self.add(Code::Yaml, node.span, "a key that is a list or a map", cure);
@@ -274,13 +276,24 @@ impl Builder<'_> {
         };
         if anchor != 0 {
             let cure = "remove it; where `&` belongs to the text, put it in double quotes";
-            self.add(Code::Yaml, span, "an anchor (`&`)", cure);
+            self.add(Code::Yaml, self.back_to('&', span), "an anchor (`&`)", cure);
         }
         if tag {
             let cure =
                 "remove it; where `!` belongs to the value, put it in double quotes, or write `== false`";
-            self.add(Code::Yaml, span, "a tag (`!`)", cure);
+            self.add(Code::Yaml, self.back_to('!', span), "a tag (`!`)", cure);
         }
+    }
+
+    /// The place of a mark that stands before a value, on its line or the one above.
+    fn back_to(&self, mark: char, value: Span) -> Span {
+        let before = |line: u32, until: usize| {
+            let text = self.source.split('\n').nth((line as usize).checked_sub(1)?)?;
+            text.chars().take(until).enumerate().filter(|(_, c)| *c == mark).last().map(|(at, _)| at)
+        };
+        let here = before(value.line, value.column as usize).map(|at| (value.line, at));
+        let above = || before(value.line - 1, usize::MAX).map(|at| (value.line - 1, at));
+        here.or_else(above).map_or(value, |(line, at)| Span::on_line(line, to_u32(at + 1), 1))
     }
 
     /// `title: {{name}}` without quotes is a map whose key is a map: say so in our words.
@@ -292,8 +305,16 @@ impl Builder<'_> {
         }
     }
 
+    /// Whether something is wrong with this line already: what follows from it is not said besides.
+    fn noted_on(&self, line: u32) -> bool {
+        self.problems.any_on(self.file, line)
+    }
+
     fn syntax(&mut self, error: &granit_parser::ScanError) {
         let marker = error.marker();
+        if self.noted_on(to_u32(marker.line())) {
+            return;
+        }
         let span = Span::on_line(to_u32(marker.line()), to_u32(marker.col() + 1), 1);
         let line = self.source.split('\n').nth(marker.line().saturating_sub(1)).unwrap_or("");
         let cure = if line.contains("{{") {
