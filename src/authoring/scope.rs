@@ -156,9 +156,11 @@ impl<'a> Scoped<'a> {
     pub(super) fn text(&mut self, text: &Text, frozen: bool, problems: &mut Problems) -> Uses {
         let mut uses = Uses::default();
         for reference in text.references() {
-            if self.is_secret(&reference) {
+            if let Some(secret) = self.secret(&reference) {
                 let place = reference.place_of(&reference.root);
-                let cure = "list it under `secrets` of the action, and read the file named in \"$NAME_file\"";
+                let cure = format!(
+                    "list it under `secrets` of an action, whose script reads the file named in \"${secret}_file\""
+                );
                 problems.add(Code::SecretInText, &place, "a secret in a text would be seen", cure);
                 continue;
             }
@@ -177,11 +179,12 @@ impl<'a> Scoped<'a> {
         uses
     }
 
-    fn is_secret(&self, reference: &Expr) -> bool {
-        let Node::Name(name) = &reference.root.node else { return false };
+    /// The secret that a reference names.
+    fn secret<'e>(&self, reference: &'e Expr) -> Option<&'e str> {
+        let Node::Name(name) = &reference.root.node else { return None };
         let listed = self.runbook.secrets.iter().any(|secret| secret.value == *name);
         let known = self.desk.policy.is_some_and(|policy| policy.secrets.contains_key(name));
-        !self.scope.names.contains_key(name) && (listed || known)
+        (!self.scope.names.contains_key(name) && (listed || known)).then_some(name.as_str())
     }
 
     /// Declares the host at hand of an `each` while `inside` is checked, and says whether it was used there.

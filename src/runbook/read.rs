@@ -12,13 +12,13 @@ use super::model::{
     WindowRule, Word,
 };
 use super::source::literal::{
-    Literal, Millis, NUMBER_CURE, NotALiteral, UNITS_CURE, read_literal, read_signed,
+    Literal, Millis, NUMBER_CURE, NotALiteral, read_literal, read_signed, units_cure,
 };
 use super::source::name::{PackName, RunbookName};
 use super::source::place::{At, FileName, Place};
 use super::source::problem::{Code, Problems};
 use super::source::yaml::{Kind, Node};
-use super::text::{Text, has_reference, read_text};
+use super::text::{Text, first_reference, read_text};
 
 /// Reads values of a map, each with its place.
 pub struct Reader<'a> {
@@ -150,18 +150,18 @@ impl<'a> Reader<'a> {
     /// A text without references.
     pub fn plain(&mut self, map: &Node, key: &str) -> Option<At<String>> {
         let word = self.maybe_word(map, key)?;
-        if has_reference(&word) {
+        if let Some(place) = first_reference(&word, &word.place) {
             let cure = "write the words out; only titles, sentences and arguments take references";
-            self.add(Code::TextPlain, &word.place, format!("a reference in `{key}`"), cure);
+            self.add(Code::TextPlain, &place, format!("a reference in `{key}`"), cure);
         }
         Some(word)
     }
 
     fn script(&mut self, map: &Node, key: &str) -> Option<At<String>> {
         let word = self.maybe_word(map, key)?;
-        if has_reference(&word) {
+        if let Some(place) = first_reference(&word, &word.place) {
             let cure = "hand the value over under `with`, and write \"$name\"";
-            self.add(Code::ScriptTemplate, &word.place, "`{{` in a script, whose text is fixed", cure);
+            self.add(Code::ScriptTemplate, &place, "`{{` in a script, whose text is fixed", cure);
         }
         Some(word)
     }
@@ -397,10 +397,10 @@ impl<'a> Reader<'a> {
         let (code, message, cure) = match read_signed(&word) {
             Ok(literal) => return Some(At::new(literal, word.place)),
             Err(NotALiteral::Unit) => {
-                (Code::LiteralUnit, format!("`{}` has no unit that we know", word.value), UNITS_CURE)
+                (Code::LiteralUnit, format!("`{}` has no unit that we know", word.value), units_cure(&word))
             }
             Err(NotALiteral::Form) => {
-                (Code::NumberForm, format!("`{}` is not a number as we write it", word.value), NUMBER_CURE)
+                (Code::NumberForm, format!("`{}` is not a number as we write it", word.value), NUMBER_CURE.to_owned())
             }
         };
         self.add(code, &word.place, message, cure);

@@ -61,6 +61,7 @@ fn one(problem: &Problem, lines: &dyn Lines) -> Vec<Span> {
             visible(&marked),
             visible(&at.chars().skip(length.max(1)).collect::<String>()),
         );
+        let (before, shown_mark, rest) = cropped(&before, &shown_mark, &rest);
         let pad = " ".repeat(number.len());
         let line = format!("{before}{shown_mark}{rest}");
         out.extend(plain(format!("   {number} | {}\n", line.trim_end())));
@@ -72,6 +73,26 @@ fn one(problem: &Problem, lines: &dyn Lines) -> Vec<Span> {
         out.extend(plain(format!("   = {}\n", visible(&problem.cure))));
     }
     out
+}
+
+/// A line has at most about so many characters on each side of what is underlined, and as many underlined.
+const SHOWN: usize = 100;
+
+/// Cuts a long line around the part that is underlined.
+fn cropped(before: &str, mark: &str, rest: &str) -> (String, String, String) {
+    let cut = |text: &str| {
+        let cut: String = text.chars().take(SHOWN).collect();
+        if cut.len() < text.len() { format!("{cut}…") } else { cut }
+    };
+    let too_many = before.chars().count().saturating_sub(SHOWN);
+    let before = match too_many {
+        0 => before.to_owned(),
+        _ => format!("…{}", before.chars().skip(too_many).collect::<String>()),
+    };
+    let mark = cut(mark);
+    // Behind a mark that was cut nothing more is shown.
+    let rest = if mark.ends_with('…') { String::new() } else { cut(rest) };
+    (before, mark, rest)
 }
 
 /// One annotation a problem, as GitHub's workflow commands want it.

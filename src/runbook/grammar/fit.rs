@@ -2,7 +2,7 @@
 
 use super::form::{Form, Shape};
 use super::table::VALUE_TYPES;
-use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, UNITS_CURE, read_literal};
+use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, read_literal, units_cure};
 use crate::runbook::source::nearest::nearest_or_all;
 use crate::runbook::source::place::{FileName, Place, Span};
 use crate::runbook::source::problem::{Code, Problems};
@@ -131,7 +131,7 @@ impl Fitting<'_> {
             Form::Int(min, max) => match read_literal(text) {
                 Ok(Literal::Int(n)) if (*min..=*max).contains(&n) => {}
                 Ok(Literal::Int(_)) => {
-                    let message = format!("`{key}` is {text}");
+                    let message = format!("`{key}` cannot be {text}");
                     self.add(Code::NumberForm, node.span, message, format!("from {min} to {max}"));
                 }
                 other => self.number(node, text, other, form),
@@ -143,7 +143,8 @@ impl Fitting<'_> {
             Form::Percent => match read_literal(text) {
                 Ok(Literal::Percent(percent)) if (0.0..=100.0).contains(&percent) => {}
                 Ok(Literal::Percent(_)) => {
-                    self.add(Code::NumberForm, node.span, format!("`{text}`"), "from 0% to 100%");
+                    let message = format!("`{key}` cannot be {text}");
+                    self.add(Code::NumberForm, node.span, message, "from 0% to 100%");
                 }
                 other => self.number(node, text, other, form),
             },
@@ -194,7 +195,7 @@ impl Fitting<'_> {
         let (wanted, example) = form.describe();
         let (code, message, cure) = match read {
             Err(NotALiteral::Unit) => {
-                (Code::LiteralUnit, format!("`{text}` has no unit that we know"), UNITS_CURE.into())
+                (Code::LiteralUnit, format!("`{text}` has no unit that we know"), units_cure(text))
             }
             Err(NotALiteral::Form) if text.starts_with(|c: char| c.is_ascii_digit()) => {
                 (Code::NumberForm, format!("`{text}` is not a number as we write it"), NUMBER_CURE.to_owned())

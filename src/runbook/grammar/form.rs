@@ -122,7 +122,15 @@ impl Form {
             Self::Type => ("a type".to_owned(), "size, host or none, [on, off]"),
             Self::Free => ("a single value".to_owned(), "10.20.0.11"),
             Self::Clock => ("a time of day".to_owned(), "\"20:00\""),
-            Self::List(inner) => (format!("a list of {}", inner.plural()), "[a, b]"),
+            Self::List(inner) => {
+                let example = match inner {
+                    Self::Kinds(_) => "- step: …",
+                    Self::Map(_) => "- key: value",
+                    Self::Either(Self::Word(Refers::Check), _) => "- that: …",
+                    _ => "[a, b]",
+                };
+                (format!("a list of {}", inner.plural()), example)
+            }
             Self::Map(shape) => (shape.what.to_owned(), "key: value"),
             Self::Table(_, inner) => (format!("a map from names to {}", inner.plural()), "name: …"),
             Self::Kinds(shapes) => {
@@ -144,6 +152,7 @@ impl Form {
             Self::Type => "types".to_owned(),
             Self::OneOf(words) => format!("words of {}", words.join(", ")),
             Self::Either(Self::Word(Refers::Check), _) => "checks".to_owned(),
+            Self::Kinds(_) => "steps".to_owned(),
             Self::Map(shape) => format!("maps, each {}", shape.what),
             _ => "maps".to_owned(),
         }

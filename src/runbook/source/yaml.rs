@@ -317,7 +317,12 @@ impl Builder<'_> {
         }
         let span = Span::on_line(to_u32(marker.line()), to_u32(marker.col() + 1), 1);
         let line = self.source.split('\n').nth(marker.line().saturating_sub(1)).unwrap_or("");
-        let cure = if line.contains("{{") {
+        let mark = line.chars().nth(marker.col());
+        let cure = if mark == Some('!') {
+            "a value that begins with `!` stands in double quotes; or write `… == false`"
+        } else if matches!(mark, Some('&' | '*' | '@' | '`' | '%')) {
+            "a value that begins with this sign stands in double quotes"
+        } else if line.contains("{{") {
             "a value that begins with `{{`, or holds `: ` or ` #`, stands in double quotes"
         } else if line.contains('[') {
             "a value with `[` or `,` stands in double quotes, or on a line of its own"
