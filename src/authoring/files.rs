@@ -80,7 +80,7 @@ fn read_one(name: &FileName, root: &Node, files: &mut Files, problems: &mut Prob
             files.runbook_count += 1;
             match read_runbook(name, root, problems) {
                 Some(runbook) => {
-                    stands_in_its_file(name, runbook.name.as_str(), &runbook.place, problems);
+                    stands_in_its_file(name, "runbook", runbook.name.as_str(), &runbook.place, problems);
                     if let Some(twin) = files.runbooks.get(&runbook.name) {
                         let message = format!("`{}` stands in {} too", runbook.name, twin.place.file);
                         problems.add(
@@ -98,7 +98,7 @@ fn read_one(name: &FileName, root: &Node, files: &mut Files, problems: &mut Prob
         }
         "pack" => match read_pack(name, root, problems) {
             Some(pack) => {
-                stands_in_its_file(name, pack.name.as_str(), &pack.place, problems);
+                stands_in_its_file(name, "pack", pack.name.as_str(), &pack.place, problems);
                 if let Some(twin) = files.packs.get(&pack.name) {
                     let message = format!("`{}` stands in {} too", pack.name, twin.place.file);
                     problems.add(Code::NameTaken, &pack.place, message, "give one of them another name");
@@ -140,14 +140,14 @@ fn second(what: &str, place: &Place, problems: &mut Problems) {
 }
 
 /// The name of a runbook or pack is that of its file, so that a reviewer finds it.
-fn stands_in_its_file(file: &FileName, name: &str, place: &Place, problems: &mut Problems) {
+fn stands_in_its_file(file: &FileName, kind: &str, name: &str, place: &Place, problems: &mut Problems) {
     if file.stem() != name {
-        let message = format!("`{name}` stands in {file}");
-        problems.add(
-            Code::FileNameDiffers,
-            place,
-            message,
-            format!("call the file {name}.yaml, or it {}", file.stem()),
-        );
+        let message = format!("the {kind} `{name}` stands in {file}");
+        let or = if RunbookName::new(file.stem()).is_some() {
+            format!(", or the {kind} {}", file.stem())
+        } else {
+            String::new()
+        };
+        problems.add(Code::FileNameDiffers, place, message, format!("call the file {name}.yaml{or}"));
     }
 }

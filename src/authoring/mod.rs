@@ -97,6 +97,8 @@ pub struct Checked {
     pub problems: Vec<Problem>,
     /// How many runbooks were read, with or without problems.
     pub runbooks: usize,
+    /// Whether a file says which hosts there are.
+    pub has_inventory: bool,
     /// Every script with its place, to be asked of `sh -n`.
     pub scripts: Vec<At<String>>,
 }
@@ -119,6 +121,7 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         accounts::check_policy(policy, &desk, &mut problems);
     }
     let runbooks = files.runbook_count;
+    let has_inventory = files.inventory.is_some() || files.unread;
     let scripts = scripts::all_scripts(&files);
     let problems = problems.sorted();
     let policy_file = files.policy_file.clone();
@@ -134,7 +137,7 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         },
         hashes: sources.iter().map(|source| (source.name.clone(), source.sha256())).collect(),
     });
-    Checked { set, problems, runbooks, scripts }
+    Checked { set, problems, runbooks, has_inventory, scripts }
 }
 
 /// A word that refers to nothing, answered with the nearest one.

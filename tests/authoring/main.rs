@@ -2,3 +2,6 @@
 
 mod bad;
 mod folder;
+mod formats;
+mod paths;
+mod together;

@@ -40,8 +40,8 @@ impl Fitting<'_> {
         for key in shape.keys.iter().filter(|key| key.required) {
             if !entries.iter().any(|entry| entry.key == key.name) {
                 let at = entries.first().map_or(node.span, |entry| entry.key_span);
-                let (form, example) = key.form.describe();
-                let cure = format!("{}: {example}    ({form})", key.name);
+                let (form, _) = key.form.describe();
+                let cure = format!("{}: {} ({form})", key.name, key.form.example());
                 self.add(Code::KeyMissing, at, format!("`{}` is missing in {}", key.name, shape.what), cure);
             }
         }

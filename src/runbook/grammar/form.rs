@@ -116,7 +116,8 @@ impl Form {
             Self::Duration => ("a duration".to_owned(), "30s"),
             Self::Percent => ("a percentage".to_owned(), "25%"),
             Self::Literal => ("a single value".to_owned(), "40MiB"),
-            Self::Text | Self::Plain => ("a text".to_owned(), "Promote {{candidate}}"),
+            Self::Text => ("a text".to_owned(), "Promote {{candidate}}"),
+            Self::Plain => ("a text".to_owned(), "A sentence without references."),
             Self::Script => ("a script".to_owned(), "| and lines below"),
             Self::Expr => ("an expression".to_owned(), "candidate != old"),
             Self::Type => ("a type".to_owned(), "size, host or none, [on, off]"),
@@ -142,6 +143,14 @@ impl Form {
                 (format!("{first}, or {second}"), example)
             }
         }
+    }
+
+    /// How such a value looks; of a map the keys that must be there.
+    pub fn example(&self) -> String {
+        let Self::Map(shape) = self else { return self.describe().1.to_owned() };
+        let required = shape.keys.iter().filter(|key| key.required).map(|key| format!("{}: …", key.name));
+        let required: Vec<_> = required.collect();
+        format!("{{ {} }}", required.join(", "))
     }
 
     fn plural(&self) -> String {

@@ -101,7 +101,7 @@ impl Node {
 pub fn read_yaml(file: &FileName, source: &str, problems: &mut Problems) -> Option<Node> {
     if source.len() > MAX_FILE_BYTES {
         let place = Place { file: file.clone(), span: Span::on_line(1, 1, 1) };
-        let message = format!("the file has {} KiB, at most 256 KiB are read", source.len() / 1024);
+        let message = "the file has more than 256 KiB";
         problems.add(Code::FileSize, &place, message, "split it; scripts belong into packs");
         return None;
     }
@@ -114,14 +114,33 @@ pub fn read_yaml(file: &FileName, source: &str, problems: &mut Problems) -> Opti
     Builder { file, source, problems }.build()
 }
 
+/// So many hidden characters of a file are named; more would tell an author nothing more.
+const MAX_NAMED: usize = 20;
+
 fn note_hidden(file: &FileName, source: &str, problems: &mut Problems) {
+    let mut named = 0;
     for (index, line) in source.split('\n').enumerate() {
+        let at = |offset: usize, length: usize| Place {
+            file: file.clone(),
+            span: Span::on_line(to_u32(index + 1), to_u32(offset + 1), to_u32(length)),
+        };
+        if let Some(offset) = line.chars().position(|c| c == char::REPLACEMENT_CHARACTER) {
+            let message = "a byte that is not UTF-8, or a U+FFFD that stands for one";
+            problems.add(Code::Yaml, &at(offset, 1), message, "save the file as UTF-8");
+            named += 1;
+        }
         for hidden in find_hidden(line) {
-            let span = Span::on_line(to_u32(index + 1), to_u32(hidden.offset + 1), to_u32(hidden.length));
-            let place = Place { file: file.clone(), span };
-            let cure =
-                if hidden.what == "a tab" { "use spaces" } else { "remove it, or write the word anew" };
-            problems.add(Code::HiddenCharacter, &place, hidden.what, cure);
+            let cure = match hidden.what.as_str() {
+                "a tab" => "use spaces",
+                what if what.starts_with("U+000D") => "end lines with a line feed alone",
+                what if what.starts_with("U+FEFF") && index == 0 => "save the file without a byte order mark",
+                _ => "remove it, or write the word anew",
+            };
+            problems.add(Code::HiddenCharacter, &at(hidden.offset, hidden.length), hidden.what, cure);
+            named += 1;
+        }
+        if named >= MAX_NAMED {
+            return;
         }
     }
 }
@@ -175,6 +194,7 @@ impl Builder<'_> {
                     None
                 }
                 Event::Scalar(text, style, ..) => {
+                    self.note_escapes(&text, style, span);
                     Some(self.scalar_node(text.into_owned(), style, &yaml_span))
                 }
                 Event::Alias(_) | Event::UnresolvedAlias(_) => {
@@ -265,6 +285,16 @@ impl Builder<'_> {
             }
         }
         span
+    }
+
+    /// `"\u202e"` is seen by a reviewer, and hidden from all who read the plan.
+    fn note_escapes(&mut self, text: &str, style: ScalarStyle, span: Span) {
+        if style == ScalarStyle::DoubleQuoted
+            && let Some(hidden) = find_hidden(text).first()
+        {
+            let message = format!("an escape writes what is not seen: {}", hidden.what);
+            self.add(Code::HiddenCharacter, span, message, "leave it out; a script can print it");
+        }
     }
 
     fn note_anchor_or_tag(&mut self, event: &Event<'_>, span: Span) {
