@@ -59,7 +59,8 @@ fn check_accounts(policy: &Policy, problems: &mut Problems) {
             if let Some(other) = owners.insert((door, account.as_str()), person)
                 && other != person
             {
-                let message = format!("the {door} account `{}` belongs to the person {other} already", account.value);
+                let message =
+                    format!("the {door} account `{}` belongs to the person {other} already", account.value);
                 problems.add(Code::PersonTwice, &account.place, message, "an account belongs to one person");
             }
             check_account(door, account, problems);

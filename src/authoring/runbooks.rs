@@ -198,9 +198,8 @@ fn check_inputs(
         for (name, _) in *wanted {
             let is_wanted = |given: &Word| wanted.iter().any(|(name, _)| name.value == given.value);
             // A misspelt input is reported as such; missing it as well would say it twice.
-            let misspelt = with.iter().any(|(given, _)| {
-                !is_wanted(given) && nearest(given, [name.as_str()]).is_some()
-            });
+            let misspelt =
+                with.iter().any(|(given, _)| !is_wanted(given) && nearest(given, [name.as_str()]).is_some());
             if !misspelt && !with.iter().any(|(given, _)| given.value == name.value) {
                 let message = format!("`{}` needs the input `{}`", used.value, name.value);
                 problems.add(

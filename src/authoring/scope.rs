@@ -66,8 +66,11 @@ impl<'a> Scoped<'a> {
         for (name, expr) in &runbook.lets {
             let inferred = scoped.infer(expr, problems);
             // Of two with one name nobody knows which is meant: it fits everywhere, so that this is said once.
-            let named =
-                if declared.contains(&name.value) { Named::Value(Type::Broken) } else { Named::Let(inferred) };
+            let named = if declared.contains(&name.value) {
+                Named::Value(Type::Broken)
+            } else {
+                Named::Let(inferred)
+            };
             scoped.scope.names.insert(name.value.clone(), named);
         }
         // Using one `let` in another is no use of it in the runbook.
@@ -169,7 +172,7 @@ impl<'a> Scoped<'a> {
             if !inferred.kind.prints() {
                 let message = format!("{} does not print", inferred.kind);
                 problems.add(Code::TextValue, &place, message, "name one value or field");
-            } else if frozen && inferred.uses.measures() {
+            } else if frozen && inferred.uses.measures() && inferred.kind != Type::Broken {
                 let message = "a measured value in a text that the plan fixes";
                 let cure = "parameters, inventory and topology only; what is measured belongs into a sentence of a check";
                 problems.add(Code::FrozenText, &place, message, cure);

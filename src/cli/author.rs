@@ -36,7 +36,10 @@ pub(super) fn check(
         let folders = folders_of(config, &folder);
         let report = check_folder(&folders)?;
         if report.sources.is_empty() && report.problems.is_empty() {
-            return Ok(not_understood(&format!("{} holds no file of the language: they end in .yaml", folder.display())));
+            return Ok(not_understood(&format!(
+                "{} holds no file of the language: they end in .yaml",
+                folder.display()
+            )));
         }
         let found = report.problems.len();
         let wanted = |problem: &Problem| {
@@ -95,7 +98,8 @@ fn asked(paths: &[PathBuf]) -> Result<BTreeMap<PathBuf, Asked>, String> {
         } else {
             (folder_of(path), Some(file_of(path).ok_or_else(|| format!("{shown} is not there"))?))
         };
-        let real = folder.canonicalize().map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
+        let real =
+            folder.canonicalize().map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
         let entry = asked.entry(real).or_insert_with(|| Asked { folder, only: Some(BTreeSet::new()) });
         match (file, &mut entry.only) {
             (Some(file), Some(only)) => {

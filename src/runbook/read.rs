@@ -399,9 +399,11 @@ impl<'a> Reader<'a> {
             Err(NotALiteral::Unit) => {
                 (Code::LiteralUnit, format!("`{}` has no unit that we know", word.value), units_cure(&word))
             }
-            Err(NotALiteral::Form) => {
-                (Code::NumberForm, format!("`{}` is not a number as we write it", word.value), NUMBER_CURE.to_owned())
-            }
+            Err(NotALiteral::Form) => (
+                Code::NumberForm,
+                format!("`{}` is not a number as we write it", word.value),
+                NUMBER_CURE.to_owned(),
+            ),
         };
         self.add(code, &word.place, message, cure);
         None

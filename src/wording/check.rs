@@ -54,7 +54,9 @@ fn summary(problems: usize, broken: usize, counts: &Counts) -> String {
     };
     if *elsewhere > 0 {
         let errors = count(*elsewhere, "error");
-        text.push_str(&format!(" {errors} in other files of the folder: nothing is loaded before they are mended."));
+        text.push_str(&format!(
+            " {errors} in other files of the folder: nothing is loaded before they are mended."
+        ));
     }
     if *without_inventory {
         text.push_str(" There is no inventory: nothing is loaded without it.");
@@ -127,7 +129,8 @@ pub fn github(problem: &Problem) -> String {
     let place = &problem.place.span;
     let end =
         if place.end_line == place.line { format!(",endColumn={}", place.end_column) } else { String::new() };
-    let cure = if problem.cure.is_empty() { String::new() } else { format!(". {}", as_sentence(&problem.cure)) };
+    let cure =
+        if problem.cure.is_empty() { String::new() } else { format!(". {}", as_sentence(&problem.cure)) };
     format!(
         "::error file={},line={},col={}{end},title={}::{}{cure}.",
         property(problem.place.file.as_str()),

@@ -36,7 +36,8 @@ fn read(path: PathBuf) -> Fixture {
         return Fixture { name, expected, folder };
     }
     let text = fs::read_to_string(&path).unwrap();
-    let file = match text.lines().find(|line| !line.starts_with('#')).and_then(|line| line.split(':').next()) {
+    let file = match text.lines().find(|line| !line.starts_with('#')).and_then(|line| line.split(':').next())
+    {
         Some("inventory") => "runbooks/inventory.yaml".to_owned(),
         Some("policy") => "runbooks/policy.yaml".to_owned(),
         Some("pack") => format!("runbooks/packs/{name}.yaml"),

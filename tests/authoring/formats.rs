@@ -4,10 +4,7 @@ use crate::folder::Folder;
 
 /// Two problems, one of them with every sign that a workflow command must escape.
 fn folder() -> Folder {
-    Folder::town().with(
-        "runbooks/odd,name: 100%.yaml",
-        "runbook: odd\n\"one%,two:\\nthree\": 1\n",
-    )
+    Folder::town().with("runbooks/odd,name: 100%.yaml", "runbook: odd\n\"one%,two:\\nthree\": 1\n")
 }
 
 #[test]

@@ -3,5 +3,8 @@
 mod bad;
 mod folder;
 mod formats;
+mod good;
 mod paths;
+mod reference;
+mod schema;
 mod together;

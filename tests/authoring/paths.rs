@@ -43,7 +43,12 @@ fn what_is_not_there_is_not_understood() {
 fn one_file_is_checked_among_the_others_and_shown_alone() {
     let folder = Folder::town().with("runbooks/broken.yaml", UNKNOWN);
 
-    for path in ["runbooks/broken.yaml", "./runbooks/broken.yaml", "runbooks/./broken.yaml", "runbooks/packs/../broken.yaml"] {
+    for path in [
+        "runbooks/broken.yaml",
+        "./runbooks/broken.yaml",
+        "runbooks/./broken.yaml",
+        "runbooks/packs/../broken.yaml",
+    ] {
         let said = folder.run(&["check", path]);
         assert_eq!(said.code, 3, "{path}: {}", said.out);
         assert!(said.out.contains("broken.yaml:2:1"), "{path}: {}", said.out);
@@ -69,8 +74,11 @@ fn a_folder_beside_one_of_its_files_is_shown_whole_and_once() {
 #[test]
 fn the_configured_folder_keeps_its_policy_elsewhere() {
     let policy = std::fs::read_to_string(fixtures().join("base/policy.yaml")).unwrap();
-    let folder = Folder::town().with("apart/policy.yaml", policy).with("steadyhand.toml", "policy = 'apart/policy.yaml'\n");
-    let runbook = std::fs::read_to_string(fixtures().join("base/recover.yaml")).unwrap().replace("[team]", "[teem]");
+    let folder = Folder::town()
+        .with("apart/policy.yaml", policy)
+        .with("steadyhand.toml", "policy = 'apart/policy.yaml'\n");
+    let runbook =
+        std::fs::read_to_string(fixtures().join("base/recover.yaml")).unwrap().replace("[team]", "[teem]");
     let folder = folder.with("runbooks/recover.yaml", runbook);
     std::fs::remove_file(folder.at("runbooks/policy.yaml")).unwrap();
 
@@ -126,7 +134,8 @@ fn bytes_that_are_no_text_are_refused_where_they_stand() {
     ];
     for (name, bytes, expected) in cases {
         let file = format!("runbooks/{name}.yaml");
-        let found: Vec<String> = Folder::town().with(&file, bytes).problems().iter().map(place_and_code).collect();
+        let found: Vec<String> =
+            Folder::town().with(&file, bytes).problems().iter().map(place_and_code).collect();
 
         assert_eq!(found.first(), Some(&format!("{file}:{expected}")), "{found:?}");
     }

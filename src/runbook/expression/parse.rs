@@ -383,7 +383,13 @@ impl Parser {
 fn unknown_function(name: &str, offset: u32, length: u32) -> Wrong {
     if matches!(name, "len" | "length" | "size") {
         let message = format!("there is no function `{name}`");
-        return Wrong { offset, length, code: Code::ExprFunction, message, cure: "write count(list)".to_owned() };
+        return Wrong {
+            offset,
+            length,
+            code: Code::ExprFunction,
+            message,
+            cure: "write count(list)".to_owned(),
+        };
     }
     let forms: Vec<_> = Function::ALL.iter().map(|(_, _, form)| *form).collect();
     let nearest = nearest_or_all(name, Function::ALL.map(|(_, known, _)| known));

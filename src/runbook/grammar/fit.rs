@@ -32,7 +32,12 @@ impl Fitting<'_> {
             if let Some(key) = shape.keys.iter().find(|key| key.name == entry.key) {
                 self.form(&entry.value, &key.form, key.name);
             } else {
-                let cure = nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name));
+                let cure = if entry.key.contains(' ') && matches!(entry.value.kind, Kind::Empty) {
+                    // `{ help: Small, and quick }` has a key `and quick`.
+                    "inside `{ }` a `,` ends a value: put the value in double quotes".to_owned()
+                } else {
+                    nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name))
+                };
                 let message = format!("`{}` is not a key of {}", entry.key, shape.what);
                 self.add(Code::KeyUnknown, entry.key_span, message, cure);
             }

@@ -64,13 +64,25 @@ pub enum NotALiteral {
 }
 
 /// What to write where a unit is wrong.
-const UNITS_CURE: &str =
-    "sizes end in KiB, MiB, GiB or TiB, durations in ms, s, m, h or d, percentages in %";
+const UNITS_CURE: &str = "sizes end in KiB, MiB, GiB or TiB, durations in ms, s, m, h or d, percentages in %";
 /// Units as people write them elsewhere, and ours.
 const OTHER_UNITS: [(&str, &str); 16] = [
-    ("KB", "KiB"), ("kB", "KiB"), ("kb", "KiB"), ("MB", "MiB"), ("mb", "MiB"), ("GB", "GiB"), ("gb", "GiB"),
-    ("TB", "TiB"), ("sec", "s"), ("secs", "s"), ("seconds", "s"), ("min", "m"), ("mins", "m"), ("minutes", "m"),
-    ("hours", "h"), ("days", "d"),
+    ("KB", "KiB"),
+    ("kB", "KiB"),
+    ("kb", "KiB"),
+    ("MB", "MiB"),
+    ("mb", "MiB"),
+    ("GB", "GiB"),
+    ("gb", "GiB"),
+    ("TB", "TiB"),
+    ("sec", "s"),
+    ("secs", "s"),
+    ("seconds", "s"),
+    ("min", "m"),
+    ("mins", "m"),
+    ("minutes", "m"),
+    ("hours", "h"),
+    ("days", "d"),
 ];
 
 /// What to write instead of a quantity with a unit that does not exist.

@@ -269,8 +269,9 @@ impl Builder<'_> {
             }
             ScalarStyle::Literal | ScalarStyle::Folded => (Style::Block, self.first_content_line(span)),
         };
-        let kind =
-            if text.is_empty() && style == Style::Plain { Kind::Empty } else { Kind::Scalar(text, style) };
+        // The parser gives `~` where nothing was written.
+        let is_empty = style == Style::Plain && (text.is_empty() || text == "~");
+        let kind = if is_empty { Kind::Empty } else { Kind::Scalar(text, style) };
         Node { span, kind }
     }
 
@@ -421,6 +422,19 @@ mod tests {
         assert_eq!(items[1].get("c").unwrap().scalar(), Some("0644"));
         assert_eq!(node.get("s").unwrap().span, Span::on_line(6, 3, 3));
         assert_eq!(node.get("s").unwrap().scalar(), Some("one\ntwo\n"));
+    }
+
+    #[test]
+    fn a_value_that_was_not_written_is_nothing() {
+        let (node, said) = read("a:\nb: ~\nc: ''\nd: { e, f: }\n");
+
+        assert_eq!(said, [""; 0]);
+        let node = node.unwrap();
+        let d = node.get("d").unwrap();
+        for empty in [node.get("a"), node.get("b"), d.get("e"), d.get("f")] {
+            assert!(matches!(empty.unwrap().kind, Kind::Empty), "{empty:?}");
+        }
+        assert_eq!(node.get("c").unwrap().scalar(), Some(""));
     }
 
     #[test]
