@@ -6,12 +6,16 @@ use crate::authoring::Set;
 use crate::runbook::expression::{Meaning, Value};
 use crate::runbook::given::read_value;
 use crate::runbook::model::{Parameter, ParameterKind, Runbook};
+use crate::runbook::source::hidden::{shortened, visible};
 use crate::runbook::source::literal::{Literal, read_signed};
 use crate::runbook::source::name::ClusterName;
 use crate::runbook::source::nearest::{nearest, nearest_or_all};
 
 /// A reason has at least so many characters.
 pub const MIN_REASON: usize = 10;
+
+/// So many characters of a wrong value are quoted.
+const QUOTED: usize = 80;
 
 /// A value that is not right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +117,7 @@ fn one(
     text: &str,
     values: &BTreeMap<String, Value>,
 ) -> Result<Value, String> {
-    let quoted = |what: &str| format!("`{}` {what}", crate::runbook::source::hidden::visible(text));
+    let quoted = |what: &str| format!("`{}` {what}", shortened(&visible(text), QUOTED));
     match &parameter.kind {
         ParameterKind::Host(_) => {
             let members: Vec<_> = members_of_first_cluster(set, values);

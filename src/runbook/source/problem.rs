@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::hidden::shortened;
 use super::place::Place;
 
 macro_rules! codes {
@@ -172,6 +173,9 @@ pub struct Problem {
     pub cure: String,
 }
 
+/// A message or cure has at most so many characters; what it quotes may be of any length, and is cut.
+const MAX_SENTENCE: usize = 400;
+
 /// The problems found so far.
 #[derive(Debug, Default)]
 pub struct Problems {
@@ -181,7 +185,9 @@ pub struct Problems {
 impl Problems {
     /// Notes a problem.
     pub fn add(&mut self, code: Code, place: &Place, message: impl Into<String>, cure: impl Into<String>) {
-        self.found.push(Problem { code, place: place.clone(), message: message.into(), cure: cure.into() });
+        let message = shortened(&message.into(), MAX_SENTENCE);
+        let cure = shortened(&cure.into(), MAX_SENTENCE);
+        self.found.push(Problem { code, place: place.clone(), message, cure });
     }
 
     /// Takes over the problems of another list.
