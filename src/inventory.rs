@@ -13,7 +13,16 @@ use crate::runbook::source::problem::Problems;
 use crate::runbook::source::yaml::Node;
 
 /// Settings as they were written, by name. Their types stand in the packs.
-pub type Settings = BTreeMap<String, Word>;
+pub type Settings = BTreeMap<String, Setting>;
+
+/// A setting as it was written.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Where its name stands.
+    pub place: Place,
+    /// Its value.
+    pub value: Word,
+}
 
 /// The inventory.
 #[derive(Debug, Clone)]
@@ -98,6 +107,7 @@ impl Inventory {
     pub fn setting_of(&self, host: &str, setting: &str) -> Option<&Word> {
         let own = self.hosts.get(host).and_then(|host| host.settings.get(setting));
         own.or_else(|| self.cluster_of(host).and_then(|(_, cluster)| cluster.settings.get(setting)))
+            .map(|setting| &setting.value)
     }
 
     /// The hosts that may join a cluster of this kind, and are in none.
@@ -163,7 +173,8 @@ fn settings(read: &Reader<'_>, node: &Node) -> Settings {
     table
         .filter_map(|(name, value)| {
             let text = value.scalar()?;
-            Some((name.value, Word::new(text.to_owned(), read.place(value))))
+            let value = Word::new(text.to_owned(), read.place(value));
+            Some((name.value, Setting { place: name.place, value }))
         })
         .collect()
 }

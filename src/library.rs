@@ -68,6 +68,8 @@ pub struct Report {
     pub sources: Vec<SourceFile>,
     /// How many runbooks there are.
     pub runbooks: usize,
+    /// Whether a file says which hosts there are.
+    pub has_inventory: bool,
 }
 
 /// The folder of runbooks, and what was last read from it.
@@ -135,11 +137,11 @@ struct Found {
 }
 
 fn judge(found: Found) -> (Option<Set>, Report) {
-    let Checked { set, mut problems, runbooks, scripts } = check(&found.sources);
+    let Checked { set, mut problems, runbooks, has_inventory, scripts } = check(&found.sources);
     problems.extend(found.problems);
     problems.extend(shell_problems(&scripts));
     problems.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
-    (set, Report { problems, sources: found.sources, runbooks })
+    (set, Report { problems, sources: found.sources, runbooks, has_inventory })
 }
 
 fn read_files(folders: &Folders) -> Result<Found, String> {
@@ -160,19 +162,15 @@ fn read_files(folders: &Folders) -> Result<Found, String> {
             if is_root && apart.contains(&name.as_str()) {
                 continue;
             }
-            let inside = path.canonicalize().is_ok_and(|real| real.starts_with(&root));
-            if inside {
-                read_file(&path, &mut found)?;
-            } else {
-                let cure = "put the file itself into the folder";
-                note(
-                    &mut found,
-                    &path,
-                    Code::PathOutside,
-                    "this link leads out of the folder of runbooks",
-                    cure,
-                );
-            }
+            let wrong = match path.canonicalize() {
+                Ok(real) if real.starts_with(&root) => {
+                    read_file(&path, &mut found)?;
+                    continue;
+                }
+                Ok(_) => "this link leads out of the folder of runbooks",
+                Err(_) => "this link leads nowhere",
+            };
+            note(&mut found, &path, Code::PathOutside, wrong, "put the file itself into the folder");
         }
     }
     for path in [&folders.inventory, &folders.policy].into_iter().flatten() {
@@ -203,14 +201,19 @@ fn read_file(path: &Path, found: &mut Found) -> Result<(), String> {
         note(found, path, Code::FileNameDiffers, "files of the language end in .yaml", "rename it");
         return Ok(());
     }
+    // A folder has no text, and to read a pipe would wait for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        let cure = "give another ending to what is no file of the language";
+        note(found, path, Code::FileKind, "this is no file", cure);
+        return Ok(());
+    }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
     // One byte more than is read, so that a file that is too large shows as one, whatever its size.
     file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    match String::from_utf8(bytes) {
-        Ok(text) => found.sources.push(SourceFile { name: shown(path), text }),
-        Err(_) => note(found, path, Code::Yaml, "the file is not UTF-8", "save it as UTF-8"),
-    }
+    // Bytes that are no UTF-8 become U+FFFD, which is refused where it stands.
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    found.sources.push(SourceFile { name: shown(path), text });
     Ok(())
 }
 
@@ -239,8 +242,10 @@ fn shell_problems(scripts: &[At<String>]) -> Vec<Problem> {
                 .split(':')
                 .find_map(|part| part.trim().trim_start_matches("line ").parse().ok())
                 .unwrap_or(1);
-            let span =
-                Span::on_line(script.place.span.line + line.saturating_sub(1), script.place.span.column, 1);
+            // What is missing at the end shows behind the last line; the author looks at the last line.
+            let last = u32::try_from(text.trim_end().split('\n').count()).unwrap_or(u32::MAX);
+            let below = line.clamp(1, last) - 1;
+            let span = Span::on_line(script.place.span.line + below, script.place.span.column, 1);
             let what = said.rsplit(": ").next().unwrap_or(&said).trim().to_owned();
             problems.push(Problem {
                 code: Code::ScriptSyntax,

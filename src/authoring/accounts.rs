@@ -59,7 +59,8 @@ fn check_accounts(policy: &Policy, problems: &mut Problems) {
             if let Some(other) = owners.insert((door, account.as_str()), person)
                 && other != person
             {
-                let message = format!("the {door} account {} belongs to {other} already", account.value);
+                let message =
+                    format!("the {door} account `{}` belongs to the person {other} already", account.value);
                 problems.add(Code::PersonTwice, &account.place, message, "an account belongs to one person");
             }
             check_account(door, account, problems);
@@ -85,7 +86,7 @@ fn check_rule(rule: &Rule, desk: &Desk<'_>, problems: &mut Problems) {
         || rule.most_hosts.is_some()
         || rule.most_of_cluster.is_some();
     if !tightens {
-        let cure = "approve_at_least, stale_rehearsal, most_hosts or most_of_cluster";
+        let cure = "add approve_at_least, stale_rehearsal, most_hosts or most_of_cluster";
         problems.add(Code::RuleLoosens, &rule.place, "this rule makes nothing stricter", cure);
     }
 }

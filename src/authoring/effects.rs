@@ -112,7 +112,7 @@ fn check_irreversible(scoped: &Scoped<'_>, step: &Step, place: &Place, problems:
         );
     }
     if step.require.is_empty() {
-        let message = "step cannot be taken back, and nothing is measured before it";
+        let message = "this step cannot be taken back, and nothing is measured before it";
         problems.add(Code::EffectRequire, place, message, "require: a check of a measurement");
     } else if !uses_of(scoped, &step.require).measures() {
         let message = "the evidence before an irreversible step measures nothing";

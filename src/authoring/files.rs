@@ -102,14 +102,14 @@ fn take(part: Part, file: &FileName, files: &mut Files, problems: &mut Problems)
             files.runbook_count += 1;
             let (name, place) = (&runbook.name, &runbook.place);
             let twin = files.runbooks.get(name).map(|twin| &twin.place);
-            if is_alone(file, name.as_str(), place, twin, problems) {
+            if is_alone(file, "runbook", name.as_str(), place, twin, problems) {
                 files.runbooks.insert(name.clone(), *runbook);
             }
         }
         Part::Pack(Some(pack)) => {
             let (name, place) = (&pack.name, &pack.place);
             let twin = files.packs.get(name).map(|twin| &twin.place);
-            if is_alone(file, name.as_str(), place, twin, problems) {
+            if is_alone(file, "pack", name.as_str(), place, twin, problems) {
                 files.packs.insert(name.clone(), *pack);
             }
         }
@@ -135,12 +135,13 @@ fn take(part: Part, file: &FileName, files: &mut Files, problems: &mut Problems)
 /// Whether this is the only one of its name. That it stands in a file of its name is said on the way.
 fn is_alone(
     file: &FileName,
+    kind: &str,
     name: &str,
     place: &Place,
     twin: Option<&Place>,
     problems: &mut Problems,
 ) -> bool {
-    stands_in_its_file(file, name, place, problems);
+    stands_in_its_file(file, kind, name, place, problems);
     if let Some(twin) = twin {
         let message = format!("`{name}` stands in {} too", twin.file);
         problems.add(Code::NameTaken, place, message, "give one of them another name");
@@ -170,14 +171,14 @@ fn second(what: &str, place: &Place, problems: &mut Problems) {
 }
 
 /// The name of a runbook or pack is that of its file, so that a reviewer finds it.
-fn stands_in_its_file(file: &FileName, name: &str, place: &Place, problems: &mut Problems) {
+fn stands_in_its_file(file: &FileName, kind: &str, name: &str, place: &Place, problems: &mut Problems) {
     if file.stem() != name {
-        let message = format!("`{name}` stands in {file}");
-        problems.add(
-            Code::FileNameDiffers,
-            place,
-            message,
-            format!("call the file {name}.yaml, or it {}", file.stem()),
-        );
+        let message = format!("the {kind} `{name}` stands in {file}");
+        let or = if RunbookName::new(file.stem()).is_some() {
+            format!(", or the {kind} {}", file.stem())
+        } else {
+            String::new()
+        };
+        problems.add(Code::FileNameDiffers, place, message, format!("call the file {name}.yaml{or}"));
     }
 }

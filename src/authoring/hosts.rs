@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::unknown;
 use super::uses::Desk;
-use crate::inventory::{Inventory, Settings};
+use crate::inventory::{Cluster, Inventory, Setting, Settings};
 use crate::runbook::expression::{Type, Value};
 use crate::runbook::given::read_value;
 use crate::runbook::model::{Pack, Word};
@@ -17,9 +17,11 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
     for service in inventory.services.values() {
         desk.role(&service.owner, problems);
     }
-    for cluster in inventory.clusters.values() {
-        check_cluster(inventory, cluster, desk, problems);
+    for (name, cluster) in &inventory.clusters {
+        check_cluster(inventory, name.as_str(), cluster, desk, problems);
     }
+    let members = inventory.clusters.values().flat_map(|cluster| &cluster.hosts);
+    let misspelt = members.clone().any(|member| !inventory.hosts.contains_key(member.as_str()));
     let mut addresses: BTreeMap<(String, u16), &HostName> = BTreeMap::new();
     for (name, host) in &inventory.hosts {
         check_address(&host.address, "address", problems);
@@ -33,7 +35,8 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
         if let Some(role) = &host.owner {
             desk.role(role, problems);
         }
-        if inventory.owner_of(name.as_str()).is_none() {
+        // A host whose cluster misspells it belongs to that cluster; the slip has been noted there.
+        if inventory.owner_of(name.as_str()).is_none() && !misspelt {
             let message = format!("nobody answers for {name}");
             problems.add(Code::OwnerMissing, &host.place, message, "owner: a role, or put it into a cluster");
         }
@@ -46,7 +49,8 @@ pub(super) fn check_inventory(inventory: &Inventory, desk: &Desk<'_>, problems: 
 
 fn check_cluster(
     inventory: &Inventory,
-    cluster: &crate::inventory::Cluster,
+    name: &str,
+    cluster: &Cluster,
     desk: &Desk<'_>,
     problems: &mut Problems,
 ) {
@@ -75,6 +79,11 @@ fn check_cluster(
     }
     if let Some(pack) = pack {
         check_settings(inventory, &cluster.settings, &[pack], desk, problems);
+        for (setting, _) in pack.settings.iter().filter(|(_, kind)| !kind.optional) {
+            if missed_by_all(inventory, cluster, setting) && !cluster.hosts.is_empty() {
+                missing(name, setting, pack, &cluster.place, problems);
+            }
+        }
     }
 }
 
@@ -107,13 +116,27 @@ fn check_settings_of_host(inventory: &Inventory, name: &HostName, desk: &Desk<'_
     check_settings(inventory, &host.settings, &known, desk, problems);
     for pack in required.iter().chain(&everywhere) {
         for (setting, kind) in &pack.settings {
-            if !kind.optional && inventory.setting_of(name.as_str(), setting).is_none() {
-                let message = format!("{name} has no `{}`, which {} needs", setting.value, pack.name);
-                let cure = format!("settings: {{ {}: … }} of the host or its cluster", setting.value);
-                problems.add(Code::SettingMissing, &host.place, message, cure);
+            let of_cluster = cluster.filter(|cluster| cluster.kind.value == pack.name.as_str());
+            // What all members miss is said once, of their cluster.
+            if !kind.optional
+                && inventory.setting_of(name.as_str(), setting).is_none()
+                && !of_cluster.is_some_and(|cluster| missed_by_all(inventory, cluster, setting))
+            {
+                missing(name.as_str(), setting, pack, &host.place, problems);
             }
         }
     }
+}
+
+/// Whether neither the cluster nor one of its members has a setting.
+fn missed_by_all(inventory: &Inventory, cluster: &Cluster, setting: &str) -> bool {
+    cluster.hosts.iter().all(|host| inventory.setting_of(host.as_str(), setting).is_none())
+}
+
+fn missing(whose: &str, setting: &Word, pack: &Pack, place: &Place, problems: &mut Problems) {
+    let message = format!("{whose} has no `{}`, which {} needs", setting.value, pack.name);
+    let cure = format!("settings: {{ {}: … }} of the host or its cluster", setting.value);
+    problems.add(Code::SettingMissing, place, message, cure);
 }
 
 fn check_settings(
@@ -123,14 +146,14 @@ fn check_settings(
     desk: &Desk<'_>,
     problems: &mut Problems,
 ) {
-    for (name, value) in settings {
+    for (name, Setting { place, value }) in settings {
         let Some(wanted) = packs.iter().find_map(|pack| pack.setting(name)) else {
             if !desk.unread {
                 let known: Vec<&str> = packs
                     .iter()
                     .flat_map(|pack| pack.settings.iter().map(|(setting, _)| setting.value.as_str()))
                     .collect();
-                let at = Word::new(name.clone(), value.place.clone());
+                let at = Word::new(name.clone(), place.clone());
                 unknown(Code::SettingUnknown, &at, "setting", known.iter().copied(), problems);
             }
             continue;

@@ -16,7 +16,7 @@ mod scope;
 mod scripts;
 mod uses;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -25,8 +25,7 @@ pub(crate) use parameters::amount;
 use crate::inventory::Inventory;
 use crate::policy::model::Policy;
 use crate::runbook::grammar::schema::Names;
-use crate::runbook::model::Word;
-use crate::runbook::model::{Pack, Runbook};
+use crate::runbook::model::{Pack, ParameterKind, Runbook, Word};
 use crate::runbook::source::name::{PackName, RunbookName};
 use crate::runbook::source::place::{At, FileName};
 use crate::runbook::source::problem::{Code, Problem, Problems};
@@ -69,10 +68,14 @@ impl Set {
         names.add("runbook", self.runbooks.keys());
         names.add("host", self.inventory.hosts.keys());
         names.add("service", self.inventory.services.keys());
+        // `cluster/name` is the pack of the cluster's kind, whatever the parameter is called.
+        let parameters = self.runbooks.values().flat_map(|runbook| &runbook.parameters);
+        let clusters = parameters.filter(|parameter| matches!(parameter.kind, ParameterKind::Cluster(_)));
+        let mut clusters: BTreeSet<&str> = clusters.map(|parameter| parameter.name.value.as_str()).collect();
+        clusters.insert("cluster");
         for pack in self.packs.values() {
             names.add("pack", [&pack.name]);
-            // `cluster/name` is the pack of the cluster's kind.
-            for before in [pack.name.as_str(), "cluster"] {
+            for before in clusters.iter().copied().chain([pack.name.as_str()]) {
                 let full = |name: &Word| format!("{before}/{}", name.value);
                 names.add("probe", pack.probes.iter().map(|probe| full(&probe.name)));
                 names.add("action", pack.actions.iter().map(|action| full(&action.name)));
@@ -97,6 +100,8 @@ pub struct Checked {
     pub problems: Vec<Problem>,
     /// How many runbooks were read, with or without problems.
     pub runbooks: usize,
+    /// Whether a file says which hosts there are.
+    pub has_inventory: bool,
     /// Every script with its place, to be asked of `sh -n`.
     pub scripts: Vec<At<String>>,
 }
@@ -124,6 +129,7 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         accounts::check_policy(policy, &desk, &mut problems);
     }
     let runbooks = files.runbook_count;
+    let has_inventory = files.inventory.is_some() || files.unread;
     let scripts = scripts::all_scripts(&files);
     let problems = problems.sorted();
     let policy_file = files.policy_file.clone();
@@ -139,7 +145,7 @@ pub fn check(sources: &[SourceFile]) -> Checked {
         },
         hashes: sources.iter().map(|source| (source.name.clone(), source.sha256())).collect(),
     });
-    Checked { set, problems, runbooks, scripts }
+    Checked { set, problems, runbooks, has_inventory, scripts }
 }
 
 /// What `work` gives for each item, in their order. Many items are divided among the processors.

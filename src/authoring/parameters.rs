@@ -5,7 +5,7 @@ use super::uses::Desk;
 use crate::runbook::expression::Type;
 use crate::runbook::given::read_value;
 use crate::runbook::model::{Limits, Parameter, ParameterKind, Runbook, Word};
-use crate::runbook::source::literal::{Literal, Millis, Size};
+use crate::runbook::source::literal::{Literal, Millis, Size, read_signed};
 use crate::runbook::source::problem::{Code, Problems};
 
 /// Names of variables that are ours in every script.
@@ -110,7 +110,7 @@ fn check_default(parameter: &Parameter, problems: &mut Problems) {
             not.cure,
         );
     } else if let ParameterKind::Quantity(_, limits) = &parameter.kind
-        && let Ok(value) = crate::runbook::source::literal::read_literal(default)
+        && let Ok(value) = read_signed(default)
     {
         let below = limits.min.as_ref().is_some_and(|min| amount(value) < amount(min.value));
         let above = limits.max.as_ref().is_some_and(|max| amount(value) > amount(max.value));

@@ -17,6 +17,7 @@ use crate::runbook::model::{
     Check, CheckUse, Command, Decide, Each, Item, MeasureAt, Runbook, Sentence, Step, StepBody, Undo,
     ValueType, Wait, Watch, Word,
 };
+use crate::runbook::source::nearest::{nearest, nearest_or_all};
 use crate::runbook::source::place::Place;
 use crate::runbook::source::problem::{Code, Problems};
 use crate::runbook::text::Text;
@@ -198,7 +199,11 @@ fn check_inputs(
     }
     for wanted in inputs {
         for (name, _) in *wanted {
-            if !with.iter().any(|(given, _)| given.value == name.value) {
+            let is_wanted = |given: &Word| wanted.iter().any(|(name, _)| name.value == given.value);
+            // A misspelt input is reported as such; missing it as well would say it twice.
+            let misspelt =
+                with.iter().any(|(given, _)| !is_wanted(given) && nearest(given, [name.as_str()]).is_some());
+            if !misspelt && !with.iter().any(|(given, _)| given.value == name.value) {
                 let message = format!("`{}` needs the input `{}`", used.value, name.value);
                 problems.add(
                     Code::InputMissing,
@@ -213,7 +218,8 @@ fn check_inputs(
                 check_input(scoped, given, text, wanted, problems);
             } else {
                 let known = wanted.iter().map(|(name, _)| name.value.as_str());
-                unknown(Code::InputUnknown, given, &format!("input of `{}`:", used.value), known, problems);
+                let message = format!("`{}` has no input `{}`", used.value, given.value);
+                problems.add(Code::InputUnknown, &given.place, message, nearest_or_all(given, known));
             }
         }
     }

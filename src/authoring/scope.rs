@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::uses::{Desk, fields_of, shared_fields};
 use crate::runbook::expression::infer::{Inferred, Uses, infer};
+use crate::runbook::expression::tree::Node;
 use crate::runbook::expression::types::{Measured, Named, Scope};
 use crate::runbook::expression::{Expr, Type};
 use crate::runbook::model::{MeasureAt, ParameterKind, Runbook, Word};
+use crate::runbook::source::name::NameForm;
 use crate::runbook::source::problem::{Code, Problems};
 use crate::runbook::text::Text;
 
@@ -38,6 +40,9 @@ impl<'a> Scoped<'a> {
         for word in words.chain(runbook.checks.iter().map(|(name, _)| name)) {
             note_taken(word, &mut taken, desk, problems);
         }
+        let declared = runbook.parameters.iter().map(|parameter| &parameter.name.value);
+        let declared = declared.chain(runbook.measures.iter().map(|measure| &measure.name.value));
+        let declared: BTreeSet<&String> = declared.collect();
         for measure in &runbook.measures {
             let probes = desk.probes(runbook, &measure.probe, problems);
             let measured = Measured {
@@ -60,7 +65,13 @@ impl<'a> Scoped<'a> {
         }
         for (name, expr) in &runbook.lets {
             let inferred = scoped.infer(expr, problems);
-            scoped.scope.names.insert(name.value.clone(), Named::Let(inferred));
+            // Of two with one name nobody knows which is meant: it fits everywhere, so that this is said once.
+            let named = if declared.contains(&name.value) {
+                Named::Value(Type::Broken)
+            } else {
+                Named::Let(inferred)
+            };
+            scoped.scope.names.insert(name.value.clone(), named);
         }
         // Using one `let` in another is no use of it in the runbook.
         let lets: Vec<&str> = runbook.lets.iter().map(|(name, _)| name.value.as_str()).collect();
@@ -72,6 +83,11 @@ impl<'a> Scoped<'a> {
     pub(super) fn infer(&mut self, expr: &Expr, problems: &mut Problems) -> Inferred {
         let inferred = infer(expr, &self.scope, problems);
         self.used.extend(inferred.uses.names.iter().cloned());
+        if matches!(expr.root.node, Node::Broken) {
+            // What cannot be read may use any name that it mentions: one slip is one problem.
+            let words = expr.source.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            self.used.extend(words.map(str::to_owned));
+        }
         inferred
     }
 
@@ -143,9 +159,11 @@ impl<'a> Scoped<'a> {
     pub(super) fn text(&mut self, text: &Text, frozen: bool, problems: &mut Problems) -> Uses {
         let mut uses = Uses::default();
         for reference in text.references() {
-            if self.is_secret(&reference) {
+            if let Some(secret) = self.secret(&reference) {
                 let place = reference.place_of(&reference.root);
-                let cure = "list it under `secrets` of the action, and read the file named in \"$NAME_file\"";
+                let cure = format!(
+                    "list it under `secrets` of an action, whose script reads the file named in \"${secret}_file\""
+                );
                 problems.add(Code::SecretInText, &place, "a secret in a text would be seen", cure);
                 continue;
             }
@@ -154,7 +172,7 @@ impl<'a> Scoped<'a> {
             if !inferred.kind.prints() {
                 let message = format!("{} does not print", inferred.kind);
                 problems.add(Code::TextValue, &place, message, "name one value or field");
-            } else if frozen && inferred.uses.measures() {
+            } else if frozen && inferred.uses.measures() && inferred.kind != Type::Broken {
                 let message = "a measured value in a text that the plan fixes";
                 let cure = "parameters, inventory and topology only; what is measured belongs into a sentence of a check";
                 problems.add(Code::FrozenText, &place, message, cure);
@@ -164,11 +182,12 @@ impl<'a> Scoped<'a> {
         uses
     }
 
-    fn is_secret(&self, reference: &Expr) -> bool {
-        let crate::runbook::expression::tree::Node::Name(name) = &reference.root.node else { return false };
+    /// The secret that a reference names.
+    fn secret<'e>(&self, reference: &'e Expr) -> Option<&'e str> {
+        let Node::Name(name) = &reference.root.node else { return None };
         let listed = self.runbook.secrets.iter().any(|secret| secret.value == *name);
         let known = self.desk.policy.is_some_and(|policy| policy.secrets.contains_key(name));
-        !self.scope.names.contains_key(name) && (listed || known)
+        (!self.scope.names.contains_key(name) && (listed || known)).then_some(name.as_str())
     }
 
     /// Declares the host at hand of an `each` while `inside` is checked, and says whether it was used there.
@@ -203,7 +222,7 @@ impl<'a> Scoped<'a> {
     /// Notes what was declared and never used.
     pub(super) fn note_unused(&self, problems: &mut Problems) {
         let mut note = |word: &Word, what: &str, used: bool| {
-            if !used {
+            if !used && NameForm::Variable.fits(&word.value) {
                 let message = format!("nothing uses the {what} `{}`", word.value);
                 problems.add(Code::NameUnused, &word.place, message, "remove it, or check it");
             }

@@ -9,6 +9,8 @@ use crate::runbook::expression::types::Fields;
 use crate::runbook::expression::{Field, Type};
 use crate::runbook::model::{Action, Pack, ParameterKind, Probe, Runbook, ValueType, Word};
 use crate::runbook::source::name::{PackName, RunbookName};
+use crate::runbook::source::nearest::nearest_or_all;
+use crate::runbook::source::place::Place;
 use crate::runbook::source::problem::{Code, Problems};
 
 /// Everything that lies open beside the file being checked.
@@ -103,7 +105,8 @@ impl<'a> Desk<'a> {
         if let Some(parameter) = parameter {
             let ParameterKind::Cluster(kinds) = &parameter.kind else {
                 let message = format!("`{first}` is not a cluster");
-                problems.add(Code::PackUnknown, &word.place, message, "name a pack, or a cluster parameter");
+                let place = part_of(word, 0, first);
+                problems.add(Code::PackUnknown, &place, message, "name a pack, or a cluster parameter");
                 return (Vec::new(), name);
             };
             // An unknown kind is reported where it is declared.
@@ -120,7 +123,7 @@ impl<'a> Desk<'a> {
                 .map(super::super::runbook::source::name::PackName::as_str)
                 .chain(clusters.map(|p| p.name.value.as_str()))
                 .collect();
-            let at = Word::new(first.to_owned(), word.place.clone());
+            let at = Word::new(first.to_owned(), part_of(word, 0, first));
             unknown(Code::PackUnknown, &at, "pack", known.iter().copied(), problems);
         }
         (Vec::new(), name)
@@ -138,8 +141,7 @@ impl<'a> Desk<'a> {
             packs.iter().filter_map(|pack| pack.probe(name).map(|probe| (*pack, probe))).collect();
         for pack in packs.iter().filter(|pack| pack.probe(name).is_none()) {
             let known = pack.probes.iter().map(|probe| probe.name.value.as_str());
-            let at = Word::new(name.to_owned(), word.place.clone());
-            unknown(Code::ProbeUnknown, &at, &format!("probe in the pack {}:", pack.name), known, problems);
+            unknown_in(Code::ProbeUnknown, pack, "probe", word, name, known, problems);
         }
         found
     }
@@ -156,11 +158,32 @@ impl<'a> Desk<'a> {
             packs.iter().filter_map(|pack| pack.action(name).map(|action| (*pack, action))).collect();
         for pack in packs.iter().filter(|pack| pack.action(name).is_none()) {
             let known = pack.actions.iter().map(|action| action.name.value.as_str());
-            let at = Word::new(name.to_owned(), word.place.clone());
-            unknown(Code::ActionUnknown, &at, &format!("action in the pack {}:", pack.name), known, problems);
+            unknown_in(Code::ActionUnknown, pack, "action", word, name, known, problems);
         }
         found
     }
+}
+
+/// The place of the pack or of the name in `pack/name`.
+fn part_of(word: &Word, before: usize, part: &str) -> Place {
+    let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    let offset = count(&word.value[..before]);
+    Place { file: word.place.file.clone(), span: word.place.span.part(offset, count(part)) }
+}
+
+/// A pack that lacks what is named behind the stroke.
+fn unknown_in<'a>(
+    code: Code,
+    pack: &Pack,
+    what: &str,
+    word: &Word,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    problems: &mut Problems,
+) {
+    let place = part_of(word, word.value.len() - name.len(), name);
+    let message = format!("the pack {} has no {what} `{name}`", pack.name);
+    problems.add(code, &place, message, nearest_or_all(name, known));
 }
 
 /// Inputs, results or settings as fields.

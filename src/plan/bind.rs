@@ -7,12 +7,16 @@ use crate::authoring::Set;
 use crate::runbook::expression::{Meaning, NoAnswer, Value};
 use crate::runbook::given::read_value;
 use crate::runbook::model::{Parameter, ParameterKind, Runbook};
-use crate::runbook::source::literal::{Literal, read_literal};
+use crate::runbook::source::hidden::{shortened, visible};
+use crate::runbook::source::literal::{Literal, read_signed};
 use crate::runbook::source::name::{ClusterName, HostName};
 use crate::runbook::source::nearest::{nearest, nearest_or_all};
 
 /// A reason has at least so many characters.
 pub const MIN_REASON: usize = 10;
+
+/// So many characters of a wrong value are quoted.
+const QUOTED: usize = 80;
 
 /// A value that is not right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +118,7 @@ fn one(
     text: &str,
     values: &BTreeMap<String, Value>,
 ) -> Result<Value, String> {
-    let quoted = |what: &str| format!("`{}` {what}", crate::runbook::source::hidden::visible(text));
+    let quoted = |what: &str| format!("`{}` {what}", shortened(&visible(text), QUOTED));
     match &parameter.kind {
         ParameterKind::Host(_) => {
             let members: Vec<_> = members_of_first_cluster(set, values);
@@ -175,7 +179,7 @@ fn within_limits(kind: &ParameterKind, text: &str, quoted: &dyn Fn(&str) -> Stri
     match kind {
         ParameterKind::Quantity(_, limits) => {
             let amount = |literal: Literal| crate::authoring::amount(literal);
-            let Ok(given) = read_literal(text) else { return Ok(()) };
+            let Ok(given) = read_signed(text) else { return Ok(()) };
             let show = |literal: Literal| match literal {
                 Literal::Int(n) => n.to_string(),
                 Literal::Number(n) => n.to_string(),

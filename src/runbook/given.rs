@@ -2,7 +2,7 @@
 
 use super::expression::{Type, Value};
 use super::source::hidden::find_hidden;
-use super::source::literal::{Literal, NUMBER_CURE, NotALiteral, UNITS_CURE, read_literal};
+use super::source::literal::{Literal, NUMBER_CURE, NotALiteral, read_literal, units_cure};
 use super::source::name::{ClusterName, HostName, ServiceName};
 use super::source::nearest::nearest_or_all;
 
@@ -35,7 +35,7 @@ pub fn read_value(text: &str, kind: &Type) -> Result<Value, NotAValue> {
             };
             let literal = match read_literal(digits) {
                 Ok(literal) => literal,
-                Err(NotALiteral::Unit) => return wrong("has no unit that we know", UNITS_CURE),
+                Err(NotALiteral::Unit) => return wrong("has no unit that we know", &units_cure(text)),
                 Err(NotALiteral::Form) => return wrong(&format!("is not {kind}"), NUMBER_CURE),
             };
             match (kind, literal) {

@@ -11,12 +11,14 @@ use super::model::{
     Progress, Runbook, Sentence, Step, StepBody, Tell, Topology, Undo, ValueType, Wait, Watch, WatchThen,
     WindowRule, Word,
 };
-use super::source::literal::{Literal, Millis, read_literal};
+use super::source::literal::{
+    Literal, Millis, NUMBER_CURE, NotALiteral, read_literal, read_signed, units_cure,
+};
 use super::source::name::{PackName, RunbookName};
 use super::source::place::{At, FileName, Place};
 use super::source::problem::{Code, Problems};
 use super::source::yaml::{Kind, Node};
-use super::text::{Text, has_reference, read_text};
+use super::text::{Text, first_reference, read_text};
 
 /// Reads values of a map, each with its place.
 pub struct Reader<'a> {
@@ -148,18 +150,18 @@ impl<'a> Reader<'a> {
     /// A text without references.
     pub fn plain(&mut self, map: &Node, key: &str) -> Option<At<String>> {
         let word = self.maybe_word(map, key)?;
-        if has_reference(&word) {
+        if let Some(place) = first_reference(&word, &word.place) {
             let cure = "write the words out; only titles, sentences and arguments take references";
-            self.add(Code::TextPlain, &word.place, format!("a reference in `{key}`"), cure);
+            self.add(Code::TextPlain, &place, format!("a reference in `{key}`"), cure);
         }
         Some(word)
     }
 
     fn script(&mut self, map: &Node, key: &str) -> Option<At<String>> {
         let word = self.maybe_word(map, key)?;
-        if has_reference(&word) {
+        if let Some(place) = first_reference(&word, &word.place) {
             let cure = "hand the value over under `with`, and write \"$name\"";
-            self.add(Code::ScriptTemplate, &word.place, "`{{` in a script, whose text is fixed", cure);
+            self.add(Code::ScriptTemplate, &place, "`{{` in a script, whose text is fixed", cure);
         }
         Some(word)
     }
@@ -321,7 +323,8 @@ impl<'a> Reader<'a> {
             with: self.with(node),
             repeatable: self.bool(node, "repeatable"),
             takes: self.millis(node, "takes"),
-            at_most: self.millis(node, "at_most"),
+            // One that cannot be read has been noted; it is not missing besides.
+            at_most: node.get("at_most").map(|_| self.millis(node, "at_most").unwrap_or_default()),
             progress: node.get("progress").map(|progress| Progress {
                 done: self.expr(progress, "done"),
                 total: self.maybe_expr(progress, "total"),
@@ -367,7 +370,7 @@ impl<'a> Reader<'a> {
     }
 
     fn parameter(&mut self, name: Word, node: &Node) -> Parameter {
-        let limits = Limits { min: self.literal(node, "min"), max: self.literal(node, "max") };
+        let limits = Limits { min: self.limit(node, "min"), max: self.limit(node, "max") };
         let kind = match self.word(node, "type").as_str() {
             "bool" => ParameterKind::Bool,
             "int" => ParameterKind::Quantity(Type::Int, limits),
@@ -386,6 +389,24 @@ impl<'a> Reader<'a> {
         let help = self.plain(node, "help").map(|help| help.value);
         self.note_odd_keys(node, &kind);
         Parameter { name, kind, default, help }
+    }
+
+    /// A limit of a quantity. One that cannot be read would limit nothing, so it is a problem.
+    fn limit(&mut self, node: &Node, key: &str) -> Option<At<Literal>> {
+        let word = self.maybe_word(node, key)?;
+        let (code, message, cure) = match read_signed(&word) {
+            Ok(literal) => return Some(At::new(literal, word.place)),
+            Err(NotALiteral::Unit) => {
+                (Code::LiteralUnit, format!("`{}` has no unit that we know", word.value), units_cure(&word))
+            }
+            Err(NotALiteral::Form) => (
+                Code::NumberForm,
+                format!("`{}` is not a number as we write it", word.value),
+                NUMBER_CURE.to_owned(),
+            ),
+        };
+        self.add(code, &word.place, message, cure);
+        None
     }
 
     /// A key that the type of a parameter does not have would be there for information only.

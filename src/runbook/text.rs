@@ -90,25 +90,29 @@ pub fn read_text(source: &str, place: &Place, problems: &mut Problems) -> Text {
     match parts(source) {
         Ok(parts) => text(parts),
         Err(odd) => {
-            let before = &source[..odd];
-            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-            let lines = u32::try_from(before.matches('\n').count()).unwrap_or(0);
-            let characters = u32::try_from(source[line_start..odd].chars().count()).unwrap_or(0);
-            let span = if lines == 0 {
-                place.span.part(characters, 2)
-            } else {
-                Span::on_line(place.span.line + lines, characters + 1, 2)
-            };
             let (message, cure) = diagnose(source);
-            problems.add(Code::TextTemplate, &Place { file: place.file.clone(), span }, message, cure);
+            problems.add(Code::TextTemplate, &place_in(source, odd, place), message, cure);
             text(Vec::new())
         }
     }
 }
 
-/// Whether a text holds a reference, or something that looks like one.
-pub fn has_reference(source: &str) -> bool {
-    source.contains("{{")
+/// Where a text that stands at `place` holds its first reference, or something that looks like one.
+pub fn first_reference(source: &str, place: &Place) -> Option<Place> {
+    source.find("{{").map(|at| place_in(source, at, place))
+}
+
+/// The place of two braces of a text. The lines of a block begin in the column of its first one.
+fn place_in(source: &str, at: usize, place: &Place) -> Place {
+    let before = &source[..at];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    // The place of a block is that of its first line with content.
+    let blank = source.split('\n').take_while(|line| line.trim().is_empty()).count();
+    let below = before.matches('\n').count().saturating_sub(blank);
+    let characters = source[line_start..at].chars().count();
+    let span = Span::on_line(place.span.line + count(below), place.span.column + count(characters), 2);
+    Place { file: place.file.clone(), span }
 }
 
 /// The parts of a text, or the byte position of what is no plain reference.

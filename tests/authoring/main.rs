@@ -1,1 +1,13 @@
 //! What authors of runbooks meet: problems, formats, the schema, the reference, the documents.
+
+mod bad;
+mod files;
+mod folder;
+mod formats;
+mod good;
+mod nasty;
+mod paths;
+mod reference;
+mod schema;
+mod together;
+mod values;

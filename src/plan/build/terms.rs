@@ -88,7 +88,9 @@ pub(super) fn settings(
     for name in plan.hosts.keys() {
         let mut fields = situation.records.hosts.get(name).map(print).unwrap_or_default();
         if let Some(host) = set.inventory.hosts.get(name) {
-            fields.extend(host.settings.iter().map(|(setting, word)| (setting.clone(), word.value.clone())));
+            fields.extend(
+                host.settings.iter().map(|(name, setting)| (name.clone(), setting.value.value.clone())),
+            );
         }
         all.insert(format!("host/{name}"), fields);
     }

@@ -89,8 +89,9 @@ impl Checker<'_> {
                 if let Some(name) = self.measurement(of) {
                     let message = format!("`{name}[…]` is a whole result");
                     self.add(Code::TextValue, tree, message, "name one field: `….answered`, `….position`")
+                } else if self.of(of) == Type::Broken {
+                    Type::Broken
                 } else {
-                    self.of(of);
                     self.add(
                         Code::ByHost,
                         tree,

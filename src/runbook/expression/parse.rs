@@ -1,7 +1,7 @@
 //! Reads the text of an expression. One mistake ends the reading: it is reported at the character where it shows.
 
 use super::tree::{Expr, Fold, Function, Node, Operator, Tree};
-use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, UNITS_CURE, read_literal};
+use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, read_literal, units_cure};
 use crate::runbook::source::nearest::nearest_or_all;
 use crate::runbook::source::place::Place;
 use crate::runbook::source::problem::{Code, Problems};
@@ -255,7 +255,7 @@ impl Parser {
                 length: 1,
                 code: Code::ExprLiteral,
                 message: "conditions have no maps".to_owned(),
-                cure: FORM_CURE.to_owned(),
+                cure: "write a list, as ['primary', 'replica']".to_owned(),
             }),
             Token::Mark(_) => Err(self.wrong(WANTED)),
         }
@@ -272,8 +272,9 @@ impl Parser {
                 length: end - start,
                 code: Code::ExprFunction,
                 message: format!(
-                    "`{name}` takes {} arguments, not {}",
+                    "`{name}` takes {} argument{}, not {}",
                     function.arguments(),
+                    if function.arguments() == 1 { "" } else { "s" },
                     arguments.len()
                 ),
                 cure: format!("write {form}"),
@@ -347,6 +348,13 @@ impl Parser {
         self.tokens.get(self.next.saturating_sub(1)).map_or(self.end, |spot| spot.offset + spot.length)
     }
 
+    fn name_at(&self, index: usize) -> Option<&str> {
+        match &self.tokens.get(index)?.token {
+            Token::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
     fn wrong(&self, wanted: &str) -> Wrong {
         let (offset, length, found) = match self.tokens.get(self.next) {
             None => (self.end, 1, "the end".to_owned()),
@@ -362,11 +370,27 @@ impl Parser {
             ),
         };
         let message = format!("{found} stands where {wanted} belongs");
-        Wrong { offset, length, code: Code::ExprSyntax, message, cure: FORM_CURE.to_owned() }
+        let cure = match (self.name_at(self.next), self.next.checked_sub(1).and_then(|at| self.name_at(at))) {
+            (Some("and"), _) => "write `&&`",
+            (Some("or"), _) => "write `||`",
+            (_, Some("not")) => "write `… == false`",
+            _ => FORM_CURE,
+        };
+        Wrong { offset, length, code: Code::ExprSyntax, message, cure: cure.to_owned() }
     }
 }
 
 fn unknown_function(name: &str, offset: u32, length: u32) -> Wrong {
+    if matches!(name, "len" | "length" | "size") {
+        let message = format!("there is no function `{name}`");
+        return Wrong {
+            offset,
+            length,
+            code: Code::ExprFunction,
+            message,
+            cure: "write count(list)".to_owned(),
+        };
+    }
     let forms: Vec<_> = Function::ALL.iter().map(|(_, _, form)| *form).collect();
     let nearest = nearest_or_all(name, Function::ALL.map(|(_, known, _)| known));
     let cure = if nearest.starts_with("nearest") {
@@ -452,7 +476,7 @@ fn quantity(rest: &[char], at: usize) -> Result<(Token, usize), Wrong> {
             length,
             Code::LiteralUnit,
             &format!("`{text}` has no unit that we know"),
-            UNITS_CURE,
+            &units_cure(&text),
         )),
         Err(NotALiteral::Form) => Err(at_char(
             at,

@@ -87,6 +87,7 @@ impl fmt::Display for Type {
             Self::Host => f.write_str("a host"),
             Self::Cluster(_) => f.write_str("a cluster"),
             Self::Service => f.write_str("a service"),
+            Self::Words(words) if words.len() == 1 => write!(f, "the word '{}'", words[0]),
             Self::Words(words) => write!(f, "one of {}", words.join(", ")),
             Self::List(inner) => match inner.as_ref() {
                 Self::Host => f.write_str("a list of hosts"),

@@ -2,7 +2,7 @@
 
 use super::form::{Form, Shape};
 use super::table::VALUE_TYPES;
-use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, UNITS_CURE, read_literal};
+use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, read_literal, units_cure};
 use crate::runbook::source::nearest::nearest_or_all;
 use crate::runbook::source::place::{FileName, Place, Span};
 use crate::runbook::source::problem::{Code, Problems};
@@ -32,7 +32,12 @@ impl Fitting<'_> {
             if let Some(key) = shape.keys.iter().find(|key| key.name == entry.key) {
                 self.form(&entry.value, &key.form, key.name);
             } else {
-                let cure = nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name));
+                let cure = if entry.key.contains(' ') && matches!(entry.value.kind, Kind::Empty) {
+                    // `{ help: Small, and quick }` has a key `and quick`.
+                    "inside `{ }` a `,` ends a value: put the value in double quotes".to_owned()
+                } else {
+                    nearest_or_all(&entry.key, shape.keys.iter().map(|key| key.name))
+                };
                 let message = format!("`{}` is not a key of {}", entry.key, shape.what);
                 self.add(Code::KeyUnknown, entry.key_span, message, cure);
             }
@@ -40,8 +45,8 @@ impl Fitting<'_> {
         for key in shape.keys.iter().filter(|key| key.required) {
             if !entries.iter().any(|entry| entry.key == key.name) {
                 let at = entries.first().map_or(node.span, |entry| entry.key_span);
-                let (form, example) = key.form.describe();
-                let cure = format!("{}: {example}    ({form})", key.name);
+                let (form, _) = key.form.describe();
+                let cure = format!("{}: {} ({form})", key.name, key.form.example());
                 self.add(Code::KeyMissing, at, format!("`{}` is missing in {}", key.name, shape.what), cure);
             }
         }
@@ -131,7 +136,7 @@ impl Fitting<'_> {
             Form::Int(min, max) => match read_literal(text) {
                 Ok(Literal::Int(n)) if (*min..=*max).contains(&n) => {}
                 Ok(Literal::Int(_)) => {
-                    let message = format!("`{key}` is {text}");
+                    let message = format!("`{key}` cannot be {text}");
                     self.add(Code::NumberForm, node.span, message, format!("from {min} to {max}"));
                 }
                 other => self.number(node, text, other, form),
@@ -143,7 +148,8 @@ impl Fitting<'_> {
             Form::Percent => match read_literal(text) {
                 Ok(Literal::Percent(percent)) if (0.0..=100.0).contains(&percent) => {}
                 Ok(Literal::Percent(_)) => {
-                    self.add(Code::NumberForm, node.span, format!("`{text}`"), "from 0% to 100%");
+                    let message = format!("`{key}` cannot be {text}");
+                    self.add(Code::NumberForm, node.span, message, "from 0% to 100%");
                 }
                 other => self.number(node, text, other, form),
             },
@@ -194,7 +200,7 @@ impl Fitting<'_> {
         let (wanted, example) = form.describe();
         let (code, message, cure) = match read {
             Err(NotALiteral::Unit) => {
-                (Code::LiteralUnit, format!("`{text}` has no unit that we know"), UNITS_CURE.into())
+                (Code::LiteralUnit, format!("`{text}` has no unit that we know"), units_cure(text))
             }
             Err(NotALiteral::Form) if text.starts_with(|c: char| c.is_ascii_digit()) => {
                 (Code::NumberForm, format!("`{text}` is not a number as we write it"), NUMBER_CURE.to_owned())

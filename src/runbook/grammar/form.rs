@@ -116,13 +116,22 @@ impl Form {
             Self::Duration => ("a duration".to_owned(), "30s"),
             Self::Percent => ("a percentage".to_owned(), "25%"),
             Self::Literal => ("a single value".to_owned(), "40MiB"),
-            Self::Text | Self::Plain => ("a text".to_owned(), "Promote {{candidate}}"),
+            Self::Text => ("a text".to_owned(), "Promote {{candidate}}"),
+            Self::Plain => ("a text".to_owned(), "A sentence without references."),
             Self::Script => ("a script".to_owned(), "| and lines below"),
             Self::Expr => ("an expression".to_owned(), "candidate != old"),
             Self::Type => ("a type".to_owned(), "size, host or none, [on, off]"),
             Self::Free => ("a single value".to_owned(), "10.20.0.11"),
             Self::Clock => ("a time of day".to_owned(), "\"20:00\""),
-            Self::List(inner) => (format!("a list of {}", inner.plural()), "[a, b]"),
+            Self::List(inner) => {
+                let example = match inner {
+                    Self::Kinds(_) => "- step: …",
+                    Self::Map(_) => "- key: value",
+                    Self::Either(Self::Word(Refers::Check), _) => "- that: …",
+                    _ => "[a, b]",
+                };
+                (format!("a list of {}", inner.plural()), example)
+            }
             Self::Map(shape) => (shape.what.to_owned(), "key: value"),
             Self::Table(_, inner) => (format!("a map from names to {}", inner.plural()), "name: …"),
             Self::Kinds(shapes) => {
@@ -136,6 +145,14 @@ impl Form {
         }
     }
 
+    /// How such a value looks; of a map the keys that must be there.
+    pub fn example(&self) -> String {
+        let Self::Map(shape) = self else { return self.describe().1.to_owned() };
+        let required = shape.keys.iter().filter(|key| key.required).map(|key| format!("{}: …", key.name));
+        let required: Vec<_> = required.collect();
+        format!("{{ {} }}", required.join(", "))
+    }
+
     fn plural(&self) -> String {
         match self {
             Self::Word(_) | Self::Name(_) | Self::Free => "words".to_owned(),
@@ -144,6 +161,7 @@ impl Form {
             Self::Type => "types".to_owned(),
             Self::OneOf(words) => format!("words of {}", words.join(", ")),
             Self::Either(Self::Word(Refers::Check), _) => "checks".to_owned(),
+            Self::Kinds(_) => "steps".to_owned(),
             Self::Map(shape) => format!("maps, each {}", shape.what),
             _ => "maps".to_owned(),
         }

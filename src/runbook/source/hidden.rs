@@ -113,6 +113,15 @@ pub fn visible_lines(text: &str) -> String {
     out
 }
 
+/// The beginning of a text that somebody gave, for a sentence that quotes it.
+pub fn shortened(text: &str, characters: usize) -> String {
+    let mut cut: String = text.chars().take(characters).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    cut
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

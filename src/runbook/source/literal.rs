@@ -64,8 +64,36 @@ pub enum NotALiteral {
 }
 
 /// What to write where a unit is wrong.
-pub const UNITS_CURE: &str =
-    "sizes end in KiB, MiB, GiB or TiB, durations in ms, s, m, h or d, percentages in %";
+const UNITS_CURE: &str = "sizes end in KiB, MiB, GiB or TiB, durations in ms, s, m, h or d, percentages in %";
+/// Units as people write them elsewhere, and ours.
+const OTHER_UNITS: [(&str, &str); 16] = [
+    ("KB", "KiB"),
+    ("kB", "KiB"),
+    ("kb", "KiB"),
+    ("MB", "MiB"),
+    ("mb", "MiB"),
+    ("GB", "GiB"),
+    ("gb", "GiB"),
+    ("TB", "TiB"),
+    ("sec", "s"),
+    ("secs", "s"),
+    ("seconds", "s"),
+    ("min", "m"),
+    ("mins", "m"),
+    ("minutes", "m"),
+    ("hours", "h"),
+    ("days", "d"),
+];
+
+/// What to write instead of a quantity with a unit that does not exist.
+pub fn units_cure(text: &str) -> String {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    match OTHER_UNITS.iter().find(|(other, _)| *other == unit) {
+        Some((_, ours)) => format!("write {digits}{ours}"),
+        None => UNITS_CURE.to_owned(),
+    }
+}
+
 /// What to write where a number is wrong.
 pub const NUMBER_CURE: &str = "write a plain decimal number, without 0x, leading zeros, `_` or exponent";
 
@@ -113,6 +141,16 @@ pub fn read_literal(text: &str) -> Result<Literal, NotALiteral> {
         return whole.checked_mul(*factor).map(|n| Literal::Duration(Millis(n))).ok_or(NotALiteral::Form);
     }
     Err(NotALiteral::Unit)
+}
+
+/// Reads a quantity that may have a sign, as values do that people give. Only plain numbers have one.
+pub fn read_signed(text: &str) -> Result<Literal, NotALiteral> {
+    let Some(digits) = text.strip_prefix('-') else { return read_literal(text) };
+    match read_literal(digits)? {
+        Literal::Int(n) => Ok(Literal::Int(-n)),
+        Literal::Number(n) => Ok(Literal::Number(-n)),
+        _ => Err(NotALiteral::Form),
+    }
 }
 
 fn exact_percent(whole: i64) -> Option<f64> {
@@ -204,6 +242,22 @@ mod tests {
         assert_eq!(read_literal("25%"), Ok(Literal::Percent(25.0)));
         assert_eq!(read_literal("0.7"), Ok(Literal::Number(0.7)));
         assert_eq!(read_literal("0"), Ok(Literal::Int(0)));
+    }
+
+    #[test]
+    fn a_unit_from_elsewhere_is_answered_with_ours() {
+        assert_eq!(units_cure("500MB"), "write 500MiB");
+        assert_eq!(units_cure("10min"), "write 10m");
+        assert_eq!(units_cure("5M"), UNITS_CURE, "it may mean minutes");
+    }
+
+    #[test]
+    fn only_plain_numbers_have_a_sign() {
+        assert_eq!(read_signed("-3"), Ok(Literal::Int(-3)));
+        assert_eq!(read_signed("-0.5"), Ok(Literal::Number(-0.5)));
+        for wrong in ["-16MiB", "-30s", "-5%", "--3", "-"] {
+            assert_eq!(read_signed(wrong), Err(NotALiteral::Form), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::hidden::shortened;
 use super::place::Place;
 
 macro_rules! codes {
@@ -172,6 +173,9 @@ pub struct Problem {
     pub cure: String,
 }
 
+/// A message or cure has at most so many characters; what it quotes may be of any length, and is cut.
+const MAX_SENTENCE: usize = 400;
+
 /// The problems found so far.
 #[derive(Debug, Default)]
 pub struct Problems {
@@ -181,7 +185,9 @@ pub struct Problems {
 impl Problems {
     /// Notes a problem.
     pub fn add(&mut self, code: Code, place: &Place, message: impl Into<String>, cure: impl Into<String>) {
-        self.found.push(Problem { code, place: place.clone(), message: message.into(), cure: cure.into() });
+        let message = shortened(&message.into(), MAX_SENTENCE);
+        let cure = shortened(&cure.into(), MAX_SENTENCE);
+        self.found.push(Problem { code, place: place.clone(), message, cure });
     }
 
     /// Takes over the problems of another list.
@@ -194,12 +200,27 @@ impl Problems {
         self.found.len()
     }
 
+    /// Whether a problem on this line has been noted.
+    pub fn any_on(&self, file: &super::place::FileName, line: u32) -> bool {
+        self.found.iter().any(|problem| problem.place.file == *file && problem.place.span.line == line)
+    }
+
     /// All problems by file and place. A mistake that was met on two ways is listed once.
     pub fn sorted(mut self) -> Vec<Problem> {
         self.found.sort_by(|a, b| (&a.place, a.code, &a.message).cmp(&(&b.place, b.code, &b.message)));
-        self.found.dedup_by(|a, b| a.place == b.place && a.code == b.code && a.message == b.message);
+        self.found.dedup_by(|a, b| a.place == b.place && (same(a, b) || one_slip(a, b)));
         self.found
     }
+}
+
+fn same(a: &Problem, b: &Problem) -> bool {
+    a.code == b.code && a.message == b.message
+}
+
+/// A number in a wrong form fits no type either; the form is what the author must mend.
+fn one_slip(a: &Problem, b: &Problem) -> bool {
+    let follows = |code| matches!(code, Code::NumberForm | Code::ParameterDefault | Code::SettingType);
+    b.code == Code::NumberForm && follows(a.code)
 }
 
 #[cfg(test)]

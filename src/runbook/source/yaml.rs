@@ -101,7 +101,7 @@ impl Node {
 pub fn read_yaml(file: &FileName, source: &str, problems: &mut Problems) -> Option<Node> {
     if source.len() > MAX_FILE_BYTES {
         let place = Place { file: file.clone(), span: Span::on_line(1, 1, 1) };
-        let message = format!("the file has {} KiB, at most 256 KiB are read", source.len() / 1024);
+        let message = "the file has more than 256 KiB";
         problems.add(Code::FileSize, &place, message, "split it; scripts belong into packs");
         return None;
     }
@@ -114,14 +114,33 @@ pub fn read_yaml(file: &FileName, source: &str, problems: &mut Problems) -> Opti
     Builder { file, source, problems }.build()
 }
 
+/// So many hidden characters of a file are named; more would tell an author nothing more.
+const MAX_NAMED: usize = 20;
+
 fn note_hidden(file: &FileName, source: &str, problems: &mut Problems) {
+    let mut named = 0;
     for (index, line) in source.split('\n').enumerate() {
+        let at = |offset: usize, length: usize| Place {
+            file: file.clone(),
+            span: Span::on_line(to_u32(index + 1), to_u32(offset + 1), to_u32(length)),
+        };
+        if let Some(offset) = line.chars().position(|c| c == char::REPLACEMENT_CHARACTER) {
+            let message = "a byte that is not UTF-8, or a U+FFFD that stands for one";
+            problems.add(Code::Yaml, &at(offset, 1), message, "save the file as UTF-8");
+            named += 1;
+        }
         for hidden in find_hidden(line) {
-            let span = Span::on_line(to_u32(index + 1), to_u32(hidden.offset + 1), to_u32(hidden.length));
-            let place = Place { file: file.clone(), span };
-            let cure =
-                if hidden.what == "a tab" { "use spaces" } else { "remove it, or write the word anew" };
-            problems.add(Code::HiddenCharacter, &place, hidden.what, cure);
+            let cure = match hidden.what.as_str() {
+                "a tab" => "use spaces",
+                what if what.starts_with("U+000D") => "end lines with a line feed alone",
+                what if what.starts_with("U+FEFF") && index == 0 => "save the file without a byte order mark",
+                _ => "remove it, or write the word anew",
+            };
+            problems.add(Code::HiddenCharacter, &at(hidden.offset, hidden.length), hidden.what, cure);
+            named += 1;
+        }
+        if named >= MAX_NAMED {
+            return;
         }
     }
 }
@@ -175,6 +194,7 @@ impl Builder<'_> {
                     None
                 }
                 Event::Scalar(text, style, ..) => {
+                    self.note_escapes(&text, style, span);
                     Some(self.scalar_node(text.into_owned(), style, &yaml_span))
                 }
                 Event::Alias(_) | Event::UnresolvedAlias(_) => {
@@ -227,6 +247,8 @@ impl Builder<'_> {
                         *key = Some((text, node.span));
                     }
                     Kind::Empty => *key = Some((String::new(), node.span)),
+                    // `{{` has been noted where it began.
+                    _ if self.noted_on(node.span.line) => *key = Some((String::new(), node.span)),
                     _ => {
                         let cure = "a value that begins with `{{` or `[` stands in double quotes";
                         self.add(Code::Yaml, node.span, "a key that is a list or a map", cure);
@@ -247,8 +269,9 @@ impl Builder<'_> {
             }
             ScalarStyle::Literal | ScalarStyle::Folded => (Style::Block, self.first_content_line(span)),
         };
-        let kind =
-            if text.is_empty() && style == Style::Plain { Kind::Empty } else { Kind::Scalar(text, style) };
+        // The parser gives `~` where nothing was written.
+        let is_empty = style == Style::Plain && (text.is_empty() || text == "~");
+        let kind = if is_empty { Kind::Empty } else { Kind::Scalar(text, style) };
         Node { span, kind }
     }
 
@@ -265,6 +288,16 @@ impl Builder<'_> {
         span
     }
 
+    /// `"\u202e"` is seen by a reviewer, and hidden from all who read the plan.
+    fn note_escapes(&mut self, text: &str, style: ScalarStyle, span: Span) {
+        if style == ScalarStyle::DoubleQuoted
+            && let Some(hidden) = find_hidden(text).first()
+        {
+            let message = format!("an escape writes what is not seen: {}", hidden.what);
+            self.add(Code::HiddenCharacter, span, message, "leave it out; a script can print it");
+        }
+    }
+
     fn note_anchor_or_tag(&mut self, event: &Event<'_>, span: Span) {
         let (anchor, tag) = match event {
             Event::Scalar(_, _, anchor, tag)
@@ -274,13 +307,24 @@ impl Builder<'_> {
         };
         if anchor != 0 {
             let cure = "remove it; where `&` belongs to the text, put it in double quotes";
-            self.add(Code::Yaml, span, "an anchor (`&`)", cure);
+            self.add(Code::Yaml, self.back_to('&', span), "an anchor (`&`)", cure);
         }
         if tag {
             let cure =
                 "remove it; where `!` belongs to the value, put it in double quotes, or write `== false`";
-            self.add(Code::Yaml, span, "a tag (`!`)", cure);
+            self.add(Code::Yaml, self.back_to('!', span), "a tag (`!`)", cure);
         }
+    }
+
+    /// The place of a mark that stands before a value, on its line or the one above.
+    fn back_to(&self, mark: char, value: Span) -> Span {
+        let before = |line: u32, until: usize| {
+            let text = self.source.split('\n').nth((line as usize).checked_sub(1)?)?;
+            text.chars().take(until).enumerate().filter(|(_, c)| *c == mark).last().map(|(at, _)| at)
+        };
+        let here = before(value.line, value.column as usize).map(|at| (value.line, at));
+        let above = || before(value.line - 1, usize::MAX).map(|at| (value.line - 1, at));
+        here.or_else(above).map_or(value, |(line, at)| Span::on_line(line, to_u32(at + 1), 1))
     }
 
     /// `title: {{name}}` without quotes is a map whose key is a map: say so in our words.
@@ -292,11 +336,24 @@ impl Builder<'_> {
         }
     }
 
+    /// Whether something is wrong with this line already: what follows from it is not said besides.
+    fn noted_on(&self, line: u32) -> bool {
+        self.problems.any_on(self.file, line)
+    }
+
     fn syntax(&mut self, error: &granit_parser::ScanError) {
         let marker = error.marker();
+        if self.noted_on(to_u32(marker.line())) {
+            return;
+        }
         let span = Span::on_line(to_u32(marker.line()), to_u32(marker.col() + 1), 1);
         let line = self.source.split('\n').nth(marker.line().saturating_sub(1)).unwrap_or("");
-        let cure = if line.contains("{{") {
+        let mark = line.chars().nth(marker.col());
+        let cure = if mark == Some('!') {
+            "a value that begins with `!` stands in double quotes; or write `… == false`"
+        } else if matches!(mark, Some('&' | '*' | '@' | '`' | '%')) {
+            "a value that begins with this sign stands in double quotes"
+        } else if line.contains("{{") {
             "a value that begins with `{{`, or holds `: ` or ` #`, stands in double quotes"
         } else if line.contains('[') {
             "a value with `[` or `,` stands in double quotes, or on a line of its own"
@@ -365,6 +422,19 @@ mod tests {
         assert_eq!(items[1].get("c").unwrap().scalar(), Some("0644"));
         assert_eq!(node.get("s").unwrap().span, Span::on_line(6, 3, 3));
         assert_eq!(node.get("s").unwrap().scalar(), Some("one\ntwo\n"));
+    }
+
+    #[test]
+    fn a_value_that_was_not_written_is_nothing() {
+        let (node, said) = read("a:\nb: ~\nc: ''\nd: { e, f: }\n");
+
+        assert_eq!(said, [""; 0]);
+        let node = node.unwrap();
+        let d = node.get("d").unwrap();
+        for empty in [node.get("a"), node.get("b"), d.get("e"), d.get("f")] {
+            assert!(matches!(empty.unwrap().kind, Kind::Empty), "{empty:?}");
+        }
+        assert_eq!(node.get("c").unwrap().scalar(), Some(""));
     }
 
     #[test]
