@@ -99,7 +99,8 @@ fn knows_the_lab(lab: &Lab) {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_steadyhand")).with_file_name("lab");
     assert!(program.exists(), "{} is not there. Next: cargo build --workspace", program.display());
     let path = lab.bot_dir().join("steadyhand.toml");
-    let words = format!("lab = [{:?}, \"--dir\", {:?}]\n", program, lab.dir());
+    let [program, dir] = [&program, lab.dir()].map(|path| path.display().to_string());
+    let words = format!("lab = [{program:?}, \"--dir\", {dir:?}]\n");
     fs::write(&path, fs::read_to_string(&path).unwrap() + &words).unwrap();
 }
 
