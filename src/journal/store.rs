@@ -459,3 +459,46 @@ fn classify(error: &rusqlite::Error) -> AppendError {
         _ => AppendError::Fatal { why },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_is_not_on_disk_is_no_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("steadyhand.db"), false).unwrap();
+
+        let mode: String =
+            store.connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let synchronous: i64 =
+            store.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+
+        assert_eq!((mode.as_str(), synchronous), ("wal", 2));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_durable_is_refused() {
+        // A database in memory has no write-ahead log, whatever is asked for.
+        let memory = Connection::open_in_memory().unwrap();
+
+        let error = prepare(&memory).unwrap_err().to_string();
+
+        assert_eq!(error, "journal_mode is memory and synchronous is 2, where wal and 2 are needed");
+    }
+
+    #[test]
+    fn a_full_disk_is_a_clean_no_and_a_broken_one_is_not() {
+        let error = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+
+        for clean in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_READONLY, rusqlite::ffi::SQLITE_BUSY]
+        {
+            assert!(matches!(classify(&error(clean)), AppendError::NotWritten { .. }), "{clean}");
+        }
+        for unknown in
+            [rusqlite::ffi::SQLITE_IOERR, rusqlite::ffi::SQLITE_CORRUPT, rusqlite::ffi::SQLITE_NOMEM]
+        {
+            assert!(matches!(classify(&error(unknown)), AppendError::Fatal { .. }), "{unknown}");
+        }
+    }
+}
