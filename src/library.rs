@@ -46,8 +46,6 @@ pub struct Snapshot {
     pub set: Set,
     /// The files themselves.
     pub sources: Vec<SourceFile>,
-    /// The commit, if git knows one: `5e07c33`, or `5e07c33 and changes` where the files differ from it.
-    pub commit: Option<String>,
 }
 
 /// Why there is no snapshot.
@@ -107,10 +105,15 @@ impl Library {
         else {
             return Err(NotLoaded::Problems(Box::new(report)));
         };
-        let commit = commit(&self.folders.runbooks);
-        let snapshot = Arc::new(Snapshot { set, sources: report.sources, commit });
+        let snapshot = Arc::new(Snapshot { set, sources: report.sources });
         *last = Some(snapshot.clone());
         Ok(snapshot)
+    }
+
+    /// The commit, if git knows one: `5e07c33`, or `5e07c33 and changes` where the files differ from it. It is asked
+    /// whenever it is shown: files that did not change may have been committed meanwhile.
+    pub fn commit(&self) -> Option<String> {
+        commit(&self.folders.runbooks)
     }
 
     /// The fingerprints of the pinned keys of hosts.
@@ -314,6 +317,6 @@ impl Snapshot {
         });
         let sources = sources.collect::<Result<Vec<_>, String>>()?;
         let set = check(&sources).set.ok_or("its files do not pass the rules of this version")?;
-        Ok(Self { set, sources, commit: None })
+        Ok(Self { set, sources })
     }
 }

@@ -117,7 +117,7 @@ impl Planner {
         let offer = Offer {
             digest: Digest::of(&plan),
             plan,
-            commit: snapshot.commit.clone(),
+            commit: self.library.commit(),
             sources: snapshot.blobs().0,
             preflight,
             measured: measured(&known, began, self.clock.now()),

@@ -459,3 +459,109 @@ fn classify(error: &rusqlite::Error) -> AppendError {
         _ => AppendError::Fatal { why },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_is_not_on_disk_is_no_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("steadyhand.db"), false).unwrap();
+
+        let mode: String =
+            store.connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let synchronous: i64 =
+            store.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+
+        assert_eq!((mode.as_str(), synchronous), ("wal", 2));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_durable_is_refused() {
+        // A database in memory has no write-ahead log, whatever is asked for.
+        let memory = Connection::open_in_memory().unwrap();
+
+        let error = prepare(&memory).unwrap_err().to_string();
+
+        assert_eq!(error, "journal_mode is memory and synchronous is 2, where wal and 2 are needed");
+    }
+
+    /// A store in a folder, and an append that needs some room.
+    fn a_store() -> (tempfile::TempDir, Store, Append) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("steadyhand.db"), false).unwrap();
+        let data = serde_json::json!({ "what": "approve 9 ".repeat(2_000) });
+        let entry = NewEntry {
+            time: jiff::Timestamp::UNIX_EPOCH,
+            actor: None,
+            kind: "command-denied".to_owned(),
+            data,
+        };
+        (folder, store, Append { entries: vec![entry], ..Append::default() })
+    }
+
+    #[test]
+    fn a_full_disk_takes_nothing_and_the_chain_goes_on_when_there_is_room() {
+        let (folder, mut store, append) = a_store();
+        let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let limit = |store: &Store, pages: i64| {
+            let taken: i64 = store
+                .connection
+                .query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(taken, pages);
+        };
+
+        limit(&store, pages);
+        let refused = store.commit(&[append.clone(), append.clone()]);
+        limit(&store, pages + 100);
+        let taken = store.commit(&[append.clone(), append]);
+
+        assert_eq!(refused.len(), 2);
+        for result in refused {
+            let Err(AppendError::NotWritten { why }) = result else { panic!("{result:?}") };
+            assert!(why.starts_with("the disk is full"), "{why}");
+        }
+        let places: Vec<u64> = taken.into_iter().map(|entries| entries.unwrap()[0].seq).collect();
+        assert_eq!(places, [1, 2]);
+        assert!(
+            super::super::JournalView::open(&folder.path().join("steadyhand.db"))
+                .unwrap()
+                .verify()
+                .unwrap()
+                .holds()
+        );
+    }
+
+    #[test]
+    fn a_program_that_holds_the_file_is_waited_for_and_then_it_is_a_no() {
+        let (folder, mut store, append) = a_store();
+        let other = Connection::open(folder.path().join("steadyhand.db")).unwrap();
+        other.execute_batch("begin immediate").unwrap();
+        store.connection.busy_timeout(Duration::ZERO).unwrap();
+
+        let refused = store.commit(std::slice::from_ref(&append));
+        other.execute_batch("rollback").unwrap();
+        let taken = store.commit(&[append]);
+
+        let [Err(AppendError::NotWritten { why })] = &refused[..] else { panic!("{refused:?}") };
+        assert!(why.starts_with("another program holds the file"), "{why}");
+        assert_eq!(taken[0].as_ref().unwrap()[0].seq, 1);
+    }
+
+    #[test]
+    fn a_full_disk_is_a_clean_no_and_a_broken_one_is_not() {
+        let error = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+
+        for clean in [rusqlite::ffi::SQLITE_FULL, rusqlite::ffi::SQLITE_READONLY, rusqlite::ffi::SQLITE_BUSY]
+        {
+            assert!(matches!(classify(&error(clean)), AppendError::NotWritten { .. }), "{clean}");
+        }
+        for unknown in
+            [rusqlite::ffi::SQLITE_IOERR, rusqlite::ffi::SQLITE_CORRUPT, rusqlite::ffi::SQLITE_NOMEM]
+        {
+            assert!(matches!(classify(&error(unknown)), AppendError::Fatal { .. }), "{unknown}");
+        }
+    }
+}

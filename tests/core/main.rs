@@ -1,4 +1,5 @@
 //! The pure core and the journal: what holds for every sequence of inputs, and for every file.
 
+mod files;
 mod journal;
 mod run;

@@ -29,7 +29,7 @@ impl Desk {
         let page = match command {
             Command::Runbooks(word) => Self::runbooks(snapshot, speaker, word.as_deref()),
             Command::Show(name) => match snapshot.set.runbooks.get(name.as_str()) {
-                Some(runbook) => look::show(runbook, snapshot.commit.as_deref(), policy),
+                Some(runbook) => look::show(runbook, self.library().commit().as_deref(), policy),
                 None => return Err(Refused::UnknownRunbook(name)),
             },
             Command::Status(None) => look::status(&self.open_runs()?, &moment),

@@ -249,7 +249,7 @@ impl Desk {
                     (Ok(policy), Some(person)) => policy.roles_of(person),
                     _ => Vec::new(),
                 };
-                (snapshot.set.runbooks.len(), snapshot.commit.clone(), roles)
+                (snapshot.set.runbooks.len(), self.library().commit(), roles)
             }
             Err(NotLoaded::Problems(report)) => return refusal::runbooks_broken(&report.problems),
             Err(NotLoaded::Unreadable(why)) => return refusal::runbooks_unreadable(&why),

@@ -12,7 +12,7 @@ use crate::engine::context::errand_body;
 use crate::engine::planner::NotOffered;
 use crate::library::NotLoaded;
 use crate::plan::difference::differences;
-use crate::plan::model::{Command, Undo};
+use crate::plan::model::{CheckSeen, Command, Undo, Verdict};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::model::{Token, Variant, WatchAt};
@@ -204,7 +204,7 @@ impl Conductor {
         &mut self,
         act: Act,
         which: impl Fn(&Item) -> Asking<'_> + Send + 'static,
-        world: impl Fn(Vec<crate::plan::model::CheckSeen>, Millis) -> World + Send + 'static,
+        world: impl Fn(Vec<CheckSeen>, Millis) -> World + Send + 'static,
     ) {
         let unit = unit_of(&act).cloned();
         let (Some(asker), Some(unit)) = (self.asker(), unit) else { return };
@@ -224,7 +224,7 @@ impl Conductor {
                     }
                     Asking::Nothing => Vec::new(),
                 },
-                None => Vec::new(),
+                None => vec![not_there()],
             };
             let took = elapsed(began, asker.clock.now());
             Done::new(act, world(seen, took))
@@ -237,7 +237,7 @@ impl Conductor {
         self.fly(act.clone(), async move {
             let context = asker.context.clone();
             let Some((Item::Wait(wait), at_hand)) = context.item_of(&run, &unit) else {
-                return Done::new(act, World::Gate { unit, seen: Vec::new(), open: true });
+                return Done::new(act, World::Gate { unit, seen: vec![not_there()], open: false });
             };
             let checks = question::checks(context.runbook(), &wait.until);
             let (open, seen) = asker.gate(at_hand, &checks, wait.hold_for, after(since, wait.at_most)).await;
@@ -400,6 +400,17 @@ fn unit_of(act: &Act) -> Option<&UnitAt> {
     }
 }
 
+/// What is asked of a step that its runbook does not have: no door opens, and nothing is proven.
+fn not_there() -> CheckSeen {
+    CheckSeen {
+        that: "the step is in its runbook".to_owned(),
+        says: "the runbook of this run has no such step".to_owned(),
+        warns: false,
+        verdict: Verdict::NoAnswer("it was not found".to_owned()),
+        read: Vec::new(),
+    }
+}
+
 fn not_planned(code: &str, why: String) -> World {
     World::NotPlanned { code: code.to_owned(), why: vec![why], failed: Vec::new() }
 }
@@ -407,6 +418,9 @@ fn not_planned(code: &str, why: String) -> World {
 fn not_loaded(why: &NotLoaded) -> World {
     let why = match why {
         NotLoaded::Unreadable(why) => vec![format!("The folder of runbooks cannot be read: {why}.")],
+        NotLoaded::Problems(report) if report.problems.is_empty() => {
+            vec!["The folder of runbooks holds no inventory.".to_owned()]
+        }
         NotLoaded::Problems(report) => vec![
             format!(
                 "The folder of runbooks has {} problems, so nothing is run from it.",

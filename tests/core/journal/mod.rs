@@ -1,6 +1,7 @@
 //! The journal on real files: what is written together, what an edit leaves behind, and who may write.
 
 mod appending;
+mod chain;
 mod edits;
 mod files;
 mod holds;

@@ -113,19 +113,22 @@ impl Driven {
             168..170 => {
                 self.later(-i64::from(how));
             }
-            170..178 => self.restarts(),
+            170..176 => self.restarts(),
+            // Somebody says stop or pause, and what was under way comes in right after it.
+            176 => {
+                self.says("cara", Says::Stop { now: how.is_multiple_of(2) });
+                self.comes_in(which, how);
+            }
+            177 => {
+                self.says("cara", Says::Pause);
+                self.comes_in(which, how);
+            }
             178..205 => {
                 let says = self.anything_said(which, how);
                 self.says(PEOPLE[usize::from(which) % PEOPLE.len()], says);
             }
             // What was under way when something else was said comes in now.
-            205..220 => {
-                let acts = std::mem::take(&mut self.under_way);
-                if let Some(act) = acts.get(usize::from(which) % acts.len().max(1)) {
-                    let world = self.report(act, how);
-                    self.world(world);
-                }
-            }
+            205..220 => self.comes_in(which, how),
             220..235 => {
                 let world = self.anything_reported(which, how);
                 self.world(world);
@@ -142,6 +145,15 @@ impl Driven {
     fn wanted(&self, which: u8) -> Option<Act> {
         let acts = next(&self.run);
         acts.get(usize::from(which) % acts.len().max(1)).cloned()
+    }
+
+    /// What was wanted before the last thing was said is answered only now.
+    fn comes_in(&mut self, which: u8, how: u8) {
+        let acts = std::mem::take(&mut self.under_way);
+        if let Some(act) = acts.get(usize::from(which) % acts.len().max(1)) {
+            let world = self.report(act, how);
+            self.world(world);
+        }
     }
 
     fn until_the_deadline(&mut self) {

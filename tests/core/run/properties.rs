@@ -10,7 +10,7 @@ use super::moves::{a_history, play};
 use super::reached::{self, EVERYTHING};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_run_keeps_its_rules_whatever_it_hears((plan, moves) in a_history()) {
@@ -33,7 +33,7 @@ fn the_histories_reach_everything_that_there_is() {
     let mut found = BTreeSet::new();
     let histories = a_history();
 
-    for _ in 0..1_000 {
+    for _ in 0..700 {
         let (plan, moves) = histories.new_tree(&mut runner).expect("a history").current();
         let driven = play(&plan, &moves, |driven| reached::note(&driven.run, &mut found));
         found.extend(driven.log.iter().map(|stamped| reached::name(&stamped.event)));

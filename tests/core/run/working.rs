@@ -252,6 +252,20 @@ fn a_stop_lets_what_runs_end_and_begins_nothing() {
 }
 
 #[test]
+fn a_door_that_was_being_measured_when_somebody_said_stop_opens_nothing() {
+    let mut run = Driven::working(&a_plan().each(&[&["web1", "web2"]], 1).made());
+    run.sends(&unit_on(1, "web1"));
+
+    run.says("cara", Says::Stop { now: false });
+    let late = run.sends(&unit_on(1, "web2"));
+
+    assert!(late.events.is_empty());
+    run.ends(&unit_on(1, "web1"), Exit::Code(0));
+    run.proves(&unit_on(1, "web1"));
+    assert_eq!(run.run.phase, Phase::Ended(Outcome::Stopped));
+}
+
+#[test]
 fn stop_now_ends_what_runs_too_and_says_what_is_left() {
     let mut run = Driven::working(&a_plan().step("Fence").step("Promote").made());
     run.sends(&unit(1));

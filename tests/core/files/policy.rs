@@ -1,0 +1,133 @@
+//! Who may do what. When in doubt the answer is no, and it says why.
+
+use steadyhand::authoring::check;
+use steadyhand::policy::Policy;
+use steadyhand::policy::decide::{Denial, Door, Holds, Ruling, policy_of};
+
+use super::sample::{POLICY, set, sources};
+use crate::run::plans::person;
+
+fn policy(text: &str) -> Policy {
+    set(&sources(3, Some(text))).policy.unwrap()
+}
+
+fn roles(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// What a set says whose policy cannot be used.
+fn denied(text: Option<&str>) -> String {
+    let checked = check(&sources(3, text));
+    let set = checked.set.unwrap_or_else(|| panic!("people may still look: {:#?}", checked.problems));
+    match policy_of(&set.policy) {
+        Err(Denial::NoPolicy(why)) => why,
+        other => panic!("it denies all: {other:?}"),
+    }
+}
+
+#[test]
+fn without_a_policy_nobody_may_do_anything() {
+    assert_eq!(denied(None), "there is no policy.yaml");
+}
+
+#[test]
+fn a_policy_that_is_not_right_denies_all_and_says_how_much_is_wrong() {
+    let broken = [
+        ("", "an empty file"),
+        ("- people\n", "a list"),
+        ("policy: [\n", "no YAML"),
+        (&POLICY.replace("people: [anna, dana]", "people: [anna, nobody]"), "a role of somebody unknown"),
+        (&POLICY.replace("rules:", "rulez:"), "a key that does not exist"),
+        (&POLICY.replace("{ people: [ben] }", "{}"), "a role of nobody"),
+        (&POLICY.replace("{ schedule: primary }", "{ schedule: primary, people: [ben] }"), "a role of both"),
+        (&POLICY.replace("console: ben }", "console: anna }"), "one account of two people"),
+        (&POLICY.replace("most_hosts: 12", "most_hosts: many"), "a limit that is no number"),
+        (&POLICY.replace("most_hosts: 12", "most_hosts: -1"), "a limit below nothing"),
+        (&POLICY.replace("{ runbooks: all,", "{ runbooks: [restart-wep],"), "a rule for no runbook"),
+        (&POLICY.replace("ben:", "anna:"), "a person twice"),
+    ];
+
+    for (text, what) in broken {
+        let why = denied(Some(text));
+        assert!(why.starts_with("policy.yaml has ") && why.contains("problem"), "{what}: {why}");
+    }
+}
+
+#[test]
+fn a_policy_that_others_refer_to_in_vain_lets_nobody_even_look() {
+    for text in ["policy: sample\n", &POLICY.replace("ops:", "opps:")] {
+        let checked = check(&sources(3, Some(text)));
+
+        assert!(checked.set.is_none(), "there is nothing to run");
+        assert!(checked.problems.iter().any(|problem| problem.message.contains("there is no role `ops`")));
+    }
+}
+
+#[test]
+fn a_person_may_have_several_accounts_and_an_account_has_one_person() {
+    let policy = policy(POLICY);
+
+    assert_eq!(policy.person_of(Door::Console, "anna"), Some(&person("anna")));
+    assert_eq!(policy.person_of(Door::Console, "anna.admin"), Some(&person("anna")));
+    assert_eq!(policy.person_of(Door::Console, "ANNA"), None);
+    assert_eq!(policy.person_of(Door::Console, ""), None);
+}
+
+#[test]
+fn a_role_that_is_missing_is_a_no_that_names_who_could() {
+    let ruling = policy(POLICY).needs_role(&person("dana"), "Approving", &roles(&["dba", "commander"]));
+
+    let no_role = Denial::NoRole {
+        deed: "Approving",
+        needs: roles(&["dba", "commander"]),
+        has: roles(&["on-call", "support"]),
+        next: vec![person("ben")],
+    };
+    assert_eq!(ruling, Ruling::Deny(no_role));
+}
+
+#[test]
+fn a_role_that_cannot_be_checked_is_a_no_of_its_own() {
+    let policy = policy(POLICY);
+
+    let Ruling::Deny(denial) = policy.needs_role(&person("dana"), "Approving", &roles(&["night"])) else {
+        panic!("it is a no")
+    };
+
+    assert_eq!(denial.code(), "role-unknown");
+    assert_eq!(
+        policy.holds(&person("anna"), &roles(&["night", "on-call"])),
+        Holds::Yes,
+        "one certain yes is enough"
+    );
+    assert!(matches!(policy.holds(&person("ben"), &roles(&["on-call", "night"])), Holds::Unknown(_)));
+    assert!(matches!(policy.holds(&person("ben"), &roles(&["invented"])), Holds::Unknown(_)));
+    assert_eq!(policy.holds(&person("ben"), &[]), Holds::No, "no role at all is nobody's");
+}
+
+#[test]
+fn somebody_whom_the_policy_does_not_know_may_nothing() {
+    let ruling = policy(POLICY).needs_role(&person("eve"), "Running", &roles(&["on-call"]));
+
+    assert_eq!(ruling, Ruling::Deny(Denial::NoPerson("eve".to_owned())));
+}
+
+#[test]
+fn a_role_that_was_taken_away_is_gone_at_once() {
+    let before = policy(POLICY);
+    let after = policy(&POLICY.replace("on-call: { people: [anna, dana] }", "on-call: { people: [dana] }"));
+    let wants = |policy: &Policy| policy.needs_role(&person("anna"), "Running", &roles(&["on-call"]));
+
+    assert_eq!(wants(&before), Ruling::Allow);
+    assert!(matches!(wants(&after), Ruling::Deny(Denial::NoRole { .. })));
+}
+
+#[test]
+fn a_policy_without_a_door_takes_no_commands() {
+    let closed = POLICY.replace("doors: { console: {} }", "doors: {}");
+
+    let checked = check(&sources(3, Some(&closed))).set.expect("a set");
+
+    // Whether that is a mistake or meant: nothing is taken.
+    assert!(checked.policy.map_or(true, |policy| !policy.is_open(Door::Console)));
+}
