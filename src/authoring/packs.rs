@@ -141,6 +141,15 @@ fn check_topology(pack: &Pack, topology: &Topology, problems: &mut Problems) {
         super::unknown(Code::ProbeUnknown, &topology.probe, "probe", known, problems);
         return;
     };
+    let odd = match (probe.writes.is_some(), probe.inputs.is_empty()) {
+        (true, _) => Some("writes, and a topology is asked before anyone has confirmed"),
+        (false, false) => Some("has inputs, and a topology is asked without any"),
+        (false, true) => None,
+    };
+    if let Some(odd) = odd {
+        let message = format!("the probe `{}` {odd}", topology.probe.value);
+        problems.add(Code::PackTopology, &topology.probe.place, message, "use a probe that only asks");
+    }
     let mut fields = fields_of(&probe.results);
     fields.insert("answered".to_owned(), Field::always(Type::Bool));
     let measured = Measured { by_host: false, fields, writes: probe.writes.is_some(), broken: false };

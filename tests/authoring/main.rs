@@ -5,6 +5,7 @@ mod files;
 mod folder;
 mod formats;
 mod good;
+mod guide;
 mod nasty;
 mod paths;
 mod reference;

@@ -2,6 +2,7 @@
 //! argument with the same bytes. Nothing in between, whatever the value is.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use steadyhand::authoring::{Set, SourceFile, check};
@@ -45,7 +46,8 @@ fn set() -> Set {
     // The host comes after its cluster.
     for (name, form, _) in PARAMETERS {
         runbook += &format!("  {name}_value: {form}\n").replace("cluster.hosts", "cluster_value.hosts");
-        steps += &format!(
+        let _ = write!(
+            steps,
             "  - step: Say {name} {{{{{name}_value}}}}\n    host: cluster_value.primary\n    effect: read\n    run: [say, \"{{{{{name}_value}}}}\"]\n    at_most: 1s\n"
         );
     }

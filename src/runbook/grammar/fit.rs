@@ -3,7 +3,7 @@
 use super::form::{Form, Shape};
 use super::table::VALUE_TYPES;
 use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, read_literal, units_cure};
-use crate::runbook::source::nearest::nearest_or_all;
+use crate::runbook::source::nearest::{nearest, nearest_or_all};
 use crate::runbook::source::place::{FileName, Place, Span};
 use crate::runbook::source::problem::{Code, Problems};
 use crate::runbook::source::yaml::{Kind, Node, Style};
@@ -43,7 +43,12 @@ impl Fitting<'_> {
             }
         }
         for key in shape.keys.iter().filter(|key| key.required) {
-            if !entries.iter().any(|entry| entry.key == key.name) {
+            // A misspelt key is reported as such; missing it as well would say it twice.
+            let misspelt = entries.iter().any(|entry| {
+                let known = shape.keys.iter().map(|key| key.name);
+                !known.clone().any(|name| name == entry.key) && nearest(&entry.key, known) == Some(key.name)
+            });
+            if !misspelt && !entries.iter().any(|entry| entry.key == key.name) {
                 let at = entries.first().map_or(node.span, |entry| entry.key_span);
                 let (form, _) = key.form.describe();
                 let cure = format!("{}: {} ({form})", key.name, key.form.example());
