@@ -26,7 +26,11 @@ fn blocks() -> Vec<Block> {
                 blocks.push(Block { mark: mark.to_owned(), text: String::new() });
                 is_open = true;
             }
-            None if is_open => blocks.last_mut().unwrap().text += &format!("{line}\n"),
+            None if is_open => {
+                let text = &mut blocks.last_mut().unwrap().text;
+                text.push_str(line);
+                text.push('\n');
+            }
             None => {}
         }
     }

@@ -591,7 +591,7 @@ mod tests {
             ("{{a}} == b", "1 expr-template this is an expression: names stand bare"),
             ("size(a) > 1", "1 expr-function there is no function `size`"),
             ("a.startsWith(b)", "3 expr-function there is no function `startsWith`"),
-            ("count(a, b)", "1 expr-function `count` takes 1 arguments, not 2"),
+            ("count(a, b)", "1 expr-function `count` takes 1 argument, not 2"),
             ("a &&", "5 expr-syntax the end stands where a name, a value or `(` belongs"),
             ("a b", "3 expr-syntax `b` stands where an operator such as `==`, `&&` or `+` belongs"),
         ];

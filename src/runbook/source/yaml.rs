@@ -441,7 +441,8 @@ mod tests {
     fn what_a_reviewer_could_overlook_is_refused() {
         let cases = [
             ("a: 1\na: 2\n", "2:1 yaml `a` stands twice, first on line 1"),
-            ("a: &x 1\n", "1:7 yaml an anchor (`&`)"),
+            ("a: &x 1\n", "1:4 yaml an anchor (`&`)"),
+            ("a: &x\n  b: 1\n", "1:4 yaml an anchor (`&`)"),
             ("a: *x\n", "1:4 yaml an alias (`*`) hides what it stands for"),
             ("a: !str 1\n", "1:9 yaml a tag (`!`)"),
             ("<<: { a: 1 }\n", "1:1 yaml a merge key (`<<`)"),
