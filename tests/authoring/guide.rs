@@ -3,8 +3,14 @@
 use std::path::Path;
 
 use serde_json::Value;
+use steadyhand::chat::console::render::Style;
+use steadyhand::plan::bind::bind;
+use steadyhand::runbook::expression::{Ask, Facts, Value as Measured};
+use steadyhand::wording::moment::Moment;
+use steadyhand::wording::plan as words;
 
 use crate::folder::{Folder, without_time};
+use crate::planned::{host, offer, set_of};
 use crate::schema::{KINDS, as_json, schema};
 
 /// A block of the page: what stands behind its fence, and its text.
@@ -56,7 +62,7 @@ fn folder() -> Folder {
 fn every_block_says_what_it_is() {
     for Block { mark, .. } in blocks() {
         let known = mark.starts_with("yaml runbooks/")
-            || ["yaml fragment", "yaml workflow", "console", "sh"].contains(&mark.as_str());
+            || ["yaml fragment", "yaml workflow", "console", "sh", "text plan"].contains(&mark.as_str());
         assert!(known, "```{mark}");
     }
 }
@@ -105,4 +111,26 @@ fn fragments_use_keys_that_there_are() {
             assert!(known.contains(key), "`{key}` is no key");
         }
     }
+}
+
+#[test]
+fn the_plan_of_the_page_is_what_people_read() {
+    let set = set_of(&folder());
+    let runbook = &set.runbooks["promote-replica"];
+    let given = [("cluster", "sessions"), ("candidate", "cache2")];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let values = bind(&set, runbook, &given, Some("look at the plan")).unwrap();
+    let ask = Ask { measurement: "node".to_owned(), host: Some(host("cache2")) };
+    let in_step = [("in_step".to_owned(), Measured::Bool(true))].into();
+    let facts = Facts([(ask, Ok(in_step))].into());
+
+    let offer = offer(&set, runbook, values, ("sessions", "cache1", &["cache2", "cache3"]), &facts);
+
+    let moment = Moment { now: offer.measured.0, zone: jiff::tz::TimeZone::UTC };
+    let page = words::looked_at(&offer, &offer.plan.asked_by, set.policy.as_ref().ok(), &moment);
+    let printed = Style::PIPE.page(&page);
+    let shown = blocks().into_iter().find(|block| block.mark == "text plan").expect("a plan").text;
+    // The digest follows from every byte of the files; the page would change with each comma.
+    let digest = |text: &str| text.replace(offer.digest.short(), "3f9c21aa");
+    assert_eq!(shown.trim_end(), digest(&printed).trim_end(), "{printed}");
 }

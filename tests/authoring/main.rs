@@ -8,6 +8,7 @@ mod good;
 mod guide;
 mod nasty;
 mod paths;
+mod planned;
 mod reference;
 mod schema;
 mod together;
