@@ -137,7 +137,8 @@ struct Found {
 }
 
 fn judge(found: Found) -> (Option<Set>, Report) {
-    let Checked { set, mut problems, runbooks, has_inventory, scripts } = check_those_read(&found.sources, found.problems.is_empty());
+    let Checked { set, mut problems, runbooks, has_inventory, scripts } =
+        check_those_read(&found.sources, found.problems.is_empty());
     problems.extend(found.problems);
     problems.extend(shell_problems(&scripts));
     problems.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));

@@ -10,6 +10,7 @@ use crate::runbook::expression::types::{Measured, Named, Scope};
 use crate::runbook::expression::{Field, Type};
 use crate::runbook::model::{Action, Command, Effect, Pack, Topology, Undo, ValueType, Word};
 use crate::runbook::source::nearest::nearest_or_all;
+use crate::runbook::source::place::Place;
 use crate::runbook::source::problem::{Code, Problems};
 
 /// Holds one pack against every rule.
@@ -25,7 +26,7 @@ pub(super) fn check_pack(pack: &Pack, problems: &mut Problems) {
     }
     for probe in &pack.probes {
         check_inputs(pack, &probe.inputs, problems);
-        check_body(pack, probe.body.as_ref(), &probe.inputs, &probe.secrets, problems);
+        check_body(pack, &probe.name.place, probe.body.as_ref(), &probe.inputs, &probe.secrets, problems);
         if probe.results.is_empty() {
             let message = format!("the probe `{}` answers nothing", probe.name.value);
             problems.add(Code::ShapeType, &probe.name.place, message, "results: { answer: bool }");
@@ -51,7 +52,7 @@ fn check_inputs(pack: &Pack, inputs: &[(Word, ValueType)], problems: &mut Proble
 
 fn check_action(pack: &Pack, action: &Action, problems: &mut Problems) {
     check_inputs(pack, &action.inputs, problems);
-    check_body(pack, action.body.as_ref(), &action.inputs, &action.secrets, problems);
+    check_body(pack, &action.name.place, action.body.as_ref(), &action.inputs, &action.secrets, problems);
     let Some(effect) = &action.effect else { return };
     match (&action.undo, effect.value) {
         (None, Effect::Reversible) => {
@@ -77,12 +78,13 @@ fn check_action(pack: &Pack, action: &Action, problems: &mut Problems) {
         && super::effects::undoes(&undo.value)
         && let Undo::Command(command) = &undo.value
     {
-        check_body(pack, Some(command), &action.inputs, &action.secrets, problems);
+        check_body(pack, &undo.place, Some(command), &action.inputs, &action.secrets, problems);
     }
 }
 
 fn check_body(
     pack: &Pack,
+    whose: &Place,
     body: Option<&Command>,
     inputs: &[(Word, ValueType)],
     secrets: &[Word],
@@ -104,6 +106,10 @@ fn check_body(
         Some(Command::Run(arguments)) => {
             names.extend(pack.settings.iter().map(|(name, _)| name.value.clone()));
             names.extend(OURS.map(str::to_owned));
+            if arguments.first().is_none_or(|program| &*program.source == "") {
+                let cure = "run: [command, argument]";
+                problems.add(Code::StepBody, whose, "a command without words", cure);
+            }
             let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
             for reference in arguments.iter().flat_map(|argument| argument.references().collect::<Vec<_>>()) {
                 let place = reference.place_of(&reference.root);

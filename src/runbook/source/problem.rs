@@ -147,7 +147,7 @@ codes! {
         ClusterEmpty "cluster-empty" "A cluster without hosts.",
         OwnerMissing "owner-missing" "A host without an owner.",
         PersonTwice "person-twice" "One account for two people.",
-        RoleEmpty "role-empty" "A role that nobody has.",
+        RoleEmpty "role-empty" "A role that nobody has, or fewer people than must approve.",
         RuleLoosens "rule-loosens" "A rule that would make a runbook less strict, or does nothing.",
         PackTopology "pack-topology" "A topology that uses another probe than its own, or one that writes or has inputs.",
     }
