@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::authoring::{Checked, Set, SourceFile, check};
+use crate::authoring::{Checked, Set, SourceFile, check, check_those_read};
 use crate::plan::canonical_json;
 use crate::runbook::source::name::HostName;
 use crate::runbook::source::place::{At, FileName, Place, Span};
@@ -140,7 +140,8 @@ struct Found {
 }
 
 fn judge(found: Found) -> (Option<Set>, Report) {
-    let Checked { set, mut problems, runbooks, has_inventory, scripts } = check(&found.sources);
+    let Checked { set, mut problems, runbooks, has_inventory, scripts } =
+        check_those_read(&found.sources, found.problems.is_empty());
     problems.extend(found.problems);
     problems.extend(shell_problems(&scripts));
     problems.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));

@@ -108,8 +108,14 @@ pub struct Checked {
 
 /// Reads all files and holds them against every rule.
 pub fn check(sources: &[SourceFile]) -> Checked {
+    check_those_read(sources, true)
+}
+
+/// The same, where some files could not even be opened: what they would have declared is not missed.
+pub fn check_those_read(sources: &[SourceFile], are_all: bool) -> Checked {
     let mut problems = Problems::default();
-    let files = files::read_all(sources, &mut problems);
+    let mut files = files::read_all(sources, &mut problems);
+    files.unread |= !are_all;
     let desk = uses::Desk::new(&files);
     for pack in files.packs.values() {
         packs::check_pack(pack, &mut problems);

@@ -10,6 +10,7 @@ use crate::runbook::expression::types::{Measured, Named, Scope};
 use crate::runbook::expression::{Field, Type};
 use crate::runbook::model::{Action, Command, Effect, Pack, Topology, Undo, ValueType, Word};
 use crate::runbook::source::nearest::nearest_or_all;
+use crate::runbook::source::place::Place;
 use crate::runbook::source::problem::{Code, Problems};
 
 /// Holds one pack against every rule.
@@ -25,7 +26,7 @@ pub(super) fn check_pack(pack: &Pack, problems: &mut Problems) {
     }
     for probe in &pack.probes {
         check_inputs(pack, &probe.inputs, problems);
-        check_body(pack, probe.body.as_ref(), &probe.inputs, &probe.secrets, problems);
+        check_body(pack, &probe.name.place, probe.body.as_ref(), &probe.inputs, &probe.secrets, problems);
         if probe.results.is_empty() {
             let message = format!("the probe `{}` answers nothing", probe.name.value);
             problems.add(Code::ShapeType, &probe.name.place, message, "results: { answer: bool }");
@@ -51,7 +52,7 @@ fn check_inputs(pack: &Pack, inputs: &[(Word, ValueType)], problems: &mut Proble
 
 fn check_action(pack: &Pack, action: &Action, problems: &mut Problems) {
     check_inputs(pack, &action.inputs, problems);
-    check_body(pack, action.body.as_ref(), &action.inputs, &action.secrets, problems);
+    check_body(pack, &action.name.place, action.body.as_ref(), &action.inputs, &action.secrets, problems);
     let Some(effect) = &action.effect else { return };
     match (&action.undo, effect.value) {
         (None, Effect::Reversible) => {
@@ -77,12 +78,13 @@ fn check_action(pack: &Pack, action: &Action, problems: &mut Problems) {
         && super::effects::undoes(&undo.value)
         && let Undo::Command(command) = &undo.value
     {
-        check_body(pack, Some(command), &action.inputs, &action.secrets, problems);
+        check_body(pack, &undo.place, Some(command), &action.inputs, &action.secrets, problems);
     }
 }
 
 fn check_body(
     pack: &Pack,
+    whose: &Place,
     body: Option<&Command>,
     inputs: &[(Word, ValueType)],
     secrets: &[Word],
@@ -104,6 +106,10 @@ fn check_body(
         Some(Command::Run(arguments)) => {
             names.extend(pack.settings.iter().map(|(name, _)| name.value.clone()));
             names.extend(OURS.map(str::to_owned));
+            if arguments.first().is_none_or(|program| &*program.source == "") {
+                let cure = "run: [command, argument]";
+                problems.add(Code::StepBody, whose, "a command without words", cure);
+            }
             let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
             for reference in arguments.iter().flat_map(|argument| argument.references().collect::<Vec<_>>()) {
                 let place = reference.place_of(&reference.root);
@@ -141,6 +147,15 @@ fn check_topology(pack: &Pack, topology: &Topology, problems: &mut Problems) {
         super::unknown(Code::ProbeUnknown, &topology.probe, "probe", known, problems);
         return;
     };
+    let odd = match (probe.writes.is_some(), probe.inputs.is_empty()) {
+        (true, _) => Some("writes, and a topology is asked before anyone has confirmed"),
+        (false, false) => Some("has inputs, and a topology is asked without any"),
+        (false, true) => None,
+    };
+    if let Some(odd) = odd {
+        let message = format!("the probe `{}` {odd}", topology.probe.value);
+        problems.add(Code::PackTopology, &topology.probe.place, message, "use a probe that only asks");
+    }
     let mut fields = fields_of(&probe.results);
     fields.insert("answered".to_owned(), Field::always(Type::Bool));
     let measured = Measured { by_host: false, fields, writes: probe.writes.is_some(), broken: false };

@@ -1,5 +1,7 @@
 //! Parameters and the names of inputs.
 
+use regex_lite::Regex;
+
 use super::scope::parameter_type;
 use super::uses::Desk;
 use crate::runbook::expression::Type;
@@ -24,12 +26,10 @@ pub(super) fn check_parameters(runbook: &Runbook, desk: &Desk<'_>, problems: &mu
                 let message = format!("`{}` could be a cluster of any kind", name.value);
                 problems.add(Code::ParameterKind, &name.place, message, "kind: [postgresql]");
             }
-            ParameterKind::Cluster(kinds) => kinds.iter().for_each(|kind| {
-                desk.pack(kind, problems);
-            }),
+            ParameterKind::Cluster(kinds) => kinds.iter().for_each(|kind| check_kind(kind, desk, problems)),
             ParameterKind::Choice(words) => check_choice(name, words, problems),
             ParameterKind::Text(Some(pattern)) => {
-                if let Err(error) = regex_lite::Regex::new(pattern) {
+                if let Err(error) = Regex::new(pattern) {
                     let message = format!("`{}` is not a regular expression: {error}", pattern.value);
                     problems.add(Code::ShapeType, &pattern.place, message, "for example ^[a-z]+$");
                 }
@@ -38,6 +38,14 @@ pub(super) fn check_parameters(runbook: &Runbook, desk: &Desk<'_>, problems: &mu
             _ => {}
         }
         check_default(parameter, problems);
+    }
+}
+
+/// No plan is made for a cluster whose primary nobody can tell: better said now than when it is needed.
+fn check_kind(kind: &Word, desk: &Desk<'_>, problems: &mut Problems) {
+    if desk.pack(kind, problems).is_some_and(|pack| pack.topology.is_none()) {
+        let message = format!("the pack {} has no topology, so nobody can tell who is primary", kind.value);
+        problems.add(Code::ParameterKind, &kind.place, message, "give the pack a `topology`, or name hosts");
     }
 }
 
@@ -109,6 +117,21 @@ fn check_default(parameter: &Parameter, problems: &mut Problems) {
             format!("`{}` {}", default.value, not.what),
             not.cure,
         );
+    } else if let ParameterKind::Text(pattern) = &parameter.kind {
+        let fits = match pattern {
+            // One that is no regular expression has been noted.
+            Some(pattern) => Regex::new(&format!("^(?:{})$", pattern.value))
+                .map_or(true, |pattern| pattern.is_match(&default.value)),
+            None => !default.starts_with('-'),
+        };
+        if !fits {
+            let (why, cure) = match pattern {
+                Some(pattern) => (format!("does not match {}", pattern.value), "let it match the pattern"),
+                None => ("begins with `-`, and would be refused".to_owned(), "begin it with another sign"),
+            };
+            let message = format!("`{}` {why}", default.value);
+            problems.add(Code::ParameterDefault, &default.place, message, cure);
+        }
     } else if let ParameterKind::Quantity(_, limits) = &parameter.kind
         && let Ok(value) = read_signed(default)
     {

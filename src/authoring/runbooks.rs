@@ -1,7 +1,7 @@
 //! One runbook from top to bottom: names, expressions, texts, inputs. What it does to the world is asked in `effects`
 //! and `safety`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::effects;
 use super::parameters;
@@ -10,12 +10,13 @@ use super::scope::Scoped;
 use super::scripts::check_script;
 use super::unknown;
 use super::uses::Desk;
+use crate::policy::model::{HeldBy, Policy};
 use crate::runbook::expression::infer::Uses;
 use crate::runbook::expression::types::Type;
 use crate::runbook::given::read_value;
 use crate::runbook::model::{
-    Check, CheckUse, Command, Decide, Each, Item, MeasureAt, Runbook, Sentence, Step, StepBody, Undo,
-    ValueType, Wait, Watch, Word,
+    Approve, Check, CheckUse, Command, Decide, Each, Item, MeasureAt, Runbook, Sentence, Step, StepBody,
+    Undo, ValueType, Wait, Watch, Word,
 };
 use crate::runbook::source::nearest::{nearest, nearest_or_all};
 use crate::runbook::source::place::Place;
@@ -92,6 +93,9 @@ fn check_head(scoped: &mut Scoped<'_>, problems: &mut Problems) {
     for role in runbook.access.start.iter().chain(approve) {
         desk.role(role, problems);
     }
+    if let (Some(approve), Some(policy)) = (&runbook.access.approve, desk.policy) {
+        check_approvers(approve, policy, problems);
+    }
     if let (Some(window), Some(policy)) = (&runbook.window, desk.policy)
         && !policy.windows.contains_key(window.name.as_str())
     {
@@ -121,6 +125,29 @@ fn check_head(scoped: &mut Scoped<'_>, problems: &mut Problems) {
         if let Some((_, say)) = &incident.updates {
             public_text(scoped, say, problems);
         }
+    }
+}
+
+/// So many approvals can be asked for.
+const MOST_APPROVERS: u32 = 5;
+
+/// A run that too few people could approve would never begin.
+fn check_approvers(approve: &Approve, policy: &Policy, problems: &mut Problems) {
+    let mut people: BTreeSet<&str> = BTreeSet::new();
+    for role in &approve.by {
+        match policy.roles.get(role.as_str()).map(|role| &role.held_by) {
+            Some(HeldBy::People(holders)) => people.extend(holders.iter().map(|word| word.value.as_str())),
+            // Who has a role by a schedule, or one that is not declared, is not known here.
+            _ => return,
+        }
+    }
+    // A count that is not possible at all has been noted.
+    if let Some(role) = approve.by.first()
+        && approve.count <= MOST_APPROVERS
+        && people.len() < approve.count as usize
+    {
+        let message = format!("{} must approve, and {} could", approve.count, people.len());
+        problems.add(Code::RoleEmpty, &role.place, message, "name a role that more people have");
     }
 }
 
@@ -456,7 +483,7 @@ fn check_own(scoped: &mut Scoped<'_>, step: &Step, command: &Command, problems: 
             for argument in arguments {
                 scoped.text(argument, true, problems);
             }
-            if arguments.is_empty() {
+            if arguments.first().is_none_or(|program| &*program.source == "") {
                 problems.add(
                     Code::StepBody,
                     &step.title.place,

@@ -26,7 +26,7 @@ use crate::runbook::source::name::Person;
 use crate::target::Target;
 use crate::target::ssh::Ssh;
 use crate::wording::Page;
-use arguments::{Arguments, Verb, When, in_order};
+use arguments::{Arguments, CheckFormat, Verb, When, in_order};
 
 /// Runs the process. Everything that goes wrong before there is a person to talk to ends here.
 pub fn main() -> ExitCode {
@@ -67,7 +67,8 @@ fn run(arguments: &Arguments) -> Result<CameOut, Failed> {
     }
     let config = Config::load(arguments.config.as_deref(), &environment)?;
     if let Some(Verb::Check { paths, format }) = &arguments.verb {
-        return author::check(&config, paths, *format, style(arguments));
+        let format = if arguments.json { CheckFormat::Json } else { *format };
+        return author::check(&config, paths, format, style(arguments));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let came_out = runtime.block_on(chat(arguments, config));

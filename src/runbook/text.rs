@@ -169,7 +169,10 @@ fn diagnose(source: &str) -> (String, &'static str) {
         TemplateElement::Comment(_) => Some("a comment (`{{! …}}`)"),
         _ => None,
     });
-    (format!("{} in a text", what.unwrap_or("more than a dotted name")), CURE)
+    let indexed =
+        source.split("{{").skip(1).any(|rest| rest.split("}}").next().is_some_and(|name| name.contains('[')));
+    let cure = if indexed { "give it a name under `let`, and write that between the braces" } else { CURE };
+    (format!("{} in a text", what.unwrap_or("more than a dotted name")), cure)
 }
 
 #[cfg(test)]

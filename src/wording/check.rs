@@ -54,9 +54,10 @@ fn summary(problems: usize, broken: usize, counts: &Counts) -> String {
     };
     if *elsewhere > 0 {
         let errors = count(*elsewhere, "error");
-        text.push_str(&format!(
-            " {errors} in other files of the folder: nothing is loaded before they are mended."
-        ));
+        text.push_str(
+            &[" ", &errors, " in other files of the folder: nothing is loaded before they are mended."]
+                .concat(),
+        );
     }
     if *without_inventory {
         text.push_str(" There is no inventory: nothing is loaded without it.");

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use steadyhand::runbook::source::problem::Code;
 
@@ -28,14 +28,14 @@ impl Fixture {
     }
 }
 
-fn read(path: PathBuf) -> Fixture {
+fn read(path: &Path) -> Fixture {
     let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
     if path.is_dir() {
         let expected = fs::read_to_string(path.join("expect")).unwrap().lines().map(str::to_owned).collect();
-        let folder = Folder::town().with_all_of(&path);
+        let folder = Folder::town().with_all_of(path);
         return Fixture { name, expected, folder };
     }
-    let text = fs::read_to_string(&path).unwrap();
+    let text = fs::read_to_string(path).unwrap();
     let file = match text.lines().find(|line| !line.starts_with('#')).and_then(|line| line.split(':').next())
     {
         Some("inventory") => "runbooks/inventory.yaml".to_owned(),
@@ -52,7 +52,7 @@ fn all() -> Vec<Fixture> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(fixtures().join("bad")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    paths.into_iter().map(read).collect()
+    paths.iter().map(|path| read(path)).collect()
 }
 
 #[test]

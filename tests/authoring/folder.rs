@@ -58,14 +58,25 @@ impl Folder {
         self
     }
 
-    /// Runs the program here, with nothing of our environment but what programs need.
-    #[expect(clippy::disallowed_methods, reason = "the real program is what authors meet")]
+    /// Runs the program here.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_steadyhand"))
+        self.execute(env!("CARGO_BIN_EXE_steadyhand"), arguments)
+    }
+
+    /// Runs a line of a shell here, which finds the program by its name.
+    pub(crate) fn shell(&self, line: &str) -> Said {
+        self.execute("sh", &["-c", line])
+    }
+
+    /// Runs a program with nothing of our environment but what programs need.
+    #[expect(clippy::disallowed_methods, reason = "the real program is what authors meet")]
+    fn execute(&self, program: &str, arguments: &[&str]) -> Said {
+        let ours = Path::new(env!("CARGO_BIN_EXE_steadyhand")).parent().unwrap();
+        let output = std::process::Command::new(program)
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
-            .env("PATH", env!("PATH"))
+            .env("PATH", format!("{}:{}", ours.display(), env!("PATH")))
             .output()
             .unwrap();
         Said {
@@ -97,7 +108,7 @@ pub(crate) fn place_and_code(problem: &serde_json::Value) -> String {
 }
 
 /// Replaces `12 ms` by `… ms`.
-fn without_time(text: &str) -> String {
+pub(crate) fn without_time(text: &str) -> String {
     let mut words: Vec<&str> = text.split(' ').collect();
     for index in 1..words.len() {
         if words[index].starts_with("ms.") && words[index - 1].parse::<u32>().is_ok() {

@@ -22,6 +22,16 @@ fn json_has_stable_fields() {
 }
 
 #[test]
+fn json_may_be_asked_for_as_everywhere() {
+    let folder = folder();
+
+    assert_eq!(
+        folder.run(&["check", "runbooks", "--json"]).out,
+        folder.run(&["check", "runbooks", "--format", "json"]).out
+    );
+}
+
+#[test]
 fn json_of_a_sound_folder_is_an_empty_list() {
     let said = Folder::town().run(&["check", "runbooks", "--format", "json"]);
 

@@ -108,7 +108,9 @@ fn note_used(root: &Value, name: &str, schema: &Value, value: &Value, used: &mut
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| note_used(root, name, &schema["items"], item, used))
+            for item in items {
+                note_used(root, name, &schema["items"], item, used);
+            }
         }
         Value::String(word) => {
             used.insert(format!("{} = {word}", name_of_words(name)));

@@ -142,6 +142,15 @@ fn bytes_that_are_no_text_are_refused_where_they_stand() {
 }
 
 #[test]
+fn lines_that_end_the_other_way_are_one_problem() {
+    let text = std::fs::read_to_string(fixtures().join("base/recover.yaml")).unwrap().replace('\n', "\r\n");
+    let found = Folder::town().with("runbooks/recover.yaml", text).problems();
+
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["message"], "lines end in U+000D and a line feed");
+}
+
+#[test]
 fn a_huge_file_is_refused_for_its_size() {
     let huge = format!("runbook: huge\ntitle: {}\n", "é".repeat(5 << 20));
     let found: Vec<String> =

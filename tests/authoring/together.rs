@@ -103,3 +103,15 @@ fn a_file_that_cannot_be_read_silences_what_it_would_have_declared() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(found[0].starts_with("runbooks/packs/store.yaml"), "{found:?}");
 }
+
+#[test]
+fn a_file_that_cannot_be_opened_silences_it_too() {
+    let folder = Folder::town();
+    let pack = folder.at("runbooks/packs/store.yaml");
+    std::fs::remove_file(&pack).unwrap();
+    std::fs::create_dir(&pack).unwrap();
+
+    let found: Vec<String> = folder.problems().iter().map(place_and_code).collect();
+
+    assert_eq!(found, ["runbooks/packs/store.yaml:1:1 file-kind"]);
+}

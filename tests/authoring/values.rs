@@ -2,24 +2,22 @@
 //! argument with the same bytes. Nothing in between, whatever the value is.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use steadyhand::authoring::{Set, SourceFile, check};
+use steadyhand::authoring::Set;
 use steadyhand::chat::console::render::Style;
 use steadyhand::chat::grammar::{Command, command, words_of_shell};
 use steadyhand::plan::bind::bind;
-use steadyhand::plan::build::{Request, build};
-use steadyhand::plan::model::{Body, Offer, Plan, Topology};
-use steadyhand::plan::situation::{RunWords, Situation};
-use steadyhand::runbook::expression::Value;
+use steadyhand::plan::model::{Body, Offer, Plan};
+use steadyhand::runbook::expression::{Facts, Value};
 use steadyhand::runbook::model::Runbook;
-use steadyhand::runbook::source::name::{ClusterName, HostName, Person};
-use steadyhand::runbook::source::place::FileName;
 use steadyhand::wording::moment::Moment;
 use steadyhand::wording::{plan as words, refusal};
 
 use crate::folder::Folder;
 use crate::nasty::{assert_visible, own, public};
+use crate::planned::{self, set_of};
 
 /// A parameter of every type, with a value that fits.
 const PARAMETERS: [(&str, &str, &str); 12] = [
@@ -45,27 +43,14 @@ fn set() -> Set {
     // The host comes after its cluster.
     for (name, form, _) in PARAMETERS {
         runbook += &format!("  {name}_value: {form}\n").replace("cluster.hosts", "cluster_value.hosts");
-        steps += &format!(
+        let _ = write!(
+            steps,
             "  - step: Say {name} {{{{{name}_value}}}}\n    host: cluster_value.primary\n    effect: read\n    run: [say, \"{{{{{name}_value}}}}\"]\n    at_most: 1s\n"
         );
     }
     steps += "  - step: Say it in a script\n    host: cluster_value.primary\n    effect: read\n    with: { text: \"{{text_value}}\" }\n    script: echo \"$text\"\n    at_most: 1s\n";
     let runbook = runbook.replace("{{text}}", "{{text_value}}") + &steps;
-    let folder = Folder::town().with("runbooks/values.yaml", runbook);
-    assert_eq!(folder.check().code, 0, "{}", folder.check().out);
-    let mut sources = Vec::new();
-    for name in [
-        "values.yaml",
-        "recover.yaml",
-        "inventory.yaml",
-        "policy.yaml",
-        "packs/store.yaml",
-        "packs/machine.yaml",
-    ] {
-        let text = std::fs::read_to_string(folder.at("runbooks").join(name)).unwrap();
-        sources.push(SourceFile { name: FileName::new(name), text });
-    }
-    check(&sources).set.expect("a set")
+    set_of(&Folder::town().with("runbooks/values.yaml", runbook))
 }
 
 fn runbook(set: &Set) -> &Runbook {
@@ -81,29 +66,7 @@ fn arguments(of: &str, value: &str) -> Vec<(String, String)> {
 }
 
 fn offer(set: &Set, values: BTreeMap<String, Value>) -> Offer {
-    let host = |name: &str| HostName::new(name).unwrap();
-    let topology = Topology {
-        primary: host("db1"),
-        believed: false,
-        replicas: vec![host("db2"), host("db3")],
-        silent: Vec::new(),
-        spares: Vec::new(),
-    };
-    let topology = BTreeMap::from([(ClusterName::new("books").unwrap(), topology)]);
-    let now = "2026-03-01T10:00:00Z".parse().unwrap();
-    let run = RunWords { id: 7, reason: "because it is a test".to_owned(), started_by: "ana".to_owned() };
-    let situation = Situation::new(set, runbook(set), values, &topology, &run);
-    let request = Request {
-        asked_by: Person::new("ana").unwrap(),
-        reason: run.reason,
-        now,
-        last_end: None,
-        keys: BTreeMap::new(),
-    };
-    let policy = set.policy.as_ref().unwrap();
-    let plan = build(set, runbook(set), policy, &situation, &topology, &request).expect("a plan");
-    let digest = steadyhand::plan::digest::Digest::of(&plan);
-    Offer { plan, digest, commit: None, sources: String::new(), preflight: Vec::new(), measured: (now, now) }
+    planned::offer(set, runbook(set), values, ("books", "db1", &["db2", "db3"]), &Facts::default())
 }
 
 /// The arguments of the step that says this parameter, and the variables of the script.

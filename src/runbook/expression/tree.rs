@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::runbook::source::literal::Literal;
-use crate::runbook::source::place::Place;
+use crate::runbook::source::place::{Place, Span};
 
 /// An expression with its text and its place.
 #[derive(Debug, Clone)]
@@ -23,9 +23,17 @@ impl Expr {
         Self { source: source.into(), root, place: place.clone() }
     }
 
-    /// The place of a part of this expression.
+    /// The place of a part of this expression, or of a reference in a text. The lines of a block begin in the column
+    /// of its first one.
     pub fn place_of(&self, tree: &Tree) -> Place {
-        Place { file: self.place.file.clone(), span: self.place.span.part(tree.offset, tree.length) }
+        let before = self.source.chars().take(tree.offset as usize);
+        let (mut lines, mut characters) = (0, 0);
+        for c in before {
+            (lines, characters) = if c == '\n' { (lines + 1, 0) } else { (lines, characters + 1) };
+        }
+        let start = self.place.span;
+        let span = Span::on_line(start.line + lines, start.column + characters, tree.length);
+        Place { file: self.place.file.clone(), span }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::form::{Form, Shape};
 use super::table::VALUE_TYPES;
-use crate::runbook::source::literal::{Literal, NUMBER_CURE, NotALiteral, read_literal, units_cure};
-use crate::runbook::source::nearest::nearest_or_all;
+use crate::runbook::source::literal::{Literal, Millis, NUMBER_CURE, NotALiteral, read_literal, units_cure};
+use crate::runbook::source::nearest::{nearest, nearest_or_all};
 use crate::runbook::source::place::{FileName, Place, Span};
 use crate::runbook::source::problem::{Code, Problems};
 use crate::runbook::source::yaml::{Kind, Node, Style};
@@ -31,6 +31,17 @@ impl Fitting<'_> {
         for entry in entries {
             if let Some(key) = shape.keys.iter().find(|key| key.name == entry.key) {
                 self.form(&entry.value, &key.form, key.name);
+                let is_empty = matches!(&entry.value.kind, Kind::List(items) if items.is_empty());
+                // A cluster without hosts has a code of its own.
+                if key.required && is_empty && key.name != "hosts" {
+                    let cure = format!("{}: {}", key.name, key.form.example());
+                    self.add(
+                        Code::ShapeType,
+                        entry.value.span,
+                        format!("`{}` is an empty list", key.name),
+                        cure,
+                    );
+                }
             } else {
                 let cure = if entry.key.contains(' ') && matches!(entry.value.kind, Kind::Empty) {
                     // `{ help: Small, and quick }` has a key `and quick`.
@@ -43,7 +54,12 @@ impl Fitting<'_> {
             }
         }
         for key in shape.keys.iter().filter(|key| key.required) {
-            if !entries.iter().any(|entry| entry.key == key.name) {
+            // A misspelt key is reported as such; missing it as well would say it twice.
+            let misspelt = entries.iter().any(|entry| {
+                let known = shape.keys.iter().map(|key| key.name);
+                !known.clone().any(|name| name == entry.key) && nearest(&entry.key, known) == Some(key.name)
+            });
+            if !misspelt && !entries.iter().any(|entry| entry.key == key.name) {
                 let at = entries.first().map_or(node.span, |entry| entry.key_span);
                 let (form, _) = key.form.describe();
                 let cure = format!("{}: {} ({form})", key.name, key.form.example());
@@ -142,6 +158,10 @@ impl Fitting<'_> {
                 other => self.number(node, text, other, form),
             },
             Form::Duration => match read_literal(text) {
+                Ok(Literal::Duration(Millis(0))) if NEVER_ZERO.contains(&key) => {
+                    let message = format!("`{key}` cannot be {text}");
+                    self.add(Code::NumberForm, node.span, message, "more than nothing, as 30s");
+                }
                 Ok(Literal::Duration(_)) => {}
                 other => self.number(node, text, other, form),
             },
@@ -189,11 +209,19 @@ impl Fitting<'_> {
                     self.add(Code::WordUnknown, node.span, format!("`{text}` is not a type"), cure);
                 }
             }
-            Form::Plain | Form::Text if text.trim().is_empty() => {
-                self.add(Code::ShapeType, node.span, format!("`{key}` says nothing"), "write a sentence");
+            Form::Plain if text.trim().is_empty() => self.says_nothing(node, key),
+            // An argument may be empty, and may have several lines.
+            Form::Text if SENTENCES.contains(&key) && text.trim().is_empty() => self.says_nothing(node, key),
+            Form::Text if SENTENCES.contains(&key) && text.contains('\n') => {
+                let cure = "write it on one line, or fold the lines with `>-`";
+                self.add(Code::ShapeType, node.span, format!("`{key}` has several lines"), cure);
             }
             _ => {}
         }
+    }
+
+    fn says_nothing(&mut self, node: &Node, key: &str) {
+        self.add(Code::ShapeType, node.span, format!("`{key}` says nothing"), "write a sentence");
     }
 
     fn number(&mut self, node: &Node, text: &str, read: Result<Literal, NotALiteral>, form: &Form) {
@@ -220,6 +248,13 @@ impl Fitting<'_> {
         self.add(code, node.span, message, cure);
     }
 }
+
+/// Texts that people read as one line.
+const SENTENCES: [&str; 10] =
+    ["title", "step", "wait", "decide", "go_on", "stop", "else", "warn", "do", "say"];
+
+/// Times that would be over at once.
+const NEVER_ZERO: [&str; 4] = ["at_most", "every", "stalled_after", "rehearse"];
 
 /// `0644`, `0x1F`, `1_000`: other YAML readers make other numbers of these.
 fn looks_like_another_number(text: &str) -> bool {

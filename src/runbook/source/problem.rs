@@ -91,7 +91,7 @@ codes! {
     }
     "parameters" {
         ParameterAnyHost "parameter-any-host" "A host parameter that could be any host.",
-        ParameterKind "parameter-kind" "A cluster parameter without the kinds it may be of, or a key that its type does not have.",
+        ParameterKind "parameter-kind" "A cluster parameter without the kinds it may be of, or of a kind without topology; or a key that its type does not have.",
         ParameterChoice "parameter-choice" "A choice without words, or with one only.",
         ParameterDefault "parameter-default" "A default that does not fit, or a target that has one.",
         InputMissing "input-missing" "An input of a probe or action that is not given.",
@@ -147,9 +147,9 @@ codes! {
         ClusterEmpty "cluster-empty" "A cluster without hosts.",
         OwnerMissing "owner-missing" "A host without an owner.",
         PersonTwice "person-twice" "One account for two people.",
-        RoleEmpty "role-empty" "A role that nobody has.",
+        RoleEmpty "role-empty" "A role that nobody has, or fewer people than must approve.",
         RuleLoosens "rule-loosens" "A rule that would make a runbook less strict, or does nothing.",
-        PackTopology "pack-topology" "A topology that uses another probe than its own.",
+        PackTopology "pack-topology" "A topology that uses another probe than its own, or one that writes or has inputs.",
     }
 }
 

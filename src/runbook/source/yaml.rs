@@ -118,7 +118,7 @@ pub fn read_yaml(file: &FileName, source: &str, problems: &mut Problems) -> Opti
 const MAX_NAMED: usize = 20;
 
 fn note_hidden(file: &FileName, source: &str, problems: &mut Problems) {
-    let mut named = 0;
+    let (mut named, mut has_returns) = (0, false);
     for (index, line) in source.split('\n').enumerate() {
         let at = |offset: usize, length: usize| Place {
             file: file.clone(),
@@ -129,10 +129,17 @@ fn note_hidden(file: &FileName, source: &str, problems: &mut Problems) {
             problems.add(Code::Yaml, &at(offset, 1), message, "save the file as UTF-8");
             named += 1;
         }
-        for hidden in find_hidden(line) {
+        // Whoever ends one line the other way ends them all so: that is one slip.
+        let ended = line.strip_suffix('\r');
+        if ended.is_some() && !has_returns {
+            has_returns = true;
+            let message = "lines end in U+000D and a line feed";
+            let cure = "end lines with a line feed alone";
+            problems.add(Code::HiddenCharacter, &at(line.chars().count() - 1, 1), message, cure);
+        }
+        for hidden in find_hidden(ended.unwrap_or(line)) {
             let cure = match hidden.what.as_str() {
                 "a tab" => "use spaces",
-                what if what.starts_with("U+000D") => "end lines with a line feed alone",
                 what if what.starts_with("U+FEFF") && index == 0 => "save the file without a byte order mark",
                 _ => "remove it, or write the word anew",
             };
@@ -442,6 +449,7 @@ mod tests {
         let cases = [
             ("a: 1\na: 2\n", "2:1 yaml `a` stands twice, first on line 1"),
             ("a: &x 1\n", "1:4 yaml an anchor (`&`)"),
+            ("a: &x\n  b: 1\n", "1:4 yaml an anchor (`&`)"),
             ("a: *x\n", "1:4 yaml an alias (`*`) hides what it stands for"),
             ("a: !str 1\n", "1:4 yaml a tag (`!`)"),
             ("<<: { a: 1 }\n", "1:1 yaml a merge key (`<<`)"),
