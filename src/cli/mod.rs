@@ -247,7 +247,7 @@ async fn console(
         let history = config.journal.with_extension("history");
         terminal::run(session, style, wanted_flat(arguments), is_new, Some(history)).await
     } else {
-        pipe::run(session, style, tokio::io::stdin(), arguments.no_input).await
+        pipe::run(session, style, tokio::io::stdin(), &mut std::io::stdout(), arguments.no_input).await
     }
 }
 
@@ -264,6 +264,9 @@ async fn one_shot(
     let reply = desk.answer(speaker, command).await;
     show(arguments, style, &reply);
     let Some(id) = reply.run else { return reply.came_out };
+    if let Some(run) = engine.run(id).ok().filter(|run| run.is_ended() && run.started.is_none()) {
+        return Desk::came_out(&run);
+    }
     let progress = |line: &str| {
         if !arguments.json {
             eprintln!("{line}");

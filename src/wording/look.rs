@@ -469,7 +469,7 @@ fn document_row(number: usize, item: &Item) -> Row {
 /// What is going on now: what needs a person first, then what moves.
 pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
     if runs.is_empty() {
-        return Page::sentence("Nothing runs.").text(format!("It is {}.", moment.time(moment.now)));
+        return Page::sentence(format!("Nothing runs. It is {}.", moment.time(moment.now)));
     }
     let needs: Vec<_> = runs.iter().filter(|run| run.waits_for_person()).collect();
     let mut page = Page::new();

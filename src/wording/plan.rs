@@ -178,15 +178,20 @@ fn agreed_by(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) 
     if approvals.count == 0 {
         return format!("{asked_by} alone");
     }
+    format!(
+        "{asked_by}, then {} of {} but not {asked_by}: {}",
+        approvals.count,
+        approvals.by.join(" or "),
+        approvers(approvals, asked_by, policy)
+    )
+}
+
+/// Who could approve: all who have one of the roles, without the one who asked.
+pub fn approvers(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) -> String {
     let people = policy.map(|policy| policy.holders(&approvals.by)).unwrap_or_default();
     let people: Vec<_> =
         people.iter().filter(|person| *person != asked_by).map(ToString::to_string).collect();
-    let people = if people.is_empty() { "nobody has that role".to_owned() } else { people.join(", ") };
-    format!(
-        "{asked_by}, then {} of {} but not {asked_by}: {people}",
-        approvals.count,
-        approvals.by.join(", ")
-    )
+    if people.is_empty() { "nobody else has that role".to_owned() } else { people.join(", ") }
 }
 
 /// The steps with their hosts and effects; a rule stands where the way back ends.

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use super::moment::Moment;
 use super::page::{Block, Page, plain};
-use super::plan::count;
+use super::plan::{approvers, count};
 use crate::plan::Resource;
 use crate::plan::bind::WrongValue;
+use crate::policy::Policy;
 use crate::policy::decide::Denial;
 use crate::run::input::Refusal;
 use crate::run::model::Outcome;
@@ -148,7 +149,7 @@ pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
 }
 
 /// What the run says.
-pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
+pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
     let id = run.id;
     let page = match refusal {
         Refusal::NotYourRun { waits_for } => {
@@ -156,11 +157,11 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
                 .next(format!("refuse {id} \"why\""), "if it should not run")
         }
         Refusal::OwnRun { asked_by } => {
-            let roles = run.plan().map(|plan| plan.approvals.by.join(", ")).unwrap_or_default();
+            let people = run.plan().map(|plan| approvers(&plan.approvals, asked_by, policy));
             Page::sentence(format!(
                 "Not approved: {asked_by} asked for run {id}, and another person must agree. Nothing changed."
             ))
-            .text(format!("Next: somebody else who is {roles}."))
+            .text(format!("Next: {}.", people.unwrap_or_default()))
         }
         Refusal::BadToken { tries, odd } => {
             let odd = odd.map_or_else(String::new, |(at, c)| {
@@ -173,7 +174,7 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
         }
         Refusal::TokensSpent => {
             Page::sentence(format!("x stopped: three wrong tokens for run {id}. Nothing ran."))
-                .next("run …", "makes a new plan")
+                .next(again(run), "makes a new plan")
         }
         Refusal::Ended { outcome } => Page::sentence(format!(
             "This request has ended: run {id} {} at {}. Nothing was done.",
@@ -234,6 +235,17 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
         }
     };
     page.code(refusal.code())
+}
+
+/// The line that asks for the same once more; the reason is a new one.
+pub fn again(run: &Run) -> String {
+    let quoted = |text: &str| format!("\"{}\"", visible(text).replace('"', "\\\""));
+    let mut line = format!("run {}", run.request.runbook);
+    for (name, value) in &run.request.arguments {
+        let value = if value.contains([' ', '"']) { quoted(value) } else { visible(value) };
+        line.push_str(&format!(" {name}={value}"));
+    }
+    line + " reason=\"…\""
 }
 
 /// `step 4 on pg3`

@@ -185,7 +185,9 @@ impl Desk {
         let heard = engine.say(speaker, id, to_run).await?;
         let moment = self.moment();
         let by = speaker.person.as_ref().map(ToString::to_string).unwrap_or_default();
-        let mut page = run_words::heard(&heard.run, &by, &heard.events, &moment);
+        let snapshot = self.library().load().ok();
+        let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
+        let mut page = run_words::heard(&heard.run, &by, &heard.events, policy, &moment);
         let offered_undo = heard.events.iter().any(|event| matches!(event, Event::UndoOffered { .. }));
         if offered_undo {
             page = page.join(run_words::questions(&heard.run, &moment));
@@ -201,6 +203,8 @@ impl Desk {
     /// The words for why a request was not taken.
     fn refused(&self, refused: &Refused) -> Reply {
         let moment = self.moment();
+        let snapshot = self.library().load().ok();
+        let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         let page = match refused {
             Refused::Denied(denial) => refusal::denied(denial),
             Refused::UnknownRunbook(name) => {
@@ -212,7 +216,7 @@ impl Desk {
             Refused::UnknownRun(id) => refusal::unknown_run(*id),
             Refused::WrongValues(runbook, wrong) => refusal::wrong_values(runbook, wrong),
             Refused::Held { resource, by, since } => refusal::held(resource, by, *since, &moment),
-            Refused::Run(refusal, run) => refusal::of_run(refusal, run, &moment),
+            Refused::Run(refusal, run) => refusal::of_run(refusal, run, policy, &moment),
             Refused::PlanChanged(run) => refusal::made_anew(run, &moment),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),

@@ -8,7 +8,7 @@ use crate::run::model::{Far, Outcome, Phase};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
-use crate::wording::refusal::step as step_words;
+use crate::wording::refusal::{again, step as step_words};
 use crate::wording::states;
 
 /// The end of a run, as its summary.
@@ -30,7 +30,7 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
         }
     }
     if run.started.is_none() {
-        return page;
+        return page.next(again(run), "makes a new plan; what was measured is old now");
     }
     if let Some(plan) = run.plan() {
         let mut fields: Vec<(&str, String)> = Vec::new();

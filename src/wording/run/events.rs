@@ -8,8 +8,10 @@ use crate::run::{Event, Run, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
 use crate::wording::moment::Moment;
+use crate::policy::Policy;
 use crate::wording::page::Page;
-use crate::wording::refusal::{ended_how, step as step_words};
+use crate::wording::plan::approvers;
+use crate::wording::refusal::{again, ended_how, step as step_words};
 use crate::wording::states;
 
 /// What happened, as a line for those who follow without a screen: its fields, and a sentence. `None` for what is not
@@ -223,7 +225,7 @@ pub(super) fn failure_words(failure: &Failure) -> String {
 }
 
 /// What was said when somebody agreed, refused or steered.
-pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
+pub fn heard(run: &Run, by: &str, events: &[Event], policy: Option<&Policy>, moment: &Moment) -> Page {
     let id = run.id;
     let now = moment.time(moment.now);
     let mut page = Page::new();
@@ -235,9 +237,14 @@ pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
                     page.text(format!("Confirmed by {by} at {now}. Run {id} starts now, {} drives.", run.driver))
                 } else {
                     let needed = run.plan().map_or(1, |plan| plan.approvals.count);
-                    let roles = run.plan().map(|plan| plan.approvals.by.join(", ")).unwrap_or_default();
-                    page.text(format!("Confirmed by {by} at {now}. Now {needed} of {roles} must approve, not {}.", run.request.by))
-                        .next(format!("approve {id} {}", digest.short()), format!("until {}", moment.with_distance(*approve_until)))
+                    let roles = run.plan().map(|plan| plan.approvals.by.join(" or ")).unwrap_or_default();
+                    let people = run.plan().map(|plan| approvers(&plan.approvals, &run.request.by, policy));
+                    let people = people.unwrap_or_default();
+                    page.text(format!("Confirmed by {by} at {now}. {needed} of {roles} must approve: {people}."))
+                        .next(
+                            format!("approve {id} {}", digest.short()),
+                            format!("said by one of them, until {}", moment.with_distance(*approve_until)),
+                        )
                 }
             }
             Event::Approved { digest, .. } => {
@@ -251,7 +258,12 @@ pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
                 }
             }
             Event::Withdrawn => page.text(format!("{by} took the approval of run {id} back at {now}. It has not started.")),
-            Event::Refused { why } => page.head(states::REFUSED, vec![format!("run {id}, by {by} at {now}: \"{}\"", visible(why))], "").text("It is closed, nothing ran."),
+            Event::Refused { why } => page.head(states::REFUSED, vec![format!("run {id}, by {by} at {now}: \"{}\"", visible(why))], "")
+                .text("It is closed, nothing ran.")
+                .next(again(run), format!("for {}, with what is to be different", run.request.by)),
+            Event::StopAsked { .. } if run.started.is_none() => {
+                page.text(format!("Stopped by {by} at {now}: run {id} is closed, nothing ran.")).next(again(run), "makes a new plan")
+            }
             Event::StopAsked { now: true } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step, and what runs is being ended.")),
             Event::StopAsked { now: false } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step.")),
             Event::Paused => page
