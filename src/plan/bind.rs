@@ -13,6 +13,9 @@ use crate::runbook::source::nearest::{nearest, nearest_or_all};
 /// A reason has at least so many characters.
 pub const MIN_REASON: usize = 10;
 
+/// Of a value that is not right, so many characters are shown.
+const LONGEST_SHOWN: usize = 60;
+
 /// A value that is not right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongValue {
@@ -113,7 +116,14 @@ fn one(
     text: &str,
     values: &BTreeMap<String, Value>,
 ) -> Result<Value, String> {
-    let quoted = |what: &str| format!("`{}` {what}", crate::runbook::source::hidden::visible(text));
+    let quoted = |what: &str| {
+        let shown: String = text.chars().take(LONGEST_SHOWN).collect();
+        let more = if shown.len() < text.len() { "…" } else { "" };
+        format!("`{}{more}` {what}", crate::runbook::source::hidden::visible(&shown))
+    };
+    if text.is_empty() && !matches!(parameter.kind, ParameterKind::Text(_)) {
+        return Err(format!("is empty. {}", what_to_give(parameter)));
+    }
     match &parameter.kind {
         ParameterKind::Host(_) => {
             let members: Vec<_> = members_of_first_cluster(set, values);

@@ -17,6 +17,16 @@ use crate::runbook::source::name::RunbookName;
 use crate::runbook::source::nearest::nearest;
 use crate::runbook::source::problem::Problem;
 
+/// What somebody typed, in backticks: visible, and cut where it is longer than any name.
+pub fn quoted(typed: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown: String = typed.chars().take(LONGEST).collect();
+    if shown.len() < typed.len() {
+        shown.push('…');
+    }
+    format!("`{}`", visible(&shown))
+}
+
 /// There is no such run, or the speaker may not know of it.
 pub fn unknown_run(id: RunId) -> Page {
     Page::sentence(format!("There is no run {id}."))
@@ -30,7 +40,7 @@ pub fn wrong_values(runbook: &RunbookName, wrong: &[WrongValue]) -> Page {
         1 => "One value is not right, so nothing was measured.".to_owned(),
         n => format!("{} values are not right, so nothing was measured.", capital(&number_word(n))),
     };
-    let fields = wrong.iter().map(|wrong| (visible(&wrong.name), plain(visible(&wrong.what)))).collect();
+    let fields = wrong.iter().map(|wrong| (visible(&wrong.name.chars().take(60).collect::<String>()), plain(visible(&wrong.what)))).collect();
     Page::sentence(what)
         .with(Block::Fields(fields))
         .next(format!("show {runbook}"), "or press Up and correct")
@@ -117,8 +127,8 @@ pub fn denied(denial: &Denial) -> Page {
             let has = if has.is_empty() { "have none".to_owned() } else { format!("have {}", has.join(", ")) };
             let next: Vec<_> = next.iter().map(ToString::to_string).collect();
             let next = if next.is_empty() { "nobody has it; ask those who keep the policy".to_owned() } else { next.join(", ") };
-            let role = if needs.len() == 1 { "the role" } else { "one of the roles" };
-            Page::sentence(format!("Refused: {} needs {role} {}; you {has}. Nothing changed.", lower(deed), needs.join(", ")))
+            let role = "the role";
+            Page::sentence(format!("Refused: {} needs {role} {}; you {has}. Nothing changed.", lower(deed), needs.join(" or ")))
                 .text(format!("Next: {next}."))
                 .code("no-role")
         }
@@ -137,9 +147,9 @@ pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
     let names = runbooks.iter().map(String::as_str);
     let page = Page::sentence(match nearest(name, names) {
         Some(near) => {
-            format!("`{}` is not a runbook. Nearest: `{near}`. Nothing was measured.", visible(name))
+            format!("{} is not a runbook. Nearest: `{near}`. Nothing was measured.", quoted(name))
         }
-        None => format!("`{}` is not a runbook. Nothing was measured.", visible(name)),
+        None => format!("{} is not a runbook. Nothing was measured.", quoted(name)),
     });
     match nearest(name, runbooks.iter().map(String::as_str)) {
         Some(near) => page.next(format!("show {near}"), String::new()),
@@ -186,8 +196,8 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
             Page::sentence(format!("Already {what} by {by} at {}. Nothing more was done.", moment.time(*at)))
         }
         Refusal::OldPlan { typed, now } => Page::sentence(format!(
-            "Not approved: `{}` is not the plan of run {id}. Its plan is {} now. Nothing changed.",
-            visible(&typed.chars().take(20).collect::<String>()),
+            "Not approved: {} is not the plan of run {id}. Its plan is {} now. Nothing changed.",
+            quoted(typed),
             now.short()
         ))
         .next(format!("plan {id}"), "read it before you approve it"),

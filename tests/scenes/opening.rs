@@ -13,13 +13,14 @@ fn the_greeting_teaches_three_things() {
 }
 
 #[test]
-fn the_greeting_counts_runs_that_are_open() {
+fn a_later_greeting_is_short_and_counts_open_runs() {
     let mut scene = Scene::offered(crate::stage::PLANNED);
 
     let page = scene.desk().greeting(&Scene::speaker("ben"), false);
     scene.shows_page(&page);
+    scene.does_next("ben");
 
-    assert!(scene.last().contains("1 run open"), "{}", scene.last());
+    scene.reads("greeting-with-an-open-run");
 }
 
 #[test]
@@ -38,7 +39,9 @@ fn help_is_grouped_by_danger_and_ends_with_the_reader() {
     let mut scene = Scene::of_orders();
 
     scene.says("ana", "help");
+    let help = scene.last().to_owned();
     scene.says("ana", "?");
+    assert_eq!(scene.last(), help);
     scene.says("cleo", "help approve");
     scene.says("cleo", "help settle");
     scene.says("cleo", "help incident");

@@ -37,8 +37,8 @@ fn all_wrong_values_are_named_at_once() {
         "run failover-database cluster=ordres candidate=pg2 mode=planned reason=\"planned move\"",
         "run failover-database",
         "run failover-database cluster= candidate= mode= reason=\"planned move\"",
-        "run rebuild-data-server cluster=orders target=pg3 source=pg2 rate=9GiB reason=\"pg3 has diverged\"",
-        "run rebuild-data-server cluster=orders target=pg3 source=pg2 rate=fast reason=\"pg3 has diverged\"",
+        "plan rebuild-data-server cluster=orders target=pg3 source=pg2 rate=9GiB",
+        "plan rebuild-data-server cluster=orders target=pg3 source=pg2 rate=fast",
         "run failover-database cluster=orders cluster=orders candidate=pg2 mode=planned reason=\"planned move\"",
         "plan failover-database cluster=orders candidate=pg9 mode=planned",
     ]);

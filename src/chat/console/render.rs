@@ -221,10 +221,18 @@ impl Style {
             let total: usize = widths.iter().sum::<usize>() + gaps;
             let Some(widest) = (0..widths.len()).max_by_key(|index| widths[*index]) else { return widths };
             if total <= self.width || widths[widest] <= 12 {
-                return widths;
+                break;
             }
             widths[widest] -= 1;
         }
+        // Wrapped lines are shorter than their room: the next column stands close to what there is.
+        let longest = |column: usize, room: usize| {
+            let cells = table.rows.iter().filter_map(|row| row.cells.get(column));
+            let lines = cells.flat_map(|cell| lines(cell, room));
+            let used = lines.map(|line| line.iter().map(|span| width(&span.text)).sum::<usize>()).max();
+            used.unwrap_or(0).max(table.heads.get(column).map_or(0, |head| width(head)))
+        };
+        shown.iter().zip(widths).map(|(column, room)| longest(*column, room)).collect()
     }
 
     fn row(&self, out: &mut String, row: &Row, shown: &[usize], widths: &[usize]) {

@@ -169,7 +169,7 @@ impl Desk {
             if let Ok(stamped) = crate::journal::stamped(entry)
                 && let Event::NotPlanned { code, why, failed } = stamped.event
             {
-                return run_words::not_planned(run, static_code(&code), &why, &failed);
+                return run_words::not_planned(run, &code, &why, &failed);
             }
         }
         run_words::ended(run, &moment)
@@ -247,13 +247,14 @@ impl Desk {
 
     /// The greeting of the console.
     pub fn greeting(&self, speaker: &Speaker, is_new: bool) -> Page {
-        let (runbooks, commit, roles) = match self.library().load() {
+        let (runbooks, commit, roles, first) = match self.library().load() {
             Ok(snapshot) => {
                 let roles = match (&snapshot.set.policy, &speaker.person) {
                     (Ok(policy), Some(person)) => policy.roles_of(person),
                     _ => Vec::new(),
                 };
-                (snapshot.set.runbooks.len(), snapshot.commit.clone(), roles)
+                let first = looks::first_to_run(&snapshot, speaker);
+                (snapshot.set.runbooks.len(), snapshot.commit.clone(), roles, first)
             }
             Err(NotLoaded::Problems(report)) => return refusal::runbooks_broken(&report.problems),
             Err(NotLoaded::Unreadable(why)) => return refusal::runbooks_unreadable(&why),
@@ -261,6 +262,7 @@ impl Desk {
         let journal =
             self.journal.as_ref().and_then(|view| view.path().file_name()?.to_str().map(str::to_owned));
         look::greeting(&Opening {
+            first,
             person: speaker.person.as_ref(),
             roles,
             journal: (journal.unwrap_or_default(), is_new),
@@ -274,35 +276,4 @@ impl Desk {
 fn only_looks() -> Page {
     Page::sentence("This only looks: another process writes the journal. Nothing was done.")
         .code("only-looks")
-}
-
-/// Codes of stored events as codes of pages.
-fn static_code(code: &str) -> &'static str {
-    const CODES: [&str; 24] = [
-        "preflight",
-        "not-started",
-        "held",
-        "bad-parameters",
-        "no-policy",
-        "unknown-runbook",
-        "two-primaries",
-        "no-primary",
-        "no-topology",
-        "nothing-to-do",
-        "when-unknown",
-        "target-unknown",
-        "target-empty",
-        "target-twice",
-        "too-many-units",
-        "input-unknown",
-        "step-unknown",
-        "service-unknown",
-        "not-rehearsed",
-        "outside-window",
-        "too-many-hosts",
-        "too-much-of-cluster",
-        "runbooks-broken",
-        "journal-unreadable",
-    ];
-    CODES.iter().find(|known| **known == code).copied().unwrap_or("not-planned")
 }

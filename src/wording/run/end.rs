@@ -52,7 +52,7 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
 }
 
 /// No plan was made, or the run may not begin: the checks that stand in the way, with their values.
-pub fn not_planned(run: &Run, code: &'static str, why: &[String], failed: &[CheckSeen]) -> Page {
+pub fn not_planned(run: &Run, code: &str, why: &[String], failed: &[CheckSeen]) -> Page {
     let what = match (failed.len(), run.confirmed.is_some()) {
         (0, _) => format!("Run {} has no plan; nothing was changed.", run.id),
         (1, false) => {
@@ -76,7 +76,7 @@ pub fn not_planned(run: &Run, code: &'static str, why: &[String], failed: &[Chec
         page = page
             .with(Block::Table(Table { rows: failed.iter().map(failed_row).collect(), ..Table::default() }));
     }
-    page.code(code)
+    page.code(code.to_owned())
 }
 
 /// A check that does not hold: its sentence first, then the condition and the values.
