@@ -1,6 +1,12 @@
 //! The conversations: what the bot says, scene by scene, on scripted hosts with a moved clock.
 
 mod agreeing;
+mod at_work;
+mod changed;
+mod held;
 mod opening;
+mod preflight;
 mod stage;
+mod steering;
+mod trouble;
 mod wrong_words;

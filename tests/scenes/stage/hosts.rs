@@ -108,6 +108,11 @@ impl Hosts {
         });
     }
 
+    /// Nothing is laid out any more.
+    pub(crate) fn forget(&self) {
+        self.with(|inside| inside.laid_out.clear());
+    }
+
     /// Every change that reached a host, in order: `pg2 promote`.
     pub(crate) fn sent(&self) -> Vec<String> {
         self.with(|inside| inside.sent.clone())

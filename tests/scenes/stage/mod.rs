@@ -30,6 +30,7 @@ use steadyhand::target::Target;
 use tokio::runtime::Runtime;
 use tokio::sync::broadcast::Receiver;
 
+pub(crate) use cluster::Server;
 pub(crate) use hosts::{Answer, Hosts};
 
 /// Moves the primary on purpose.
@@ -139,6 +140,12 @@ impl Scene {
     /// Where the journal lies.
     pub(crate) fn journal_path(&self) -> PathBuf {
         self.place.path().join("steadyhand.db")
+    }
+
+    /// Only what was said last belongs to this scene.
+    pub(crate) fn begins_with_last(mut self) -> Self {
+        self.heard = self.last.clone();
+        self
     }
 
     /// ana asked for this, and has not confirmed it yet.
@@ -282,6 +289,16 @@ impl Scene {
     /// A person types what the last `Next:` says.
     pub(crate) fn does_next(&mut self, person: &str) -> CameOut {
         let command = self.next_command();
+        self.says(person, &command)
+    }
+
+    /// A person types the first answer that the last question offers.
+    pub(crate) fn does_first(&mut self, person: &str) -> CameOut {
+        let offered = self.last.lines().filter_map(|line| line.strip_prefix("  "));
+        let is_command = |line: &&str| ["retry ", "confirm ", "resume "].iter().any(|verb| line.starts_with(verb));
+        let line = offered.clone().find(is_command);
+        let line = line.unwrap_or_else(|| panic!("no answer is offered:\n{}", self.last));
+        let command = line.split("  ").next().unwrap().to_owned();
         self.says(person, &command)
     }
 
