@@ -64,6 +64,20 @@ pub enum Command {
     Exit,
 }
 
+impl Command {
+    /// Whether it looks at what runs or has run, and at no runbook.
+    pub const fn is_about_runs(&self) -> bool {
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::Output { .. }
+                | Self::Plan { .. }
+                | Self::JournalShow(_)
+                | Self::JournalVerify
+        )
+    }
+}
+
 /// Why a line is no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotUnderstood {

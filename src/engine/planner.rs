@@ -99,7 +99,12 @@ impl Planner {
         let mut known = Known::new();
         let topology = self.topology(&asker(context(first)), before, &mut known).await?;
         let situation = Situation::new(set, runbook, values.clone(), &topology, &words);
-        let wrong = bind_hosts(runbook, &values, &situation.meaning(&Facts::default()));
+        let mut wrong = bind_hosts(runbook, &values, &situation.meaning(&Facts::default()));
+        for wrong in &mut wrong {
+            if let Some(Value::Host(host)) = values.get(&wrong.name) {
+                wrong.what.push_str(&standing_of(host, &topology, &known));
+            }
+        }
         if !wrong.is_empty() {
             return Err(wrong_values(&wrong));
         }
@@ -202,6 +207,26 @@ impl Planner {
         }
         seen
     }
+}
+
+/// Why a host is not what somebody took it for, as a sentence.
+fn standing_of(host: &HostName, topology: &BTreeMap<ClusterName, Topology>, known: &Known) -> String {
+    let silent = known.iter().find_map(|(errand, (reading, _))| match reading {
+        Err(why) if errand.host == *host => Some(&why.0),
+        _ => None,
+    });
+    if let Some(why) = silent {
+        return format!(" {host} gave no answer: {why}.");
+    }
+    for (cluster, seen) in topology {
+        if seen.primary == *host {
+            return format!(" {host} is the primary of {cluster}.");
+        }
+        if seen.spares.contains(host) {
+            return format!(" {host} is a spare, and no member of {cluster}.");
+        }
+    }
+    String::new()
 }
 
 /// When the first and the last answer came.

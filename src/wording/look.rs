@@ -203,7 +203,8 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
         None => "runbooks".to_owned(),
     };
     if !*is_new {
-        let open = if opening.open > 0 { format!("{} open · ", count(opening.open, "run")) } else { String::new() };
+        let open =
+            if opening.open > 0 { format!("{} open · ", count(opening.open, "run")) } else { String::new() };
         return page.next(next, format!("{open}All words: help"));
     }
     page.text("Three things to know")
@@ -263,7 +264,8 @@ pub fn help_word(word: &str) -> Page {
 pub fn unknown_word(word: &str) -> Page {
     let words = || VERBS.iter().map(|verb| verb.word);
     let shown = quoted(word);
-    let begun: Vec<_> = words().filter(|known| known.starts_with(word)).map(|known| format!("`{known}`")).collect();
+    let begun: Vec<_> =
+        words().filter(|known| known.starts_with(word)).map(|known| format!("`{known}`")).collect();
     match nearest(word, words()) {
         Some(near) => Page::sentence(format!("{shown} is not a word here. Nearest: `{near}`."))
             .next(format!("help {near}"), String::new()),

@@ -330,8 +330,18 @@ pub fn seen_row(seen: &CheckSeen) -> Row {
     if !seen.holds() {
         below.push(Below::Text(format!("{}.", visible(&seen.says))));
     }
-    below.extend(seen.read.iter().map(|(name, value)| Below::Text(format!("{name} = {}", visible(value)))));
+    below.extend(values(seen).map(Below::Text));
     Row { cells: vec![cell(mark, role), plain(visible(&seen.that))], below }
+}
+
+/// The values that a check read. Why there is no answer is said once, and not again for each of them.
+pub(super) fn values(seen: &CheckSeen) -> impl Iterator<Item = String> {
+    let why = match &seen.verdict {
+        Verdict::NoAnswer(why) => Some(format!("no answer: {why}")),
+        _ => None,
+    };
+    let read = seen.read.iter().filter(move |(_, value)| why.as_ref() != Some(value));
+    read.map(|(name, value)| format!("{name} = {}", visible(value)))
 }
 
 fn long_unit(plan: &Plan, lane: Option<&HostName>, unit: &Unit) -> Page {

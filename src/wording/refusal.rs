@@ -10,10 +10,10 @@ use crate::plan::bind::WrongValue;
 use crate::policy::Policy;
 use crate::policy::decide::Denial;
 use crate::run::input::Refusal;
-use crate::run::model::Outcome;
+use crate::run::model::{Outcome, Phase, Requested};
 use crate::run::{Run, RunId, UnitAt};
 use crate::runbook::source::hidden::{code_point, visible};
-use crate::runbook::source::name::RunbookName;
+use crate::runbook::source::name::{Person, RunbookName};
 use crate::runbook::source::nearest::nearest;
 use crate::runbook::source::problem::Problem;
 
@@ -40,7 +40,10 @@ pub fn wrong_values(runbook: &RunbookName, wrong: &[WrongValue]) -> Page {
         1 => "One value is not right, so nothing was measured.".to_owned(),
         n => format!("{} values are not right, so nothing was measured.", capital(&number_word(n))),
     };
-    let fields = wrong.iter().map(|wrong| (visible(&wrong.name.chars().take(60).collect::<String>()), plain(visible(&wrong.what)))).collect();
+    let fields = wrong
+        .iter()
+        .map(|wrong| (visible(&wrong.name.chars().take(60).collect::<String>()), plain(visible(&wrong.what))))
+        .collect();
     Page::sentence(what)
         .with(Block::Fields(fields))
         .next(format!("show {runbook}"), "or press Up and correct")
@@ -66,7 +69,7 @@ pub fn held(resource: &Resource, by: &Run, since: Timestamp, moment: &Moment) ->
 }
 
 /// The plan had to be made anew before an agreement could be taken.
-pub fn made_anew(run: &Run, moment: &Moment) -> Page {
+pub fn made_anew(run: &Run, changes: &[String], moment: &Moment) -> Page {
     if run.is_ended() {
         let why: Vec<_> = run.remarks.iter().map(|why| visible(why)).collect();
         return Page::sentence(format!(
@@ -76,7 +79,7 @@ pub fn made_anew(run: &Run, moment: &Moment) -> Page {
         .text(why.join(" "))
         .code("plan-changed");
     }
-    plan_changed(run, &[], moment)
+    plan_changed(run, changes, moment)
 }
 
 /// The plan is another one than was agreed to.
@@ -87,17 +90,36 @@ pub fn plan_changed(run: &Run, changes: &[String], moment: &Moment) -> Page {
         run.id,
         moment.second(moment.now)
     ));
-    for change in changes {
-        page = page.fields(vec![("Why", visible(change))]);
-    }
-    page = page.fields(vec![("Now", format!("plan {digest}"))]);
+    let why = if changes.is_empty() {
+        "a file that it was made from changed".to_owned()
+    } else {
+        changes.join(" ")
+    };
+    page = page.fields(vec![("Why", visible(&why)), ("Now", format!("plan {digest}"))]);
     if let Some(token) = &run.token {
-        page = page.next(format!("plan {}", run.id), String::new()).next(
-            format!("confirm {} {}", run.id, token.text),
-            format!("until {}", moment.with_distance(token.expires)),
+        page = page.next(
+            format!("plan {}", run.id),
+            format!(
+                "read it, then {} types confirm {} {} until {}",
+                run.request.by,
+                run.id,
+                token.text,
+                moment.with_distance(token.expires)
+            ),
         );
     }
     page.code("plan-changed")
+}
+
+/// There is no such person.
+pub fn unknown_person(name: &Person, people: &[Person]) -> Page {
+    let people: Vec<_> = people.iter().map(ToString::to_string).collect();
+    Page::sentence(format!(
+        "There is no {} here. There are: {}. Nothing changed.",
+        quoted(name.as_str()),
+        people.join(", ")
+    ))
+    .code("unknown-person")
 }
 
 /// Too much is being said to a run at once.
@@ -163,8 +185,14 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
     let id = run.id;
     let page = match refusal {
         Refusal::NotYourRun { waits_for } => {
-            Page::sentence(format!("Not done: run {id} waits for {waits_for}, not for you. Nothing changed."))
-                .next(format!("refuse {id} \"why\""), "if it should not run")
+            let page = Page::sentence(format!(
+                "Not done: run {id} waits for {waits_for}, not for you. Nothing changed."
+            ));
+            match run.phase {
+                Phase::Undoing => page.next(format!("stop {id}"), "if it should not be taken back"),
+                Phase::Working => page.next(format!("take {id}"), "if you are to answer for it from now on"),
+                _ => page.next(format!("refuse {id} \"why\""), "if it should not run"),
+            }
         }
         Refusal::OwnRun { asked_by } => {
             let people = run.plan().map(|plan| approvers(&plan.approvals, asked_by, policy));
@@ -209,6 +237,8 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
             let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
             let page = if hosts.is_empty() {
                 Page::sentence(format!("Run {id} has no step {number} on that host. Nothing changed."))
+            } else if let [one] = hosts.as_slice() {
+                Page::sentence(format!("Step {number} of run {id} is there for {one} only. Nothing changed."))
             } else {
                 let hosts = hosts.join(", ");
                 Page::sentence(format!(
@@ -249,9 +279,14 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
 
 /// The line that asks for the same once more; the reason is a new one.
 pub fn again(run: &Run) -> String {
+    asked_again(&run.request)
+}
+
+/// The line that asks for this; the reason is a new one.
+pub fn asked_again(request: &Requested) -> String {
     let quoted = |text: &str| format!("\"{}\"", visible(text).replace('"', "\\\""));
-    let mut line = format!("run {}", run.request.runbook);
-    for (name, value) in &run.request.arguments {
+    let mut line = format!("run {}", request.runbook);
+    for (name, value) in &request.arguments {
         let value = if value.contains([' ', '"']) { quoted(value) } else { visible(value) };
         line.push_str(&format!(" {name}={value}"));
     }

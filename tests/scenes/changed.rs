@@ -5,7 +5,7 @@ use std::time::Duration;
 use steadyhand::chat::desk::CameOut;
 use steadyhand::run::model::{Outcome, Phase};
 
-use crate::stage::{PLANNED, Scene};
+use crate::stage::{Answer, PLANNED, Scene};
 
 fn offered() -> Scene {
     let mut scene = Scene::with_own_files();
@@ -23,7 +23,11 @@ fn confirmed() -> Scene {
 fn a_runbook_edited_before_the_confirmation_makes_the_plan_anew() {
     let mut scene = offered();
     let confirm = scene.next_command();
-    scene.edits("failover-database.yaml", "at_most: 5m\n\n  - step: Promote", "at_most: 7m\n\n  - step: Promote");
+    scene.edits(
+        "failover-database.yaml",
+        "at_most: 5m\n\n  - step: Promote",
+        "at_most: 7m\n\n  - step: Promote",
+    );
 
     let came_out = scene.says("ana", &confirm);
     scene.nothing_was_sent();
@@ -40,7 +44,8 @@ fn a_runbook_edited_before_the_confirmation_makes_the_plan_anew() {
 fn an_inventory_edited_after_the_confirmation_voids_the_agreement() {
     let mut scene = confirmed();
     let approve = scene.next_command();
-    scene.edits("inventory.yaml", "hosts: [pg1, pg2, pg3]", "hosts: [pg1, pg2]");
+    scene.edits("inventory.yaml", "address: 10.20.0.13", "address: 10.20.0.14");
+    scene.edits("inventory.yaml", "pg4: { address: 10.20.0.14", "pg4: { address: 10.20.0.13");
 
     let came_out = scene.says("ben", &approve);
     assert_eq!(came_out, CameOut::Refused);
@@ -122,19 +127,37 @@ fn an_approval_of_another_plan_is_not_taken() {
 }
 
 #[test]
-fn a_broken_folder_runs_nothing_and_says_where() {
+fn a_broken_folder_begins_nothing_and_says_where() {
     let mut scene = confirmed();
     let approve = scene.next_command();
     scene.edits("failover-database.yaml", "require: [fenced, complete]", "requires: [fenced, complete]");
 
-    let came_out = scene.says("ben", &approve);
-    scene.says("ana", "runbooks");
-    scene.says("ana", PLANNED);
+    for (person, line) in [("ben", approve.as_str()), ("ana", "runbooks"), ("ana", PLANNED)] {
+        assert_eq!(scene.says(person, line), CameOut::Broke, "{line}");
+        for part in ["failover-database.yaml:", "Next: steadyhand check", "code: runbooks-broken"] {
+            assert!(scene.last().contains(part), "{line}: {}", scene.last());
+        }
+    }
+    let mut scene = scene.begins_here();
     scene.says("ana", "status");
+    scene.says("ana", "stop 1");
 
-    assert_eq!(came_out, CameOut::Broke);
     scene.nothing_was_sent();
-    scene.reads("runbooks-broken");
+    scene.reads("looking-and-stopping-with-broken-runbooks");
+}
+
+#[test]
+fn a_run_is_steered_though_the_folder_broke_meanwhile() {
+    for broken in ["failover-database.yaml", "policy.yaml"] {
+        let mut scene = confirmed();
+        scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  no"));
+        scene.does_next("ben");
+        scene.edits(broken, ":", "::");
+        scene.restarts();
+
+        assert_eq!(scene.says("ana", "retry 1 5 pg3"), CameOut::Done, "{}", scene.last());
+        assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
+    }
 }
 
 #[test]

@@ -21,7 +21,10 @@ fn a_second_run_on_a_held_cluster_is_told_by_whom_and_since_when() {
     let mut scene = at_work();
     let asked = scene.hosts.executions();
 
-    let came_out = scene.says("ben", "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"");
+    let came_out = scene.says(
+        "ben",
+        "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"",
+    );
     scene.says("ben", "status orders");
 
     assert_eq!(came_out, CameOut::Refused);

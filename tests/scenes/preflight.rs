@@ -115,7 +115,11 @@ fn a_host_shows_another_key_than_the_pinned_one() {
         let why = "the host key of pg2 changed: it shows SHA256:9uQ, pinned is SHA256:kX3";
         scene.hosts.will("pg2", "?node", Answer::NotStarted("host-key-changed", why));
     }
-    scene.hosts.will("pg2", "?commands", Answer::NotStarted("host-key-changed", "the host key of pg2 changed"));
+    scene.hosts.will(
+        "pg2",
+        "?commands",
+        Answer::NotStarted("host-key-changed", "the host key of pg2 changed"),
+    );
 
     scene.says("ana", PLANNED);
     scene.hosts.forget();

@@ -77,17 +77,14 @@ fn what_was_done_is_taken_back_newest_first() {
     scene.says("ana", &confirm);
 
     let sent = scene.hosts.sent();
-    assert_eq!(
-        sent[sent.len() - 3..],
-        ["pg1 undo fence", "pg2 undo add-slot pg3", "pg2 undo add-slot pg1"]
-    );
+    assert_eq!(sent[sent.len() - 3..], ["pg1 undo fence", "pg2 undo add-slot pg3", "pg2 undo add-slot pg1"]);
     assert!(scene.hosts.cluster(|cluster| cluster.servers["pg1"].running && !cluster.servers["pg1"].standby));
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Undone));
     scene.reads("taken-back");
 }
 
 #[test]
-fn nothing_is_taken_back_past_the_point_of_no_return() {
+fn only_what_was_done_after_the_point_of_no_return_is_taken_back() {
     let mut scene = Scene::confirmed(PLANNED);
     scene.does_next("ben");
     let sent = scene.hosts.sent();
@@ -171,7 +168,9 @@ fn somebody_else_takes_the_wheel() {
 fn those_without_a_role_steer_nothing() {
     let mut scene = stopping();
 
-    for line in ["stop 1", "pause 1", "undo 1", "take 1", "retry 1 2 pg1", "stop 1 now", "refuse 1 \"I say no\""] {
+    for line in
+        ["stop 1", "pause 1", "undo 1", "take 1", "retry 1 2 pg1", "stop 1 now", "refuse 1 \"I say no\""]
+    {
         assert_eq!(scene.types("sue", line), CameOut::Refused, "{line}");
         assert!(scene.last().contains("code: no-role"), "{}", scene.last());
     }

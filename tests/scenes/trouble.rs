@@ -39,7 +39,6 @@ fn a_failed_step_is_tried_again_when_a_person_says_so() {
     scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  replication slot \"pg3\" does not exist"));
 
     let came_out = scene.does_next("ben");
-    scene.says("sue", "retry 1 5 pg3");
     scene.does_first("ana");
 
     assert_eq!(came_out, CameOut::NeedsPerson);
@@ -85,7 +84,10 @@ fn every_way_to_end_badly_has_its_words() {
         Answer::FailsAfterwards(3, "warning: it is done, and something else is not"),
         Answer::Hangs,
         Answer::NotStarted("unreachable", "pg3 cannot be reached: connect to 10.20.0.13 port 22: timed out"),
-        Answer::NotStarted("host-key-changed", "the host key of pg3 changed: it shows SHA256:9uQ, pinned is SHA256:kX3"),
+        Answer::NotStarted(
+            "host-key-changed",
+            "the host key of pg3 changed: it shows SHA256:9uQ, pinned is SHA256:kX3",
+        ),
         Answer::NotStarted("host-key-unknown", "no key of pg3 is pinned"),
         Answer::NotStarted("login-refused", "pg3 refused the login of postgres"),
     ];
@@ -197,6 +199,7 @@ fn an_answer_that_belongs_to_no_question_is_refused() {
         "resume 1",
         "withdraw 1",
         "confirm 1 orders-mfwzng",
+        "skip 1 5 pg9 \"I do not like it\"",
         "approve 1 00000000",
         "refuse 1 \"too late for that\"",
         "take 1",

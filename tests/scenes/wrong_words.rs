@@ -80,7 +80,8 @@ fn what_is_missing_or_too_much_is_said_with_the_form() {
 
 #[test]
 fn a_step_or_run_that_is_not_there_is_said() {
-    let scene = typed(&["stop 7", "status 7", "plan 7", "output 7 1", "journal show 7", "approve 7 7c1e94b2"]);
+    let scene =
+        typed(&["stop 7", "status 7", "plan 7", "output 7 1", "journal show 7", "approve 7 7c1e94b2"]);
 
     scene.reads("no-such-run");
 }

@@ -278,7 +278,7 @@ impl Style {
     /// Wraps at spaces: the first line begins at `first`, the others at `rest`.
     fn wrapped(&self, out: &mut String, spans: &[Span], first: usize, rest: usize) {
         let room = self.width.max(20);
-        let rest = rest.min(room / 2);
+        let rest = rest.min(room.saturating_sub(20).max(2));
         let mut line = " ".repeat(first);
         let mut used = first;
         let mut begun = false;

@@ -149,6 +149,8 @@ impl Desk {
                 } else {
                     plan::looked_at(&offer, &person, snapshot.set.policy.as_ref().ok(), &moment)
                 };
+                let page =
+                    if fails { page } else { page.next(refusal::asked_again(&request), "asks for it") };
                 Ok(if fails { Reply::refused(page) } else { Reply::done(page) })
             }
             Err(NotOffered { why, failed, .. }) => {
@@ -256,8 +258,7 @@ fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
     let inventory = &snapshot.set.inventory;
     let Some(owner) = inventory.owner_of(host) else {
         let known: Vec<_> = inventory.hosts.keys().map(ToString::to_string).collect();
-        let page =
-            Page::sentence(format!("{} is no host. There are: {}.", quoted(host), known.join(", ")));
+        let page = Page::sentence(format!("{} is no host. There are: {}.", quoted(host), known.join(", ")));
         return Reply::refused(page.code("unknown-host"));
     };
     let people = policy.map(|policy| policy.holders(&[owner.to_owned()])).unwrap_or_default();

@@ -116,7 +116,11 @@ impl Desk {
                 Ok(Reply::refused(page.code("demo-only")))
             }
             looking => {
-                let snapshot = snapshot()?;
+                let snapshot = match snapshot() {
+                    // What runs can be looked at though the folder is broken meanwhile.
+                    Err(refused) if looking.is_about_runs() => self.library().last().ok_or(refused)?,
+                    now => now?,
+                };
                 looks::may_look(speaker, &snapshot)?;
                 self.look(&snapshot, speaker, looking).await
             }
@@ -175,6 +179,17 @@ impl Desk {
         run_words::ended(run, &moment)
     }
 
+    /// What changed when the plan of a run was last made anew.
+    fn changes(&self, run: &Run) -> Vec<String> {
+        let entries = self.journal.as_ref().and_then(|view| view.entries_of(run.id).ok()).unwrap_or_default();
+        let changes =
+            entries.iter().rev().find_map(|entry| match crate::journal::stamped(entry).ok()?.event {
+                Event::PlanChanged { changes, .. } => Some(changes),
+                _ => None,
+            });
+        changes.unwrap_or_default()
+    }
+
     async fn to_run(
         &self,
         engine: &Engine,
@@ -217,7 +232,8 @@ impl Desk {
             Refused::WrongValues(runbook, wrong) => refusal::wrong_values(runbook, wrong),
             Refused::Held { resource, by, since } => refusal::held(resource, by, *since, &moment),
             Refused::Run(refusal, run) => refusal::of_run(refusal, run, policy, &moment),
-            Refused::PlanChanged(run) => refusal::made_anew(run, &moment),
+            Refused::PlanChanged(run) => refusal::made_anew(run, &self.changes(run), &moment),
+            Refused::UnknownPerson(name, people) => refusal::unknown_person(name, people),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
             Refused::NotLoaded(NotLoaded::Unreadable(why)) => refusal::runbooks_unreadable(why),

@@ -264,7 +264,11 @@ fn stopped(run: &Run) -> Event {
     }
     let stuck = run.phase == Phase::Undoing;
     if let Some(undo) = run.undo.as_ref().filter(|_| stuck) {
-        let left: Vec<String> = undo.list.iter().map(|at| at.number.to_string()).collect();
+        let step = |at: &UnitAt| match &at.lane {
+            Some(lane) => format!("step {} on {lane}", at.number),
+            None => format!("step {}", at.number),
+        };
+        let left: Vec<String> = undo.list.iter().map(step).collect();
         remarks.push(format!("Not taken back: {}.", left.join(", ")));
     }
     let outcome = if stuck { Outcome::Stuck } else { Outcome::Stopped };

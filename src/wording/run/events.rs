@@ -3,12 +3,13 @@
 use super::live::between;
 
 use crate::plan::model::CheckSeen;
+use crate::policy::Policy;
+use crate::run::event::Exit;
 use crate::run::model::{Failure, UnitState};
 use crate::run::{Event, Run, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
 use crate::wording::moment::Moment;
-use crate::policy::Policy;
 use crate::wording::page::Page;
 use crate::wording::plan::approvers;
 use crate::wording::refusal::{again, ended_how, step as step_words};
@@ -158,6 +159,10 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             fields.push(("state", "offered".to_owned()));
             format!("Not started: the plan changed. {} All agreements are void.", changes.join(" "))
         }
+        Event::UndoExpired if by.is_empty() => {
+            "The undo was not confirmed in time. Nothing was taken back.".to_owned()
+        }
+        Event::UndoExpired => format!("The undo was given up by {by}. Nothing was taken back."),
         Event::Expired { what } => {
             fields.push(("state", "expired".to_owned()));
             format!("Expired: no {what} came in time. Nothing ran.")
@@ -195,7 +200,6 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         | Event::BatchEnded { .. }
         | Event::BatchRested { .. }
         | Event::UndoOffered { .. }
-        | Event::UndoExpired
         | Event::UndoRetried
         | Event::Driven { .. }
         | Event::HandedOver { .. } => return None,
@@ -212,10 +216,20 @@ fn sentences(failed: &[CheckSeen]) -> String {
     failed.iter().map(|seen| format!("{}.", visible(&seen.says))).collect::<Vec<_>>().join(" ")
 }
 
+fn exit_words(exit: Exit, took: Millis) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit {code} after {took}"),
+        Exit::NotFound => format!("exit 127 after {took}: a program is not there"),
+        Exit::Signal(code) => format!("exit {code} after {took}: killed, or it said so"),
+        Exit::TimedOut => format!("its limit of {took} was reached, and its processes were ended"),
+        Exit::Stopped => format!("it was stopped after {took}, and its processes were ended"),
+    }
+}
+
 pub(super) fn failure_words(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(why) => format!("nothing was sent: {}", visible(why)),
-        Failure::Exit { exit, took, .. } => format!("{exit} after {took}"),
+        Failure::Exit { exit, took, .. } => exit_words(*exit, *took),
         Failure::NotProven(failed) => {
             let says: Vec<_> = failed.iter().map(|seen| visible(&seen.says)).collect();
             format!("its command ended well, but {}", says.join("; "))
@@ -261,6 +275,8 @@ pub fn heard(run: &Run, by: &str, events: &[Event], policy: Option<&Policy>, mom
             Event::Refused { why } => page.head(states::REFUSED, vec![format!("run {id}, by {by} at {now}: \"{}\"", visible(why))], "")
                 .text("It is closed, nothing ran.")
                 .next(again(run), format!("for {}, with what is to be different", run.request.by)),
+            // What else was said with it says it already.
+            Event::StopAsked { .. } if events.iter().any(|event| matches!(event, Event::UndoExpired | Event::Answered { .. })) => page,
             Event::StopAsked { .. } if run.started.is_none() => {
                 page.text(format!("Stopped by {by} at {now}: run {id} is closed, nothing ran.")).next(again(run), "makes a new plan")
             }
@@ -283,7 +299,7 @@ pub fn heard(run: &Run, by: &str, events: &[Event], policy: Option<&Policy>, mom
             }
             Event::ApprovedAgain { unit } => page.text(format!("Approved by {by} at {now}: {} of run {id} goes back to its door.", step_words(unit))),
             Event::UndoConfirmed => page.text(format!("Confirmed by {by} at {now}. Run {id} is being taken back.")),
-            Event::UndoExpired => page.text(format!("The undo of run {id} is not done.")),
+            Event::UndoExpired => page.text(format!("Given up by {by} at {now}: nothing of run {id} is taken back.")),
             Event::UndoRetried => page.text(format!("{by} at {now}: the undo is tried again.")),
             Event::Driven { driver } => page.text(format!("{driver} drives run {id} since {now}.")),
             Event::HandedOver { to } => page

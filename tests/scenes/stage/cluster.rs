@@ -130,7 +130,10 @@ impl Cluster {
             ("bl2", Server::new(Some("bl1"))),
             ("bl3", Server::new(Some("bl1"))),
         ];
-        Self { servers: servers.map(|(name, server)| (name.to_owned(), server)).into(), rows: BTreeMap::new() }
+        Self {
+            servers: servers.map(|(name, server)| (name.to_owned(), server)).into(),
+            rows: BTreeMap::new(),
+        }
     }
 
     fn root(&self, host: &str) -> String {
@@ -154,7 +157,13 @@ impl Cluster {
     }
 
     /// What a probe answers.
-    pub(crate) fn answer(&mut self, host: &str, probe: &str, variables: &BTreeMap<String, String>, now: Timestamp) -> Came {
+    pub(crate) fn answer(
+        &mut self,
+        host: &str,
+        probe: &str,
+        variables: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Came {
         match probe {
             "?commands" => return printed(&json!({ "missing": "" })),
             "?power" => {
@@ -185,14 +194,17 @@ impl Cluster {
             })),
             "?wal-end" => printed(&json!({ "end": server.position })),
             "?sessions" => printed(&json!({ "clients": 40, "long": server.long, "prepared": 0 })),
-            "?write" if server.upstream.is_some() => fails(3, "ERROR:  cannot execute INSERT in a read-only transaction"),
+            "?write" if server.upstream.is_some() => {
+                fails(3, "ERROR:  cannot execute INSERT in a read-only transaction")
+            }
             "?write" => {
                 self.rows.insert(run, (host.to_owned(), now));
                 printed(&json!({ "ok": true, "by": host }))
             }
             "?client-write" => {
                 let root = self.root(host);
-                let writes = |name: &String| self.servers[name].upstream.is_none() && self.servers[name].answers();
+                let writes =
+                    |name: &String| self.servers[name].upstream.is_none() && self.servers[name].answers();
                 let family = self.servers.keys().filter(|name| name[..2] == host[..2] && *name != "pg4");
                 match family.filter(|name| writes(name)).max_by_key(|name| **name == root).cloned() {
                     Some(by) => {
@@ -217,9 +229,10 @@ impl Cluster {
     }
 
     fn node(&self, host: &str, server: &Server) -> Value {
-        let followers = self.servers.keys().filter(|name| {
-            self.servers[*name].upstream.as_deref() == Some(host) && self.streams(name)
-        });
+        let followers = self
+            .servers
+            .keys()
+            .filter(|name| self.servers[*name].upstream.as_deref() == Some(host) && self.streams(name));
         json!({
             "role": if server.upstream.is_some() { "replica" } else { "primary" },
             "upstream": server.upstream,
@@ -328,7 +341,11 @@ impl Cluster {
             "undo copy-from" => server.has_data = false,
             "delete-kept" => server.has_kept = false,
             "add-slot" | "undo add-slot" | "drop-slot" | "undo follow" => return fails(2, NO_SERVER),
-            _ => return Came::Forbidden(format!("{name} must never be sent to {host} as it is now: {server:?}")),
+            _ => {
+                return Came::Forbidden(format!(
+                    "{name} must never be sent to {host} as it is now: {server:?}"
+                ));
+            }
         }
         Came::Ended(0, String::new(), String::new())
     }

@@ -167,9 +167,8 @@ impl Hosts {
             return self.wrong(format!("{name} was sent to {host} in the wrong manner"));
         }
         let answer = self.with(|inside| {
-            let mut find = |name: &String| {
-                inside.laid_out.get_mut(&(host.clone(), name.clone()))?.pop_front()
-            };
+            let mut find =
+                |name: &String| inside.laid_out.get_mut(&(host.clone(), name.clone()))?.pop_front();
             known.names.iter().find_map(&mut find).unwrap_or(Answer::Well)
         });
         let began = self.clock.now();
@@ -208,7 +207,10 @@ impl Hosts {
                 if changes {
                     self.with(|inside| inside.sent.pop());
                 }
-                let why = format!("{host} cannot be reached: connect to {} port 22: timed out", execution.to.address);
+                let why = format!(
+                    "{host} cannot be reached: connect to {} port 22: timed out",
+                    execution.to.address
+                );
                 return Report::not_started("unreachable", why, Duration::ZERO);
             }
             Came::Hangs => {
@@ -228,7 +230,7 @@ impl Hosts {
                 (status, bytes, err)
             }
             Answer::Fails(status, err) | Answer::FailsAfterwards(status, err) => {
-                (status, Vec::new(), format!("{err}\n"))
+                (status, Vec::new(), if err.is_empty() { String::new() } else { format!("{err}\n") })
             }
             Answer::LostBefore(why) | Answer::LostAfter(why) => {
                 return self.report(Ending::Lost { why: why.to_owned() }, b"", b"", began);
@@ -239,9 +241,7 @@ impl Hosts {
             }
             Answer::NotStarted(..) | Answer::NoProgram => unreachable!("answered above"),
         };
-        if changes
-            && let Some(ending) = self.lasts(takes(&name), limit, execution.control.as_mut()).await
-        {
+        if changes && let Some(ending) = self.lasts(takes(&name), limit, execution.control.as_mut()).await {
             return self.report(ending, &out, err.as_bytes(), began);
         }
         self.report(Ending::Exited(status), &out, err.as_bytes(), began)

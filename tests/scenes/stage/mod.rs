@@ -295,7 +295,8 @@ impl Scene {
     /// A person types the first answer that the last question offers.
     pub(crate) fn does_first(&mut self, person: &str) -> CameOut {
         let offered = self.last.lines().filter_map(|line| line.strip_prefix("  "));
-        let is_command = |line: &&str| ["retry ", "confirm ", "resume "].iter().any(|verb| line.starts_with(verb));
+        let is_command =
+            |line: &&str| ["retry ", "confirm ", "resume "].iter().any(|verb| line.starts_with(verb));
         let line = offered.clone().find(is_command);
         let line = line.unwrap_or_else(|| panic!("no answer is offered:\n{}", self.last));
         let command = line.split("  ").next().unwrap().to_owned();
@@ -340,7 +341,8 @@ impl Scene {
         move_to(&self.clock, until);
         self.settle();
         let process = self.process.as_mut().unwrap();
-        let mut text = format!("-- {} later --\n", steadyhand::runbook::source::literal::Millis::from_std(time));
+        let mut text =
+            format!("-- {} later --\n", steadyhand::runbook::source::literal::Millis::from_std(time));
         let mut resting = BTreeMap::new();
         while let Ok(happened) = process.events.try_recv() {
             if let Some(line) = line(&happened, &process.desk.moment()) {

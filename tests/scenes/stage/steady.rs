@@ -11,10 +11,15 @@ const STAND_INS: [&str; 8] =
 
 /// The text with stable digests, commit and folder.
 pub(crate) fn text(heard: &str, commit: Option<&str>, folder: &str) -> String {
-    let digest = Regex::new(r"(plan |approve \d+ |PLAN |sha256 |Digest +)([0-9a-f]{8,64})").unwrap();
+    let digest =
+        Regex::new(r"(plan |Its plan is |approve \d+ |PLAN |sha256 |Digest +|sha256\n +)([0-9a-f]{8,64})")
+            .unwrap();
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     for found in digest.captures_iter(heard) {
         let short = found[2][..8].to_owned();
+        if short == "00000000" {
+            continue;
+        }
         let next = known.len();
         let stand_in = STAND_INS.get(next).map_or_else(|| format!("{next:08x}"), |known| (*known).to_owned());
         known.entry(short).or_insert(stand_in);
