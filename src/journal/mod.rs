@@ -147,17 +147,22 @@ impl std::fmt::Debug for Reader {
 impl Journal {
     /// Opens a journal for writing, and makes it if it is not there. `demo` journals and real ones never mix.
     pub fn open(path: &Path, demo: bool) -> Result<Self, OpenError> {
-        let lock = take_lock(path)?;
+        let lock = Arc::new(take_lock(path)?);
         let store = Store::open(path, demo)?;
         let view = JournalView::open(path)?;
         let (requests, waiting) = mpsc::channel();
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
         let committer = followers.clone();
+        // The writer holds the lock as well: it may still commit what was asked for when the journal is dropped.
+        let held = lock.clone();
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || commit_forever(store, &waiting, &committer))
+            .spawn(move || {
+                commit_forever(store, &waiting, &committer);
+                drop(held);
+            })
             .map_err(|error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() })?;
-        Ok(Self { requests, followers, view, _lock: Arc::new(lock) })
+        Ok(Self { requests, followers, view, _lock: lock })
     }
 
     /// Writes durably, all or nothing. The entries come back with their places.

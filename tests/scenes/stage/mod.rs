@@ -21,7 +21,7 @@ use steadyhand::chat::desk::{CameOut, Desk};
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
 use steadyhand::engine::{Engine, Happened, Planner, Speaker};
-use steadyhand::journal::{Append, Journal};
+use steadyhand::journal::{Append, Journal, OpenError};
 use steadyhand::library::{Folders, Library};
 use steadyhand::policy::decide::Door;
 use steadyhand::run::{Run, RunId};
@@ -167,7 +167,7 @@ impl Scene {
         assert!(self.process.is_none(), "it runs already");
         self.starts += 1;
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let journal = Journal::open(&self.journal_path(), false).unwrap();
+        let journal = opened(&self.journal_path());
         let library = Arc::new(Library::new(self.folders.clone()));
         let target = self.hosts.clone() as Arc<dyn Target>;
         let engine = runtime
@@ -236,6 +236,105 @@ impl Scene {
     /// A run as it is now.
     pub(crate) fn run(&self, id: u64) -> Arc<Run> {
         self.engine().run(RunId(id)).unwrap()
+    }
+
+    /// The clock of the world moves, whether a bot runs or not.
+    pub(crate) fn clock_moves(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The bot ends in good order.
+    pub(crate) fn ends(&mut self) {
+        let process = self.process.take().unwrap();
+        process.runtime.block_on(process.engine.end());
+    }
+
+    /// Why the bot must end, if it must.
+    pub(crate) fn fatal(&self) -> Option<String> {
+        let process = self.process.as_ref().unwrap();
+        process.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                why = process.engine.fatal() => Some(why),
+                () = tokio::task::yield_now() => None,
+            }
+        })
+    }
+
+    /// How many tasks the bot has at work.
+    pub(crate) fn tasks(&self) -> usize {
+        self.process.as_ref().unwrap().runtime.metrics().num_alive_tasks()
+    }
+
+    /// Works until it is done; the clock moves when all is quiet.
+    pub(crate) fn waits_for<T>(&self, work: impl Future<Output = T>) -> T {
+        let process = self.process.as_ref().unwrap();
+        process.runtime.block_on(driven(work, &process.journal, &self.hosts, &self.clock))
+    }
+
+    /// Many do something at the same moment.
+    pub(crate) fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &mut self,
+        count: usize,
+        what: impl Fn(usize) -> F,
+    ) -> Vec<T> {
+        self.waits_for(async {
+            let tasks: Vec<_> = (0..count).map(|index| tokio::spawn(what(index))).collect();
+            let mut answers = Vec::new();
+            for task in tasks {
+                answers.push(task.await.unwrap());
+            }
+            answers
+        })
+    }
+
+    /// ana asks for this and confirms it, ben approves it, and it works: until so many events have happened. Says
+    /// whether there were so many.
+    pub(crate) fn is_agreed_until(&mut self, line: &str, events: usize) -> bool {
+        let process = self.process.as_ref().unwrap();
+        let (engine, desk) = (process.engine.clone(), process.desk.clone());
+        let line = line.to_owned();
+        self.happens_until(events, async move {
+            let mut ana = Session::new(desk.clone(), Self::speaker("ana"), None);
+            let mut ben = Session::new(desk, Self::speaker("ben"), None);
+            ana.answer(&line).await;
+            let token = engine.run(RunId(1)).unwrap().token.clone().unwrap();
+            ana.answer(&format!("confirm 1 {}", token.text)).await;
+            let digest = engine.run(RunId(1)).unwrap().digest().unwrap().short().to_owned();
+            ben.answer(&format!("approve 1 {digest}")).await;
+            engine.rest(RunId(1)).await.unwrap();
+        })
+    }
+
+    /// ana takes run 1 back, until so many events have happened. Says whether there were so many.
+    pub(crate) fn is_taken_back_until(&mut self, events: usize) -> bool {
+        let process = self.process.as_ref().unwrap();
+        let (engine, desk) = (process.engine.clone(), process.desk.clone());
+        self.happens_until(events, async move {
+            let mut ana = Session::new(desk, Self::speaker("ana"), None);
+            ana.answer("undo 1").await;
+            let token = engine.run(RunId(1)).unwrap().undo.clone().unwrap().token.unwrap();
+            ana.answer(&format!("confirm 1 {}", token.text)).await;
+            engine.rest(RunId(1)).await.unwrap();
+        })
+    }
+
+    fn happens_until(&mut self, events: usize, work: impl Future<Output = ()>) -> bool {
+        let process = self.process.as_ref().unwrap();
+        let mut happened = process.engine.follow();
+        let counted = async {
+            for _ in 0..events {
+                happened.recv().await.unwrap();
+            }
+        };
+        let work = async {
+            tokio::select! {
+                biased;
+                () = counted => true,
+                () = work => false,
+            }
+        };
+        process.runtime.block_on(driven(work, &process.journal, &self.hosts, &self.clock))
     }
 
     /// Somebody who sits at the console.
@@ -415,6 +514,17 @@ impl Drop for Scene {
             self.is_sound();
         }
     }
+}
+
+/// The writer of a bot that was killed commits what it had taken before it lets go of the file.
+fn opened(path: &Path) -> Journal {
+    for _ in 0..1_000_000 {
+        match Journal::open(path, false) {
+            Err(OpenError::InUse { .. }) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("{} stays in use", path.display());
 }
 
 fn move_to(clock: &Clock, moment: jiff::Timestamp) {
