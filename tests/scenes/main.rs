@@ -6,6 +6,8 @@ mod changed;
 mod held;
 mod journal;
 mod middle;
+mod narrow;
+mod one_shot;
 mod opening;
 mod preflight;
 mod recovery;

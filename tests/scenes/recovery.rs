@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use steadyhand::chat::desk::CameOut;
 use steadyhand::run::UnitAt;
 use steadyhand::run::model::{Outcome, Phase, UndoStep, UnitState};
 
@@ -197,15 +198,39 @@ fn a_question_is_still_asked_after_a_restart() {
 }
 
 #[test]
-fn what_expired_while_no_bot_ran_is_expired_at_the_start() {
-    let mut scene = Scene::offered(PLANNED);
+fn what_expired_while_no_bot_ran_is_taken_from_nobody() {
+    for confirmed in [false, true] {
+        let mut scene = if confirmed { Scene::confirmed(PLANNED) } else { Scene::offered(PLANNED) };
+        let agree = scene.next_command();
+        scene.crashes();
+        scene.clock_moves(std::time::Duration::from_secs(3600));
+        scene.starts();
+
+        let came_out = scene.says(if confirmed { "ben" } else { "ana" }, &agree);
+
+        assert_eq!(came_out, CameOut::Refused, "{}", scene.last());
+        assert!(scene.last().contains("code: ended"), "{}", scene.last());
+        assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Expired));
+        scene.nothing_was_sent();
+    }
+}
+
+#[test]
+fn an_undo_that_expired_while_no_bot_ran_is_not_done() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg1", "stop-clean", Answer::Fails(1, "ERROR:  no"));
+    scene.does_next("ben");
+    scene.says("ana", "stop 1");
+    scene.says("ana", "undo 1");
     let confirm = scene.next_command();
+    assert!(confirm.starts_with("confirm 1 "), "{confirm}");
+    let sent = scene.hosts.sent();
     scene.crashes();
     scene.clock_moves(std::time::Duration::from_secs(3600));
     scene.starts();
 
-    scene.says("ana", &confirm);
+    let came_out = scene.says("ana", &confirm);
 
-    assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Expired));
-    scene.nothing_was_sent();
+    assert_eq!(came_out, CameOut::Refused, "{}", scene.last());
+    assert_eq!(scene.hosts.sent(), sent);
 }
