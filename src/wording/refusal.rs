@@ -288,7 +288,7 @@ pub fn asked_again(request: &Requested) -> String {
     let mut line = format!("run {}", request.runbook);
     for (name, value) in &request.arguments {
         let value = if value.contains([' ', '"']) { quoted(value) } else { visible(value) };
-        line.push_str(&format!(" {name}={value}"));
+        line = line + " " + name + "=" + &value;
     }
     line + " reason=\"…\""
 }

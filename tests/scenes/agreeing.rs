@@ -175,7 +175,7 @@ fn an_approval_in_time_or_none() {
     let mut scene = Scene::confirmed(PLANNED);
     let approve = scene.next_command();
 
-    scene.after(Duration::from_secs(30 * 60));
+    scene.after(Duration::from_mins(30));
     scene.says("ben", &approve);
 
     scene.nothing_was_sent();

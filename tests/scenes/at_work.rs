@@ -67,9 +67,9 @@ fn the_question_of_a_runbook_is_asked_again_and_silence_is_never_yes() {
     let mut scene = scene.begins_here();
 
     scene.does_next("ben");
-    scene.after(Duration::from_secs(5 * 60));
-    scene.after(Duration::from_secs(5 * 60));
-    scene.after(Duration::from_secs(24 * 3600));
+    scene.after(Duration::from_mins(5));
+    scene.after(Duration::from_mins(5));
+    scene.after(Duration::from_hours(24));
     scene.says("ben", "answer 1 1 go-on");
     scene.says("cleo", "answer 1 1 stop");
 

@@ -101,7 +101,7 @@ fn a_fact_outside_its_limit_keeps_the_run_from_starting() {
 fn a_fact_that_moves_inside_its_limit_changes_nothing() {
     let mut scene = confirmed();
     let approve = scene.next_command();
-    scene.after(Duration::from_secs(600));
+    scene.after(Duration::from_mins(10));
     scene.hosts.cluster(|cluster| {
         for server in cluster.servers.values_mut() {
             server.position += 4 << 20;
@@ -167,7 +167,7 @@ fn a_run_ends_under_the_files_that_it_began_with() {
     scene.types("ben", &approve);
     scene.edits("packs/postgresql.yaml", "select pg_promote(true, 50)", "select pg_promote(true, 10)");
 
-    scene.after(Duration::from_secs(60));
+    scene.after(Duration::from_mins(1));
 
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
 }

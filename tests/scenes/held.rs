@@ -47,7 +47,7 @@ fn of_two_agreed_plans_for_one_cluster_the_second_does_not_start() {
 
     assert_eq!(came_out, CameOut::Refused);
     assert_eq!(scene.run(2).phase, Phase::Ended(Outcome::Refused));
-    scene.after(Duration::from_secs(120));
+    scene.after(Duration::from_mins(2));
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
     assert_eq!(scene.hosts.sent().iter().filter(|sent| *sent == "pg2 promote").count(), 1);
     scene.reads("held-at-the-start");
@@ -65,7 +65,7 @@ fn runs_on_two_clusters_go_side_by_side() {
     assert_eq!(came_out, CameOut::Done);
     assert_eq!(scene.run(2).phase, Phase::Ended(Outcome::Succeeded));
     assert_eq!(scene.run(1).phase, Phase::Working, "the first waited for the second");
-    scene.after(Duration::from_secs(60));
+    scene.after(Duration::from_mins(1));
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
 }
 

@@ -61,10 +61,10 @@ fn an_end_that_cannot_be_recorded_is_kept_until_there_is_room() {
     scene.after(Duration::from_secs(5));
 
     database(&scene, FULL);
-    scene.after(Duration::from_secs(60));
+    scene.after(Duration::from_mins(1));
     let sent = scene.hosts.sent();
     database(&scene, ROOM);
-    scene.after(Duration::from_secs(60));
+    scene.after(Duration::from_mins(1));
 
     assert_eq!(sent.last().unwrap(), "pg1 stop-clean", "something began unrecorded");
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
@@ -82,7 +82,7 @@ fn a_journal_that_cannot_be_relied_on_ends_the_bot_with_words() {
 
     database(&scene, BROKEN);
     let came_out = scene.says("ana", "pause 1");
-    scene.after(Duration::from_secs(60));
+    scene.after(Duration::from_mins(1));
     let why = scene.fatal();
     let sent = scene.hosts.sent();
 
@@ -95,7 +95,7 @@ fn a_journal_that_cannot_be_relied_on_ends_the_bot_with_words() {
     scene.crashes();
     database(&scene, "drop trigger broken");
     scene.starts();
-    scene.after(Duration::from_secs(120));
+    scene.after(Duration::from_mins(2));
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded), "{}", scene.transcript());
     assert_eq!(scene.hosts.sent().iter().filter(|sent| *sent == "pg1 stop-clean").count(), 1);
 }

@@ -44,7 +44,7 @@ fn of_many_who_approve_at_once_one_counts() {
     });
 
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    scene.after(std::time::Duration::from_secs(60));
+    scene.after(std::time::Duration::from_mins(1));
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
     assert_eq!(scene.hosts.sent().iter().filter(|sent| *sent == "pg2 promote").count(), 1);
 }

@@ -141,7 +141,7 @@ fn a_plan_on_forty_columns() {
     scene.types("ben", &approve);
     scene.after(Duration::from_secs(2));
     scene.types("sue", "status 1");
-    scene.after(Duration::from_secs(60));
+    scene.after(Duration::from_mins(1));
 
     scene.reads("forty-columns");
 }

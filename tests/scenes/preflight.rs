@@ -130,13 +130,14 @@ fn a_host_shows_another_key_than_the_pinned_one() {
 
 #[test]
 fn a_probe_that_prints_nonsense_is_no_answer() {
+    let endless = vec![b'x'; 70_000];
     let nonsense: [&[u8]; 6] = [
         b"",
         b"Last login: Tue\n{}",
         b"{\"role\":\"boss\"}",
         b"{\"role\":\"replica\"}\n{\"role\":\"replica\"}",
         b"\x1b[2J\xff\xfe",
-        &[b'x'; 70_000],
+        &endless,
     ];
     for bytes in nonsense {
         let mut scene = Scene::of_orders();

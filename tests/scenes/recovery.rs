@@ -32,7 +32,7 @@ fn typed(at: &UnitAt) -> String {
 /// Careful people answer whatever run 1 asks, until it is over.
 fn carry_on(scene: &mut Scene) -> Outcome {
     for _ in 0..40 {
-        scene.after(std::time::Duration::from_secs(120));
+        scene.after(std::time::Duration::from_mins(2));
         let run = scene.run(1);
         let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
         match run.phase {
@@ -151,14 +151,14 @@ fn taking_back_survives_a_crash_after_every_event() {
 #[test]
 fn a_crash_in_the_middle_of_a_step_is_told() {
     let mut scene = Scene::confirmed(PLANNED);
-    let late = Answer::Late(std::time::Duration::from_secs(60), Box::new(Answer::Well));
+    let late = Answer::Late(std::time::Duration::from_mins(1), Box::new(Answer::Well));
     scene.hosts.will("pg2", "promote", late);
     scene.types("ben", &scene.next_command());
     scene.after(std::time::Duration::from_secs(10));
     let mut scene = scene.begins_here();
 
     scene.restarts();
-    scene.after(std::time::Duration::from_secs(60));
+    scene.after(std::time::Duration::from_mins(1));
     scene.says("ana", "status");
     scene.says("ana", "status 1");
 
@@ -177,7 +177,7 @@ fn an_orderly_end_begins_nothing_and_a_start_goes_on() {
     scene.ends();
     let sent = scene.hosts.sent();
     scene.starts();
-    scene.after(std::time::Duration::from_secs(120));
+    scene.after(std::time::Duration::from_mins(2));
 
     assert!(!sent.contains(&"pg3 follow".to_owned()));
     // Following may be done again, so nobody is asked.
@@ -203,7 +203,7 @@ fn what_expired_while_no_bot_ran_is_taken_from_nobody() {
         let mut scene = if confirmed { Scene::confirmed(PLANNED) } else { Scene::offered(PLANNED) };
         let agree = scene.next_command();
         scene.crashes();
-        scene.clock_moves(std::time::Duration::from_secs(3600));
+        scene.clock_moves(std::time::Duration::from_hours(1));
         scene.starts();
 
         let came_out = scene.says(if confirmed { "ben" } else { "ana" }, &agree);
@@ -226,7 +226,7 @@ fn an_undo_that_expired_while_no_bot_ran_is_not_done() {
     assert!(confirm.starts_with("confirm 1 "), "{confirm}");
     let sent = scene.hosts.sent();
     scene.crashes();
-    scene.clock_moves(std::time::Duration::from_secs(3600));
+    scene.clock_moves(std::time::Duration::from_hours(1));
     scene.starts();
 
     let came_out = scene.says("ana", &confirm);

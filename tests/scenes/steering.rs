@@ -45,7 +45,7 @@ fn a_paused_run_waits_and_goes_on() {
 
     scene.says("ana", "pause 1");
     let sent = scene.hosts.sent();
-    scene.after(Duration::from_secs(3600));
+    scene.after(Duration::from_hours(1));
     assert_eq!(scene.hosts.sent(), sent, "a paused run began something");
     scene.says("ana", "pause 1");
     scene.says("ana", "status 1");
@@ -107,7 +107,7 @@ fn an_undo_that_nobody_reads_back_is_not_done() {
     let confirm = scene.next_command();
     let mut scene = scene.begins_here();
 
-    scene.after(Duration::from_secs(300));
+    scene.after(Duration::from_mins(5));
     scene.says("ana", &confirm);
 
     assert_eq!(scene.hosts.sent(), sent);
@@ -184,7 +184,7 @@ fn a_report_that_comes_after_a_stop_changes_nothing_more() {
     scene.says("ana", "stop 1");
     let (sent, version) = (scene.hosts.sent(), scene.run(1).version);
 
-    scene.after(Duration::from_secs(3600));
+    scene.after(Duration::from_hours(1));
 
     assert_eq!((scene.hosts.sent(), scene.run(1).version), (sent, version));
 }

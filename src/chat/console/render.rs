@@ -71,10 +71,13 @@ impl Style {
                         }
                         spans.push(Span { text: command.replace(' ', "\u{a0}"), role: Role::Strong });
                     }
-                    if !note.is_empty() {
+                    if !note.is_empty() && !self.flat {
                         spans.push(plain(format!("      {note}")));
                     }
                     self.wrapped(&mut out, &spans, 0, 6);
+                    if !note.is_empty() && self.flat {
+                        self.wrapped(&mut out, &[plain(note.clone())], 6, 6);
+                    }
                 }
                 Block::Code(code) => {
                     self.wrapped(

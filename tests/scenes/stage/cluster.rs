@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 /// One server.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and a scene changes one of them"
+)]
 pub(crate) struct Server {
     /// Whom it follows; a primary follows nobody.
     pub(crate) upstream: Option<String>,
@@ -167,7 +171,7 @@ impl Cluster {
         match probe {
             "?commands" => return printed(&json!({ "missing": "" })),
             "?power" => {
-                let machine = self.machine(&variables["machine"]);
+                let machine = Self::machine(&variables["machine"]);
                 return printed(&json!({ "is_on": self.servers[&machine].powered }));
             }
             _ => {}
@@ -250,7 +254,7 @@ impl Cluster {
         })
     }
 
-    fn machine(&self, id: &str) -> String {
+    fn machine(id: &str) -> String {
         match id {
             "u11" => "pg1",
             "u12" => "pg2",
@@ -263,7 +267,7 @@ impl Cluster {
         .to_owned()
     }
 
-    fn host_of(&self, address: &str) -> String {
+    fn host_of(address: &str) -> String {
         let number: u32 = address.strip_prefix("10.20.0.").unwrap().parse().unwrap();
         if number > 20 { format!("bl{}", number - 20) } else { format!("pg{}", number - 10) }
     }
@@ -272,14 +276,14 @@ impl Cluster {
     pub(crate) fn act(&mut self, host: &str, names: &[String], variables: &BTreeMap<String, String>) -> Came {
         let name = names[0].as_str();
         if let "power-off" | "undo power-off" = name {
-            let machine = self.machine(&variables["machine"]);
+            let machine = Self::machine(&variables["machine"]);
             let server = self.servers.get_mut(&machine).unwrap();
             server.powered = name != "power-off";
             server.running &= server.powered;
             return Came::Ended(0, String::new(), String::new());
         }
         let slot = variables.get("slot").cloned().unwrap_or_default();
-        let feeds = variables.get("primary_address").map(|address| self.host_of(address));
+        let feeds = variables.get("primary_address").map(|address| Self::host_of(address));
         let feeds_at = feeds.as_ref().map(|host| self.servers[host].position);
         let streaming: Vec<String> = self
             .servers

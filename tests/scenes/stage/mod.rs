@@ -9,7 +9,7 @@ mod steady;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -69,6 +69,24 @@ pub(crate) struct Scene {
     place: tempfile::TempDir,
 }
 
+/// The shipped runbooks with the cast of the scenes.
+fn shipped() -> Folders {
+    let cast = Path::new("tests/scenes/orders");
+    Folders {
+        runbooks: PathBuf::from("runbooks"),
+        inventory: Some(cast.join("inventory.yaml")),
+        policy: Some(cast.join("policy.yaml")),
+        known_hosts: cast.join("known_hosts"),
+    }
+}
+
+/// A folder that is gone with its scene: in memory where that is possible, because nothing here is about disks.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+static SHIPPED: LazyLock<Arc<Library>> = LazyLock::new(|| Arc::new(Library::new(shipped())));
+
 fn zone() -> TimeZone {
     TimeZoneDatabase::bundled().get("Europe/Berlin").unwrap()
 }
@@ -76,18 +94,12 @@ fn zone() -> TimeZone {
 impl Scene {
     /// The cluster `orders` with the shipped runbooks; all is well.
     pub(crate) fn of_orders() -> Self {
-        let cast = Path::new("tests/scenes/orders");
-        Self::with_folders(Folders {
-            runbooks: PathBuf::from("runbooks"),
-            inventory: Some(cast.join("inventory.yaml")),
-            policy: Some(cast.join("policy.yaml")),
-            known_hosts: cast.join("known_hosts"),
-        })
+        Self::in_place(folder(), shipped())
     }
 
     /// The same with files of its own, which the scene can edit.
     pub(crate) fn with_own_files() -> Self {
-        let place = tempfile::tempdir().unwrap();
+        let place = folder();
         let folder = place.path().join("runbooks");
         std::fs::create_dir_all(folder.join("packs")).unwrap();
         let mut files = vec![
@@ -98,7 +110,8 @@ impl Scene {
         for below in ["", "packs/"] {
             for entry in std::fs::read_dir(format!("runbooks/{below}")).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
-                if name.ends_with(".yaml") && name != "inventory.yaml" && name != "policy.yaml" {
+                let is_runbook = Path::new(&name).extension().is_some_and(|ending| ending == "yaml");
+                if is_runbook && name != "inventory.yaml" && name != "policy.yaml" {
                     files.push((format!("runbooks/{below}{name}"), format!("{below}{name}")));
                 }
             }
@@ -107,10 +120,6 @@ impl Scene {
             std::fs::copy(from, folder.join(to)).unwrap();
         }
         Self::in_place(place, Folders::all_in(folder))
-    }
-
-    fn with_folders(folders: Folders) -> Self {
-        Self::in_place(tempfile::tempdir().unwrap(), folders)
     }
 
     fn in_place(place: tempfile::TempDir, folders: Folders) -> Self {
@@ -168,7 +177,12 @@ impl Scene {
         self.starts += 1;
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let journal = opened(&self.journal_path());
-        let library = Arc::new(Library::new(self.folders.clone()));
+        // A folder that no scene edits is read once for all of them.
+        let library = if self.folders == shipped() {
+            SHIPPED.clone()
+        } else {
+            Arc::new(Library::new(self.folders.clone()))
+        };
         let target = self.hosts.clone() as Arc<dyn Target>;
         let engine = runtime
             .block_on(Engine::start(
@@ -445,7 +459,7 @@ impl Scene {
         let mut resting = BTreeMap::new();
         while let Ok(happened) = process.events.try_recv() {
             if let Some(line) = line(&happened, &process.desk.moment()) {
-                text.push_str(&format!("{line}\n"));
+                text += &(line + "\n");
             }
             resting.insert(happened.run.id, happened.run);
         }
