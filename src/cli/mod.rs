@@ -263,9 +263,9 @@ async fn one_shot(
     let events = engine.follow();
     let reply = desk.answer(speaker, command).await;
     show(arguments, style, &reply);
-    let Some(id) = reply.run else { return reply.came_out };
-    if let Some(run) = engine.run(id).ok().filter(|run| run.is_ended() && run.started.is_none()) {
-        return Desk::came_out(&run);
+    let Some(id) = reply.run.as_ref().map(|run| run.id) else { return reply.came_out };
+    if let Some(run) = reply.closed() {
+        return Desk::came_out(run);
     }
     let progress = |line: &str| {
         if !arguments.json {
@@ -277,7 +277,7 @@ async fn one_shot(
         return reply.came_out;
     }
     let came_out = Desk::came_out(&run);
-    show(arguments, style, &Reply { page: at_rest(&run, desk), came_out, run: Some(id) });
+    show(arguments, style, &Reply { page: at_rest(&run, desk), came_out, run: Some(run) });
     came_out
 }
 
@@ -286,7 +286,7 @@ fn show(arguments: &Arguments, style: Style, reply: &Reply) {
         let value = serde_json::json!({
             "came_out": reply.came_out as u8,
             "code": reply.page.refusal_code(),
-            "run": reply.run,
+            "run": reply.run.as_ref().map(|run| run.id),
             "next": reply.page.commands(),
             "page": reply.page,
         });

@@ -59,18 +59,17 @@ pub async fn say(session: &mut Session, style: Style, line: &str, out: &mut impl
     let events = session.desk.engine.as_ref().map(Engine::follow);
     let Led::Said(reply) = session.answer(line).await else { return None };
     print(out, &style.page(&reply.page));
-    let replied = reply.run.and_then(|id| session.desk.engine.as_ref()?.run(id).ok());
-    if let Some(run) = replied.as_ref().filter(|run| run.is_ended() && run.started.is_none()) {
-        // The reply has said that it is closed and that nothing ran: there is nothing to follow.
+    if let Some(run) = reply.closed() {
         return Some(Desk::came_out(run));
     }
-    let version = replied.map(|run| run.version);
-    let (Some(id), Some(events), Some(engine)) = (reply.run, events, session.desk.engine.clone()) else {
+    let (Some(replied), Some(events), Some(engine)) = (&reply.run, events, session.desk.engine.clone())
+    else {
         return Some(reply.came_out);
     };
+    let id = replied.id;
     let rested = follow(&engine, &session.desk, id, events, |line| print(out, &format!("{line}\n"))).await;
     Some(match rested {
-        Some(run) if is_said(&reply) && Some(run.version) == version => reply.came_out,
+        Some(run) if is_said(&reply) && run.version == replied.version => reply.came_out,
         Some(run) if !is_said(&reply) || run.is_ended() || session_moved(&run) => {
             let page = at_rest(&run, &session.desk);
             print(out, &style.page(&page));

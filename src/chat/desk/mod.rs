@@ -41,8 +41,8 @@ pub struct Reply {
     pub page: Page,
     /// How it came out.
     pub came_out: CameOut,
-    /// The run that goes on, for those who follow it.
-    pub run: Option<RunId>,
+    /// The run that goes on, for those who follow it, as it was when the words were found.
+    pub run: Option<Arc<Run>>,
 }
 
 impl Reply {
@@ -52,6 +52,11 @@ impl Reply {
 
     fn refused(page: Page) -> Self {
         Self { page, came_out: CameOut::Refused, run: None }
+    }
+
+    /// The run, if the words say that it is closed and nothing ran: then there is nothing to follow.
+    pub fn closed(&self) -> Option<&Run> {
+        self.run.as_deref().filter(|run| run.is_ended() && run.started.is_none())
     }
 
     /// A line that is no command.
@@ -156,11 +161,11 @@ impl Desk {
     }
 
     /// A run was asked for: its plan, or why there is none.
-    fn requested(&self, run: &Run, policy: Option<&Policy>) -> Reply {
+    fn requested(&self, run: &Arc<Run>, policy: Option<&Policy>) -> Reply {
         let moment = self.moment();
         if run.phase == Phase::Confirming {
             let page = plan::offered(run, policy, &moment);
-            return Reply { page, came_out: CameOut::NeedsPerson, run: Some(run.id) };
+            return Reply { page, came_out: CameOut::NeedsPerson, run: Some(run.clone()) };
         }
         Reply { page: self.why_not(run), came_out: CameOut::Refused, run: None }
     }
@@ -212,7 +217,7 @@ impl Desk {
             _ if offered_undo => CameOut::NeedsPerson,
             _ => CameOut::Done,
         };
-        Ok(Reply { page, came_out, run: Some(id) })
+        Ok(Reply { page, came_out, run: Some(heard.run) })
     }
 
     /// The words for why a request was not taken.
