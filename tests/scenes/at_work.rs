@@ -125,3 +125,50 @@ fn the_record_of_a_run_is_read_and_proven() {
 
     scene.reads("record-of-a-run");
 }
+
+#[test]
+fn a_long_copy_shows_how_far_it_is_and_says_when_it_stands_still() {
+    const REBUILD: &str = "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged, copy it anew\"";
+    let gib = |n: i64| n << 30;
+    let mut scene = Scene::of_orders();
+    scene.says("ben", REBUILD);
+    scene.does_next("ben");
+    scene.hosts.cluster(|cluster| cluster.copied = (0, gib(40)));
+    scene.types("cleo", &scene.next_command());
+    for done in 1..=10 {
+        scene.after(Duration::from_mins(1));
+        scene.hosts.cluster(|cluster| cluster.copied.0 = gib(done));
+    }
+    scene.after(Duration::from_secs(30));
+    let mut scene = scene.begins_here();
+
+    scene.says("sue", "status 1");
+    scene.after(Duration::from_mins(3));
+    scene.says("sue", "status 1");
+    scene.hosts.cluster(|cluster| cluster.copied.0 = gib(11));
+    scene.after(Duration::from_mins(1));
+    scene.types("ben", "stop 1");
+    scene.says("ben", "stop 1 now");
+
+    assert_eq!(scene.hosts.sent(), ["pg2 add-slot pg3", "pg3 stop", "pg3 set-aside", "pg3 copy-from pg3"]);
+    scene.reads("long-copy");
+}
+
+#[test]
+fn a_replica_is_rebuilt_from_another() {
+    let mut scene = Scene::of_orders();
+    scene.says(
+        "ben",
+        "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"",
+    );
+    scene.does_next("ben");
+    // The copy moves on, so that nobody is alarmed.
+    scene.hosts.will("pg3", "copy-from", Answer::LostAfter("the connection to pg3 broke"));
+    scene.types("cleo", &scene.next_command());
+    scene.after(Duration::from_mins(30));
+    let mut scene = scene.begins_here();
+
+    scene.says("sue", "status 1");
+
+    scene.reads("rebuilt");
+}

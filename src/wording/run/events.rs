@@ -238,6 +238,19 @@ pub(super) fn failure_words(failure: &Failure) -> String {
     }
 }
 
+/// The steps that were sent and have not ended, as one phrase.
+fn still_runs(run: &Run) -> Option<String> {
+    let sent = run.units.iter().filter(|(_, state)| matches!(state, UnitState::Sent { .. }));
+    let steps: Vec<_> = sent
+        .map(|(at, _)| {
+            let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+            let host = run.step(at).map(|step| format!(" on {}", step.command.host)).unwrap_or_default();
+            format!("Step {} ({title}){host}", at.number)
+        })
+        .collect();
+    (!steps.is_empty()).then(|| steps.join(", "))
+}
+
 /// What was said when somebody agreed, refused or steered.
 pub fn heard(run: &Run, by: &str, events: &[Event], policy: Option<&Policy>, moment: &Moment) -> Page {
     let id = run.id;
@@ -281,7 +294,13 @@ pub fn heard(run: &Run, by: &str, events: &[Event], policy: Option<&Policy>, mom
                 page.text(format!("Stopped by {by} at {now}: run {id} is closed, nothing ran.")).next(again(run), "makes a new plan")
             }
             Event::StopAsked { now: true } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step, and what runs is being ended.")),
-            Event::StopAsked { now: false } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step.")),
+            Event::StopAsked { now: false } => {
+                let page = page.text(format!("Stopped by {by} at {now}: run {id} begins no new step."));
+                still_runs(run).into_iter().fold(page, |page, what| {
+                    page.text(format!("{what} still runs; when it has ended, run {id} ends."))
+                        .next(format!("stop {id} now"), "ends it there at once; or nothing")
+                })
+            }
             Event::Paused => page
                 .text(format!("Paused by {by} at {now}: run {id} finishes what it is doing, then it waits. The hold stays."))
                 .next(format!("resume {id}"), String::new()),

@@ -106,6 +106,8 @@ pub(crate) enum Came {
 pub(crate) struct Cluster {
     /// By name.
     pub(crate) servers: BTreeMap<String, Server>,
+    /// How much of a base backup was given, and of how much.
+    pub(crate) copied: (i64, i64),
     /// Rows that were written to prove something: by run, who wrote it and when.
     rows: BTreeMap<String, (String, Timestamp)>,
 }
@@ -136,6 +138,7 @@ impl Cluster {
         ];
         Self {
             servers: servers.map(|(name, server)| (name.to_owned(), server)).into(),
+            copied: (0, 0),
             rows: BTreeMap::new(),
         }
     }
@@ -225,7 +228,10 @@ impl Cluster {
                 }
                 None => printed(&json!({ "found": false, "age": null, "by": null })),
             },
-            "?copy" => printed(&json!({ "running": false, "done": 0, "total": 0 })),
+            "?copy" => {
+                let (done, total) = self.copied;
+                printed(&json!({ "running": total > 0, "done": done, "total": total }))
+            }
             "?disk" => printed(&json!({ "free": 900_i64 << 30, "used": 41 })),
             "?load" => printed(&json!({ "per_cpu": 0.3, "cpus": 8 })),
             _ => Came::Forbidden(format!("no answer is known for {probe} on {host}")),

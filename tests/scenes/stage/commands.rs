@@ -9,7 +9,7 @@ use steadyhand::runbook::model::{Command, Undo};
 /// The names of all commands of the packs, by what is executed.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    /// Two undos may be the same text: then it has both names.
+    /// Two commands may be the same text: then it has both names.
     scripts: BTreeMap<String, Vec<String>>,
 }
 
@@ -32,6 +32,8 @@ impl Commands {
                     let names = self.scripts.entry(format!("{prelude}{}", script.value)).or_default();
                     if !names.contains(&name) {
                         names.push(name);
+                        // What it does comes before what it takes back.
+                        names.sort_by_key(|name| name.starts_with("undo "));
                     }
                 }
             };
