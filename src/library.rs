@@ -116,6 +116,11 @@ impl Library {
         commit(&self.folders.runbooks)
     }
 
+    /// What was last read and could be used.
+    pub fn last(&self) -> Option<Arc<Snapshot>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The fingerprints of the pinned keys of hosts.
     pub fn pinned_keys(&self, set: &Set) -> BTreeMap<HostName, Vec<String>> {
         let known = KnownKeys::read(&self.folders.known_hosts).unwrap_or_default();

@@ -106,7 +106,7 @@ fn check_body(
         Some(Command::Run(arguments)) => {
             names.extend(pack.settings.iter().map(|(name, _)| name.value.clone()));
             names.extend(OURS.map(str::to_owned));
-            if arguments.first().is_none_or(|program| &*program.source == "") {
+            if arguments.first().is_none_or(|program| program.source.is_empty()) {
                 let cure = "run: [command, argument]";
                 problems.add(Code::StepBody, whose, "a command without words", cure);
             }

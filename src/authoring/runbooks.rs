@@ -483,7 +483,7 @@ fn check_own(scoped: &mut Scoped<'_>, step: &Step, command: &Command, problems: 
             for argument in arguments {
                 scoped.text(argument, true, problems);
             }
-            if arguments.first().is_none_or(|program| &*program.source == "") {
+            if arguments.first().is_none_or(|program| program.source.is_empty()) {
                 problems.add(
                     Code::StepBody,
                     &step.title.place,

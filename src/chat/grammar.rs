@@ -7,6 +7,7 @@ use crate::engine::ToRun;
 use crate::run::RunId;
 use crate::runbook::source::name::Person;
 use crate::wording::look::{LATER, VERBS};
+use crate::wording::refusal::quoted;
 
 /// A word of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,11 +64,27 @@ pub enum Command {
     Exit,
 }
 
+impl Command {
+    /// Whether it looks at what runs or has run, and at no runbook.
+    pub const fn is_about_runs(&self) -> bool {
+        matches!(
+            self,
+            Self::Status(_)
+                | Self::Output { .. }
+                | Self::Plan { .. }
+                | Self::JournalShow(_)
+                | Self::JournalVerify
+        )
+    }
+}
+
 /// Why a line is no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotUnderstood {
     /// Nothing was typed.
     Empty,
+    /// It has more than `MAX_LINE` bytes.
+    TooLong,
     /// A quote is not closed.
     OpenQuote,
     /// The verb is none.
@@ -81,8 +98,14 @@ pub enum NotUnderstood {
     },
 }
 
+/// A line has at most so many bytes. A longer one is not looked at: nobody types it.
+pub const MAX_LINE: usize = 4096;
+
 /// Takes a line apart.
 pub fn words(line: &str) -> Result<Vec<Word>, NotUnderstood> {
+    if line.len() > MAX_LINE {
+        return Err(NotUnderstood::TooLong);
+    }
     let mut words = Vec::new();
     let mut chars = line.trim().chars().peekable();
     while let Some(&first) = chars.peek() {
@@ -92,7 +115,7 @@ pub fn words(line: &str) -> Result<Vec<Word>, NotUnderstood> {
         }
         if first == '"' {
             chars.next();
-            words.push(Word::Quoted(quoted(&mut chars)?));
+            words.push(Word::Quoted(until_quote(&mut chars)?));
             continue;
         }
         let mut text = String::new();
@@ -106,7 +129,7 @@ pub fn words(line: &str) -> Result<Vec<Word>, NotUnderstood> {
                 pair = Some(std::mem::take(&mut text));
                 if chars.peek() == Some(&'"') {
                     chars.next();
-                    text = quoted(&mut chars)?;
+                    text = until_quote(&mut chars)?;
                     break;
                 }
             } else {
@@ -136,7 +159,7 @@ fn is_name(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-fn quoted(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<String, NotUnderstood> {
+fn until_quote(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<String, NotUnderstood> {
     let mut text = String::new();
     while let Some(c) = chars.next() {
         match c {
@@ -159,7 +182,8 @@ pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
     };
     let typed = verb.strip_prefix('/').unwrap_or(verb);
     let known = VERBS.iter().find(|verb| verb.word == typed || verb.alias == Some(typed));
-    let verb = known.map_or(typed, |verb| verb.word);
+    // A bare `/` stays what it is, so that it can be quoted.
+    let verb = known.map_or(if typed.is_empty() { verb } else { typed }, |verb| verb.word);
     let mut rest = Rest { verb, words: rest };
     let command = match verb {
         "help" => Command::Help(rest.maybe_plain()),
@@ -175,7 +199,7 @@ pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
             }
             Command::WhoOwns(rest.plain("a host")?)
         }
-        "journal" => match rest.plain("show <run>, or verify")?.as_str() {
+        "journal" => match rest.plain("show <run> or verify")?.as_str() {
             "show" => Command::JournalShow(rest.run()?),
             "verify" => Command::JournalVerify,
             _ => return Err(rest.wrong("write: journal show <run>, or journal verify")),
@@ -284,8 +308,8 @@ impl Rest<'_> {
                 self.take();
                 Ok(text)
             }
-            Some(other) => Err(self.wrong(&format!("`{}` stands where {wanted} belongs", shown(other)))),
-            None => Err(self.wrong(&format!("{wanted} is missing"))),
+            Some(other) => Err(self.wrong(&format!("{} stands where {wanted} belongs", quoted_word(other)))),
+            None => Err(self.wrong(&format!("it wants {wanted}"))),
         }
     }
 
@@ -308,19 +332,19 @@ impl Rest<'_> {
                 self.take();
                 Ok(text)
             }
-            Some(other) => Err(self.wrong(&format!("`{}` stands where {wanted} belongs", shown(other)))),
-            None => Err(self.wrong(&format!("{wanted} is missing"))),
+            Some(other) => Err(self.wrong(&format!("{} stands where {wanted} belongs", quoted_word(other)))),
+            None => Err(self.wrong(&format!("it wants {wanted}"))),
         }
     }
 
     fn run(&mut self) -> Result<RunId, NotUnderstood> {
         let text = self.plain("the number of a run")?;
-        text.parse().map(RunId).map_err(|_| self.wrong(&format!("`{text}` is no number of a run")))
+        text.parse().map(RunId).map_err(|_| self.wrong(&format!("{} is no number of a run", quoted(&text))))
     }
 
     fn number(&mut self) -> Result<u32, NotUnderstood> {
         let text = self.plain("the number of a step")?;
-        text.parse().map_err(|_| self.wrong(&format!("`{text}` is no number of a step")))
+        text.parse().map_err(|_| self.wrong(&format!("{} is no number of a step", quoted(&text))))
     }
 
     fn flag(&mut self, word: &str) -> bool {
@@ -341,7 +365,7 @@ impl Rest<'_> {
         if words.contains(&word.as_str()) {
             return Ok((Some(first), word));
         }
-        Err(self.wrong(&format!("`{word}` is neither {}", words.join(" nor "))))
+        Err(self.wrong(&format!("{} is neither {}", quoted(&word), words.join(" nor "))))
     }
 
     fn including(&mut self) -> Result<Option<u32>, NotUnderstood> {
@@ -350,7 +374,7 @@ impl Rest<'_> {
             Some(Word::Pair(name, value)) if name == "including" => {
                 value.parse().map(Some).map_err(|_| self.wrong("including=<number of a step>"))
             }
-            Some(other) => Err(self.wrong(&format!("`{}` means nothing here", shown(&other)))),
+            Some(other) => Err(self.wrong(&format!("{} means nothing here", quoted_word(&other)))),
         }
     }
 
@@ -367,7 +391,7 @@ impl Rest<'_> {
                 Word::Pair(name, value) => arguments.push((name, value)),
                 Word::Plain(text) if flags.contains(&text.as_str()) => flag = true,
                 other => {
-                    return Err(self.wrong(&format!("`{}` is no name=value", shown(&other))));
+                    return Err(self.wrong(&format!("{} is no name=value", quoted_word(&other))));
                 }
             }
         }
@@ -377,9 +401,13 @@ impl Rest<'_> {
     fn end(&self) -> Result<(), NotUnderstood> {
         match self.words.first() {
             None => Ok(()),
-            Some(word) => Err(self.wrong(&format!("`{}` is too much", shown(word)))),
+            Some(word) => Err(self.wrong(&format!("{} is too much", quoted_word(word)))),
         }
     }
+}
+
+fn quoted_word(word: &Word) -> String {
+    quoted(&shown(word))
 }
 
 fn shown(word: &Word) -> String {
@@ -470,9 +498,9 @@ mod tests {
         let cases = [
             ("", NotUnderstood::Empty),
             ("refuse 142 \"why", NotUnderstood::OpenQuote),
-            ("confirm", form("confirm", "the number of a run is missing")),
+            ("confirm", form("confirm", "it wants the number of a run")),
             ("confirm abc x", form("confirm", "`abc` is no number of a run")),
-            ("confirm 142", form("confirm", "the token that the plan shows is missing")),
+            ("confirm 142", form("confirm", "it wants the token that the plan shows")),
             ("approve 142 7c1e94b2 now", form("approve", "`now` is too much")),
             ("run x y", form("run", "`y` is no name=value")),
             ("run x reason=a reason=b", form("run", "reason is given twice")),

@@ -248,7 +248,7 @@ async fn console(
         let history = config.journal.with_extension("history");
         terminal::run(session, style, wanted_flat(arguments), is_new, Some(history)).await
     } else {
-        pipe::run(session, style, tokio::io::stdin(), arguments.no_input).await
+        pipe::run(session, style, tokio::io::stdin(), &mut std::io::stdout(), arguments.no_input).await
     }
 }
 
@@ -264,7 +264,10 @@ async fn one_shot(
     let events = engine.follow();
     let reply = desk.answer(speaker, command).await;
     show(arguments, style, &reply);
-    let Some(id) = reply.run else { return reply.came_out };
+    let Some(id) = reply.run.as_ref().map(|run| run.id) else { return reply.came_out };
+    if let Some(run) = reply.closed() {
+        return Desk::came_out(run);
+    }
     let progress = |line: &str| {
         if !arguments.json {
             eprintln!("{line}");
@@ -275,7 +278,7 @@ async fn one_shot(
         return reply.came_out;
     }
     let came_out = Desk::came_out(&run);
-    show(arguments, style, &Reply { page: at_rest(&run, desk), came_out, run: Some(id) });
+    show(arguments, style, &Reply { page: at_rest(&run, desk), came_out, run: Some(run) });
     came_out
 }
 
@@ -284,7 +287,7 @@ fn show(arguments: &Arguments, style: Style, reply: &Reply) {
         let value = serde_json::json!({
             "came_out": reply.came_out as u8,
             "code": reply.page.refusal_code(),
-            "run": reply.run,
+            "run": reply.run.as_ref().map(|run| run.id),
             "next": reply.page.commands(),
             "page": reply.page,
         });

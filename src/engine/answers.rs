@@ -19,7 +19,7 @@ impl Engine {
     /// Says something to a run.
     pub async fn say(&self, speaker: &Speaker, id: RunId, to_run: ToRun) -> Result<Heard, Refused> {
         let what = format!("{} {id}", to_run.verb());
-        let snapshot = self.snapshot()?;
+        let snapshot = self.files_for(id, &to_run)?;
         let person = self.person(speaker, &snapshot, &what).await?;
         let policy =
             snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
@@ -46,6 +46,11 @@ impl Engine {
             self.note_denied(speaker, &what, "plan-changed", Some(id)).await?;
             return Err(Refused::PlanChanged(changed, how));
         }
+        if let ToRun::Handover { to } = &to_run
+            && !policy.people.contains_key(to)
+        {
+            return Err(Refused::UnknownPerson(to.clone(), policy.people.keys().cloned().collect()));
+        }
         let says = self.says(policy, &person, &run, to_run)?;
         let says = match says {
             Ok(says) => says,
@@ -64,6 +69,22 @@ impl Engine {
             return Err(Refused::Run(refusal, heard.run));
         }
         Ok(heard)
+    }
+
+    /// The files under which somebody speaks: those that lie there now. Where they cannot be used, a run can still be
+    /// steered under those that it began with: a slip in the folder must not keep anybody from stopping it.
+    fn files_for(&self, id: RunId, to_run: &ToRun) -> Result<Arc<Snapshot>, Refused> {
+        let now = self.snapshot();
+        let usable = now.as_ref().is_ok_and(|snapshot| snapshot.set.policy.is_ok());
+        if usable || !to_run.steers() {
+            return now;
+        }
+        let offer = self.run(id).ok().and_then(|run| run.offer.clone());
+        let blob = |hash: &str| self.view().blob(hash).ok().flatten();
+        match offer.and_then(|offer| Snapshot::from_blobs(&offer.sources, blob).ok()) {
+            Some(snapshot) => Ok(Arc::new(snapshot)),
+            None => now,
+        }
     }
 
     /// Before an agreement is taken: if a file of the plan changed meanwhile, the plan is made anew at once.

@@ -10,7 +10,7 @@ use crate::plan::Resource;
 use crate::plan::bind::WrongValue;
 use crate::policy::decide::Denial;
 use crate::run::{Refusal, Run, RunId};
-use crate::runbook::source::name::RunbookName;
+use crate::runbook::source::name::{Person, RunbookName};
 
 /// Why a request is not taken.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub enum Refused {
     Run(Refusal, Arc<Run>),
     /// The plan was made anew, because what it was made from changed: the agreement is not taken. How it differs.
     PlanChanged(Arc<Run>, Vec<String>),
+    /// There is no such person; these there are.
+    UnknownPerson(Person, Vec<Person>),
     /// Too much is being said to the run at once.
     Busy(RunId),
     /// The runbooks cannot be used.

@@ -48,6 +48,11 @@ impl ToRun {
         }
     }
 
+    /// Whether it steers a run that is there. What agrees to one needs the files as they are now.
+    pub(super) const fn steers(&self) -> bool {
+        !matches!(self, Self::Confirm { .. } | Self::Approve { .. } | Self::Undo { .. })
+    }
+
     /// What it is, at the beginning of a sentence.
     pub(super) const fn deed(&self) -> &'static str {
         match self {

@@ -157,13 +157,12 @@ impl std::fmt::Debug for Reader {
 impl Journal {
     /// Opens a journal for writing, and makes it if it is not there. `demo` journals and real ones never mix.
     pub fn open(path: &Path, demo: bool) -> Result<Self, OpenError> {
-        let lock = take_lock(path)?;
+        let lock = Arc::new(take_lock(path)?);
         let store = Store::open(path, demo)?;
         let view = JournalView::open(path)?;
         let (requests, waiting) = mpsc::channel();
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
         let committer = followers.clone();
-        let lock = Arc::new(lock);
         let of_writer = lock.clone();
         std::thread::Builder::new()
             .name("journal".to_owned())

@@ -16,7 +16,7 @@ use crate::runbook::source::nearest::{nearest, nearest_or_all};
 pub const MIN_REASON: usize = 10;
 
 /// So many characters of a wrong value are quoted.
-const QUOTED: usize = 80;
+const QUOTED: usize = 60;
 
 /// A value that is not right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,9 @@ fn one(
     values: &BTreeMap<String, Value>,
 ) -> Result<Value, String> {
     let quoted = |what: &str| format!("`{}` {what}", shortened(&visible(text), QUOTED));
+    if text.is_empty() && !matches!(parameter.kind, ParameterKind::Text(_)) {
+        return Err(format!("is empty. {}", what_to_give(parameter)));
+    }
     match &parameter.kind {
         ParameterKind::Host(_) => {
             let members: Vec<_> = members_of_first_cluster(set, values);
@@ -235,8 +238,15 @@ impl Asked {
         if let Some(why) = self.silent.get(host) {
             return format!(": {}", why.0);
         }
-        let primary_of = self.topology.iter().find(|(_, seen)| seen.primary == *host);
-        primary_of.map_or_else(String::new, |(cluster, _)| format!(": it is the primary of {cluster}"))
+        for (cluster, seen) in &self.topology {
+            if seen.primary == *host {
+                return format!(": it is the primary of {cluster}");
+            }
+            if seen.spares.contains(host) {
+                return format!(": it is a spare, and no member of {cluster}");
+            }
+        }
+        String::new()
     }
 }
 

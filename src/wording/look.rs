@@ -3,6 +3,7 @@
 use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Table, cell, plain};
 use super::plan::{NO_WAY_BACK, count, target};
+use super::refusal::quoted;
 use super::states;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
@@ -133,18 +134,18 @@ pub const VERBS: &[Verb] = &[
 
 /// Words that belong to the grammar and come later: they answer that they are not there yet.
 pub const LATER: &[(&str, &str)] = &[
-    ("drill", "drills"),
-    ("oncall", "on-call schedules"),
-    ("readiness", "readiness"),
-    ("doctor", "the doctor"),
-    ("audit", "the search in the journal"),
-    ("proof", "signed proofs"),
-    ("notify", "notices"),
-    ("watching", "watching a late step"),
-    ("incident", "incidents"),
-    ("inc", "incidents"),
-    ("maint", "planned work"),
-    ("breakglass", "break-glass"),
+    ("drill", "drills come"),
+    ("oncall", "on-call schedules come"),
+    ("readiness", "readiness comes"),
+    ("doctor", "the doctor comes"),
+    ("audit", "the search in the journal comes"),
+    ("proof", "signed proofs come"),
+    ("notify", "notices come"),
+    ("watching", "watching a late step comes"),
+    ("incident", "incidents come"),
+    ("inc", "incidents come"),
+    ("maint", "planned work comes"),
+    ("breakglass", "break-glass comes"),
 ];
 
 /// What the console knows when it opens.
@@ -162,9 +163,11 @@ pub struct Opening<'a> {
     pub demo: bool,
     /// Runs that are open.
     pub open: usize,
+    /// The first runbook that this person may run.
+    pub first: Option<RunbookName>,
 }
 
-/// The greeting: it teaches three things.
+/// The greeting: it teaches three things, once.
 pub fn greeting(opening: &Opening<'_>) -> Page {
     let who = match opening.person {
         Some(person) if opening.roles.is_empty() => format!("you are {person}"),
@@ -178,7 +181,7 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
     let mut page = Page::new()
         .text(format!("steadyhand {} · console · {who} · {journal}", env!("CARGO_PKG_VERSION")))
         .text(format!("{} from {folder}{commit}, all sound · chat: not connected", count(*n, "runbook")));
-    if opening.open > 0 {
+    if opening.open > 0 && (opening.demo || *is_new) {
         page = page.text(format!("{} open: status shows them.", count(opening.open, "run")));
     }
     if opening.demo {
@@ -194,13 +197,23 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
             ]))
             .text("`next` types what `Next:` says. All words: help. Leave: exit, or Ctrl-D");
     }
+    let next = match &opening.first {
+        _ if opening.open > 0 => "status".to_owned(),
+        Some(runbook) => format!("show {runbook}"),
+        None => "runbooks".to_owned(),
+    };
+    if !*is_new {
+        let open =
+            if opening.open > 0 { format!("{} open · ", count(opening.open, "run")) } else { String::new() };
+        return page.next(next, format!("{open}All words: help"));
+    }
     page.text("Three things to know")
         .with(Block::Fields(vec![
             ("  1".to_owned(), plain("`run` never runs at once. It measures, shows every step, and waits for you, and for a second person where the runbook says so.")),
             ("  2".to_owned(), plain("Looking is free: `runbooks`, `show <runbook>`, `status` change nothing.")),
             ("  3".to_owned(), plain("You can stop at any time: `stop <run>`. Silence is never taken as a yes.")),
         ]))
-        .next("runbooks", "All words: help")
+        .next(next, "All words: help")
 }
 
 /// All words, grouped by danger; the last line is about the reader.
@@ -249,19 +262,28 @@ pub fn help_word(word: &str) -> Page {
 
 /// A word that is none.
 pub fn unknown_word(word: &str) -> Page {
-    let words = VERBS.iter().map(|verb| verb.word);
-    let shown = visible(word);
-    match nearest(word, words) {
-        Some(near) => Page::sentence(format!("`{shown}` is not a word here. Nearest: `{near}`."))
+    let words = || VERBS.iter().map(|verb| verb.word);
+    let shown = quoted(word);
+    let begun: Vec<_> =
+        words().filter(|known| known.starts_with(word)).map(|known| format!("`{known}`")).collect();
+    match nearest(word, words()) {
+        Some(near) => Page::sentence(format!("{shown} is not a word here. Nearest: `{near}`."))
             .next(format!("help {near}"), String::new()),
-        None => Page::sentence(format!("`{shown}` is not a word here.")).next("help", "all words"),
+        None if begun.is_empty() => {
+            Page::sentence(format!("{shown} is not a word here.")).next("help", "all words")
+        }
+        None => Page::sentence(format!(
+            "{shown} is not a word here. It begins {}; words that act are never shortened.",
+            begun.join(", ")
+        ))
+        .next("help", "all words"),
     }
     .code("unknown-word")
 }
 
 /// A word that belongs to the grammar and comes later.
 pub fn not_yet(word: &str, what: &str) -> Page {
-    Page::sentence(format!("`{word}` is not there yet: {what} come with a later version. Nothing was done."))
+    Page::sentence(format!("`{word}` is not there yet: {what} with a later version. Nothing was done."))
         .next("help", "what is there")
         .code("not-yet")
 }
@@ -281,11 +303,18 @@ pub struct Listed {
     pub may_approve: bool,
 }
 
-/// A list of runbooks; `hidden` is how many are not shown.
-pub fn runbooks(listed: &[Listed], hidden: usize) -> Page {
+/// A list of runbooks; `hidden` is how many are not shown, `word` what was searched for.
+pub fn runbooks(listed: &[Listed], hidden: usize, word: Option<&str>) -> Page {
+    let searched = word.is_some_and(|word| word != "all");
+    let others = if searched { "" } else { ", which you may neither run nor approve" };
+    let others = format!("{hidden} more{others}");
     if listed.is_empty() {
-        let page = Page::sentence("No runbook is shown.");
-        return if hidden > 0 { page.next("runbooks all", format!("{hidden} more")) } else { page };
+        let page = match word.filter(|_| searched) {
+            Some(word) => Page::sentence(format!("No runbook has {} in its name or its use.", quoted(word))),
+            None if hidden == 0 => Page::sentence("There is no runbook yet."),
+            None => Page::sentence("There is no runbook that you may run or approve."),
+        };
+        return if hidden > 0 { page.next("runbooks all", count(hidden, "runbook")) } else { page };
     }
     let rows = listed.iter().map(|runbook| {
         let you = match (runbook.may_run, runbook.may_approve) {
@@ -307,7 +336,7 @@ pub fn runbooks(listed: &[Listed], hidden: usize) -> Page {
     let heads = ["RUNBOOK", "USE WHEN", "YOU", "OWNER"].map(str::to_owned).to_vec();
     let page = Page::new().with(Block::Table(Table { heads, wide: vec![3], rows: rows.collect() }));
     if hidden > 0 {
-        page.next("runbooks all", format!("{hidden} more, which you may neither run nor approve"))
+        page.next("runbooks all", others)
     } else {
         page.next(format!("show {}", listed[0].name), String::new())
     }
@@ -341,7 +370,8 @@ pub fn show(runbook: &Runbook, commit: Option<&str>, policy: Option<&Policy>) ->
     let people = if people.is_empty() { String::new() } else { format!(": {}", people.join(", ")) };
     let approve = match &runbook.access.approve {
         Some(approve) => {
-            format!("approve: {} of {}, never the one who runs it", approve.count, words(&approve.by))
+            let by = words(&approve.by).replace(", ", " or ");
+            format!("approve: {} of {by}, never the one who runs it", approve.count)
         }
         None => "approve: nobody else".to_owned(),
     };
@@ -469,7 +499,7 @@ fn document_row(number: usize, item: &Item) -> Row {
 /// What is going on now: what needs a person first, then what moves.
 pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
     if runs.is_empty() {
-        return Page::sentence("Nothing runs.").text(format!("It is {}.", moment.time(moment.now)));
+        return Page::sentence(format!("Nothing runs. It is {}.", moment.time(moment.now)));
     }
     let needs: Vec<_> = runs.iter().filter(|run| run.waits_for_person()).collect();
     let mut page = Page::new();

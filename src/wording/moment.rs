@@ -41,6 +41,17 @@ impl Moment {
         }
     }
 
+    /// `03:09:21-03:09:58 CET`, with both dates when it was not all today.
+    pub fn span(&self, from: Timestamp, to: Timestamp) -> String {
+        let date = |at: Timestamp| at.to_zoned(self.zone.clone()).date();
+        if date(from) == date(self.now) && date(to) == date(self.now) {
+            let from = from.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
+            format!("{from}-{}", self.second(to))
+        } else {
+            format!("{} to {}", self.second(from), self.second(to))
+        }
+    }
+
     /// How long ago: `40 s`.
     pub fn ago(&self, at: Timestamp) -> Millis {
         Millis(i64::try_from(self.now.duration_since(at).as_millis()).unwrap_or(i64::MAX).max(0))

@@ -1,5 +1,7 @@
 //! What is said, as plain data: blocks of text with roles. Who shows it decides about width, colour and marks.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// A reply, or a part of a conversation.
@@ -43,7 +45,7 @@ pub enum Block {
         note: String,
     },
     /// The stable code of a refusal.
-    Code(&'static str),
+    Code(Cow<'static, str>),
     /// Text exactly as it is, such as a file with a mistake underlined.
     Verbatim(Vec<Span>),
     /// An empty line.
@@ -206,8 +208,8 @@ impl Page {
 
     /// Adds the code of a refusal.
     #[must_use]
-    pub fn code(self, code: &'static str) -> Self {
-        self.with(Block::Code(code))
+    pub fn code(self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.with(Block::Code(code.into()))
     }
 
     /// Adds the blocks of another page.
@@ -230,9 +232,9 @@ impl Page {
     }
 
     /// The code of the refusal, if it is one.
-    pub fn refusal_code(&self) -> Option<&'static str> {
+    pub fn refusal_code(&self) -> Option<&str> {
         self.blocks.iter().find_map(|block| match block {
-            Block::Code(code) => Some(*code),
+            Block::Code(code) => Some(code.as_ref()),
             _ => None,
         })
     }

@@ -178,15 +178,20 @@ fn agreed_by(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) 
     if approvals.count == 0 {
         return format!("{asked_by} alone");
     }
+    format!(
+        "{asked_by}, then {} of {} but not {asked_by}: {}",
+        approvals.count,
+        approvals.by.join(" or "),
+        approvers(approvals, asked_by, policy)
+    )
+}
+
+/// Who could approve: all who have one of the roles, without the one who asked.
+pub fn approvers(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) -> String {
     let people = policy.map(|policy| policy.holders(&approvals.by)).unwrap_or_default();
     let people: Vec<_> =
         people.iter().filter(|person| *person != asked_by).map(ToString::to_string).collect();
-    let people = if people.is_empty() { "nobody has that role".to_owned() } else { people.join(", ") };
-    format!(
-        "{asked_by}, then {} of {} but not {asked_by}: {people}",
-        approvals.count,
-        approvals.by.join(", ")
-    )
+    if people.is_empty() { "nobody else has that role".to_owned() } else { people.join(", ") }
 }
 
 /// The steps with their hosts and effects; a rule stands where the way back ends.
@@ -325,8 +330,18 @@ pub fn seen_row(seen: &CheckSeen) -> Row {
     if !seen.holds() {
         below.push(Below::Text(format!("{}.", visible(&seen.says))));
     }
-    below.extend(seen.read.iter().map(|(name, value)| Below::Text(format!("{name} = {}", visible(value)))));
+    below.extend(values(seen).map(Below::Text));
     Row { cells: vec![cell(mark, role), plain(visible(&seen.that))], below }
+}
+
+/// The values that a check read. Why there is no answer is said once, and not again for each of them.
+pub(super) fn values(seen: &CheckSeen) -> impl Iterator<Item = String> {
+    let why = match &seen.verdict {
+        Verdict::NoAnswer(why) => Some(format!("no answer: {why}")),
+        _ => None,
+    };
+    let read = seen.read.iter().filter(move |(_, value)| why.as_ref() != Some(value));
+    read.map(|(name, value)| format!("{name} = {}", visible(value)))
 }
 
 fn long_unit(plan: &Plan, lane: Option<&HostName>, unit: &Unit) -> Page {

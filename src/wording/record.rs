@@ -57,8 +57,9 @@ type Described = (String, String, String, Vec<Below>);
 fn describe(run: &Run, event: &Event) -> Described {
     let unit = |unit: &crate::run::UnitAt| {
         let title = run.unit(unit).map(|unit| visible(&unit.title)).unwrap_or_default();
-        let host = unit.lane.as_ref().map(ToString::to_string);
-        let host = host.or_else(|| run.step(unit).map(|step| step.command.host.to_string()));
+        // Where it runs; the host at hand of an `each` may be another, and stands in the title.
+        let host = run.step(unit).map(|step| step.command.host.to_string());
+        let host = host.or_else(|| unit.lane.as_ref().map(ToString::to_string));
         (format!("{} {title}", unit.number), host.unwrap_or_default())
     };
     let none = String::new;

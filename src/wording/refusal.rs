@@ -4,17 +4,24 @@ use jiff::Timestamp;
 
 use super::moment::Moment;
 use super::page::{Block, Page, plain};
-use super::plan::count;
+use super::plan::{approvers, count};
 use crate::plan::Resource;
 use crate::plan::bind::WrongValue;
+use crate::policy::Policy;
 use crate::policy::decide::Denial;
 use crate::run::input::Refusal;
-use crate::run::model::Outcome;
+use crate::run::model::{Outcome, Phase, Requested};
 use crate::run::{Run, RunId, UnitAt};
-use crate::runbook::source::hidden::{code_point, visible};
-use crate::runbook::source::name::RunbookName;
+use crate::runbook::source::hidden::{code_point, shortened, visible};
+use crate::runbook::source::name::{Person, RunbookName};
 use crate::runbook::source::nearest::nearest;
 use crate::runbook::source::problem::Problem;
+
+/// What somebody typed, in backticks: visible, and cut where it is longer than any name.
+pub fn quoted(typed: &str) -> String {
+    const LONGEST: usize = 60;
+    format!("`{}`", shortened(&visible(typed), LONGEST))
+}
 
 /// There is no such run, or the speaker may not know of it.
 pub fn unknown_run(id: RunId) -> Page {
@@ -29,7 +36,10 @@ pub fn wrong_values(runbook: &RunbookName, wrong: &[WrongValue]) -> Page {
         1 => "One value is not right, so nothing was measured.".to_owned(),
         n => format!("{} values are not right, so nothing was measured.", capital(&number_word(n))),
     };
-    let fields = wrong.iter().map(|wrong| (visible(&wrong.name), plain(visible(&wrong.what)))).collect();
+    let fields = wrong
+        .iter()
+        .map(|wrong| (shortened(&visible(&wrong.name), 60), plain(visible(&wrong.what))))
+        .collect();
     Page::sentence(what)
         .with(Block::Fields(fields))
         .next(format!("show {runbook}"), "or press Up and correct")
@@ -76,17 +86,36 @@ pub fn plan_changed(run: &Run, changes: &[String], moment: &Moment) -> Page {
         run.id,
         moment.second(moment.now)
     ));
-    for change in changes {
-        page = page.fields(vec![("Why", visible(change))]);
-    }
-    page = page.fields(vec![("Now", format!("plan {digest}"))]);
+    let why = if changes.is_empty() {
+        "a file that it was made from changed".to_owned()
+    } else {
+        changes.join(" ")
+    };
+    page = page.fields(vec![("Why", visible(&why)), ("Now", format!("plan {digest}"))]);
     if let Some(token) = &run.token {
-        page = page.next(format!("plan {}", run.id), String::new()).next(
-            format!("confirm {} {}", run.id, token.text),
-            format!("until {}", moment.with_distance(token.expires)),
+        page = page.next(
+            format!("plan {}", run.id),
+            format!(
+                "read it, then {} types confirm {} {} until {}",
+                run.request.by,
+                run.id,
+                token.text,
+                moment.with_distance(token.expires)
+            ),
         );
     }
     page.code("plan-changed")
+}
+
+/// There is no such person.
+pub fn unknown_person(name: &Person, people: &[Person]) -> Page {
+    let people: Vec<_> = people.iter().map(ToString::to_string).collect();
+    Page::sentence(format!(
+        "There is no {} here. There are: {}. Nothing changed.",
+        quoted(name.as_str()),
+        people.join(", ")
+    ))
+    .code("unknown-person")
 }
 
 /// Too much is being said to a run at once.
@@ -116,8 +145,8 @@ pub fn denied(denial: &Denial) -> Page {
             let has = if has.is_empty() { "have none".to_owned() } else { format!("have {}", has.join(", ")) };
             let next: Vec<_> = next.iter().map(ToString::to_string).collect();
             let next = if next.is_empty() { "nobody has it; ask those who keep the policy".to_owned() } else { next.join(", ") };
-            let role = if needs.len() == 1 { "the role" } else { "one of the roles" };
-            Page::sentence(format!("Refused: {} needs {role} {}; you {has}. Nothing changed.", lower(deed), needs.join(", ")))
+            let role = "the role";
+            Page::sentence(format!("Refused: {} needs {role} {}; you {has}. Nothing changed.", lower(deed), needs.join(" or ")))
                 .text(format!("Next: {next}."))
                 .code("no-role")
         }
@@ -136,9 +165,9 @@ pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
     let names = runbooks.iter().map(String::as_str);
     let page = Page::sentence(match nearest(name, names) {
         Some(near) => {
-            format!("`{}` is not a runbook. Nearest: `{near}`. Nothing was measured.", visible(name))
+            format!("{} is not a runbook. Nearest: `{near}`. Nothing was measured.", quoted(name))
         }
-        None => format!("`{}` is not a runbook. Nothing was measured.", visible(name)),
+        None => format!("{} is not a runbook. Nothing was measured.", quoted(name)),
     });
     match nearest(name, runbooks.iter().map(String::as_str)) {
         Some(near) => page.next(format!("show {near}"), String::new()),
@@ -148,19 +177,25 @@ pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
 }
 
 /// What the run says.
-pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
+pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
     let id = run.id;
     let page = match refusal {
         Refusal::NotYourRun { waits_for } => {
-            Page::sentence(format!("Not done: run {id} waits for {waits_for}, not for you. Nothing changed."))
-                .next(format!("refuse {id} \"why\""), "if it should not run")
+            let page = Page::sentence(format!(
+                "Not done: run {id} waits for {waits_for}, not for you. Nothing changed."
+            ));
+            match run.phase {
+                Phase::Undoing => page.next(format!("stop {id}"), "if it should not be taken back"),
+                Phase::Working => page.next(format!("take {id}"), "if you are to answer for it from now on"),
+                _ => page.next(format!("refuse {id} \"why\""), "if it should not run"),
+            }
         }
         Refusal::OwnRun { asked_by } => {
-            let roles = run.plan().map(|plan| plan.approvals.by.join(", ")).unwrap_or_default();
+            let people = run.plan().map(|plan| approvers(&plan.approvals, asked_by, policy));
             Page::sentence(format!(
                 "Not approved: {asked_by} asked for run {id}, and another person must agree. Nothing changed."
             ))
-            .text(format!("Next: somebody else who is {roles}."))
+            .text(format!("Next: {}.", people.unwrap_or_default()))
         }
         Refusal::BadToken { tries, odd } => {
             let odd = odd.map_or_else(String::new, |(at, c)| {
@@ -173,7 +208,7 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
         }
         Refusal::TokensSpent => {
             Page::sentence(format!("x stopped: three wrong tokens for run {id}. Nothing ran."))
-                .next("run …", "makes a new plan")
+                .next(again(run), "makes a new plan")
         }
         Refusal::Ended { outcome } => Page::sentence(format!(
             "This request has ended: run {id} {} at {}. Nothing was done.",
@@ -185,8 +220,8 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
             Page::sentence(format!("Already {what} by {by} at {}. Nothing more was done.", moment.time(*at)))
         }
         Refusal::OldPlan { typed, now } => Page::sentence(format!(
-            "Not approved: `{}` is not the plan of run {id}. Its plan is {} now. Nothing changed.",
-            visible(&typed.chars().take(20).collect::<String>()),
+            "Not approved: {} is not the plan of run {id}. Its plan is {} now. Nothing changed.",
+            quoted(typed),
             now.short()
         ))
         .next(format!("plan {id}"), "read it before you approve it"),
@@ -198,6 +233,8 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
             let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
             let page = if hosts.is_empty() {
                 Page::sentence(format!("Run {id} has no step {number} on that host. Nothing changed."))
+            } else if let [one] = hosts.as_slice() {
+                Page::sentence(format!("Step {number} of run {id} is there for {one} only. Nothing changed."))
             } else {
                 let hosts = hosts.join(", ");
                 Page::sentence(format!(
@@ -234,6 +271,22 @@ pub fn of_run(refusal: &Refusal, run: &Run, moment: &Moment) -> Page {
         }
     };
     page.code(refusal.code())
+}
+
+/// The line that asks for the same once more; the reason is a new one.
+pub fn again(run: &Run) -> String {
+    asked_again(&run.request)
+}
+
+/// The line that asks for this; the reason is a new one.
+pub fn asked_again(request: &Requested) -> String {
+    let quoted = |text: &str| format!("\"{}\"", visible(text).replace('"', "\\\""));
+    let mut line = format!("run {}", request.runbook);
+    for (name, value) in &request.arguments {
+        let value = if value.contains([' ', '"']) { quoted(value) } else { visible(value) };
+        line = line + " " + name + "=" + &value;
+    }
+    line + " reason=\"…\""
 }
 
 /// `step 4 on pg3`

@@ -117,7 +117,7 @@ impl Bot {
     async fn says(&self, person: &str, line: &str) -> Option<RunId> {
         let speaker =
             Speaker { person: Person::new(person), account: person.to_owned(), door: Door::Console };
-        self.desk.answer(&speaker, command(&words(line).unwrap()).unwrap()).await.run
+        self.desk.answer(&speaker, command(&words(line).unwrap()).unwrap()).await.run.map(|run| run.id)
     }
 
     /// Moves the primary; gives the seconds from the approval to the first row on the candidate.

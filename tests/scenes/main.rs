@@ -1,1 +1,17 @@
 //! The conversations: what the bot says, scene by scene, on scripted hosts with a moved clock.
+
+mod agreeing;
+mod at_work;
+mod changed;
+mod held;
+mod journal;
+mod middle;
+mod narrow;
+mod one_shot;
+mod opening;
+mod preflight;
+mod recovery;
+mod stage;
+mod steering;
+mod trouble;
+mod wrong_words;

@@ -1,6 +1,6 @@
 //! Follows a run on lines: what happened, one line an event, until it rests.
 
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::chat::desk::Desk;
 use crate::engine::{Engine, Happened};
@@ -39,8 +39,12 @@ pub async fn follow(
     loop {
         let run = engine.run(id).ok()?;
         // Everything that led here has been sent before the state said so.
-        while let Ok(happened) = events.try_recv() {
-            shown(&happened, id, &mut seen, desk, &mut show);
+        loop {
+            match events.try_recv() {
+                Ok(happened) => shown(&happened, id, &mut seen, desk, &mut show),
+                Err(TryRecvError::Lagged(n)) => show(&not_shown(n, id)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
         }
         if run.waits_for_person() {
             return Some(run);
@@ -48,12 +52,16 @@ pub async fn follow(
         tokio::select! {
             next = events.recv() => match next {
                 Ok(happened) => shown(&happened, id, &mut seen, desk, &mut show),
-                Err(RecvError::Lagged(n)) => show(&format!("… {n} events were not shown; journal show {id} has all of them")),
+                Err(RecvError::Lagged(n)) => show(&not_shown(n, id)),
                 Err(RecvError::Closed) => return engine.run(id).ok(),
             },
             _ = engine.rest(id) => {}
         }
     }
+}
+
+fn not_shown(n: u64, id: RunId) -> String {
+    format!("… {n} events were not shown; journal show {id} has all of them")
 }
 
 fn shown(happened: &Happened, id: RunId, seen: &mut u64, desk: &Desk, show: &mut impl FnMut(&str)) {

@@ -3,7 +3,7 @@
 //! Wide from 110 columns, normal from 72, flat below or when asked for. Lines wrap at spaces under their own text and
 //! never inside a name or a command. Colour only where a terminal shows it.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::wording::page::{Below, Block, Page, Role, Row, Span, State, Table};
 
@@ -71,10 +71,13 @@ impl Style {
                         }
                         spans.push(Span { text: command.replace(' ', "\u{a0}"), role: Role::Strong });
                     }
-                    if !note.is_empty() {
+                    if !note.is_empty() && !self.flat {
                         spans.push(plain(format!("      {note}")));
                     }
                     self.wrapped(&mut out, &spans, 0, 6);
+                    if !note.is_empty() && self.flat {
+                        self.wrapped(&mut out, &[plain(note.clone())], 6, 6);
+                    }
                 }
                 Block::Code(code) => {
                     self.wrapped(
@@ -142,13 +145,8 @@ impl Style {
 
     fn foreign(&self, out: &mut String, line: &str) {
         let room = self.width.saturating_sub(4).max(20);
-        let chars: Vec<char> = line.chars().collect();
-        if chars.is_empty() {
-            out.push_str("  |\n");
-        }
-        for piece in chars.chunks(room) {
-            out.push_str("  | ");
-            out.extend(piece);
+        for piece in columns(line, room, room) {
+            out.push_str(format!("  | {piece}").trim_end());
             out.push('\n');
         }
     }
@@ -221,10 +219,18 @@ impl Style {
             let total: usize = widths.iter().sum::<usize>() + gaps;
             let Some(widest) = (0..widths.len()).max_by_key(|index| widths[*index]) else { return widths };
             if total <= self.width || widths[widest] <= 12 {
-                return widths;
+                break;
             }
             widths[widest] -= 1;
         }
+        // Wrapped lines are shorter than their room: the next column stands close to what there is.
+        let longest = |column: usize, room: usize| {
+            let cells = table.rows.iter().filter_map(|row| row.cells.get(column));
+            let lines = cells.flat_map(|cell| lines(cell, room));
+            let used = lines.map(|line| line.iter().map(|span| width(&span.text)).sum::<usize>()).max();
+            used.unwrap_or(0).max(table.heads.get(column).map_or(0, |head| width(head)))
+        };
+        shown.iter().zip(widths).map(|(column, room)| longest(*column, room)).collect()
     }
 
     fn row(&self, out: &mut String, row: &Row, shown: &[usize], widths: &[usize]) {
@@ -270,7 +276,7 @@ impl Style {
     /// Wraps at spaces: the first line begins at `first`, the others at `rest`.
     fn wrapped(&self, out: &mut String, spans: &[Span], first: usize, rest: usize) {
         let room = self.width.max(20);
-        let rest = rest.min(room / 2);
+        let rest = rest.min(room.saturating_sub(20).max(2));
         let mut line = " ".repeat(first);
         let mut used = first;
         let mut begun = false;
@@ -280,14 +286,27 @@ impl Style {
                 if begun && word_width > 0 && used + space + word_width > room {
                     out.push_str(line.trim_end());
                     out.push('\n');
+                    // A command that would not fit there moves to the edge before it is broken.
+                    let rest = if rest + word_width > room { rest.min(2) } else { rest };
                     line = " ".repeat(rest);
                     used = rest;
                 } else {
                     line.push_str(&" ".repeat(space));
                     used += space;
                 }
-                line.push_str(&self.painted(word, span.role));
-                used += word_width;
+                let mut pieces = pieces(word, room.saturating_sub(used), room.saturating_sub(rest.min(2)))
+                    .into_iter()
+                    .peekable();
+                while let Some(piece) = pieces.next() {
+                    line.push_str(&self.painted(piece, span.role));
+                    used += width(piece);
+                    if pieces.peek().is_some() {
+                        out.push_str(line.trim_end());
+                        out.push('\n');
+                        line = " ".repeat(rest.min(2));
+                        used = rest.min(2);
+                    }
+                }
                 begun |= word_width > 0;
             }
         }
@@ -339,7 +358,51 @@ fn words(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// A cell broken into lines of a width; a word that is longer stands alone.
+/// A word that is wider than its room, broken: between the words of a command, else wherever the room ends. The first
+/// piece has `first` columns, the others `rest`.
+fn pieces(word: &str, first: usize, rest: usize) -> Vec<&str> {
+    if width(word) <= first {
+        return vec![word];
+    }
+    let fits = |piece: &str, room: usize| width(piece) <= room;
+    let mut pieces = Vec::new();
+    let mut left = word;
+    let mut room = first;
+    while !fits(left, room) {
+        let ends = left.match_indices('\u{a0}').map(|(at, _)| at);
+        let Some(end) = ends.take_while(|at| fits(&left[..*at], room)).last().filter(|at| *at > 0) else {
+            break;
+        };
+        pieces.push(&left[..end]);
+        left = &left[end + '\u{a0}'.len_utf8()..];
+        room = rest;
+    }
+    pieces.extend(columns(left, room, rest));
+    pieces
+}
+
+/// A text cut into pieces of so many columns, never between a letter and what is drawn on it.
+fn columns(text: &str, first: usize, rest: usize) -> Vec<&str> {
+    let joins = |c: char| c == '\u{200d}' || UnicodeWidthChar::width(c) == Some(0);
+    let mut pieces = Vec::new();
+    let (mut start, mut letter, mut room) = (0, 0, first.max(2));
+    let mut after_joiner = false;
+    for (at, c) in text.char_indices() {
+        if !joins(c) && !after_joiner {
+            letter = at;
+        }
+        after_joiner = c == '\u{200d}';
+        if width(&text[start..at + c.len_utf8()]) > room && letter > start {
+            pieces.push(&text[start..letter]);
+            start = letter;
+            room = rest.max(2);
+        }
+    }
+    pieces.push(&text[start..]);
+    pieces
+}
+
+/// A cell broken into lines of a width; a word that is longer is cut.
 fn lines(cell: &[Span], limit: usize) -> Vec<Vec<Span>> {
     let total: usize = cell.iter().map(|span| width(&span.text)).sum();
     if total <= limit {
@@ -355,9 +418,18 @@ fn lines(cell: &[Span], limit: usize) -> Vec<Vec<Span>> {
                 used = 0;
             }
             let space = if used == 0 && all.len() > 1 { 0 } else { space };
-            let text = format!("{}{word}", " ".repeat(space));
-            used += space + needs;
-            all.last_mut().expect("never empty").push(Span { text, role: span.role });
+            for (index, piece) in
+                columns(word, limit.saturating_sub(used + space), limit).into_iter().enumerate()
+            {
+                let space = if index == 0 { space } else { 0 };
+                if index > 0 {
+                    all.push(Vec::new());
+                    used = 0;
+                }
+                let text = format!("{}{piece}", " ".repeat(space));
+                used += space + width(piece);
+                all.last_mut().expect("never empty").push(Span { text, role: span.role });
+            }
         }
     }
     all

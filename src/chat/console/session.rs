@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::chat::desk::{CameOut, Desk, Reply};
-use crate::chat::grammar::{Command, NotUnderstood, command, words};
+use crate::chat::grammar::{Command, MAX_LINE, NotUnderstood, command, words};
 use crate::engine::Speaker;
 use crate::runbook::source::name::Person;
 use crate::wording::page::Block;
@@ -142,13 +142,17 @@ impl Session {
 pub fn not_understood(error: &NotUnderstood) -> Page {
     match error {
         NotUnderstood::Empty => Page::new(),
+        NotUnderstood::TooLong => {
+            Page::sentence(format!("A line has at most {MAX_LINE} characters. Nothing was done."))
+                .next("help", "all words")
+                .code("too-long")
+        }
         NotUnderstood::OpenQuote => Page::sentence("A quote is not closed. Nothing was done.")
             .text("Next: add the closing \".")
             .code("open-quote"),
         NotUnderstood::UnknownWord(word) => look::unknown_word(word),
         NotUnderstood::Form { verb, what } => {
             let form = look::VERBS.iter().find(|known| known.word == verb).map_or("", |verb| verb.form);
-            let what = crate::runbook::source::hidden::visible(what);
             let page = Page::sentence(format!("`{verb}`: {what}. Nothing was done."));
             let page = if form.is_empty() { page } else { page.text(format!("Form: {form}")) };
             page.next(format!("help {verb}"), String::new()).code("not-understood")

@@ -14,8 +14,10 @@ use crate::run::RunId;
 use crate::run::model::Requested;
 use crate::runbook::model::Runbook;
 use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::RunbookName;
 use crate::wording::look::Listed;
 use crate::wording::record::Recorded;
+use crate::wording::refusal::quoted;
 use crate::wording::{Moment, Page, look, plan, record, refusal};
 
 impl Desk {
@@ -63,7 +65,7 @@ impl Desk {
     }
 
     fn runbooks(snapshot: &Snapshot, speaker: &Speaker, word: Option<&str>) -> Page {
-        let Ok(policy) = &snapshot.set.policy else { return look::runbooks(&[], 0) };
+        let Ok(policy) = &snapshot.set.policy else { return look::runbooks(&[], 0, word) };
         let all: Vec<Listed> = snapshot
             .set
             .runbooks
@@ -79,7 +81,7 @@ impl Desk {
             })
             .cloned()
             .collect();
-        look::runbooks(&shown, all.len() - shown.len())
+        look::runbooks(&shown, all.len() - shown.len(), word)
     }
 
     fn status_of(&self, snapshot: &Snapshot, of: &str, moment: &Moment) -> Result<Reply, Refused> {
@@ -97,8 +99,8 @@ impl Desk {
             let hosts = inventory.hosts.keys().map(ToString::to_string);
             let known: Vec<_> = inventory.clusters.keys().map(ToString::to_string).chain(hosts).collect();
             let page = Page::sentence(format!(
-                "`{}` is no run, cluster or host. There are: {}.",
-                visible(of),
+                "{} is no run, cluster or host. There are: {}.",
+                quoted(of),
                 known.join(", ")
             ));
             return Ok(Reply::refused(page.code("unknown-target")));
@@ -147,6 +149,8 @@ impl Desk {
                 } else {
                     plan::looked_at(&offer, &person, snapshot.set.policy.as_ref().ok(), &moment)
                 };
+                let page =
+                    if fails { page } else { page.next(refusal::asked_again(&request), "asks for it") };
                 Ok(if fails { Reply::refused(page) } else { Reply::done(page) })
             }
             Err(NotOffered { why, failed, .. }) => {
@@ -253,8 +257,7 @@ fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
     let inventory = &snapshot.set.inventory;
     let Some(owner) = inventory.owner_of(host) else {
         let known: Vec<_> = inventory.hosts.keys().map(ToString::to_string).collect();
-        let page =
-            Page::sentence(format!("`{}` is no host. There are: {}.", visible(host), known.join(", ")));
+        let page = Page::sentence(format!("{} is no host. There are: {}.", quoted(host), known.join(", ")));
         return Reply::refused(page.code("unknown-host"));
     };
     let people = policy.map(|policy| policy.holders(&[owner.to_owned()])).unwrap_or_default();
@@ -269,6 +272,13 @@ fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
     }
     let cluster = inventory.cluster_of(host).map(|(name, _)| name.as_str());
     Reply::done(look::who_owns(host, owner, &people, &escalates, cluster))
+}
+
+/// The first runbook that the speaker may run.
+pub(super) fn first_to_run(snapshot: &Snapshot, speaker: &Speaker) -> Option<RunbookName> {
+    let policy = snapshot.set.policy.as_ref().ok()?;
+    let all = snapshot.set.runbooks.values().map(|runbook| listed(runbook, policy, speaker.person.as_ref()));
+    all.into_iter().find(|runbook| runbook.may_run).map(|runbook| runbook.name)
 }
 
 /// Who has no role at all is told no names.

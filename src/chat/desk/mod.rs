@@ -41,8 +41,8 @@ pub struct Reply {
     pub page: Page,
     /// How it came out.
     pub came_out: CameOut,
-    /// The run that goes on, for those who follow it.
-    pub run: Option<RunId>,
+    /// The run that goes on, for those who follow it, as it was when the words were found.
+    pub run: Option<Arc<Run>>,
 }
 
 impl Reply {
@@ -52,6 +52,11 @@ impl Reply {
 
     fn refused(page: Page) -> Self {
         Self { page, came_out: CameOut::Refused, run: None }
+    }
+
+    /// The run, if the words say that it is closed and nothing ran: then there is nothing to follow.
+    pub fn closed(&self) -> Option<&Run> {
+        self.run.as_deref().filter(|run| run.is_ended() && run.started.is_none())
     }
 
     /// A line that is no command.
@@ -116,7 +121,11 @@ impl Desk {
                 Ok(Reply::refused(page.code("demo-only")))
             }
             looking => {
-                let snapshot = snapshot()?;
+                let snapshot = match snapshot() {
+                    // What runs can be looked at though the folder is broken meanwhile.
+                    Err(refused) if looking.is_about_runs() => self.library().last().ok_or(refused)?,
+                    now => now?,
+                };
                 looks::may_look(speaker, &snapshot)?;
                 self.look(&snapshot, speaker, looking).await
             }
@@ -152,11 +161,11 @@ impl Desk {
     }
 
     /// A run was asked for: its plan, or why there is none.
-    fn requested(&self, run: &Run, policy: Option<&Policy>) -> Reply {
+    fn requested(&self, run: &Arc<Run>, policy: Option<&Policy>) -> Reply {
         let moment = self.moment();
         if run.phase == Phase::Confirming {
             let page = plan::offered(run, policy, &moment);
-            return Reply { page, came_out: CameOut::NeedsPerson, run: Some(run.id) };
+            return Reply { page, came_out: CameOut::NeedsPerson, run: Some(run.clone()) };
         }
         Reply { page: self.why_not(run), came_out: CameOut::Refused, run: None }
     }
@@ -169,7 +178,7 @@ impl Desk {
             if let Ok(stamped) = crate::journal::stamped(entry)
                 && let Event::NotPlanned { code, why, failed } = stamped.event
             {
-                return run_words::not_planned(run, static_code(&code), &why, &failed);
+                return run_words::not_planned(run, &code, &why, &failed);
             }
         }
         run_words::ended(run, &moment)
@@ -185,7 +194,9 @@ impl Desk {
         let heard = engine.say(speaker, id, to_run).await?;
         let moment = self.moment();
         let by = speaker.person.as_ref().map(ToString::to_string).unwrap_or_default();
-        let mut page = run_words::heard(&heard.run, &by, &heard.events, &moment);
+        let snapshot = self.library().load().ok();
+        let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
+        let mut page = run_words::heard(&heard.run, &by, &heard.events, policy, &moment);
         let offered_undo = heard.events.iter().any(|event| matches!(event, Event::UndoOffered { .. }));
         if offered_undo {
             page = page.join(run_words::questions(&heard.run, &moment));
@@ -195,12 +206,14 @@ impl Desk {
             _ if offered_undo => CameOut::NeedsPerson,
             _ => CameOut::Done,
         };
-        Ok(Reply { page, came_out, run: Some(id) })
+        Ok(Reply { page, came_out, run: Some(heard.run) })
     }
 
     /// The words for why a request was not taken.
     fn refused(&self, refused: &Refused) -> Reply {
         let moment = self.moment();
+        let snapshot = self.library().load().ok();
+        let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         let page = match refused {
             Refused::Denied(denial) => refusal::denied(denial),
             Refused::UnknownRunbook(name) => {
@@ -212,8 +225,9 @@ impl Desk {
             Refused::UnknownRun(id) => refusal::unknown_run(*id),
             Refused::WrongValues(runbook, wrong) => refusal::wrong_values(runbook, wrong),
             Refused::Held { resource, by, since } => refusal::held(resource, by, *since, &moment),
-            Refused::Run(refusal, run) => refusal::of_run(refusal, run, &moment),
+            Refused::Run(refusal, run) => refusal::of_run(refusal, run, policy, &moment),
             Refused::PlanChanged(run, changes) => refusal::made_anew(run, changes, &moment),
+            Refused::UnknownPerson(name, people) => refusal::unknown_person(name, people),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
             Refused::NotLoaded(NotLoaded::Unreadable(why)) => refusal::runbooks_unreadable(why),
@@ -243,13 +257,14 @@ impl Desk {
 
     /// The greeting of the console.
     pub fn greeting(&self, speaker: &Speaker, is_new: bool) -> Page {
-        let (runbooks, commit, roles) = match self.library().load() {
+        let (runbooks, commit, roles, first) = match self.library().load() {
             Ok(snapshot) => {
                 let roles = match (&snapshot.set.policy, &speaker.person) {
                     (Ok(policy), Some(person)) => policy.roles_of(person),
                     _ => Vec::new(),
                 };
-                (snapshot.set.runbooks.len(), self.library().commit(), roles)
+                let first = looks::first_to_run(&snapshot, speaker);
+                (snapshot.set.runbooks.len(), self.library().commit(), roles, first)
             }
             Err(NotLoaded::Problems(report)) => return refusal::runbooks_broken(&report.problems),
             Err(NotLoaded::Unreadable(why)) => return refusal::runbooks_unreadable(&why),
@@ -257,6 +272,7 @@ impl Desk {
         let journal =
             self.journal.as_ref().and_then(|view| view.path().file_name()?.to_str().map(str::to_owned));
         look::greeting(&Opening {
+            first,
             person: speaker.person.as_ref(),
             roles,
             journal: (journal.unwrap_or_default(), is_new),
@@ -270,35 +286,4 @@ impl Desk {
 fn only_looks() -> Page {
     Page::sentence("This only looks: another process writes the journal. Nothing was done.")
         .code("only-looks")
-}
-
-/// Codes of stored events as codes of pages.
-fn static_code(code: &str) -> &'static str {
-    const CODES: [&str; 24] = [
-        "preflight",
-        "not-started",
-        "held",
-        "bad-parameters",
-        "no-policy",
-        "unknown-runbook",
-        "two-primaries",
-        "no-primary",
-        "no-topology",
-        "nothing-to-do",
-        "when-unknown",
-        "target-unknown",
-        "target-empty",
-        "target-twice",
-        "too-many-units",
-        "input-unknown",
-        "step-unknown",
-        "service-unknown",
-        "not-rehearsed",
-        "outside-window",
-        "too-many-hosts",
-        "too-much-of-cluster",
-        "runbooks-broken",
-        "journal-unreadable",
-    ];
-    CODES.iter().find(|known| **known == code).copied().unwrap_or("not-planned")
 }

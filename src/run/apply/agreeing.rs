@@ -42,7 +42,9 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
             run.holds.clear();
             run.phase = Phase::Approving;
         }
-        Event::Refused { why } => run.remarks = vec![why.clone()],
+        Event::Refused { why } => {
+            run.remarks = vec![format!("{} refused it: \"{why}\".", who(run, stamped))];
+        }
         Event::Expired { .. } => run.token = None,
         Event::HoldsTaken { holds } => run.holds.clone_from(holds),
         Event::Started { .. } => {

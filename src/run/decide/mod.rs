@@ -86,6 +86,15 @@ fn person(run: &Run, by: &Person, says: &Says, now: Timestamp) -> Decided {
     {
         return Decided::refused(Refusal::Ended { outcome });
     }
+    // Time may have run out unnoticed: while no bot ran, or while the machine slept.
+    if let Some(what) = overdue(run, now) {
+        return Decided { refusal: Some(Refusal::Ended { outcome: Outcome::Expired }), ..expired(what) };
+    }
+    if matches!(says, Says::Confirm { .. }) && undo_is_overdue(run, now) {
+        let because = "its time was over".to_owned();
+        let refusal = Some(Refusal::NotNow { what: "confirmed", because });
+        return Decided { events: vec![Event::UndoExpired], refusal };
+    }
     match says {
         Says::Confirm { token } => agree::confirm(run, by, token, now),
         Says::Approve { digest, roles, is_commander } => {
@@ -147,20 +156,31 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
     }
 }
 
-/// Time has passed: what has expired, whom to remind, which batch has rested.
-fn tick(run: &Run, now: Timestamp) -> Decided {
+/// The agreement for which the time is over.
+fn overdue(run: &Run, now: Timestamp) -> Option<&'static str> {
     match run.phase {
         Phase::Confirming if run.token.as_ref().is_some_and(|token| token.expires <= now) => {
-            expired("confirmation")
+            Some("confirmation")
         }
-        Phase::Approving if run.approve_until.is_some_and(|until| until <= now) => expired("approval"),
-        Phase::Undoing => {
-            let token = run.undo.as_ref().and_then(|undo| undo.token.as_ref());
-            if token.is_some_and(|token| token.expires <= now) {
-                return Decided::events([Event::UndoExpired]);
-            }
-            Decided::nothing()
-        }
+        Phase::Approving if run.approve_until.is_some_and(|until| until <= now) => Some("approval"),
+        _ => None,
+    }
+}
+
+fn undo_is_overdue(run: &Run, now: Timestamp) -> bool {
+    let token = run.undo.as_ref().and_then(|undo| undo.token.as_ref());
+    run.phase == Phase::Undoing && token.is_some_and(|token| token.expires <= now)
+}
+
+/// Time has passed: what has expired, whom to remind, which batch has rested.
+fn tick(run: &Run, now: Timestamp) -> Decided {
+    if let Some(what) = overdue(run, now) {
+        return expired(what);
+    }
+    if undo_is_overdue(run, now) {
+        return Decided::events([Event::UndoExpired]);
+    }
+    match run.phase {
         Phase::Working => {
             let mut events = Vec::new();
             for (at, state) in &run.units {
@@ -264,7 +284,11 @@ fn stopped(run: &Run) -> Event {
     }
     let stuck = run.phase == Phase::Undoing;
     if let Some(undo) = run.undo.as_ref().filter(|_| stuck) {
-        let left: Vec<String> = undo.list.iter().map(|at| at.number.to_string()).collect();
+        let step = |at: &UnitAt| match &at.lane {
+            Some(lane) => format!("step {} on {lane}", at.number),
+            None => format!("step {}", at.number),
+        };
+        let left: Vec<String> = undo.list.iter().map(step).collect();
         remarks.push(format!("Not taken back: {}.", left.join(", ")));
     }
     let outcome = if stuck { Outcome::Stuck } else { Outcome::Stopped };

@@ -7,8 +7,9 @@ use crate::run::Run;
 use crate::run::model::{Far, Outcome, Phase};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
-use crate::wording::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
-use crate::wording::refusal::step as step_words;
+use crate::wording::page::{Below, Block, Page, Role, Row, Table, cell, plain};
+use crate::wording::plan::values;
+use crate::wording::refusal::{again, step as step_words};
 use crate::wording::states;
 
 /// The end of a run, as its summary.
@@ -20,31 +21,22 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
         let about = vec![format!("run {}", run.id), run.request.runbook.to_string()];
         Page::new().head(states::of_outcome(outcome), about, "nothing ran")
     };
-    let remarks: Vec<(String, Vec<Span>)> =
-        run.remarks.iter().map(|remark| ("Left".to_owned(), plain(visible(remark)))).collect();
-    if !remarks.is_empty() && run.started.is_some() {
-        page = page.with(Block::Fields(remarks));
-    } else {
-        for remark in &run.remarks {
-            page = page.text(visible(remark));
-        }
-    }
     if run.started.is_none() {
-        return page;
+        let page = run.remarks.iter().fold(page, |page, remark| page.text(visible(remark)));
+        return page.next(again(run), "makes a new plan; what was measured is old now");
     }
-    if let Some(plan) = run.plan() {
-        let mut fields: Vec<(&str, String)> = Vec::new();
+    let mut fields: Vec<(&str, String)> =
+        run.remarks.iter().map(|remark| ("Left", visible(remark))).collect();
+    if let Some(plan) = run.plan().filter(|_| matches!(outcome, Outcome::Succeeded | Outcome::WithIssues)) {
         for owed in &plan.follow_up {
             let by = owed.runbook.as_ref().map(|runbook| format!(" ({runbook})")).unwrap_or_default();
-            if matches!(outcome, Outcome::Succeeded | Outcome::WithIssues) {
-                fields.push(("Owed", format!("{}{by}, within {}.", visible(&owed.what), owed.within)));
-            }
+            fields.push(("Owed", format!("{}{by}, within {}.", visible(&owed.what), owed.within)));
         }
-        fields.push(("Proof", format!("journal show {}, and journal verify", run.id)));
-        page = page.fields(fields);
     }
+    fields.push(("Proof", format!("journal show {}, and journal verify", run.id)));
+    page = page.fields(fields);
     let back = run.can_undo(None);
-    if matches!(outcome, Outcome::Stopped | Outcome::WithIssues | Outcome::Stuck) && !back.is_empty() {
+    if matches!(outcome, Outcome::Stopped | Outcome::Stuck) && !back.is_empty() {
         let list: Vec<_> = back.iter().map(step_words).collect();
         page = page.next(format!("undo {}", run.id), format!("takes back {}", list.join(", ")));
     }
@@ -52,9 +44,10 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
 }
 
 /// No plan was made, or the run may not begin: the checks that stand in the way, with their values.
-pub fn not_planned(run: &Run, code: &'static str, why: &[String], failed: &[CheckSeen]) -> Page {
+pub fn not_planned(run: &Run, code: &str, why: &[String], failed: &[CheckSeen]) -> Page {
     let what = match (failed.len(), run.confirmed.is_some()) {
-        (0, _) => format!("Run {} has no plan; nothing was changed.", run.id),
+        (0, false) => format!("Run {} has no plan; nothing was changed.", run.id),
+        (0, true) => format!("Not started: run {} may not begin. Nothing was changed.", run.id),
         (1, false) => {
             format!("Refused: a check does not hold, so run {} has no plan. Nothing was changed.", run.id)
         }
@@ -76,7 +69,10 @@ pub fn not_planned(run: &Run, code: &'static str, why: &[String], failed: &[Chec
         page = page
             .with(Block::Table(Table { rows: failed.iter().map(failed_row).collect(), ..Table::default() }));
     }
-    page.code(code)
+    if !why.iter().any(|why| why.starts_with("Next: ")) {
+        page = page.next(again(run), "when that is mended");
+    }
+    page.code(code.to_owned())
 }
 
 /// A check that does not hold: its sentence first, then the condition and the values.
@@ -89,8 +85,7 @@ fn failed_row(seen: &CheckSeen) -> Row {
     if let Verdict::NoAnswer(why) = &seen.verdict {
         below.push(Below::Text(format!("no answer: {}", visible(why))));
     }
-    let values: Vec<_> =
-        seen.read.iter().map(|(name, value)| format!("{name} = {}", visible(value))).collect();
+    let values: Vec<_> = values(seen).collect();
     if !values.is_empty() {
         below.push(Below::Text(values.join(" · ")));
     }

@@ -3,13 +3,16 @@
 use super::live::between;
 
 use crate::plan::model::CheckSeen;
+use crate::policy::Policy;
+use crate::run::event::Exit;
 use crate::run::model::{Failure, UnitState};
 use crate::run::{Event, Run, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
 use crate::wording::moment::Moment;
 use crate::wording::page::Page;
-use crate::wording::refusal::{ended_how, step as step_words};
+use crate::wording::plan::approvers;
+use crate::wording::refusal::{again, ended_how, step as step_words};
 use crate::wording::states;
 
 /// What happened, as a line for those who follow without a screen: its fields, and a sentence. `None` for what is not
@@ -156,6 +159,10 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             fields.push(("state", "offered".to_owned()));
             format!("Not started: the plan changed. {} All agreements are void.", changes.join(" "))
         }
+        Event::UndoExpired if by.is_empty() => {
+            "The undo was not confirmed in time. Nothing was taken back.".to_owned()
+        }
+        Event::UndoExpired => format!("The undo was given up by {by}. Nothing was taken back."),
         Event::Expired { what } => {
             fields.push(("state", "expired".to_owned()));
             format!("Expired: no {what} came in time. Nothing ran.")
@@ -193,7 +200,6 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         | Event::BatchEnded { .. }
         | Event::BatchRested { .. }
         | Event::UndoOffered { .. }
-        | Event::UndoExpired
         | Event::UndoRetried
         | Event::Driven { .. }
         | Event::HandedOver { .. } => return None,
@@ -210,10 +216,20 @@ fn sentences(failed: &[CheckSeen]) -> String {
     failed.iter().map(|seen| format!("{}.", visible(&seen.says))).collect::<Vec<_>>().join(" ")
 }
 
+fn exit_words(exit: Exit, took: Millis) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit {code} after {took}"),
+        Exit::NotFound => format!("exit 127 after {took}: a program is not there"),
+        Exit::Signal(code) => format!("exit {code} after {took}: killed, or it said so"),
+        Exit::TimedOut => format!("its limit of {took} was reached, and its processes were ended"),
+        Exit::Stopped => format!("it was stopped after {took}, and its processes were ended"),
+    }
+}
+
 pub(super) fn failure_words(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(why) => format!("nothing was sent: {}", visible(why)),
-        Failure::Exit { exit, took, .. } => format!("{exit} after {took}"),
+        Failure::Exit { exit, took, .. } => exit_words(*exit, *took),
         Failure::NotProven(failed) => {
             let says: Vec<_> = failed.iter().map(|seen| visible(&seen.says)).collect();
             format!("its command ended well, but {}", says.join("; "))
@@ -222,8 +238,21 @@ pub(super) fn failure_words(failure: &Failure) -> String {
     }
 }
 
+/// The steps that were sent and have not ended, as one phrase.
+fn still_runs(run: &Run) -> Option<String> {
+    let sent = run.units.iter().filter(|(_, state)| matches!(state, UnitState::Sent { .. }));
+    let steps: Vec<_> = sent
+        .map(|(at, _)| {
+            let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+            let host = run.step(at).map(|step| format!(" on {}", step.command.host)).unwrap_or_default();
+            format!("Step {} ({title}){host}", at.number)
+        })
+        .collect();
+    (!steps.is_empty()).then(|| steps.join(", "))
+}
+
 /// What was said when somebody agreed, refused or steered.
-pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
+pub fn heard(run: &Run, by: &str, events: &[Event], policy: Option<&Policy>, moment: &Moment) -> Page {
     let id = run.id;
     let now = moment.time(moment.now);
     let mut page = Page::new();
@@ -235,9 +264,14 @@ pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
                     page.text(format!("Confirmed by {by} at {now}. Run {id} starts now, {} drives.", run.driver))
                 } else {
                     let needed = run.plan().map_or(1, |plan| plan.approvals.count);
-                    let roles = run.plan().map(|plan| plan.approvals.by.join(", ")).unwrap_or_default();
-                    page.text(format!("Confirmed by {by} at {now}. Now {needed} of {roles} must approve, not {}.", run.request.by))
-                        .next(format!("approve {id} {}", digest.short()), format!("until {}", moment.with_distance(*approve_until)))
+                    let roles = run.plan().map(|plan| plan.approvals.by.join(" or ")).unwrap_or_default();
+                    let people = run.plan().map(|plan| approvers(&plan.approvals, &run.request.by, policy));
+                    let people = people.unwrap_or_default();
+                    page.text(format!("Confirmed by {by} at {now}. {needed} of {roles} must approve: {people}."))
+                        .next(
+                            format!("approve {id} {}", digest.short()),
+                            format!("said by one of them, until {}", moment.with_distance(*approve_until)),
+                        )
                 }
             }
             Event::Approved { digest, .. } => {
@@ -251,9 +285,22 @@ pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
                 }
             }
             Event::Withdrawn => page.text(format!("{by} took the approval of run {id} back at {now}. It has not started.")),
-            Event::Refused { why } => page.head(states::REFUSED, vec![format!("run {id}, by {by} at {now}: \"{}\"", visible(why))], "").text("It is closed, nothing ran."),
+            Event::Refused { why } => page.head(states::REFUSED, vec![format!("run {id}, by {by} at {now}: \"{}\"", visible(why))], "")
+                .text("It is closed, nothing ran.")
+                .next(again(run), format!("for {}, with what is to be different", run.request.by)),
+            // What else was said with it says it already.
+            Event::StopAsked { .. } if events.iter().any(|event| matches!(event, Event::UndoExpired | Event::Answered { .. })) => page,
+            Event::StopAsked { .. } if run.started.is_none() => {
+                page.text(format!("Stopped by {by} at {now}: run {id} is closed, nothing ran.")).next(again(run), "makes a new plan")
+            }
             Event::StopAsked { now: true } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step, and what runs is being ended.")),
-            Event::StopAsked { now: false } => page.text(format!("Stopped by {by} at {now}: run {id} begins no new step.")),
+            Event::StopAsked { now: false } => {
+                let page = page.text(format!("Stopped by {by} at {now}: run {id} begins no new step."));
+                still_runs(run).into_iter().fold(page, |page, what| {
+                    page.text(format!("{what} still runs; when it has ended, run {id} ends."))
+                        .next(format!("stop {id} now"), "ends it there at once; or nothing")
+                })
+            }
             Event::Paused => page
                 .text(format!("Paused by {by} at {now}: run {id} finishes what it is doing, then it waits. The hold stays."))
                 .next(format!("resume {id}"), String::new()),
@@ -271,7 +318,7 @@ pub fn heard(run: &Run, by: &str, events: &[Event], moment: &Moment) -> Page {
             }
             Event::ApprovedAgain { unit } => page.text(format!("Approved by {by} at {now}: {} of run {id} goes back to its door.", step_words(unit))),
             Event::UndoConfirmed => page.text(format!("Confirmed by {by} at {now}. Run {id} is being taken back.")),
-            Event::UndoExpired => page.text(format!("The undo of run {id} is not done.")),
+            Event::UndoExpired => page.text(format!("Given up by {by} at {now}: nothing of run {id} is taken back.")),
             Event::UndoRetried => page.text(format!("{by} at {now}: the undo is tried again.")),
             Event::Driven { driver } => page.text(format!("{driver} drives run {id} since {now}.")),
             Event::HandedOver { to } => page

@@ -26,7 +26,7 @@ pub fn live(run: &Run, far: &Far, moment: &Moment) -> Page {
     about.extend(whom.map(|whom| format!("for {whom}")));
     let right = match (run.started, run.ended) {
         (Some(started), Some(ended)) => {
-            format!("{} to {}, {}", moment.second(started), moment.second(ended), between(started, ended))
+            format!("{}, {}", moment.span(started, ended), between(started, ended))
         }
         (Some(started), None) => format!("started {}, {}", moment.second(started), moment.ago(started)),
         (None, _) => {

@@ -29,9 +29,8 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                     .next(format!("stop {}", run.id), String::new())
             });
             if page.blocks.is_empty() && run.pause.is_some() {
-                return Page::new()
-                    .next(format!("resume {}", run.id), "goes on")
-                    .next(format!("stop {}", run.id), String::new());
+                return Page::sentence(format!("Run {} waits: nothing works. The hold stays.", run.id))
+                    .next(format!("resume {}", run.id), format!("goes on; or stop {}", run.id));
             }
             page
         }
@@ -197,10 +196,14 @@ fn decide_question(run: &Run, at: &UnitAt, since: jiff::Timestamp, title: &str, 
             (format!("answer {id} {}{host} go-on", at.number), visible(&decide.go_on)),
             (format!("answer {id} {}{host} stop", at.number), visible(&decide.stop)),
         ]))
-        .text(format!(
-            "Asked until {}. Silence is never a yes: then it still waits.",
-            moment.with_distance(until)
-        ))
+        .text(if until > moment.now {
+            format!(
+                "Asked until {}. Silence is never a yes: then it still waits.",
+                moment.with_distance(until)
+            )
+        } else {
+            format!("Its time was over at {}. Silence is never a yes: it still waits.", moment.time(until))
+        })
 }
 
 fn undo_question(run: &Run, moment: &Moment) -> Page {

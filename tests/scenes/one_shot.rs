@@ -1,0 +1,252 @@
+//! The program itself, one line at a time, as a shell uses it: words on stdout, and an exit code. No host is needed.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// A folder with the cast, and a configuration for it.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let cast = root.join("tests/scenes/orders");
+        let text = format!(
+            "runbooks = \"{}\"\ninventory = \"{}\"\npolicy = \"{}\"\nknown_hosts = \"{}\"\ntime_zone = \"Europe/Berlin\"\n{configuration}",
+            root.join("runbooks").display(),
+            cast.join("inventory.yaml").display(),
+            cast.join("policy.yaml").display(),
+            cast.join("known_hosts").display(),
+        );
+        std::fs::write(folder.path().join("steadyhand.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    fn demo() -> Self {
+        Self::new("[demo]\nstart_as = \"ana\"\n")
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
+        command.args(words).current_dir(self.folder.path()).stdin(Stdio::null());
+        for name in ["STEADYHAND_CONFIG", "STEADYHAND_JOURNAL", "STEADYHAND_RUNBOOKS", "STEADYHAND_FLAT"] {
+            command.env_remove(name);
+        }
+        command.env("LC_ALL", "C.UTF-8").env_remove("NO_COLOR").env("TERM", "xterm");
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// The exit code, and what stands on stdout.
+    fn says(&self, words: &[&str]) -> (i32, String) {
+        let output = self.run(words);
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    }
+}
+
+#[test]
+fn looking_exits_with_0() {
+    let place = Place::demo();
+
+    for (words, part) in [
+        (&["help"][..], "LOOK, changes nothing"),
+        (&["help", "approve"], "approve <run> <plan>"),
+        (&["runbooks"], "failover-database"),
+        (&["runbooks", "all"], "rebuild-data-server"),
+        (&["show", "failover-database"], "-- no way back below this line --"),
+        (&["status"], "Nothing runs."),
+        (&["status", "orders"], "cluster/orders is free."),
+        (&["who", "owns", "pg2"], "data-platform: ben, cleo"),
+        (&["--help"], "Exit codes: 0 done"),
+        (&["--version"], "steadyhand 0.1.0"),
+    ] {
+        let (code, out) = place.says(words);
+        assert_eq!(code, 0, "{words:?}: {out}");
+        assert!(out.contains(part), "{words:?}: {out}");
+        assert!(!out.contains('\u{1b}'), "{words:?} is coloured on a pipe");
+    }
+    assert!(!place.folder.path().join("steadyhand.db").exists(), "looking made a journal");
+}
+
+#[test]
+fn what_is_not_understood_exits_with_2() {
+    let place = Place::demo();
+
+    for (words, part) in [
+        (&["frobnicate"][..], "code: unknown-word"),
+        (&["statsu"], "Nearest: `status`"),
+        (&["plan", "failover-databse"], "Nearest: `failover-database`"),
+        (
+            &["plan", "failover-database", "cluster=ordres", "candidate=pg9", "mode=ded"],
+            "code: bad-parameters",
+        ),
+        (&["plan", "failover-database", "orders"], "`orders` is no name=value"),
+        (&["show"], "it wants the name of a runbook"),
+        (&["status", "1", "2"], "`2` is too much"),
+        (&["approve", "x", "y"], "`x` is no number of a run"),
+    ] {
+        let (code, out) = place.says(words);
+        assert_eq!(code, 2, "{words:?}: {out}");
+        assert!(out.contains(part), "{words:?}: {out}");
+    }
+    let output = place.run(&["--no-such-option"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!output.stderr.is_empty());
+}
+
+#[test]
+fn what_is_refused_exits_with_3() {
+    let place = Place::demo();
+
+    for (words, part) in [
+        (&["status", "ordres"][..], "code: unknown-target"),
+        (&["who", "owns", "pg9"], "code: unknown-host"),
+        (&["incident", "open"], "code: not-yet"),
+        (&["as", "ben"], "code: demo-only"),
+        (&["--as", "sue", "run", "failover-database"], "code: no-role"),
+        (&["stop", "7"], "code: unknown-run"),
+    ] {
+        let (code, out) = place.says(words);
+        assert_eq!(code, 3, "{words:?}: {out}");
+        assert!(out.contains(part), "{words:?}: {out}");
+    }
+}
+
+#[test]
+fn nobody_is_somebody_else_outside_of_a_demo() {
+    let place = Place::new("");
+
+    let output = place.run(&["--as", "ben", "status"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("--as works in a demo only") && said.contains("Next: "), "{said}");
+}
+
+#[test]
+fn a_login_that_belongs_to_nobody_sees_nothing() {
+    let place = Place::new("");
+
+    for words in [&["runbooks"][..], &["status"], &["show", "failover-database"], &["stop", "1"]] {
+        let (code, out) = place.says(words);
+        assert_eq!(code, 3, "{out}");
+        assert!(out.contains("code: no-role") && !out.contains("failover-database"), "{out}");
+    }
+}
+
+#[test]
+fn a_person_whom_the_policy_does_not_know_cannot_be_played() {
+    let place = Place::demo();
+
+    let output = place.run(&["--as", "mallory", "status"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("no person `mallory`"));
+}
+
+#[test]
+fn a_configuration_that_is_not_right_is_said_with_its_place() {
+    let place = Place::new("jurnal = \"x.db\"\n");
+
+    let output = place.run(&["status"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("unknown field `jurnal`") && said.contains("line 6"), "{said}");
+}
+
+#[test]
+fn json_is_the_same_as_data() {
+    let place = Place::demo();
+
+    let (code, out) = place.says(&["--json", "show", "failover-databse"]);
+
+    let value: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, value["came_out"].as_i64()), (2, Some(2)));
+    assert_eq!(value["code"], "unknown-runbook");
+    assert_eq!(value["next"][0], "show failover-database");
+}
+
+#[test]
+fn colour_comes_when_it_is_wanted() {
+    let place = Place::demo();
+
+    assert!(place.says(&["--color=always", "runbooks"]).1.contains("\u{1b}["));
+    assert!(!place.says(&["--color=never", "runbooks"]).1.contains("\u{1b}["));
+    let output = place.command(&["runbooks"]).env("NO_COLOR", "1").output().unwrap();
+    assert!(!String::from_utf8(output.stdout).unwrap().contains('\u{1b}'));
+}
+
+#[test]
+fn flat_is_asked_for_by_option_environment_or_terminal() {
+    let place = Place::demo();
+    let is_flat =
+        |output: Output| String::from_utf8(output.stdout).unwrap().contains("runbook: failover-database");
+
+    assert!(!is_flat(place.run(&["runbooks"])));
+    assert!(is_flat(place.run(&["--flat", "runbooks"])));
+    assert!(is_flat(place.run(&["runbooks", "--flat"])));
+    assert!(is_flat(place.command(&["runbooks"]).env("STEADYHAND_FLAT", "1").output().unwrap()));
+    assert!(is_flat(place.command(&["runbooks"]).env("TERM", "dumb").output().unwrap()));
+}
+
+#[test]
+fn a_locale_without_utf_8_gets_ascii() {
+    let place = Place::demo();
+
+    let output = place.command(&["help"]).env("LC_ALL", "C").output().unwrap();
+
+    assert!(output.stdout.is_ascii());
+    assert!(!output.stdout.is_empty());
+}
+
+#[test]
+fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
+    use std::io::Write as _;
+
+    let place = Place::demo();
+    let says = |script: &str| {
+        let mut command = place.command(&[]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+
+    let (code, out) = says("# a comment\nstatus\n\n! statsu\nas ben\nrunbooks\n");
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("ana> status\n") && out.contains("ben> runbooks\n"), "{out}");
+
+    let (code, out) = says("status\nstatsu\nrunbooks\n");
+    assert_eq!(code, 2, "{out}");
+    assert!(!out.contains("RUNBOOK"), "it went on: {out}");
+
+    let (code, out) = says("! status\nrunbooks\n");
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("expected to be refused, and it was not") && !out.contains("RUNBOOK"), "{out}");
+
+    let (code, out) = says("show failover-database\nexit\nstatsu\n");
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn a_demo_journal_and_a_real_one_never_mix() {
+    let place = Place::demo();
+    assert_eq!(place.says(&["stop", "1"]).0, 3);
+    assert!(place.folder.path().join("steadyhand.db").exists());
+
+    let text = std::fs::read_to_string(place.folder.path().join("steadyhand.toml")).unwrap();
+    let real = text.split("[demo]").next().unwrap();
+    std::fs::write(place.folder.path().join("steadyhand.toml"), real).unwrap();
+    let output = place.run(&["stop", "1"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("is a demo journal, and the configuration is real"), "{said}");
+}

@@ -1,0 +1,362 @@
+//! A PostgreSQL cluster in a few fields: enough to answer every probe of the pack, and to do what its actions do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// One server.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and a scene changes one of them"
+)]
+pub(crate) struct Server {
+    /// Whom it follows; a primary follows nobody.
+    pub(crate) upstream: Option<String>,
+    /// Its process is there.
+    pub(crate) running: bool,
+    /// Its process answers nothing.
+    pub(crate) frozen: bool,
+    /// It answers nothing, and still feeds its replicas.
+    pub(crate) feeds_while_frozen: bool,
+    /// Nothing of the machine can be reached.
+    pub(crate) cut_off: bool,
+    /// The machine is on.
+    pub(crate) powered: bool,
+    /// It starts as a replica.
+    pub(crate) standby: bool,
+    /// It was shut down cleanly.
+    pub(crate) clean: bool,
+    /// The log that it has.
+    pub(crate) position: i64,
+    /// The log that it has replayed.
+    pub(crate) replayed: i64,
+    /// Where its last checkpoint lies.
+    pub(crate) end_of_wal: i64,
+    /// Replay stands still.
+    pub(crate) replay_paused: bool,
+    /// Which cluster its data is of.
+    pub(crate) system_id: &'static str,
+    /// The major version.
+    pub(crate) version: i64,
+    /// Connections that are left for replicas.
+    pub(crate) free_senders: i64,
+    /// Backups that it gives.
+    pub(crate) running_backups: i64,
+    /// Sessions with a long transaction.
+    pub(crate) long: i64,
+    /// Slots that it has.
+    pub(crate) slots: BTreeSet<String>,
+    /// Whom it followed before it was pointed elsewhere.
+    before: Option<String>,
+    /// Its data directory: there, and kept under another name.
+    pub(crate) has_data: bool,
+    /// See `has_data`.
+    pub(crate) has_kept: bool,
+}
+
+impl Server {
+    fn new(upstream: Option<&str>) -> Self {
+        Self {
+            upstream: upstream.map(str::to_owned),
+            running: true,
+            frozen: false,
+            feeds_while_frozen: false,
+            cut_off: false,
+            powered: true,
+            standby: upstream.is_some(),
+            clean: false,
+            position: 1_512_177_864,
+            replayed: 1_512_177_864,
+            end_of_wal: 1_512_100_000,
+            replay_paused: false,
+            system_id: "7301234567890123456",
+            version: 16,
+            free_senders: 8,
+            running_backups: 0,
+            long: 0,
+            slots: BTreeSet::new(),
+            before: None,
+            has_data: true,
+            has_kept: false,
+        }
+    }
+
+    fn answers(&self) -> bool {
+        self.running && !self.frozen
+    }
+}
+
+/// What came of a command, before anything is done to its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It ended with this status, and printed on standard output and standard error.
+    Ended(i32, String, String),
+    /// It does not end.
+    Hangs,
+    /// The machine is not reached.
+    Unreachable,
+    /// Nothing like it may ever be sent there: the bot is wrong.
+    Forbidden(String),
+}
+
+/// The hosts of the inventory.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    /// By name.
+    pub(crate) servers: BTreeMap<String, Server>,
+    /// How much of a base backup was given, and of how much.
+    pub(crate) copied: (i64, i64),
+    /// Rows that were written to prove something: by run, who wrote it and when.
+    rows: BTreeMap<String, (String, Timestamp)>,
+}
+
+fn printed(value: &Value) -> Came {
+    Came::Ended(0, value.to_string(), String::new())
+}
+
+fn fails(status: i32, err: &str) -> Came {
+    Came::Ended(status, String::new(), format!("{err}\n"))
+}
+
+const NO_SERVER: &str = "psql: error: connection to server failed: No such file or directory";
+
+impl Cluster {
+    /// `orders` on pg1 to pg3 with the spare pg4, and `billing` on bl1 to bl3.
+    pub(crate) fn new() -> Self {
+        let mut spare = Server::new(None);
+        (spare.running, spare.has_data) = (false, false);
+        let servers = [
+            ("pg1", Server::new(None)),
+            ("pg2", Server::new(Some("pg1"))),
+            ("pg3", Server::new(Some("pg1"))),
+            ("pg4", spare),
+            ("bl1", Server::new(None)),
+            ("bl2", Server::new(Some("bl1"))),
+            ("bl3", Server::new(Some("bl1"))),
+        ];
+        Self {
+            servers: servers.map(|(name, server)| (name.to_owned(), server)).into(),
+            copied: (0, 0),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    fn root(&self, host: &str) -> String {
+        let mut at = host.to_owned();
+        for _ in 0..9 {
+            match &self.servers[&at].upstream {
+                Some(upstream) => at = upstream.clone(),
+                None => return at,
+            }
+        }
+        at
+    }
+
+    fn streams(&self, host: &str) -> bool {
+        let server = &self.servers[host];
+        let fed = |upstream: &String| {
+            let upstream = &self.servers[upstream];
+            upstream.powered && !upstream.cut_off && (upstream.answers() || upstream.feeds_while_frozen)
+        };
+        server.answers() && server.upstream.as_ref().is_some_and(fed)
+    }
+
+    /// What a probe answers.
+    pub(crate) fn answer(
+        &mut self,
+        host: &str,
+        probe: &str,
+        variables: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Came {
+        match probe {
+            "?commands" => return printed(&json!({ "missing": "" })),
+            "?power" => {
+                let machine = Self::machine(&variables["machine"]);
+                return printed(&json!({ "is_on": self.servers[&machine].powered }));
+            }
+            _ => {}
+        }
+        let Some(server) = self.servers.get(host).cloned() else {
+            return Came::Forbidden(format!("{probe} is not for {host}"));
+        };
+        if server.cut_off || !server.powered {
+            return Came::Unreachable;
+        }
+        let of_server = matches!(probe, "?node" | "?sessions" | "?sees-write" | "?write" | "?copy");
+        if of_server && server.running && server.frozen {
+            return Came::Hangs;
+        }
+        if of_server && !server.running {
+            return fails(2, NO_SERVER);
+        }
+        let run = variables.get("run_id").cloned().unwrap_or_default();
+        match probe {
+            "?node" => printed(&self.node(host, &server)),
+            "?fence" => printed(&json!({
+                "running": server.running, "read_only_at_start": server.standby,
+                "clean": server.clean, "end_of_wal": server.end_of_wal,
+            })),
+            "?wal-end" => printed(&json!({ "end": server.position })),
+            "?sessions" => printed(&json!({ "clients": 40, "long": server.long, "prepared": 0 })),
+            "?write" if server.upstream.is_some() => {
+                fails(3, "ERROR:  cannot execute INSERT in a read-only transaction")
+            }
+            "?write" => {
+                self.rows.insert(run, (host.to_owned(), now));
+                printed(&json!({ "ok": true, "by": host }))
+            }
+            "?client-write" => {
+                let root = self.root(host);
+                let writes =
+                    |name: &String| self.servers[name].upstream.is_none() && self.servers[name].answers();
+                let family = self.servers.keys().filter(|name| name[..2] == host[..2] && *name != "pg4");
+                match family.filter(|name| writes(name)).max_by_key(|name| **name == root).cloned() {
+                    Some(by) => {
+                        self.rows.insert(run, (by.clone(), now));
+                        printed(&json!({ "ok": true, "by": by }))
+                    }
+                    None => fails(2, "psql: error: connection to server failed: session is read-only"),
+                }
+            }
+            "?sees-write" => match self.rows.get(&run).filter(|(by, _)| self.root(host) == *by) {
+                Some((by, at)) => {
+                    let age = now.duration_since(*at).as_secs();
+                    printed(&json!({ "found": true, "age": age, "by": by }))
+                }
+                None => printed(&json!({ "found": false, "age": null, "by": null })),
+            },
+            "?copy" => {
+                let (done, total) = self.copied;
+                printed(&json!({ "running": total > 0, "done": done, "total": total }))
+            }
+            "?disk" => printed(&json!({ "free": 900_i64 << 30, "used": 41 })),
+            "?load" => printed(&json!({ "per_cpu": 0.3, "cpus": 8 })),
+            _ => Came::Forbidden(format!("no answer is known for {probe} on {host}")),
+        }
+    }
+
+    fn node(&self, host: &str, server: &Server) -> Value {
+        let followers = self
+            .servers
+            .keys()
+            .filter(|name| self.servers[*name].upstream.as_deref() == Some(host) && self.streams(name));
+        json!({
+            "role": if server.upstream.is_some() { "replica" } else { "primary" },
+            "upstream": server.upstream,
+            "streaming": self.streams(host),
+            "system_id": server.system_id,
+            "version": server.version,
+            "position": server.position,
+            "replayed": server.replayed,
+            "replay_paused": server.replay_paused,
+            "writable": server.upstream.is_none(),
+            "free_senders": server.free_senders,
+            "running_backups": server.running_backups,
+            "followers": followers.count(),
+            "data_size": 40_i64 << 30,
+        })
+    }
+
+    fn machine(id: &str) -> String {
+        match id {
+            "u11" => "pg1",
+            "u12" => "pg2",
+            "u13" => "pg3",
+            "u21" => "bl1",
+            "u22" => "bl2",
+            "u23" => "bl3",
+            other => panic!("nobody has the machine {other}"),
+        }
+        .to_owned()
+    }
+
+    fn host_of(address: &str) -> String {
+        let number: u32 = address.strip_prefix("10.20.0.").unwrap().parse().unwrap();
+        if number > 20 { format!("bl{}", number - 20) } else { format!("pg{}", number - 10) }
+    }
+
+    /// Does what an action does. Any of these names may be meant: the same text takes two different actions back.
+    pub(crate) fn act(&mut self, host: &str, names: &[String], variables: &BTreeMap<String, String>) -> Came {
+        let name = names[0].as_str();
+        if let "power-off" | "undo power-off" = name {
+            let machine = Self::machine(&variables["machine"]);
+            let server = self.servers.get_mut(&machine).unwrap();
+            server.powered = name != "power-off";
+            server.running &= server.powered;
+            return Came::Ended(0, String::new(), String::new());
+        }
+        let slot = variables.get("slot").cloned().unwrap_or_default();
+        let feeds = variables.get("primary_address").map(|address| Self::host_of(address));
+        let feeds_at = feeds.as_ref().map(|host| self.servers[host].position);
+        let streaming: Vec<String> = self
+            .servers
+            .keys()
+            .filter(|name| self.servers[*name].upstream.as_deref() == Some(host) && self.streams(name))
+            .cloned()
+            .collect();
+        let Some(server) = self.servers.get_mut(host) else {
+            return Came::Forbidden(format!("{name} is not for {host}"));
+        };
+        if server.cut_off || !server.powered {
+            return Came::Unreachable;
+        }
+        let is_primary = server.upstream.is_none();
+        match name {
+            "add-slot" if server.answers() => _ = server.slots.insert(slot),
+            "undo add-slot" if server.answers() => _ = server.slots.remove(&slot),
+            "drop-slot" if server.answers() => _ = server.slots.remove(&slot),
+            "stop-clean" if is_primary && server.answers() => {
+                server.end_of_wal = server.position;
+                server.position += 112;
+                (server.running, server.clean, server.standby) = (false, true, true);
+                let position = server.position;
+                for name in streaming {
+                    let replica = self.servers.get_mut(&name).unwrap();
+                    replica.position = position;
+                    if !replica.replay_paused {
+                        replica.replayed = position;
+                    }
+                }
+            }
+            "fence" => (server.running, server.frozen, server.standby) = (false, false, true),
+            "undo fence" | "undo stop-clean" | "undo stop" if !server.running => {
+                (server.running, server.clean) = (true, false);
+                if name != "undo stop" {
+                    server.standby = false;
+                }
+            }
+            "promote" if !is_primary && server.answers() => {
+                (server.upstream, server.standby) = (None, false);
+            }
+            "follow" if !is_primary && server.answers() => {
+                server.before = std::mem::replace(&mut server.upstream, feeds);
+            }
+            "undo follow" if server.answers() => server.upstream = server.before.clone(),
+            "start-as-replica" if !server.running && server.has_data => {
+                (server.running, server.standby, server.upstream) = (true, true, feeds);
+                server.position = feeds_at.unwrap_or_default();
+                server.replayed = server.position;
+                server.slots.clear();
+            }
+            "undo start-as-replica" if server.running => server.running = false,
+            "stop" if server.running => server.running = false,
+            "set-aside" if server.has_data && !server.running => {
+                (server.has_data, server.has_kept) = (false, true);
+            }
+            "undo set-aside" if server.has_kept => (server.has_data, server.has_kept) = (true, false),
+            "copy-from" if !server.has_data => server.has_data = true,
+            "undo copy-from" => server.has_data = false,
+            "delete-kept" => server.has_kept = false,
+            "add-slot" | "undo add-slot" | "drop-slot" | "undo follow" => return fails(2, NO_SERVER),
+            _ => {
+                return Came::Forbidden(format!(
+                    "{name} must never be sent to {host} as it is now: {server:?}"
+                ));
+            }
+        }
+        Came::Ended(0, String::new(), String::new())
+    }
+}

@@ -1,0 +1,215 @@
+//! Something is not as it should be while a run works: a door, a failure, an unknown outcome. A person answers.
+
+use std::time::Duration;
+
+use steadyhand::chat::desk::CameOut;
+
+use crate::stage::{Answer, PLANNED, Scene};
+
+#[test]
+fn a_door_that_does_not_open_lets_nothing_through() {
+    let mut scene = Scene::confirmed(PLANNED);
+    // Fenced when the proof of the stop asks, and running again when the door does.
+    let seen = |running| {
+        let text = format!(
+            "{{\"running\":{running},\"read_only_at_start\":true,\"clean\":true,\"end_of_wal\":1512177864}}"
+        );
+        Answer::Prints(text.into_bytes())
+    };
+    let by = scene.next_command();
+    scene.hosts.will("pg1", "?fence", seen(false));
+    scene.hosts.will("pg1", "?fence", seen(false));
+    for _ in 0..60 {
+        scene.hosts.will("pg1", "?fence", seen(true));
+    }
+
+    let came_out = scene.says("ben", &by);
+
+    assert_eq!(came_out, CameOut::NeedsPerson);
+    assert!(!scene.hosts.sent().contains(&"pg2 promote".to_owned()));
+    scene.hosts.forget();
+    scene.does_first("ana");
+    assert!(scene.hosts.sent().contains(&"pg2 promote".to_owned()));
+    scene.reads("at-the-door");
+}
+
+#[test]
+fn a_failed_step_is_tried_again_when_a_person_says_so() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  replication slot \"pg3\" does not exist"));
+
+    let came_out = scene.does_next("ben");
+    scene.does_first("ana");
+
+    assert_eq!(came_out, CameOut::NeedsPerson);
+    assert_eq!(scene.hosts.sent().iter().filter(|sent| *sent == "pg3 follow").count(), 2);
+    scene.reads("step-failed-and-retried");
+}
+
+#[test]
+fn a_failed_host_is_left_out_with_a_reason() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  out of disk"));
+    scene.does_next("ben");
+    let mut scene = scene.begins_here();
+
+    scene.says("ana", "skip 1 5 pg3 \"no\"");
+    scene.says("ana", "skip 1 5 pg2 \"disk swap, rebuilt tomorrow\"");
+    scene.says("ana", "skip 1 5 pg3 \"disk swap, rebuilt tomorrow\"");
+
+    scene.reads("step-skipped");
+}
+
+#[test]
+fn what_ended_well_and_is_not_proven_has_failed() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(0, ""));
+
+    scene.does_next("ben");
+    scene.says("ana", "ask 1 5 pg3");
+    scene.says("ana", "stop 1");
+
+    scene.reads("step-not-proven");
+}
+
+#[test]
+fn every_way_to_end_badly_has_its_words() {
+    let mut scene = Scene::confirmed(PLANNED);
+    let answers = [
+        Answer::Fails(1, "ERROR:  \u{1b}[31mno\u{202e}pe"),
+        Answer::NoProgram,
+        Answer::Fails(127, "sh: 1: psql: not found"),
+        Answer::Fails(137, "Killed"),
+        Answer::Fails(255, ""),
+        Answer::FailsAfterwards(3, "warning: it is done, and something else is not"),
+        Answer::Hangs,
+        Answer::NotStarted("unreachable", "pg3 cannot be reached: connect to 10.20.0.13 port 22: timed out"),
+        Answer::NotStarted(
+            "host-key-changed",
+            "the host key of pg3 changed: it shows SHA256:9uQ, pinned is SHA256:kX3",
+        ),
+        Answer::NotStarted("host-key-unknown", "no key of pg3 is pinned"),
+        Answer::NotStarted("login-refused", "pg3 refused the login of postgres"),
+    ];
+    for answer in answers {
+        scene.hosts.will("pg3", "follow", answer);
+    }
+
+    scene.does_next("ben");
+    for _ in 0..10 {
+        scene.says("ana", "retry 1 5 pg3");
+    }
+    let came_out = scene.says("ana", "retry 1 5 pg3");
+
+    assert_eq!(came_out, CameOut::Done);
+    scene.reads("ways-to-fail");
+}
+
+#[test]
+fn an_unknown_outcome_that_is_proven_needs_nobody() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg2", "promote", Answer::LostAfter("the connection to pg2 broke"));
+
+    let came_out = scene.does_next("ben");
+
+    assert_eq!(came_out, CameOut::Done);
+    assert_eq!(scene.hosts.sent().iter().filter(|sent| *sent == "pg2 promote").count(), 1);
+    scene.reads("unknown-and-proven");
+}
+
+#[test]
+fn an_unknown_outcome_waits_for_a_person_who_says_it_was_done() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg2", "promote", Answer::LostAfter("the connection to pg2 broke"));
+    for _ in 0..60 {
+        scene.hosts.will("pg2", "?write", Answer::Fails(2, "psql: error: timeout expired"));
+    }
+    let came_out = scene.does_next("ben");
+    let mut scene = scene.begins_with_last();
+
+    scene.says("ana", "retry 1 4 pg2");
+    scene.says("ana", "ask 1 4 pg2");
+    scene.hosts.forget();
+    scene.says("ana", "settle 1 4 pg2 done \"ok\"");
+    scene.says("ana", "settle 1 4 pg2 done \"it took a row from me by hand\"");
+
+    assert_eq!(came_out, CameOut::NeedsPerson);
+    assert_eq!(scene.hosts.sent().iter().filter(|sent| *sent == "pg2 promote").count(), 1);
+    scene.reads("unknown-and-settled-done");
+}
+
+#[test]
+fn an_unknown_outcome_that_was_not_done_is_sent_again_only_after_a_new_approval() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg2", "promote", Answer::LostBefore("the connection to pg2 broke"));
+    let approve = scene.next_command();
+    scene.does_next("ben");
+    let mut scene = scene.begins_with_last();
+
+    scene.says("ana", "settle 1 4 pg2 not-done \"it is a replica still, I looked\"");
+    let promotions = scene.hosts.sent().iter().filter(|sent| *sent == "pg2 promote").count();
+    scene.says("ana", "status 1");
+    scene.says("ana", &approve);
+    scene.says("ben", &approve);
+
+    assert_eq!(promotions, 1);
+    assert_eq!(scene.hosts.sent().iter().filter(|sent| *sent == "pg2 promote").count(), 2);
+    scene.reads("unknown-and-not-done");
+}
+
+#[test]
+fn a_gate_past_its_limit_asks_and_may_wait_as_long_again() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg2").unwrap().replayed -= 8_408);
+    // Replay stands still from the moment when the plan was confirmed.
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg2").unwrap().free_senders = 9);
+    let approve = scene.next_command();
+    scene.types("ben", &approve);
+    scene.hosts.cluster(|cluster| {
+        let pg2 = cluster.servers.get_mut("pg2").unwrap();
+        pg2.replay_paused = true;
+    });
+    scene.after(Duration::from_secs(400));
+    scene.hosts.cluster(|cluster| {
+        let pg2 = cluster.servers.get_mut("pg2").unwrap();
+        pg2.replayed = pg2.position;
+    });
+    scene.does_first("ana");
+
+    scene.reads("gate-past-its-limit");
+}
+
+#[test]
+fn an_answer_that_belongs_to_no_question_is_refused() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  out of disk"));
+    scene.does_next("ben");
+    let mut scene = scene.begins_here();
+    let sent = scene.hosts.sent();
+
+    for line in [
+        "retry 1 2 pg1",
+        "retry 1 9",
+        "retry 1 1",
+        "retry 1 5 pg9",
+        "answer 1 5 pg3 go-on",
+        "settle 1 5 pg3 done \"I have looked at it\"",
+        "ask 1 5 pg3",
+        "undo 1",
+        "resume 1",
+        "withdraw 1",
+        "confirm 1 orders-mfwzng",
+        "skip 1 5 pg9 \"I do not like it\"",
+        "approve 1 00000000",
+        "refuse 1 \"too late for that\"",
+        "take 1",
+        "handover 1 ana",
+        "handover 1 nobody-here",
+    ] {
+        let came_out = scene.says("ana", line);
+        assert_eq!(came_out, CameOut::Refused, "{line}");
+    }
+
+    assert_eq!(scene.hosts.sent(), sent);
+    scene.reads("answers-without-a-question");
+}
