@@ -170,5 +170,5 @@ fn long_transactions_are_a_warning_and_no_refusal() {
     let came_out = scene.says("ana", PLANNED);
 
     assert_eq!(came_out, CameOut::NeedsPerson);
-    assert!(scene.last().contains("Warning     Long or prepared transactions on pg1"), "{}", scene.last());
+    assert!(scene.last().contains("Warning    Long or prepared transactions on pg1"), "{}", scene.last());
 }

@@ -13,7 +13,7 @@ use crate::runbook::source::name::Person;
 /// The requester types the token that names the target.
 pub(super) fn confirm(run: &Run, by: &Person, typed: &str, now: Timestamp) -> Decided {
     if run.phase == Phase::Undoing {
-        return super::undo::confirm(run, by, typed, now);
+        return super::undo::confirm(run, by, typed);
     }
     let (Phase::Confirming, Some(token), Some(digest)) = (run.phase, &run.token, run.digest()) else {
         if let Some(at) = run.confirmed {
@@ -24,19 +24,11 @@ pub(super) fn confirm(run: &Run, by: &Person, typed: &str, now: Timestamp) -> De
     if *by != run.request.by {
         return Decided::refused(Refusal::NotYourRun { waits_for: run.request.by.clone() });
     }
-    if token.expires <= now {
-        return too_late("confirmed");
-    }
     if typed != token.text {
         return wrong_token(run, typed, token);
     }
     let approve_until = after(now, APPROVE_WITHIN);
     Decided::events([Event::Confirmed { digest: digest.clone(), approve_until }])
-}
-
-/// An answer that comes when its time is over, before the clock has said so: it counts as little as a later one.
-pub(super) fn too_late(what: &'static str) -> Decided {
-    Decided::refused(Refusal::NotNow { what, because: "the time for it is over".to_owned() })
 }
 
 /// Each wrong token is recorded; the third ends the run.
@@ -60,14 +52,7 @@ pub(super) fn odd_character(typed: &str, wanted: &str) -> Option<(usize, char)> 
 }
 
 /// Another person agrees to exactly this plan.
-pub(super) fn approve(
-    run: &Run,
-    by: &Person,
-    typed: &str,
-    roles: &[String],
-    is_commander: bool,
-    now: Timestamp,
-) -> Decided {
+pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_commander: bool) -> Decided {
     let (Some(plan), Some(digest)) = (run.plan(), run.digest()) else {
         return Decided::refused(Refusal::NotNow { what: "approved", because: standing(run) });
     };
@@ -90,9 +75,6 @@ pub(super) fn approve(
             return Decided::refused(Refusal::Again { what: "approved", by: last.by.clone(), at: last.at });
         }
         return Decided::refused(Refusal::NotNow { what: "approved", because: standing(run) });
-    }
-    if run.approve_until.is_some_and(|until| until <= now) {
-        return too_late("approved");
     }
     let agreed = u32::try_from(run.approvals.len()).unwrap_or(u32::MAX);
     let last = agreed + 1 >= plan.approvals.count;

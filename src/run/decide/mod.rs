@@ -91,14 +91,14 @@ fn person(run: &Run, by: &Person, says: &Says, now: Timestamp) -> Decided {
         return Decided { refusal: Some(Refusal::Ended { outcome: Outcome::Expired }), ..expired(what) };
     }
     if matches!(says, Says::Confirm { .. }) && undo_is_overdue(run, now) {
-        let because = "its time was over".to_owned();
+        let because = "the time for it is over".to_owned();
         let refusal = Some(Refusal::NotNow { what: "confirmed", because });
         return Decided { events: vec![Event::UndoExpired], refusal };
     }
     match says {
         Says::Confirm { token } => agree::confirm(run, by, token, now),
         Says::Approve { digest, roles, is_commander } => {
-            agree::approve(run, by, digest, roles, *is_commander, now)
+            agree::approve(run, by, digest, roles, *is_commander)
         }
         Says::Withdraw => agree::withdraw(run, by),
         Says::Refuse { why } => agree::refuse(run, why),

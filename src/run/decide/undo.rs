@@ -1,7 +1,5 @@
 //! Taking back: in reverse order, completed steps only, never past an irreversible step that was sent.
 
-use jiff::Timestamp;
-
 use super::{Decided, standing};
 use crate::plan::model::Undo;
 use crate::plan::{Digest, Resource};
@@ -40,15 +38,12 @@ pub(super) fn offer(run: &Run, including: Option<u32>, token: &Token, holds: &[(
 }
 
 /// The person who asked for the undo reads it back.
-pub(super) fn confirm(run: &Run, by: &Person, typed: &str, now: Timestamp) -> Decided {
+pub(super) fn confirm(run: &Run, by: &Person, typed: &str) -> Decided {
     let Some((undo, token)) = run.undo.as_ref().and_then(|undo| Some((undo, undo.token.as_ref()?))) else {
         return Decided::refused(Refusal::NotNow { what: "confirmed", because: standing(run) });
     };
     if *by != undo.by {
         return Decided::refused(Refusal::NotYourRun { waits_for: undo.by.clone() });
-    }
-    if token.expires <= now {
-        return super::agree::too_late("confirmed");
     }
     if typed != token.text {
         let tries = run.wrong_tokens + 1;

@@ -20,13 +20,20 @@ use crate::run::plans::{host, noon, person};
 
 pub(super) const PACK: &str = r"pack: web
 title: A web server
+topology: { probe: node, primary: node.leads, replica: node.leads == false }
 
 probes:
   node:
+    asks: Does it lead?
+    at_most: 5s
+    results: { leads: bool }
+    run: [web-status]
+  request:
     asks: Does it serve?
     at_most: 5s
     results: { serves: bool }
-    run: [web-status]
+    writes: a line in its log
+    run: [web-request]
 
 actions:
   restart:
@@ -51,7 +58,7 @@ tell:
   - { who: support, at: start, until: delivered, within: 10m }
 
 measure:
-  node: { probe: web/node, hosts: cluster.hosts }
+  request: { probe: web/request, hosts: cluster.hosts }
 
 steps:
   - each: server
@@ -63,7 +70,7 @@ steps:
         effect: reversible
         use: web/restart
         verify:
-          - that: node[server].serves
+          - that: request[server].serves
             else: "{{server}} does not serve"
 "#;
 

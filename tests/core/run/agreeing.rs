@@ -1,7 +1,7 @@
 //! Before anything runs: who reads what back, who agrees to which plan, and how long they have.
 
 use steadyhand::run::model::{Outcome, Phase};
-use steadyhand::run::{Act, Event, Input, Refusal, Says, World, deadline, next};
+use steadyhand::run::{Act, Event, Refusal, Says, World, deadline, next};
 
 use super::driven::{a_run_of, names};
 use super::plans::{a_plan, edited, fails, offer, person};
@@ -80,15 +80,15 @@ fn an_answer_after_the_time_counts_nothing_though_no_clock_has_struck() {
     let mut approving = a_run_of(&a_plan().step("Fence").made()).planned().confirmed();
     approving.now = deadline(&approving.run).unwrap();
 
-    let late = |what| Refusal::NotNow { what, because: "the time for it is over".to_owned() };
-    assert_eq!(confirming.refuses("ana", Says::Confirm { token: token.text }), late("confirmed"));
+    let confirmed = confirming.says("ana", Says::Confirm { token: token.text });
     let approval = approving.approval();
-    assert_eq!(approving.refuses("ben", approval), late("approved"));
+    let approved = approving.says("ben", approval);
 
-    approving.hears(Input::Tick);
-    assert_eq!(approving.run.phase, Phase::Ended(Outcome::Expired));
-    let approval = approving.approval();
-    assert_eq!(approving.refuses("ben", approval), Refusal::Ended { outcome: Outcome::Expired });
+    for (decided, run) in [(confirmed, &confirming.run), (approved, &approving.run)] {
+        assert_eq!(names(&decided), ["expired", "ended"]);
+        assert_eq!(decided.refusal, Some(Refusal::Ended { outcome: Outcome::Expired }));
+        assert_eq!(run.phase, Phase::Ended(Outcome::Expired));
+    }
 }
 
 #[test]

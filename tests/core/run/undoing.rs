@@ -218,10 +218,12 @@ fn only_who_asked_for_the_undo_reads_it_back_and_in_time() {
 
     let other = run.refuses("ana", Says::Confirm { token: token.text.clone() });
     run.now = token.expires;
-    let late = run.refuses("ben", Says::Confirm { token: token.text });
+    let late = run.says("ben", Says::Confirm { token: token.text });
 
     assert_eq!(other, Refusal::NotYourRun { waits_for: person("ben") });
-    assert_eq!(late, Refusal::NotNow { what: "confirmed", because: "the time for it is over".to_owned() });
+    let over = "the time for it is over".to_owned();
+    assert_eq!(late.refusal, Some(Refusal::NotNow { what: "confirmed", because: over }));
+    assert_eq!(names(&late), ["undo-expired"]);
 }
 
 #[test]
@@ -279,7 +281,11 @@ fn giving_up_on_an_undo_says_what_was_not_taken_back() {
     run.says("ben", Says::Stop { now: false });
 
     assert_eq!(run.run.phase, Phase::Ended(Outcome::Stuck));
-    assert!(run.run.remarks.iter().any(|remark| remark == "Not taken back: 2, 1."), "{:?}", run.run.remarks);
+    assert!(
+        run.run.remarks.iter().any(|remark| remark == "Not taken back: step 2, step 1."),
+        "{:?}",
+        run.run.remarks
+    );
 }
 
 #[test]
