@@ -130,7 +130,8 @@ fn an_approval_of_another_plan_is_not_taken() {
 fn a_broken_folder_begins_nothing_and_says_where() {
     let mut scene = confirmed();
     let approve = scene.next_command();
-    scene.edits("failover-database.yaml", "require: [fenced, complete]", "requires: [fenced, complete]");
+    let door = "require: [fenced, complete, furthest]";
+    scene.edits("failover-database.yaml", door, "requires: [fenced, complete]");
 
     for (person, line) in [("ben", approve.as_str()), ("ana", "runbooks"), ("ana", PLANNED)] {
         assert_eq!(scene.says(person, line), CameOut::Broke, "{line}");

@@ -4,7 +4,29 @@ use std::time::Duration;
 
 use steadyhand::chat::desk::CameOut;
 
-use crate::stage::{Answer, PLANNED, Scene};
+use crate::stage::{Answer, DEAD, PLANNED, Scene};
+
+#[test]
+fn a_candidate_that_is_behind_another_replica_is_not_promoted() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(|cluster| {
+        let pg1 = cluster.servers.get_mut("pg1").unwrap();
+        (pg1.frozen, pg1.feeds_while_frozen) = (true, true);
+    });
+    scene.says("ana", &DEAD.replace("mode=dead", "mode=half-frozen"));
+    scene.does_next("ana");
+    scene.does_next("ben");
+    // Until it was fenced it fed them, and pg3 got more.
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg3").unwrap().position += 4096);
+    let mut scene = scene.begins_here();
+
+    let came_out = scene.says("ana", "answer 1 1 go-on");
+
+    assert_eq!(came_out, CameOut::NeedsPerson);
+    assert!(!scene.hosts.sent().contains(&"pg2 promote".to_owned()));
+    scene.says("ana", "stop 1");
+    scene.reads("behind-another-replica");
+}
 
 #[test]
 fn a_door_that_does_not_open_lets_nothing_through() {

@@ -9,7 +9,8 @@ mod steady;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::{Arc, LazyLock};
+use std::process::Command;
+use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -69,9 +70,65 @@ pub(crate) struct Scene {
     place: tempfile::TempDir,
 }
 
+/// A file of this project.
+fn ours(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The shipped runbooks and packs: each file, and its name in the folder.
+fn shipped_files() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    for below in ["", "packs/"] {
+        for entry in std::fs::read_dir(ours("runbooks").join(below)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let is_runbook = Path::new(&name).extension().is_some_and(|ending| ending == "yaml");
+            if is_runbook && name != "inventory.yaml" && name != "policy.yaml" {
+                files.push((ours("runbooks").join(below).join(&name), format!("{below}{name}")));
+            }
+        }
+    }
+    files
+}
+
+/// The hosts and people of the scenes.
+const CAST: &str = "tests/scenes/orders";
+const CAST_FILES: [&str; 3] = ["inventory.yaml", "policy.yaml", "known_hosts"];
+
+/// Makes a checkout of the shipped runbooks as they are now, and goes there: what is said of a commit must not depend on
+/// who works on this project, and what they have not committed yet.
+#[expect(clippy::disallowed_methods, reason = "a checkout is made by git")]
+fn to_the_checkout() {
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    std::fs::create_dir_all(place.path().join("runbooks/packs")).unwrap();
+    for (from, to) in shipped_files() {
+        std::fs::copy(from, place.path().join("runbooks").join(to)).unwrap();
+    }
+    std::fs::create_dir_all(place.path().join(CAST)).unwrap();
+    for name in CAST_FILES {
+        std::fs::copy(ours(CAST).join(name), place.path().join(CAST).join(name)).unwrap();
+    }
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=ana", "-c", "user.email=ana@example.org"];
+        let mut git = Command::new("git");
+        git.arg("-C").arg(place.path()).args(who).args(arguments);
+        git.env("GIT_AUTHOR_DATE", BEGIN).env("GIT_COMMITTER_DATE", BEGIN);
+        let out = git.output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "The shipped runbooks"]);
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(git(&["rev-parse", "HEAD"]));
+    // The same files have the same commit; whoever comes second finds them there.
+    let _ = std::fs::rename(place.path(), &kept);
+    std::env::set_current_dir(kept).unwrap();
+}
+
 /// The shipped runbooks with the cast of the scenes.
 fn shipped() -> Folders {
-    let cast = Path::new("tests/scenes/orders");
+    CHECKOUT.call_once(to_the_checkout);
+    let cast = Path::new(CAST);
     Folders {
         runbooks: PathBuf::from("runbooks"),
         inventory: Some(cast.join("inventory.yaml")),
@@ -85,6 +142,7 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
+static CHECKOUT: Once = Once::new();
 static SHIPPED: LazyLock<Arc<Library>> = LazyLock::new(|| Arc::new(Library::new(shipped())));
 
 fn zone() -> TimeZone {
@@ -102,20 +160,9 @@ impl Scene {
         let place = folder();
         let folder = place.path().join("runbooks");
         std::fs::create_dir_all(folder.join("packs")).unwrap();
-        let mut files = vec![
-            ("tests/scenes/orders/inventory.yaml".to_owned(), "inventory.yaml".to_owned()),
-            ("tests/scenes/orders/policy.yaml".to_owned(), "policy.yaml".to_owned()),
-            ("tests/scenes/orders/known_hosts".to_owned(), "known_hosts".to_owned()),
-        ];
-        for below in ["", "packs/"] {
-            for entry in std::fs::read_dir(format!("runbooks/{below}")).unwrap() {
-                let name = entry.unwrap().file_name().into_string().unwrap();
-                let is_runbook = Path::new(&name).extension().is_some_and(|ending| ending == "yaml");
-                if is_runbook && name != "inventory.yaml" && name != "policy.yaml" {
-                    files.push((format!("runbooks/{below}{name}"), format!("{below}{name}")));
-                }
-            }
-        }
+        let mut files: Vec<_> =
+            CAST_FILES.iter().map(|name| (ours(CAST).join(name), (*name).to_owned())).collect();
+        files.extend(shipped_files());
         for (from, to) in files {
             std::fs::copy(from, folder.join(to)).unwrap();
         }
