@@ -27,10 +27,10 @@ fn the_first_screen_is_what_happens() {
         .map(|line| if line.starts_with("confirm ") || line.starts_with("approve ") { "next" } else { line })
         .collect();
     assert!(typed.len() > 5, "{typed:?}");
-    let lab = Lab::up(Spec::default()).unwrap();
-    knows_the_lab(&lab);
-
-    let said = chat::types(&lab, typed).ends_with(DONE);
+    // When the primary dies either replica may be ahead; the screen shows the one that is mostly chosen.
+    let said =
+        (0..5).map(|_| on_a_new_lab(&typed)).find(|said| !said.text.contains("Another replica is further"));
+    let said = said.expect("pg2 is not always behind").ends_with(DONE);
 
     if std::env::var_os("STEADYHAND_UPDATE").is_some() {
         fs::write(&path, format!("{before}```text\n{}```{after}", said.text)).unwrap();
@@ -41,6 +41,12 @@ fn the_first_screen_is_what_happens() {
         assert_eq!(shown, said, "README.md shows the first, and the second was said");
     }
     assert_eq!(shown.lines().count(), said.lines().count());
+}
+
+fn on_a_new_lab(typed: &[&str]) -> chat::Transcript {
+    let lab = Lab::up(Spec::default()).unwrap();
+    knows_the_lab(&lab);
+    chat::types(&lab, typed.iter().copied())
 }
 
 #[test]
@@ -113,6 +119,7 @@ fn steady(text: &str) -> String {
         (r"Facts +[^:]* old:", "Facts of some AGE:"),
         (r"\d{4}-\d\d-\d\dT[0-9:+-]+", "TIME"),
         (r"\d\d:\d\d(:\d\d)?( CET| CEST)", "TIME"),
+        (r"\d\d:\d\d:\d\d-TIME", "TIME"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
         (r"\b(plan|approve 1) [0-9a-f]{8}\b", "$1 DIGEST"),
         (r"orders-[a-z0-9]{6}", "TOKEN"),
