@@ -209,7 +209,8 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
 
 /// `1.3s`, for fields of a line.
 fn short_time(took: Millis) -> String {
-    format!("{}.{}s", took.0 / 1000, took.0 % 1000 / 100)
+    let (seconds, rest) = (took.0 / 1000, took.0 % 1000);
+    if seconds == 0 { format!("0.{:02}s", rest / 10) } else { format!("{seconds}.{}s", rest / 100) }
 }
 
 fn sentences(failed: &[CheckSeen]) -> String {
