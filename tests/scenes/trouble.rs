@@ -6,6 +6,23 @@ use steadyhand::chat::desk::CameOut;
 
 use crate::stage::{Answer, DEAD, PLANNED, Scene};
 
+/// Whoever asked for the run is not asked by that.
+#[test]
+fn a_question_is_answered_by_those_whom_it_names() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg1").unwrap().running = false);
+    scene.says("ben", DEAD);
+    scene.does_next("ben");
+    scene.does_next("cleo");
+
+    assert_eq!(scene.says("ben", "answer 1 1 go-on"), CameOut::Refused);
+
+    assert!(scene.last().contains("needs the role commander or on-call"), "{}", scene.last());
+    scene.nothing_was_sent();
+    scene.says("ana", "answer 1 1 go-on");
+    assert!(scene.hosts.sent().contains(&"pg2 promote".to_owned()));
+}
+
 #[test]
 fn a_candidate_that_is_behind_another_replica_is_not_promoted() {
     let mut scene = Scene::of_orders();

@@ -165,7 +165,7 @@ impl Conductor {
                 Err(why) => return Done::new(act, not_loaded(&why)),
             };
             let before = inner.before(&snapshot, id, &request);
-            let (offer, context) = match inner.planner.offer(&snapshot, id, &request, &before).await {
+            let (offer, context) = match inner.planner.offer_of(&snapshot, id, &request, &before).await {
                 Ok(made) => made,
                 Err(NotOffered { code, why, failed }) => {
                     return Done::new(act, World::NotPlanned { code, why, failed });
