@@ -3,6 +3,7 @@
 use super::{attempts, set, undoing, variant, who};
 use crate::run::event::{Event, Stamped};
 use crate::run::model::{Failure, Phase, Run, UnitAt, UnitState, Variant};
+use crate::runbook::model::Effect;
 use crate::runbook::source::literal::Millis;
 
 #[expect(clippy::too_many_lines, reason = "a table: one case an event")]
@@ -158,7 +159,10 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
         set(run, unit, UnitState::Succeeded { variant, took, proof: Vec::new() });
         return;
     }
-    if let Some(reached) = run.reached.get_mut(unit) {
+    // What cannot be undone closes the way back once it was sent, whatever is said of it: the undos before it may be
+    // wrong now.
+    let closes = run.step(unit).is_some_and(|step| step.effect == Effect::Irreversible);
+    if let Some(reached) = run.reached.get_mut(unit).filter(|_| !closes) {
         reached.remove(&attempts);
     }
     forget_if_never_reached(run, unit);

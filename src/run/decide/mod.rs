@@ -142,7 +142,7 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         // While steps are taken back nothing new is sent, whatever was being measured.
         _ if run.phase != Phase::Working => Decided::nothing(),
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),
-        World::Unreached { unit, attempt, why } => work::unreached(run, unit, *attempt, why),
+        World::Unreached { unit, attempt, silent, why } => work::unreached(run, unit, *attempt, *silent, why),
         World::Ended { unit, attempt, exit, took, output } => {
             work::ended(run, unit, *attempt, *exit, *took, output)
         }

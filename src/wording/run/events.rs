@@ -61,7 +61,7 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         }
         Event::DoorShut { unit, failed } => {
             let title = of_unit(unit, "AWAITING");
-            format!("{title}: its door did not open, it was not sent. {}", sentences(failed))
+            format!("{title}: {}. {}", door_words(run, unit), sentences(failed))
         }
         Event::StepUnknown { unit, why } => {
             let title = of_unit(unit, "UNKNOWN");
@@ -205,6 +205,15 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         | Event::HandedOver { .. } => return None,
     };
     Some((fields, sentence))
+}
+
+/// What it means that the door of a step did not open.
+pub(super) fn door_words(run: &Run, unit: &UnitAt) -> &'static str {
+    if run.sent.contains(unit) {
+        "its door did not open, it was not sent again"
+    } else {
+        "its door did not open, it was not sent"
+    }
 }
 
 /// `1.3s`, for fields of a line.

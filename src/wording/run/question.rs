@@ -1,6 +1,6 @@
 //! Everything that a run waits for a person to say, with the consequence of each answer.
 
-use super::events::failure_words;
+use super::events::{door_words, failure_words};
 
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
 use crate::run::model::{Failure, Phase, UndoStep, UnitState};
@@ -78,7 +78,7 @@ impl Asked<'_> {
 
     fn at_the_door(&self, failed: &[CheckSeen]) -> Page {
         let retry = format!("retry {}", self.typed);
-        self.head(states::AWAITING, "its door did not open, it was not sent")
+        self.head(states::AWAITING, door_words(self.run, self.at))
             .with(seen_rows(failed))
             .with(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
             .text("No answer: nothing runs.")
