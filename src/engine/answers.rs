@@ -52,6 +52,7 @@ impl Engine {
         if let ToRun::Handover { to } = &to_run
             && !policy.people.contains_key(to)
         {
+            self.note_denied(speaker, &what, "unknown-person", Some(id)).await?;
             return Err(Refused::UnknownPerson(to.clone(), policy.people.keys().cloned().collect()));
         }
         let says = self.says(policy, &person, &run, to_run)?;

@@ -365,6 +365,8 @@ pub enum UnitState {
         at: Timestamp,
         /// How often people were reminded: 1 at half time, 2 when time was over.
         reminded: u32,
+        /// The checks of preflight, measured afresh.
+        seen: Vec<CheckSeen>,
     },
 }
 
@@ -488,6 +490,20 @@ impl Run {
         match variant {
             Variant::Main => Some(&step.command),
             Variant::Instead => step.instead.as_ref(),
+        }
+    }
+
+    /// Which command of a step was sent last, or will be sent first.
+    pub fn variant(&self, at: &UnitAt) -> Variant {
+        match self.units.get(at) {
+            Some(
+                UnitState::Sent { variant, .. }
+                | UnitState::Ran { variant, .. }
+                | UnitState::Failed { variant, .. }
+                | UnitState::Unknown { variant, .. }
+                | UnitState::Succeeded { variant, .. },
+            ) => *variant,
+            _ => Variant::Main,
         }
     }
 

@@ -265,10 +265,14 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
         Refusal::TooShort { what, needs } => Page::sentence(format!(
             "Not taken: say {what} in {needs} characters or more. It is recorded. Nothing changed."
         )),
-        Refusal::NeedsCommander { why } => {
-            Page::sentence(format!("Not approved: {} Nothing changed.", visible(why)))
-                .text("Next: a commander.")
-        }
+        Refusal::NeedsCommander { why } => Page::sentence(format!(
+            "Not approved: {} Nothing changed.",
+            visible(why)
+        ))
+        .text(format!(
+            "Next: {}.",
+            run.plan().map_or_else(String::new, |plan| approvers(&plan.approvals, &run.request.by, policy))
+        )),
     };
     page.code(refusal.code())
 }

@@ -184,7 +184,7 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
         Phase::Working => {
             let mut events = Vec::new();
             for (at, state) in &run.units {
-                if let (UnitState::Asked { at: since, reminded }, Some(Work::Decide(decide))) =
+                if let (UnitState::Asked { at: since, reminded, .. }, Some(Work::Decide(decide))) =
                     (state, run.unit(at).map(|unit| &unit.work))
                 {
                     let half = Millis(decide.within.0 / 2);
