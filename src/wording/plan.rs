@@ -229,10 +229,18 @@ pub fn steps(plan: &Plan) -> Table {
                 plain(hosts),
                 cell(effect, role),
             ],
-            below: Vec::new(),
+            below: instead(unit).map(Below::Text).into_iter().collect(),
         });
     }
     Table { heads: Vec::new(), wide: Vec::new(), rows }
+}
+
+/// What is done where the host of a step cannot be reached: whoever agrees must know.
+fn instead(unit: &Unit) -> Option<String> {
+    let step = unit.step()?;
+    let instead = step.instead.as_ref()?;
+    let what = instead.action.as_deref().unwrap_or("another command");
+    Some(format!("if {} is silent: {} on {}", step.command.host, visible(what), instead.host))
 }
 
 /// Every unit once, with its title and hosts.
