@@ -59,6 +59,12 @@ pub fn journal_of(run: &Run, entries: &[Recorded], moment: &Moment) -> Page {
         .next("journal verify", "proves that nothing of it was changed")
 }
 
+/// How much of what was asked holds; what only warns is not counted.
+fn hold_of(seen: &[CheckSeen]) -> String {
+    let checks = || seen.iter().filter(|seen| !seen.warns);
+    format!("{} of {} checks hold", checks().filter(|seen| seen.holds()).count(), checks().count())
+}
+
 /// What held, and what was read to find it.
 fn proven(seen: &CheckSeen) -> Vec<Below> {
     let read: Vec<_> = seen.read.iter().map(|(what, value)| format!("{what} = {}", visible(value))).collect();
@@ -115,12 +121,7 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
                 holds.iter().map(|(resource, token)| format!("{resource} ({token})")).collect();
             ("holds taken".into(), none(), none(), vec![Below::Text(holds.join(" "))])
         }
-        Event::Started { preflight } => (
-            "started".into(),
-            none(),
-            format!("{} checks hold", preflight.iter().filter(|seen| seen.holds()).count()),
-            Vec::new(),
-        ),
+        Event::Started { preflight } => ("started".into(), none(), hold_of(preflight), Vec::new()),
         Event::StepSent { unit: at, attempt, host, body, token, .. } => {
             let (title, _) = unit(at);
             let body = run.plan().map(|plan| super::plan::body(plan, body)).unwrap_or_default();

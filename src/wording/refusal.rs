@@ -48,14 +48,13 @@ pub fn wrong_values(runbook: &RunbookName, wrong: &[WrongValue]) -> Page {
 
 /// A resource is held by another run; nothing was measured.
 pub fn held(resource: &Resource, by: &Run, since: Timestamp, moment: &Moment) -> Page {
-    let done = by.units.values().filter(|state| state.is_over()).count();
+    let (done, all) = by.steps_done();
     Page::sentence(format!(
-        "Refused: {resource} is held by run {}, {}, {}, since {}. It has done {done} of {}. Nothing was measured.",
+        "Refused: {resource} is held by run {}, {}, {}, since {}. It has done {done} of {all} steps. Nothing was measured.",
         by.id,
         by.request.runbook,
         by.request.by,
         moment.time(since),
-        by.units.len(),
     ))
     .next(
         format!("status {}", by.id),

@@ -175,16 +175,14 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         }
         Event::Ended { outcome, .. } => {
             fields.push(("state", states::of_outcome(*outcome).word.to_owned()));
-            let steps =
-                run.units.values().filter(|state| matches!(state, UnitState::Succeeded { .. })).count();
+            let (done, all) = run.steps_done();
             match (run.started, run.ended) {
                 (Some(started), Some(ended)) => {
                     format!(
-                        "Run {} {} after {}, {steps} of {} done.",
+                        "Run {} {} after {}, {done} of {all} steps done.",
                         run.id,
                         ended_how(*outcome),
                         between(started, ended),
-                        run.units.len()
                     )
                 }
                 _ => format!("Run {} {}. Nothing ran.", run.id, ended_how(*outcome)),
