@@ -24,6 +24,22 @@ fn a_host_that_refuses_is_not_switched_off() {
     assert!(scene.last().contains("SHA256:9uQ"), "{}", scene.last());
 }
 
+#[test]
+fn what_is_owed_after_the_promotion_is_said_also_when_the_run_is_stopped() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg1").unwrap().running = false);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "it does not"));
+    scene.says("ana", DEAD);
+    scene.does_next("ana");
+    scene.does_next("ben");
+    scene.says("ana", "answer 1 1 go-on");
+    scene.says("ana", "stop 1");
+
+    scene.says("sue", "status 1");
+
+    assert!(scene.last().contains("Owed   Bring pg1 back as a replica"), "{}", scene.last());
+}
+
 /// Half a bot is worse than none: nothing begins any more, and it is said.
 #[test]
 fn a_fault_of_the_bot_itself_ends_it_with_words() {
