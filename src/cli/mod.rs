@@ -211,7 +211,7 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     let came_out = tokio::select! {
         came_out = work => came_out,
         why = engine.fatal() => {
-            eprintln!("steadyhand: the journal cannot be relied on any more ({why}). Nothing new begins; start again to look.");
+            eprintln!("steadyhand: {why}. Nothing new begins; start again to look.");
             CameOut::Broke
         }
         () = asked_to_end() => CameOut::Done,

@@ -32,12 +32,15 @@ impl Engine {
         };
         let runbook = snapshot.set.runbooks.get(&run.request.runbook);
         let roles = to_run.needs(&run, runbook);
-        // The requester and the driver may always steer their own run.
-        let own =
-            (run.request.by == person || run.driver == person) && !matches!(to_run, ToRun::Approve { .. });
-        // That requester and approver differ is said before anything about roles: it is the first thing to know.
-        let own_approval = matches!(to_run, ToRun::Approve { .. }) && run.request.by == person;
-        if !own && !own_approval && !matches!(to_run, ToRun::Confirm { .. }) {
+        let own = run.request.by == person || run.driver == person;
+        let free = match to_run {
+            // That requester and approver differ is said before anything about roles: it is the first thing to know.
+            ToRun::Approve { .. } => run.request.by == person,
+            // The run itself says for whom it waits.
+            ToRun::Confirm { .. } => !own && run.undo.as_ref().is_none_or(|undo| undo.by != person),
+            _ => own && to_run.is_free_for_own(),
+        };
+        if !free {
             self.allow(speaker, &what, policy.needs_role(&person, to_run.deed(), &roles), Some(id)).await?;
         }
         if matches!(to_run, ToRun::Confirm { .. } | ToRun::Approve { .. })
@@ -49,6 +52,7 @@ impl Engine {
         if let ToRun::Handover { to } = &to_run
             && !policy.people.contains_key(to)
         {
+            self.note_denied(speaker, &what, "unknown-person", Some(id)).await?;
             return Err(Refused::UnknownPerson(to.clone(), policy.people.keys().cloned().collect()));
         }
         let says = self.says(policy, &person, &run, to_run)?;
@@ -104,7 +108,7 @@ impl Engine {
             return Ok(None);
         }
         let before = self.inner.before(snapshot, run.id, &run.request);
-        let made = self.inner.planner.offer(snapshot, run.id, &run.request, &before).await;
+        let made = self.inner.planner.offer_of(snapshot, run.id, &run.request, &before).await;
         let (world, context, changes) = match made {
             Ok((offer, _)) if Some(&offer.digest) == run.digest() => return Ok(None),
             Ok((new, context)) => {

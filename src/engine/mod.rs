@@ -16,7 +16,9 @@ mod to_run;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
@@ -142,6 +144,22 @@ impl Inner {
     fn set_fatal(&self, why: &str) {
         tracing::error!("{why}");
         self.fatal.send_replace(Some(why.to_owned()));
+    }
+
+    fn journal_is_lost(&self, why: &str) {
+        self.set_fatal(&format!("the journal cannot be relied on any more ({why})"));
+    }
+
+    /// Does what a run needs. After a fault of ours in it the bot must not go on half alive.
+    async fn survives(&self, work: impl Future<Output = ()>, id: RunId) {
+        let mut work = std::pin::pin!(work);
+        let ended = std::future::poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+            polled.map_or_else(|_| Poll::Ready(Err(())), |polled| polled.map(Ok))
+        });
+        if ended.await.is_err() {
+            self.set_fatal(&format!("a fault in the bot itself, while it carried run {id}"));
+        }
     }
 
     fn time_of(&self, at: Timestamp) -> String {
@@ -321,7 +339,7 @@ impl Engine {
             Ok(_) => Ok(()),
             Err(error) => {
                 if let AppendError::Fatal { why } = &error {
-                    self.inner.set_fatal(why);
+                    self.inner.journal_is_lost(why);
                 }
                 Err(Refused::NotWritten(error))
             }
@@ -361,7 +379,9 @@ impl Engine {
         }
         let state = watch::Sender::new(Arc::new(run.clone()));
         entry.insert(Carried { state, mailbox, far: Far::new() });
-        tokio::spawn(Conductor::new(self.inner.clone(), run, context, mail).conduct());
+        let (inner, id) = (self.inner.clone(), run.id);
+        let conductor = Conductor::new(inner.clone(), run, context, mail);
+        tokio::spawn(async move { inner.survives(conductor.conduct(), id).await });
         None
     }
 

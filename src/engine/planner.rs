@@ -16,7 +16,7 @@ use crate::plan::model::{CheckSeen, Offer, Plan, Verdict};
 use crate::plan::situation::{RunWords, Situation};
 use crate::plan::topology::{NoTopology, topology, topology_inquiries};
 use crate::plan::{Digest, question};
-use crate::policy::decide::policy_of;
+use crate::policy::decide::{Holds, policy_of, role_names};
 use crate::run::RunId;
 use crate::run::model::Requested;
 use crate::runbook::expression::{Facts, NoAnswer, Reading, Type, Value};
@@ -69,6 +69,24 @@ pub struct Planner {
 }
 
 impl Planner {
+    /// Makes the offer of a run, if the person who asked for it still may.
+    pub async fn offer_of(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        id: RunId,
+        request: &Requested,
+        before: &Before,
+    ) -> Result<(Offer, Context), NotOffered> {
+        let runbook = snapshot.set.runbooks.get(&request.runbook);
+        if let (Ok(policy), Some(runbook)) = (&snapshot.set.policy, runbook)
+            && policy.holds(&request.by, &role_names(&runbook.access.start)) != Holds::Yes
+        {
+            let what = format!("{} may not run {} any more.", request.by, request.runbook);
+            return Err(NotOffered::new("no-role", what, "Next: somebody who may asks for it."));
+        }
+        self.offer(snapshot, id, request, before).await
+    }
+
     /// Makes an offer from these files. Everything that fails is told at once.
     pub async fn offer(
         &self,

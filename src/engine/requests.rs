@@ -83,13 +83,20 @@ impl Engine {
         let policy =
             snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
         let Some(runbook) = snapshot.set.runbooks.get(name) else {
+            self.note_denied(speaker, &what, "unknown-runbook", None).await?;
             return Err(Refused::UnknownRunbook(name.to_owned()));
         };
         let start = role_names(&runbook.access.start);
         self.allow(speaker, &what, policy.needs_role(&person, "Running", &start), None).await?;
-        let values = bind(&snapshot.set, runbook, &arguments, reason.as_deref())
-            .map_err(|wrong| Refused::WrongValues(runbook.name.clone(), wrong))?;
+        let values = match bind(&snapshot.set, runbook, &arguments, reason.as_deref()) {
+            Ok(values) => values,
+            Err(wrong) => {
+                self.note_denied(speaker, &what, "bad-parameters", None).await?;
+                return Err(Refused::WrongValues(runbook.name.clone(), wrong));
+            }
+        };
         if let Some(refused) = self.held(&values)? {
+            self.note_denied(speaker, &what, "held", None).await?;
             return Err(refused);
         }
         let request = Requested {

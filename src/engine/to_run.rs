@@ -1,7 +1,9 @@
 //! What a speaker says to a run: the words of the grammar that steer one.
 
+use crate::plan::model::{Unit, Work};
 use crate::policy::decide::role_names;
 use crate::run::Run;
+use crate::run::model::Phase;
 use crate::runbook::model::Runbook;
 use crate::runbook::source::name::Person;
 
@@ -74,32 +76,36 @@ impl ToRun {
         }
     }
 
-    /// The roles of which one is needed. Approving needs those of the plan, answering those that are asked, everything
-    /// else one that may start or approve.
+    /// Whether those who asked for a run or drive it may say it without any role: what begins nothing.
+    pub(super) const fn is_free_for_own(&self) -> bool {
+        matches!(self, Self::Stop { .. } | Self::Pause | Self::Refuse { .. } | Self::Handover { .. })
+    }
+
+    /// The roles of which one is needed. Approving needs those of the plan, answering those that are asked, reading a
+    /// plan back those that may start it, everything else one that may start or approve.
     pub(super) fn needs(&self, run: &Run, runbook: Option<&Runbook>) -> Vec<String> {
         let approvers = run.plan().map(|plan| plan.approvals.by.clone()).unwrap_or_default();
         match self {
-            Self::Approve { .. } | Self::Withdraw => approvers,
+            Self::Approve { .. } | Self::Withdraw => return approvers,
+            Self::Confirm { .. } if run.phase == Phase::Confirming => {
+                return runbook.map(|runbook| role_names(&runbook.access.start)).unwrap_or_default();
+            }
             Self::Answer { number, .. } => {
-                let asked = run.plan().and_then(|plan| {
-                    plan.units().find(|(_, unit)| unit.number == *number).map(|(_, unit)| unit.work.clone())
-                });
-                match asked {
-                    Some(crate::plan::model::Work::Decide(decide)) => decide.ask,
-                    _ => approvers,
+                let asked = run.plan().and_then(|plan| plan.units().find(|(_, unit)| unit.number == *number));
+                if let Some((_, Unit { work: Work::Decide(decide), .. })) = asked {
+                    return decide.ask.clone();
                 }
             }
-            _ => {
-                let mut roles = approvers;
-                if let Some(runbook) = runbook {
-                    roles.extend(role_names(&runbook.access.start));
-                    roles.push(runbook.owner.value.clone());
-                }
-                roles.push("commander".to_owned());
-                roles.sort();
-                roles.dedup();
-                roles
-            }
+            _ => {}
         }
+        let mut roles = approvers;
+        if let Some(runbook) = runbook {
+            roles.extend(role_names(&runbook.access.start));
+            roles.push(runbook.owner.value.clone());
+        }
+        roles.push("commander".to_owned());
+        roles.sort();
+        roles.dedup();
+        roles
     }
 }

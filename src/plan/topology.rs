@@ -45,7 +45,23 @@ fn pack_and_members<'a>(set: &'a Set, cluster: &ClusterName) -> Option<(&'a Pack
     Some((pack, known.hosts.iter().filter_map(|word| HostName::new(word)).collect()))
 }
 
-/// What the answers say. `last_known` is the primary of the last plan; without it the inventory is believed.
+/// Whom replicas follow, where their probe has a result `upstream`, as `follows` has it.
+fn upstreams<'a>(
+    replicas: &'a [HostName],
+    readings: &'a BTreeMap<HostName, Reading>,
+) -> impl Iterator<Item = HostName> + 'a {
+    let answers = replicas.iter().filter_map(|host| readings.get(host)?.as_ref().ok());
+    answers.filter_map(|results| results.get("upstream")?.as_host().cloned())
+}
+
+/// The host that all of them are.
+fn only_one(mut hosts: impl Iterator<Item = HostName>) -> Option<HostName> {
+    let first = hosts.next()?;
+    hosts.all(|host| host == first).then_some(first)
+}
+
+/// What the answers say. If none answers as primary, one that is silent is believed to be it: the one that the replicas
+/// follow, else `last_known`, the primary of the last plan, else that of the inventory, else the only silent one.
 pub fn topology(
     set: &Set,
     cluster: &ClusterName,
@@ -74,13 +90,19 @@ pub fn topology(
         members.iter().filter(|host| holds(host, &described.primary)).cloned().collect();
     let replicas: Vec<HostName> =
         members.iter().filter(|host| holds(host, &described.replica)).cloned().collect();
-    let silent = members.iter().filter(|host| !matches!(readings.get(*host), Some(Ok(_)))).cloned().collect();
+    let silent: Vec<HostName> =
+        members.iter().filter(|host| !matches!(readings.get(*host), Some(Ok(_)))).cloned().collect();
     let (primary, believed) = match primaries.as_slice() {
         [one] => (one.clone(), false),
         [] => {
             let inventory = set.inventory.clusters.get(cluster).and_then(|cluster| cluster.primary.as_ref());
             let from_inventory = inventory.and_then(|word| HostName::new(word));
-            let known = last_known.filter(|host| members.contains(host)).cloned().or(from_inventory);
+            // What answers as a replica is no primary, whatever it was before.
+            let may_be = |host: &HostName| members.contains(host) && !replicas.contains(host);
+            let known = only_one(upstreams(&replicas, readings).filter(|host| silent.contains(host)))
+                .or_else(|| last_known.filter(|host| may_be(host)).cloned())
+                .or_else(|| from_inventory.filter(|host| may_be(host)))
+                .or_else(|| only_one(silent.iter().cloned()));
             (known.ok_or(NoTopology::NoPrimary)?, true)
         }
         _ => return Err(NoTopology::TwoPrimaries(primaries)),

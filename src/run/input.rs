@@ -114,12 +114,14 @@ pub enum World {
         /// All of it.
         seen: Vec<CheckSeen>,
     },
-    /// The host could not be reached, and nothing was started there.
+    /// Nothing was started on the host.
     Unreached {
         /// Which.
         unit: UnitAt,
         /// Which attempt.
         attempt: u32,
+        /// The host did not answer at all; else it, or we, refused.
+        silent: bool,
         /// Why.
         why: String,
     },

@@ -1,6 +1,6 @@
 //! The state of one run, as its events made it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -365,6 +365,8 @@ pub enum UnitState {
         at: Timestamp,
         /// How often people were reminded: 1 at half time, 2 when time was over.
         reminded: u32,
+        /// The checks of preflight, measured afresh.
+        seen: Vec<CheckSeen>,
     },
 }
 
@@ -488,6 +490,32 @@ impl Run {
         match variant {
             Variant::Main => Some(&step.command),
             Variant::Instead => step.instead.as_ref(),
+        }
+    }
+
+    /// How many steps of the plan are done, and how many there are. One on several hosts is one, done when it is on all
+    /// that were not left out.
+    pub fn steps_done(&self) -> (usize, usize) {
+        let mut numbers: BTreeMap<u32, bool> = BTreeMap::new();
+        for (at, state) in self.units.iter().filter(|(_, state)| !matches!(state, UnitState::Skipped { .. }))
+        {
+            *numbers.entry(at.number).or_insert(true) &= matches!(state, UnitState::Succeeded { .. });
+        }
+        let all: BTreeSet<u32> = self.units.keys().map(|at| at.number).collect();
+        (numbers.values().filter(|done| **done).count(), all.len())
+    }
+
+    /// Which command of a step was sent last, or will be sent first.
+    pub fn variant(&self, at: &UnitAt) -> Variant {
+        match self.units.get(at) {
+            Some(
+                UnitState::Sent { variant, .. }
+                | UnitState::Ran { variant, .. }
+                | UnitState::Failed { variant, .. }
+                | UnitState::Unknown { variant, .. }
+                | UnitState::Succeeded { variant, .. },
+            ) => *variant,
+            _ => Variant::Main,
         }
     }
 

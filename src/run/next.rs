@@ -201,10 +201,10 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
         Phase::Working => {
             let questions = run.units.iter().filter_map(|(at, state)| {
                 match (state, run.unit(at).map(|unit| &unit.work)) {
-                    (UnitState::Asked { at, reminded: 0 }, Some(Work::Decide(decide))) => {
+                    (UnitState::Asked { at, reminded: 0, .. }, Some(Work::Decide(decide))) => {
                         Some(after(*at, Millis(decide.within.0 / 2)))
                     }
-                    (UnitState::Asked { at, reminded: 1 }, Some(Work::Decide(decide))) => {
+                    (UnitState::Asked { at, reminded: 1, .. }, Some(Work::Decide(decide))) => {
                         Some(after(*at, decide.within))
                     }
                     _ => None,

@@ -61,8 +61,9 @@ pub struct SshSettings {
 #[derive(Debug)]
 pub struct Ssh {
     settings: SshSettings,
-    /// Control sockets and configuration; ours alone, and gone with us.
-    folder: tempfile::TempDir,
+    /// Control sockets and configuration; ours alone, and gone with us or when we close.
+    folder: Mutex<Option<tempfile::TempDir>>,
+    place: PathBuf,
     config: PathBuf,
     links: Mutex<BTreeMap<Destination, Arc<Link>>>,
 }
@@ -141,15 +142,16 @@ impl Ssh {
         let folder = tempfile::Builder::new().prefix("steadyhand-").permissions(ours_alone).tempdir()?;
         let config = folder.path().join("config");
         std::fs::write(&config, CONFIG)?;
-        Ok(Self { settings, folder, config, links: Mutex::default() })
+        let place = folder.path().to_owned();
+        Ok(Self { settings, folder: Mutex::new(Some(folder)), place, config, links: Mutex::default() })
     }
 
     /// The folder with the control sockets.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.place
     }
 
-    /// Closes every connection. What runs on hosts is left alone.
+    /// Closes every connection, and removes the folder. What runs on hosts is left alone.
     pub async fn close(&self) {
         let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
         for link in links.into_values() {
@@ -158,6 +160,8 @@ impl Ssh {
                 let _ = timeout(CONNECT_WITHIN, session.close()).await;
             }
         }
+        // Somebody may still hold us when the process ends, and would never drop it.
+        drop(self.folder.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     fn link(&self, to: &Destination) -> Arc<Link> {
@@ -187,7 +191,7 @@ impl Ssh {
             .port(to.port)
             .known_hosts_check(KnownHosts::Strict)
             .user_known_hosts_file(&self.settings.known_hosts)
-            .control_directory(self.folder.path())
+            .control_directory(&self.place)
             .control_persist(ControlPersist::IdleFor(PERSIST_SECONDS.try_into().expect("not zero")))
             .config_file(&self.config)
             .connect_timeout(CONNECT_WITHIN)

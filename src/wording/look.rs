@@ -522,7 +522,7 @@ pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
 
 fn status_row(run: &Run, moment: &Moment) -> Row {
     let (state, whom) = states::of_run(run);
-    let done = run.units.values().filter(|state| state.is_over()).count();
+    let (done, all) = run.steps_done();
     let what = run.plan().map_or_else(String::new, target);
     let waits = match run.phase {
         Phase::Confirming => format!("{} confirms", run.request.by),
@@ -537,7 +537,7 @@ fn status_row(run: &Run, moment: &Moment) -> Row {
             cell(state.text(), state.role),
             plain(run.id.to_string()),
             plain(format!("{} · {what}", run.request.runbook)),
-            plain(format!("{done} of {}", run.units.len())),
+            plain(format!("{done} of {all}")),
             plain(waits),
             plain(moment.ago(since).to_string()),
         ],

@@ -188,10 +188,27 @@ fn agreed_by(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) 
 
 /// Who could approve: all who have one of the roles, without the one who asked.
 pub fn approvers(approvals: &Approvals, asked_by: &Person, policy: Option<&Policy>) -> String {
-    let people = policy.map(|policy| policy.holders(&approvals.by)).unwrap_or_default();
+    let holders = |roles: &[String]| policy.map(|policy| policy.holders(roles)).unwrap_or_default();
+    let commanders = holders(&["commander".to_owned()]);
+    // Where one is enough and a commander must be among them, nobody else can be that one.
+    let may = |person: &Person| !one_commander(approvals) || commanders.contains(person);
+    let people = holders(&approvals.by);
     let people: Vec<_> =
-        people.iter().filter(|person| *person != asked_by).map(ToString::to_string).collect();
+        people.iter().filter(|person| *person != asked_by && may(person)).map(ToString::to_string).collect();
     if people.is_empty() { "nobody else has that role".to_owned() } else { people.join(", ") }
+}
+
+/// Who must approve, as the beginning of a sentence.
+pub fn needed(approvals: &Approvals) -> String {
+    if one_commander(approvals) {
+        return "A commander must approve".to_owned();
+    }
+    let among = if approvals.commander.is_some() { ", one of them a commander" } else { "" };
+    format!("{} of {} must approve{among}", approvals.count, approvals.by.join(" or "))
+}
+
+fn one_commander(approvals: &Approvals) -> bool {
+    approvals.commander.is_some() && approvals.count <= 1
 }
 
 /// The steps with their hosts and effects; a rule stands where the way back ends.
@@ -212,10 +229,18 @@ pub fn steps(plan: &Plan) -> Table {
                 plain(hosts),
                 cell(effect, role),
             ],
-            below: Vec::new(),
+            below: instead(unit).map(Below::Text).into_iter().collect(),
         });
     }
     Table { heads: Vec::new(), wide: Vec::new(), rows }
+}
+
+/// What is done where the host of a step cannot be reached: whoever agrees must know.
+fn instead(unit: &Unit) -> Option<String> {
+    let step = unit.step()?;
+    let instead = step.instead.as_ref()?;
+    let what = instead.action.as_deref().unwrap_or("another command");
+    Some(format!("if {} is silent: {} on {}", step.command.host, visible(what), instead.host))
 }
 
 /// Every unit once, with its title and hosts.

@@ -1,10 +1,14 @@
 //! The journal for readers: the entries of a run, and whether anything was changed.
 
+use std::collections::BTreeMap;
+
 use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Table, cell, plain};
 use super::states;
-use crate::run::{Event, Run, Stamped};
+use crate::plan::model::CheckSeen;
+use crate::run::{Event, Run, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::HostName;
 
 /// An entry of a run, with its place in the journal.
 #[derive(Debug, Clone)]
@@ -26,10 +30,14 @@ pub fn journal_of(run: &Run, entries: &[Recorded], moment: &Moment) -> Page {
         format!("asked by {}", run.request.by),
     ];
     let mut rows = Vec::new();
+    let mut sent_to = BTreeMap::new();
     for recorded in entries {
         let stamped = &recorded.stamped;
+        if let Event::StepSent { unit, host, .. } = &stamped.event {
+            sent_to.insert(unit.clone(), host.clone());
+        }
         let by = stamped.by.as_ref().map_or_else(|| "bot".to_owned(), ToString::to_string);
-        let (what, wherever, how, below) = describe(run, &stamped.event);
+        let (what, wherever, how, below) = describe(run, &sent_to, &stamped.event);
         rows.push(Row {
             cells: vec![
                 plain(recorded.seq.to_string()),
@@ -51,14 +59,28 @@ pub fn journal_of(run: &Run, entries: &[Recorded], moment: &Moment) -> Page {
         .next("journal verify", "proves that nothing of it was changed")
 }
 
+/// How much of what was asked holds; what only warns is not counted.
+fn hold_of(seen: &[CheckSeen]) -> String {
+    let checks = || seen.iter().filter(|seen| !seen.warns);
+    format!("{} of {} checks hold", checks().filter(|seen| seen.holds()).count(), checks().count())
+}
+
+/// What held, and what was read to find it.
+fn proven(seen: &CheckSeen) -> Vec<Below> {
+    let read: Vec<_> = seen.read.iter().map(|(what, value)| format!("{what} = {}", visible(value))).collect();
+    let holds = Below::Text(format!("holds: {}", visible(&seen.that)));
+    if read.is_empty() { vec![holds] } else { vec![holds, Below::Text(read.join(" · "))] }
+}
+
 type Described = (String, String, String, Vec<Below>);
 
 #[expect(clippy::too_many_lines, reason = "a table: one case an event")]
-fn describe(run: &Run, event: &Event) -> Described {
-    let unit = |unit: &crate::run::UnitAt| {
+fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> Described {
+    let unit = |unit: &UnitAt| {
         let title = run.unit(unit).map(|unit| visible(&unit.title)).unwrap_or_default();
-        // Where it runs; the host at hand of an `each` may be another, and stands in the title.
-        let host = run.step(unit).map(|step| step.command.host.to_string());
+        // Where it was sent last; the host at hand of an `each` may be another, and stands in the title.
+        let host = sent_to.get(unit).map(ToString::to_string);
+        let host = host.or_else(|| run.step(unit).map(|step| step.command.host.to_string()));
         let host = host.or_else(|| unit.lane.as_ref().map(ToString::to_string));
         (format!("{} {title}", unit.number), host.unwrap_or_default())
     };
@@ -99,12 +121,7 @@ fn describe(run: &Run, event: &Event) -> Described {
                 holds.iter().map(|(resource, token)| format!("{resource} ({token})")).collect();
             ("holds taken".into(), none(), none(), vec![Below::Text(holds.join(" "))])
         }
-        Event::Started { preflight } => (
-            "started".into(),
-            none(),
-            format!("{} checks hold", preflight.iter().filter(|seen| seen.holds()).count()),
-            Vec::new(),
-        ),
+        Event::Started { preflight } => ("started".into(), none(), hold_of(preflight), Vec::new()),
         Event::StepSent { unit: at, attempt, host, body, token, .. } => {
             let (title, _) = unit(at);
             let body = run.plan().map(|plan| super::plan::body(plan, body)).unwrap_or_default();
@@ -134,8 +151,7 @@ fn describe(run: &Run, event: &Event) -> Described {
         }
         Event::StepSucceeded { unit: at, took, proof } => {
             let (title, host) = unit(at);
-            let below =
-                proof.iter().map(|seen| Below::Text(format!("holds: {}", visible(&seen.that)))).collect();
+            let below = proof.iter().flat_map(proven).collect();
             (format!("succeeded {title}"), host, took.to_string(), below)
         }
         Event::StepFailed { unit: at, failure } => {
@@ -171,13 +187,22 @@ fn describe(run: &Run, event: &Event) -> Described {
             (format!("settled {title}"), host, what.into(), vec![Below::Text(visible(how))])
         }
         Event::GateEntered { unit: at } => (format!("waits {}", unit(at).0), none(), none(), Vec::new()),
-        Event::GateOpened { unit: at, took, .. } => {
-            (format!("opened {}", unit(at).0), none(), took.to_string(), Vec::new())
+        Event::GateOpened { unit: at, took, seen } => {
+            let below = seen.iter().flat_map(proven).collect();
+            (format!("opened {}", unit(at).0), none(), took.to_string(), below)
         }
         Event::GateOverdue { unit: at, .. } => {
             (format!("OVERDUE {}", unit(at).0), none(), none(), Vec::new())
         }
-        Event::Asked { unit: at, .. } => (format!("asked {}", unit(at).0), none(), none(), Vec::new()),
+        Event::Asked { unit: at, seen } => {
+            let hold = seen.iter().filter(|seen| seen.holds()).count();
+            (
+                format!("asked {}", unit(at).0),
+                none(),
+                format!("{hold} of {} checks hold", seen.len()),
+                Vec::new(),
+            )
+        }
         Event::Reminded { unit: at, .. } => (format!("reminded {}", unit(at).0), none(), none(), Vec::new()),
         Event::Answered { unit: at, go_on } => (
             format!("answered {}", unit(at).0),

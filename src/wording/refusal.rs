@@ -48,14 +48,13 @@ pub fn wrong_values(runbook: &RunbookName, wrong: &[WrongValue]) -> Page {
 
 /// A resource is held by another run; nothing was measured.
 pub fn held(resource: &Resource, by: &Run, since: Timestamp, moment: &Moment) -> Page {
-    let done = by.units.values().filter(|state| state.is_over()).count();
+    let (done, all) = by.steps_done();
     Page::sentence(format!(
-        "Refused: {resource} is held by run {}, {}, {}, since {}. It has done {done} of {}. Nothing was measured.",
+        "Refused: {resource} is held by run {}, {}, {}, since {}. It has done {done} of {all} steps. Nothing was measured.",
         by.id,
         by.request.runbook,
         by.request.by,
         moment.time(since),
-        by.units.len(),
     ))
     .next(
         format!("status {}", by.id),
@@ -265,10 +264,14 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
         Refusal::TooShort { what, needs } => Page::sentence(format!(
             "Not taken: say {what} in {needs} characters or more. It is recorded. Nothing changed."
         )),
-        Refusal::NeedsCommander { why } => {
-            Page::sentence(format!("Not approved: {} Nothing changed.", visible(why)))
-                .text("Next: a commander.")
-        }
+        Refusal::NeedsCommander { why } => Page::sentence(format!(
+            "Not approved: {} Nothing changed.",
+            visible(why)
+        ))
+        .text(format!(
+            "Next: {}.",
+            run.plan().map_or_else(String::new, |plan| approvers(&plan.approvals, &run.request.by, policy))
+        )),
     };
     page.code(refusal.code())
 }

@@ -185,3 +185,38 @@ fn somebody_who_lost_their_role_agrees_to_nothing() {
     assert!(scene.last().contains("code: no-role"), "{}", scene.last());
     scene.nothing_was_sent();
 }
+
+/// ana is on call no more.
+fn loses_the_role(scene: &mut Scene) {
+    scene.edits("policy.yaml", "on-call:       { people: [ana, cleo]", "on-call:       { people: [cleo]");
+}
+
+#[test]
+fn somebody_who_lost_their_role_starts_nothing_that_they_asked_for() {
+    let mut scene = Scene::with_own_files();
+    scene.says("ana", PLANNED);
+    loses_the_role(&mut scene);
+
+    scene.does_next("ana");
+
+    scene.nothing_was_sent();
+    assert!(scene.last().contains("code: no-role"), "{}", scene.last());
+}
+
+#[test]
+fn somebody_who_lost_their_role_only_stops_what_they_began() {
+    let mut scene = Scene::with_own_files();
+    scene.says("ana", PLANNED);
+    scene.does_next("ana");
+    scene.hosts.will("pg1", "stop-clean", Answer::Fails(1, "it does not stop"));
+    scene.does_next("ben");
+    loses_the_role(&mut scene);
+    let sent = scene.hosts.sent();
+
+    for line in ["retry 1 2", "undo 1", "skip 1 2 \"not needed\""] {
+        assert_eq!(scene.says("ana", line), CameOut::Refused, "{line}: {}", scene.last());
+    }
+
+    assert_eq!(scene.hosts.sent(), sent);
+    assert_ne!(scene.says("ana", "stop 1"), CameOut::Refused, "{}", scene.last());
+}

@@ -1,5 +1,6 @@
 //! The conversations: what the bot says, scene by scene, on scripted hosts with a moved clock.
 
+mod again;
 mod agreeing;
 mod at_work;
 mod changed;

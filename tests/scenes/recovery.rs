@@ -234,3 +234,25 @@ fn an_undo_that_expired_while_no_bot_ran_is_not_done() {
     assert_eq!(came_out, CameOut::Refused, "{}", scene.last());
     assert_eq!(scene.hosts.sent(), sent);
 }
+
+/// The files that a run began with may be unreadable to a later version. It is not carried on, and not kept for ever.
+#[test]
+fn a_run_whose_files_cannot_be_read_can_be_stopped() {
+    let mut scene = Scene::confirmed(PLANNED);
+    let late = Answer::Late(std::time::Duration::from_mins(1), Box::new(Answer::Well));
+    scene.hosts.will("pg2", "promote", late);
+    scene.types("ben", &scene.next_command());
+    scene.after(std::time::Duration::from_secs(10));
+    let sent = scene.hosts.sent();
+
+    scene.crashes();
+    let journal = rusqlite::Connection::open(scene.journal_path()).unwrap();
+    journal.execute_batch("update blobs set content = 'runbook: [' || content").unwrap();
+    scene.starts();
+    scene.after(std::time::Duration::from_mins(1));
+    scene.says("ana", "stop 1");
+    scene.after(std::time::Duration::from_mins(1));
+
+    assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Stopped), "{}", scene.transcript());
+    assert_eq!(scene.hosts.sent(), sent, "nothing was sent any more");
+}

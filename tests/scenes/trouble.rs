@@ -6,6 +6,70 @@ use steadyhand::chat::desk::CameOut;
 
 use crate::stage::{Answer, DEAD, PLANNED, Scene};
 
+/// What is done instead is for a host that is silent. This one is there, and somebody must look.
+#[test]
+fn a_host_that_refuses_is_not_switched_off() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg1").unwrap().running = false);
+    let changed = "pg1 shows the host key SHA256:9uQ, and SHA256:kX3 is pinned";
+    scene.hosts.will("pg1", "fence", Answer::NotStarted("host-key-changed", changed));
+    scene.says("ana", DEAD);
+    scene.does_next("ana");
+    scene.does_next("ben");
+
+    let came_out = scene.says("ana", "answer 1 1 go-on");
+
+    assert_eq!(came_out, CameOut::NeedsPerson);
+    assert!(!scene.hosts.sent().iter().any(|sent| sent.contains("power-off")), "{:?}", scene.hosts.sent());
+    assert!(scene.last().contains("SHA256:9uQ"), "{}", scene.last());
+}
+
+#[test]
+fn what_is_owed_after_the_promotion_is_said_also_when_the_run_is_stopped() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg1").unwrap().running = false);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "it does not"));
+    scene.says("ana", DEAD);
+    scene.does_next("ana");
+    scene.does_next("ben");
+    scene.says("ana", "answer 1 1 go-on");
+    scene.says("ana", "stop 1");
+
+    scene.says("sue", "status 1");
+
+    assert!(scene.last().contains("Owed   Bring pg1 back as a replica"), "{}", scene.last());
+}
+
+/// Half a bot is worse than none: nothing begins any more, and it is said.
+#[test]
+fn a_fault_of_the_bot_itself_ends_it_with_words() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg1", "stop-clean", Answer::IsOurFault);
+
+    scene.types("ben", &scene.next_command());
+    scene.after(Duration::from_secs(5));
+
+    let why = scene.fatal();
+    assert!(why.is_some_and(|why| why.contains("while it carried run 1")));
+}
+
+/// Whoever asked for the run is not asked by that.
+#[test]
+fn a_question_is_answered_by_those_whom_it_names() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg1").unwrap().running = false);
+    scene.says("ben", DEAD);
+    scene.does_next("ben");
+    scene.does_next("cleo");
+
+    assert_eq!(scene.says("ben", "answer 1 1 go-on"), CameOut::Refused);
+
+    assert!(scene.last().contains("needs the role commander or on-call"), "{}", scene.last());
+    scene.nothing_was_sent();
+    scene.says("ana", "answer 1 1 go-on");
+    assert!(scene.hosts.sent().contains(&"pg2 promote".to_owned()));
+}
+
 #[test]
 fn a_candidate_that_is_behind_another_replica_is_not_promoted() {
     let mut scene = Scene::of_orders();

@@ -158,3 +158,27 @@ fn a_reason_with_hidden_characters_is_not_taken() {
     assert_eq!(scene.hosts.executions(), 0);
     assert!(scene.last().contains("reason"), "{}", scene.last());
 }
+
+#[test]
+fn who_was_refused_what_stands_in_the_journal() {
+    let mut scene = Scene::confirmed(PLANNED);
+    for (person, line) in [
+        ("ana", "run failover-databse cluster=orders"),
+        ("ana", "run failover-database cluster=orders candidate=pg2 mode=planned reason=short"),
+        ("ana", "handover 1 nobody-here"),
+        ("sue", "stop 1"),
+        ("ana", "stop 99"),
+    ] {
+        assert_ne!(scene.says(person, line), CameOut::Done, "{line}");
+    }
+
+    let journal = rusqlite::Connection::open(scene.journal_path()).unwrap();
+    let denied = "select line from entries where kind = 'command-denied' order by seq";
+    let mut denied = journal.prepare(denied).unwrap();
+    let denied: Vec<String> = denied.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let codes = ["unknown-runbook", "bad-parameters", "unknown-person", "no-role", "unknown-run"];
+    assert_eq!(denied.len(), codes.len(), "{denied:#?}");
+    for (line, code) in denied.iter().zip(codes) {
+        assert!(line.contains(code), "{code}: {line}");
+    }
+}

@@ -92,6 +92,7 @@ pub(crate) struct Open {
     pub(crate) child: Child,
     out: PathBuf,
     log: PathBuf,
+    temporary: PathBuf,
 }
 
 /// Opens the chat; what is said goes to files, so that no pipe can be full.
@@ -103,8 +104,11 @@ pub(crate) fn open(config: &Path) -> Open {
     let (out, log) = (dir.join(format!("said-{number}")), dir.join(format!("log-{number}")));
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
     command.arg("--config").arg(config).stdin(Stdio::piped());
+    let temporary = dir.join(format!("t{number}"));
+    std::fs::create_dir(&temporary).unwrap();
+    command.env("TMPDIR", &temporary);
     command.stdout(std::fs::File::create(&out).unwrap()).stderr(std::fs::File::create(&log).unwrap());
-    Open { child: command.spawn().unwrap(), out, log }
+    Open { child: command.spawn().unwrap(), out, log, temporary }
 }
 
 impl Open {
@@ -113,7 +117,7 @@ impl Open {
         std::fs::read_to_string(&self.out).unwrap_or_default()
     }
 
-    /// Waits for the end.
+    /// Waits for the end. Whatever the end, nothing is left in the temporary folder.
     #[track_caller]
     pub(crate) fn ended(mut self) -> Transcript {
         let deadline = Instant::now() + LIMIT;
@@ -127,6 +131,8 @@ impl Open {
             }
             thread::sleep(Duration::from_millis(10));
         };
+        let left: Vec<_> = std::fs::read_dir(&self.temporary).unwrap().flatten().map(|e| e.path()).collect();
+        assert!(code.is_none() || left.is_empty(), "left behind: {left:?}");
         Transcript { text: self.so_far(), log: std::fs::read_to_string(&self.log).unwrap_or_default(), code }
     }
 }

@@ -228,9 +228,8 @@ async fn sockets_and_settings_lie_in_a_folder_of_our_own_that_goes_with_us() {
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o077, 0, "nobody else may look");
 
     reached.ssh.close().await;
-    drop(reached);
 
-    assert!(!folder.exists());
+    assert!(!folder.exists(), "though somebody still holds it");
 }
 
 /// How many processes of pg1 have this command line.

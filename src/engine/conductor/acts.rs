@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::outcome::{exit_of, outputs, summary};
+use super::outcome::{NoEnd, exit_of, outputs, summary};
 use super::{Conductor, Done, Flight};
 use crate::engine::ask::{Asker, Known, elapsed};
 use crate::engine::context::errand_body;
@@ -148,10 +148,11 @@ impl Conductor {
     }
 
     fn fly(&mut self, act: Act, work: impl Future<Output = Done> + Send + 'static) {
-        let sender = self.done.clone();
-        let task = tokio::spawn(async move {
+        let (sender, inner, id) = (self.done.clone(), self.inner.clone(), self.run.id);
+        let work = async move {
             let _ = sender.send(work.await).await;
-        });
+        };
+        let task = tokio::spawn(async move { inner.survives(work, id).await });
         self.flying.insert(act, Flight { task: Some(task.abort_handle()), control: None });
     }
 
@@ -165,7 +166,7 @@ impl Conductor {
                 Err(why) => return Done::new(act, not_loaded(&why)),
             };
             let before = inner.before(&snapshot, id, &request);
-            let (offer, context) = match inner.planner.offer(&snapshot, id, &request, &before).await {
+            let (offer, context) = match inner.planner.offer_of(&snapshot, id, &request, &before).await {
                 Ok(made) => made,
                 Err(NotOffered { code, why, failed }) => {
                     return Done::new(act, World::NotPlanned { code, why, failed });
@@ -206,8 +207,10 @@ impl Conductor {
         which: impl Fn(&Item) -> Asking<'_> + Send + 'static,
         world: impl Fn(Vec<CheckSeen>, Millis) -> World + Send + 'static,
     ) {
-        let unit = unit_of(&act).cloned();
-        let (Some(asker), Some(unit)) = (self.asker(), unit) else { return };
+        let Some(unit) = unit_of(&act).cloned() else { return };
+        let Some(asker) = self.asker() else {
+            return self.at_once(Done::new(act, world(vec![not_there()], Millis(0))));
+        };
         let run = self.run.clone();
         self.fly(act.clone(), async move {
             let began = asker.clock.now();
@@ -232,7 +235,9 @@ impl Conductor {
     }
 
     fn start_gate(&mut self, act: Act, unit: UnitAt, since: jiff::Timestamp) {
-        let Some(asker) = self.asker() else { return };
+        let Some(asker) = self.asker() else {
+            return self.at_once(Done::new(act, World::Gate { unit, seen: vec![not_there()], open: false }));
+        };
         let run = self.run.clone();
         self.fly(act.clone(), async move {
             let context = asker.context.clone();
@@ -314,8 +319,8 @@ impl Conductor {
                     let (took, output) = (Millis::from_std(report.took), summary(&report));
                     World::Ended { unit, attempt, exit, took, output }
                 }
-                Err((why, false)) => World::Unreached { unit, attempt, why },
-                Err((why, true)) => World::Lost { unit, attempt, why },
+                Err(NoEnd::NotStarted { silent, why }) => World::Unreached { unit, attempt, silent, why },
+                Err(NoEnd::Lost(why)) => World::Lost { unit, attempt, why },
             };
             Done { act: sent, world, context: None, blobs: Vec::new(), outputs }
         });
@@ -340,7 +345,11 @@ impl Conductor {
                 ),
             };
             let outputs = outputs(&report, id, &unit, attempt, true);
-            let ended = exit_of(&report).map(|exit| (exit, Millis::from_std(report.took), summary(&report)));
+            let ended = match exit_of(&report) {
+                Ok(exit) => Ok((exit, Millis::from_std(report.took), summary(&report))),
+                Err(NoEnd::NotStarted { why, .. }) => Err((why, false)),
+                Err(NoEnd::Lost(why)) => Err((why, true)),
+            };
             let world = World::UndoEnded { unit, attempt, ended };
             Done { act, world, context: None, blobs: Vec::new(), outputs }
         });
@@ -400,7 +409,8 @@ fn unit_of(act: &Act) -> Option<&UnitAt> {
     }
 }
 
-/// What is asked of a step that its runbook does not have: no door opens, and nothing is proven.
+/// What is asked of a step that its runbook does not have, or whose files cannot be read any more: no door opens, and
+/// nothing is proven.
 fn not_there() -> CheckSeen {
     CheckSeen {
         that: "the step is in its runbook".to_owned(),

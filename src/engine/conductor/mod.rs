@@ -219,7 +219,7 @@ impl Conductor {
         };
         if let Err(error) = self.inner.journal.append(append).await {
             if let AppendError::Fatal { why } = &error {
-                self.inner.set_fatal(why);
+                self.inner.journal_is_lost(why);
             }
             return Err(error);
         }

@@ -9,8 +9,16 @@ use crate::target::{Ending, Report};
 /// Of what a command printed, so many bytes of the beginning and of the end stand in its event.
 const EXCERPT_BYTES: usize = 1024;
 
-/// How a command ended, or why it did not begin, or (true) that nobody knows.
-pub(super) fn exit_of(report: &Report) -> Result<Exit, (String, bool)> {
+/// Why there is no end of a command.
+pub(super) enum NoEnd {
+    /// Nothing was started: the host did not answer at all, or else it was refused.
+    NotStarted { silent: bool, why: String },
+    /// Nobody knows.
+    Lost(String),
+}
+
+/// How a command ended, or why nobody can tell.
+pub(super) fn exit_of(report: &Report) -> Result<Exit, NoEnd> {
     match &report.ending {
         Ending::Exited(127) => Ok(Exit::NotFound),
         Ending::Exited(status) if *status > 128 => Ok(Exit::Signal(*status)),
@@ -18,8 +26,10 @@ pub(super) fn exit_of(report: &Report) -> Result<Exit, (String, bool)> {
         Ending::NoCommand => Ok(Exit::NotFound),
         Ending::Ended { by_limit: true, .. } => Ok(Exit::TimedOut),
         Ending::Ended { by_limit: false, .. } => Ok(Exit::Stopped),
-        Ending::NotStarted { why, .. } => Err((why.clone(), false)),
-        Ending::Lost { why } => Err((why.clone(), true)),
+        Ending::NotStarted { code, why } => {
+            Err(NoEnd::NotStarted { silent: *code == "unreachable", why: why.clone() })
+        }
+        Ending::Lost { why } => Err(NoEnd::Lost(why.clone())),
     }
 }
 

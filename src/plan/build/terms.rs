@@ -187,10 +187,9 @@ pub(super) fn approvals(
     if let (Some(cool_down), Some(last)) = (runbook.cool_down, request.last_end) {
         let since = Millis(request.now.duration_since(last).as_millis().try_into().unwrap_or(i64::MAX));
         if since < cool_down {
-            // The time and not the distance: a plan that is made again must be the same.
-            let ended = last.strftime("%Y-%m-%d %H:%M:%S UTC");
+            // Neither the time nor the distance: a plan that is made again must be the same.
             let why = format!(
-                "It ended here last at {ended}, and cools down for {cool_down}: a commander must be among those who approve."
+                "It ended here less than {cool_down} ago, and cools down so long: a commander must be among those who approve."
             );
             approvals.count = approvals.count.max(1);
             approvals.commander = Some(why);

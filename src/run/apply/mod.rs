@@ -7,7 +7,7 @@ mod undoing;
 mod working;
 
 use super::event::{Event, Stamped};
-use super::model::{Phase, Run, Stop, UnitAt, UnitState, Variant};
+use super::model::{Phase, Run, Stop, UnitAt, UnitState};
 use crate::runbook::source::name::Person;
 
 /// Applies an event to a run.
@@ -61,17 +61,4 @@ fn set(run: &mut Run, unit: &UnitAt, state: UnitState) {
 
 fn attempts(run: &Run, unit: &UnitAt) -> u32 {
     run.units.get(unit).map_or(0, UnitState::attempts)
-}
-
-fn variant(run: &Run, unit: &UnitAt) -> Variant {
-    match run.units.get(unit) {
-        Some(
-            UnitState::Sent { variant, .. }
-            | UnitState::Ran { variant, .. }
-            | UnitState::Failed { variant, .. }
-            | UnitState::Unknown { variant, .. }
-            | UnitState::Succeeded { variant, .. },
-        ) => *variant,
-        _ => Variant::Main,
-    }
 }

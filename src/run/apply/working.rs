@@ -1,8 +1,9 @@
 //! Working: what was sent, how it ended, what people answered; gates, questions, watches, batches.
 
-use super::{attempts, set, undoing, variant, who};
+use super::{attempts, set, undoing, who};
 use crate::run::event::{Event, Stamped};
 use crate::run::model::{Failure, Phase, Run, UnitAt, UnitState, Variant};
+use crate::runbook::model::Effect;
 use crate::runbook::source::literal::Millis;
 
 #[expect(clippy::too_many_lines, reason = "a table: one case an event")]
@@ -25,23 +26,23 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
             set(run, unit, UnitState::Waiting { attempts });
         }
         Event::StepEnded { unit, attempt, exit, took, .. } => {
-            let variant = variant(run, unit);
+            let variant = run.variant(unit);
             run.reached.entry(unit.clone()).or_default().insert(*attempt, variant);
             if exit.is_success() {
                 set(run, unit, UnitState::Ran { attempt: *attempt, variant, took: *took });
             }
         }
         Event::StepSucceeded { unit, took, proof } => {
-            let variant = variant(run, unit);
+            let variant = run.variant(unit);
             set(run, unit, UnitState::Succeeded { variant, took: *took, proof: proof.clone() });
         }
         Event::StepFailed { unit, failure } => {
-            let (attempts, variant) = (attempts(run, unit), variant(run, unit));
+            let (attempts, variant) = (attempts(run, unit), run.variant(unit));
             let sent = run.sent.contains(unit);
             set(run, unit, UnitState::Failed { attempts, variant, sent, failure: failure.clone(), at });
         }
         Event::StepUnknown { unit, why } => {
-            let (attempt, variant) = (attempts(run, unit), variant(run, unit));
+            let (attempt, variant) = (attempts(run, unit), run.variant(unit));
             run.reached.entry(unit.clone()).or_default().insert(attempt, variant);
             let sent_at = match run.units.get(unit) {
                 Some(UnitState::Sent { at, .. }) => *at,
@@ -75,7 +76,9 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         Event::GateOverdue { unit, failed } => {
             set(run, unit, UnitState::Overdue { failed: failed.clone(), at });
         }
-        Event::Asked { unit, .. } => set(run, unit, UnitState::Asked { at, reminded: 0 }),
+        Event::Asked { unit, seen } => {
+            set(run, unit, UnitState::Asked { at, reminded: 0, seen: seen.clone() });
+        }
         Event::Reminded { unit, time } => {
             if let Some(UnitState::Asked { reminded, .. }) = run.units.get_mut(unit) {
                 *reminded = *time;
@@ -148,7 +151,7 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
         undoing::settled(run, unit, done);
         return;
     }
-    let (attempts, variant) = (attempts(run, unit), variant(run, unit));
+    let (attempts, variant) = (attempts(run, unit), run.variant(unit));
     let sent_at = match run.units.get(unit) {
         Some(UnitState::Unknown { sent_at, .. }) => *sent_at,
         _ => stamped.at,
@@ -158,7 +161,10 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
         set(run, unit, UnitState::Succeeded { variant, took, proof: Vec::new() });
         return;
     }
-    if let Some(reached) = run.reached.get_mut(unit) {
+    // What cannot be undone closes the way back once it was sent, whatever is said of it: the undos before it may be
+    // wrong now.
+    let closes = run.step(unit).is_some_and(|step| step.effect == Effect::Irreversible);
+    if let Some(reached) = run.reached.get_mut(unit).filter(|_| !closes) {
         reached.remove(&attempts);
     }
     forget_if_never_reached(run, unit);

@@ -142,7 +142,7 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         // While steps are taken back nothing new is sent, whatever was being measured.
         _ if run.phase != Phase::Working => Decided::nothing(),
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),
-        World::Unreached { unit, attempt, why } => work::unreached(run, unit, *attempt, why),
+        World::Unreached { unit, attempt, silent, why } => work::unreached(run, unit, *attempt, *silent, why),
         World::Ended { unit, attempt, exit, took, output } => {
             work::ended(run, unit, *attempt, *exit, *took, output)
         }
@@ -184,7 +184,7 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
         Phase::Working => {
             let mut events = Vec::new();
             for (at, state) in &run.units {
-                if let (UnitState::Asked { at: since, reminded }, Some(Work::Decide(decide))) =
+                if let (UnitState::Asked { at: since, reminded, .. }, Some(Work::Decide(decide))) =
                     (state, run.unit(at).map(|unit| &unit.work))
                 {
                     let half = Millis(decide.within.0 / 2);

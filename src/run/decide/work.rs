@@ -54,10 +54,12 @@ fn awaited(run: &Run, unit: &UnitAt, attempt: u32) -> Option<Variant> {
 
 /// Nothing was started on the host: what is done instead follows, if there is something. Nothing is sent in a pause or
 /// while a watch is broken: the step then begins anew, at its door, when the run goes on.
-pub(super) fn unreached(run: &Run, unit: &UnitAt, attempt: u32, why: &str) -> Decided {
+///
+/// What is done instead is for a host that is silent. One that refuses, or shows another key, is there: somebody looks.
+pub(super) fn unreached(run: &Run, unit: &UnitAt, attempt: u32, silent: bool, why: &str) -> Decided {
     let Some(variant) = awaited(run, unit, attempt) else { return Decided::nothing() };
     let unreached = Event::StepUnreached { unit: unit.clone(), why: why.to_owned() };
-    let instead = (variant == Variant::Main && run.stop.is_none())
+    let instead = (silent && variant == Variant::Main && run.stop.is_none())
         .then(|| send(run, unit, attempt + 1, Variant::Instead, &[]))
         .flatten();
     if instead.is_some() && is_held(run) {

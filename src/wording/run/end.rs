@@ -27,7 +27,9 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
     }
     let mut fields: Vec<(&str, String)> =
         run.remarks.iter().map(|remark| ("Left", visible(remark))).collect();
-    if let Some(plan) = run.plan().filter(|_| matches!(outcome, Outcome::Succeeded | Outcome::WithIssues)) {
+    // What cannot be undone was done: what is owed for it is owed however the run ended.
+    let owes = matches!(outcome, Outcome::Succeeded | Outcome::WithIssues) || run.past_no_return().is_some();
+    if let Some(plan) = run.plan().filter(|_| owes) {
         for owed in &plan.follow_up {
             let by = owed.runbook.as_ref().map(|runbook| format!(" ({runbook})")).unwrap_or_default();
             fields.push(("Owed", format!("{}{by}, within {}.", visible(&owed.what), owed.within)));

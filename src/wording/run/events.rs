@@ -11,7 +11,7 @@ use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
 use crate::wording::moment::Moment;
 use crate::wording::page::Page;
-use crate::wording::plan::approvers;
+use crate::wording::plan::{approvers, needed};
 use crate::wording::refusal::{again, ended_how, step as step_words};
 use crate::wording::states;
 
@@ -23,9 +23,15 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
     let by = stamped.by.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut of_unit = |unit: &UnitAt, state: &str| {
         fields.push(("step", unit.number.to_string()));
-        let host = run.step(unit).map(|step| step.command.host.to_string());
+        let host = run.command(unit, run.variant(unit)).map(|command| command.host.to_string());
         let lane = unit.lane.as_ref().map(ToString::to_string);
-        if let Some(host) = lane.or(host) {
+        // Where it runs; the host at hand of an `each` may be another.
+        if let (Some(lane), Some(host)) = (&lane, &host)
+            && lane != host
+        {
+            fields.push(("for", lane.clone()));
+        }
+        if let Some(host) = host.or(lane) {
             fields.push(("host", host));
         }
         fields.push(("state", state.to_owned()));
@@ -61,7 +67,7 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         }
         Event::DoorShut { unit, failed } => {
             let title = of_unit(unit, "AWAITING");
-            format!("{title}: its door did not open, it was not sent. {}", sentences(failed))
+            format!("{title}: {}. {}", door_words(run, unit), sentences(failed))
         }
         Event::StepUnknown { unit, why } => {
             let title = of_unit(unit, "UNKNOWN");
@@ -169,16 +175,14 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         }
         Event::Ended { outcome, .. } => {
             fields.push(("state", states::of_outcome(*outcome).word.to_owned()));
-            let steps =
-                run.units.values().filter(|state| matches!(state, UnitState::Succeeded { .. })).count();
+            let (done, all) = run.steps_done();
             match (run.started, run.ended) {
                 (Some(started), Some(ended)) => {
                     format!(
-                        "Run {} {} after {}, {steps} of {} done.",
+                        "Run {} {} after {}, {done} of {all} steps done.",
                         run.id,
                         ended_how(*outcome),
                         between(started, ended),
-                        run.units.len()
                     )
                 }
                 _ => format!("Run {} {}. Nothing ran.", run.id, ended_how(*outcome)),
@@ -205,6 +209,15 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         | Event::HandedOver { .. } => return None,
     };
     Some((fields, sentence))
+}
+
+/// What it means that the door of a step did not open.
+pub(super) fn door_words(run: &Run, unit: &UnitAt) -> &'static str {
+    if run.sent.contains(unit) {
+        "its door did not open, it was not sent again"
+    } else {
+        "its door did not open, it was not sent"
+    }
 }
 
 /// `1.3s`, for fields of a line.
@@ -264,11 +277,10 @@ pub fn heard(run: &Run, by: &str, events: &[Event], policy: Option<&Policy>, mom
                 if alone {
                     page.text(format!("Confirmed by {by} at {now}. Run {id} starts now, {} drives.", run.driver))
                 } else {
-                    let needed = run.plan().map_or(1, |plan| plan.approvals.count);
-                    let roles = run.plan().map(|plan| plan.approvals.by.join(" or ")).unwrap_or_default();
-                    let people = run.plan().map(|plan| approvers(&plan.approvals, &run.request.by, policy));
-                    let people = people.unwrap_or_default();
-                    page.text(format!("Confirmed by {by} at {now}. {needed} of {roles} must approve: {people}."))
+                    let approvals = run.plan().map(|plan| &plan.approvals);
+                    let needed = approvals.map(needed).unwrap_or_default();
+                    let people = approvals.map(|it| approvers(it, &run.request.by, policy)).unwrap_or_default();
+                    page.text(format!("Confirmed by {by} at {now}. {needed}: {people}."))
                         .next(
                             format!("approve {id} {}", digest.short()),
                             format!("said by one of them, until {}", moment.with_distance(*approve_until)),

@@ -1,6 +1,6 @@
 //! Everything that a run waits for a person to say, with the consequence of each answer.
 
-use super::events::failure_words;
+use super::events::{door_words, failure_words};
 
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
 use crate::run::model::{Failure, Phase, UndoStep, UnitState};
@@ -52,7 +52,9 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
     let typed = format!("{} {}{}", run.id, at.number, address(run, at));
     let asked = Asked { run, at, title, typed };
     match state {
-        UnitState::Asked { at: since, .. } => decide_question(run, at, *since, &asked.title, moment),
+        UnitState::Asked { at: since, seen, .. } => {
+            decide_question(run, at, (*since, seen), &asked.title, moment)
+        }
         UnitState::Shut { failed, .. } => asked.at_the_door(failed),
         UnitState::Failed { failure, .. } => asked.failed(failure, state.attempts() + 1),
         UnitState::Unknown { why, sent_at, found, .. } => {
@@ -78,7 +80,7 @@ impl Asked<'_> {
 
     fn at_the_door(&self, failed: &[CheckSeen]) -> Page {
         let retry = format!("retry {}", self.typed);
-        self.head(states::AWAITING, "its door did not open, it was not sent")
+        self.head(states::AWAITING, door_words(self.run, self.at))
             .with(seen_rows(failed))
             .with(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
             .text("No answer: nothing runs.")
@@ -184,14 +186,20 @@ fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String
     options
 }
 
-fn decide_question(run: &Run, at: &UnitAt, since: jiff::Timestamp, title: &str, moment: &Moment) -> Page {
+fn decide_question(
+    run: &Run,
+    at: &UnitAt,
+    (since, seen): (jiff::Timestamp, &[CheckSeen]),
+    title: &str,
+    moment: &Moment,
+) -> Page {
     let Some(Work::Decide(decide)) = run.unit(at).map(|unit| &unit.work) else { return Page::new() };
     let id = run.id;
     let until = crate::run::next::after(since, decide.within);
     let host = at.lane.as_ref().map(|lane| format!(" {lane}")).unwrap_or_default();
     let about = vec![format!("run {id} {}", step_words(at)), title.to_owned()];
-    Page::new()
-        .head(states::AWAITING, about, format!("for {}", decide.ask.join(", ")))
+    let page = Page::new().head(states::AWAITING, about, format!("for {}", decide.ask.join(", ")));
+    measured_again(page, seen)
         .with(Block::Choices(vec![
             (format!("answer {id} {}{host} go-on", at.number), visible(&decide.go_on)),
             (format!("answer {id} {}{host} stop", at.number), visible(&decide.stop)),
@@ -204,6 +212,18 @@ fn decide_question(run: &Run, at: &UnitAt, since: jiff::Timestamp, title: &str, 
         } else {
             format!("Its time was over at {}. Silence is never a yes: it still waits.", moment.time(until))
         })
+}
+
+/// What is asked again beside a question: how much of it holds, and all that does not.
+fn measured_again(page: Page, seen: &[CheckSeen]) -> Page {
+    let checks = || seen.iter().filter(|seen| !seen.warns);
+    if checks().count() == 0 {
+        return page;
+    }
+    let hold = checks().filter(|seen| seen.holds()).count();
+    let others: Vec<CheckSeen> = seen.iter().filter(|seen| !seen.holds()).cloned().collect();
+    let page = page.text(format!("Measured again: {hold} of {} checks hold.", checks().count()));
+    if others.is_empty() { page } else { page.with(seen_rows(&others)) }
 }
 
 fn undo_question(run: &Run, moment: &Moment) -> Page {

@@ -365,7 +365,7 @@ fn end_of(unit: UnitAt, attempt: u32, how: u8) -> World {
     let why = "the link broke".to_owned();
     match how {
         0..150 => ended(unit, attempt, Exit::Code(0)),
-        150..180 => World::Unreached { unit, attempt, why },
+        150..180 => World::Unreached { unit, attempt, silent: how < 165, why },
         180..220 => World::Lost { unit, attempt, why },
         220..235 => ended(unit, attempt, Exit::Code(1)),
         235..245 => ended(unit, attempt, Exit::Signal(137)),

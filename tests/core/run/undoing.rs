@@ -106,7 +106,12 @@ fn an_irreversible_step_of_which_nobody_knows_closes_the_way_back() {
 
     let how = "I looked at the host".to_owned();
     run.says("ben", Says::Settle { unit: unit(2), done: false, how });
-    assert_eq!(run.wants_back(None), [unit(1)], "it was not done: the way back is open");
+    let says = run.undo(None);
+    assert_eq!(
+        run.refuses("ben", says),
+        Refusal::NothingToUndo { past: Some(unit(2)) },
+        "whatever anybody says"
+    );
 }
 
 #[test]

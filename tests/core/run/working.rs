@@ -32,7 +32,12 @@ impl Driven {
     /// The host was never reached.
     pub(super) fn does_not_reach(&mut self, unit: &UnitAt) -> Decided {
         let attempt = self.state(unit).attempts();
-        self.world(World::Unreached { unit: unit.clone(), attempt, why: "no route to host".to_owned() })
+        self.world(World::Unreached {
+            unit: unit.clone(),
+            attempt,
+            silent: true,
+            why: "no route to host".to_owned(),
+        })
     }
 
     pub(super) fn proves(&mut self, unit: &UnitAt) -> Decided {

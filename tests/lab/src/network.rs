@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -47,8 +47,18 @@ fn speaks(address: SocketAddrV4, question: &[u8], limit: Duration) -> Reach {
 }
 
 /// Why nobody can listen there; none if one can.
+///
+/// It is only looked, not tried: a listener of ours, however short, would stand in the way of a host that comes up.
 pub(crate) fn why_taken(address: SocketAddrV4) -> Option<String> {
-    TcpListener::bind(address).err().map(|e| e.to_string())
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    tables.iter().any(|table| is_listened_to(table, address)).then(|| "somebody listens there".to_owned())
+}
+
+/// Whether somebody listens at this address, or at its port on every address.
+fn is_listened_to(table: &str, address: SocketAddrV4) -> bool {
+    let everywhere = [format!("{:08X}", 0), format!("{:032X}", 0)];
+    let everywhere = everywhere.map(|any| format!("{any}:{:04X}", address.port()));
+    listener(table, address).is_some() || everywhere.iter().any(|local| listener_at(table, local).is_some())
 }
 
 /// Is it this very process that listens there?
@@ -62,8 +72,11 @@ pub(crate) fn listens(pid: i32, address: SocketAddrV4) -> bool {
 
 /// The inode of the listening socket of that address, in the table that /proc/net/tcp shows.
 fn listener(table: &str, address: SocketAddrV4) -> Option<&str> {
+    listener_at(table, &format!("{:08X}:{:04X}", hex_order(*address.ip()), address.port()))
+}
+
+fn listener_at<'a>(table: &'a str, wanted: &str) -> Option<&'a str> {
     const LISTENING: &str = "0A";
-    let wanted = format!("{:08X}:{:04X}", hex_order(*address.ip()), address.port());
     table.lines().find_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, state) = (fields.next()?, fields.nth(1)?);
@@ -78,6 +91,8 @@ fn hex_order(ip: Ipv4Addr) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -96,6 +111,23 @@ mod tests {
         assert!(listens(me, address));
         assert!(!listens(1, address));
         assert!(why_taken(address).is_some());
+    }
+
+    #[test]
+    fn who_listens_everywhere_listens_there_too() {
+        let line = |local: &str, state: &str| {
+            format!(
+                "   0: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 4711 1\n"
+            )
+        };
+        let there = SocketAddrV4::new(Ipv4Addr::new(127, 78, 0, 11), 2422);
+
+        assert!(is_listened_to(&line("0B004E7F:0976", "0A"), there));
+        assert!(is_listened_to(&line("00000000:0976", "0A"), there));
+        assert!(is_listened_to(&line("00000000000000000000000000000000:0976", "0A"), there));
+        assert!(!is_listened_to(&line("0B004E7F:0976", "01"), there), "a connection is no listener");
+        assert!(!is_listened_to(&line("00000000:0977", "0A"), there));
+        assert!(!is_listened_to(&line("0C004E7F:0976", "0A"), there));
     }
 
     #[test]

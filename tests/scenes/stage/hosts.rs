@@ -41,6 +41,8 @@ pub(crate) enum Answer {
     LostAfter(&'static str),
     /// Nothing, until its limit is reached or somebody ends it.
     Hangs,
+    /// The bot itself has a fault, just there.
+    IsOurFault,
 }
 
 struct Inside {
@@ -235,6 +237,7 @@ impl Hosts {
             Answer::LostBefore(why) | Answer::LostAfter(why) => {
                 return self.report(Ending::Lost { why: why.to_owned() }, b"", b"", began);
             }
+            Answer::IsOurFault => panic!("a fault of the bot itself"),
             Answer::Hangs => {
                 let ending = self.lasts(limit, limit, execution.control.as_mut()).await;
                 return self.report(ending.unwrap(), b"", b"", began);
