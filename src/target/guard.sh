@@ -13,7 +13,7 @@
 #
 # This file is joined to one line: no single quotes, no backslashes, a space behind each exclamation mark (csh would
 # expand it otherwise), and every line ends where a space may follow.
-nl=$(echo; echo x); nl=${nl%x};
+_nl=$(echo; echo x); _nl=${_nl%x};
 nonce=; ok=; dir=; verb=; key=; root=-; holds=; limit=; grace=2; oat=0; eat=0;
 IFS= read -r frame || exit 125;
 eval "$frame" || exit 125;
@@ -44,7 +44,7 @@ else case $w_said in *pace*) w=full;; *ead-only*) w=read-only;; *ermission*) w=u
 hello() {
 test -s "$base/id" && test -w "$base/a" || { mkdir -p "$base/a" "$base/holds" 2>/dev/null && test -w "$base/a"; } || { why_not; no "$w"; };
 if ! test -s "$base/id"; then
-claim "$(od -An -N8 -tx1 /dev/urandom | tr -d " $nl")" "$base/id.$$" && { ln "$base/id.$$" "$base/id" 2>/dev/null; rm -f "$base/id.$$"; };
+claim "$(od -An -N8 -tx1 /dev/urandom | tr -d " $_nl")" "$base/id.$$" && { ln "$base/id.$$" "$base/id" 2>/dev/null; rm -f "$base/id.$$"; };
 durable "$base/id" "$base" "$HOME";
 fi;
 IFS= read -r my_root 2>/dev/null <"$base/id" || { why_not; no "$w"; };
@@ -145,7 +145,7 @@ pump() {
 at=0; f=$a/$1.0; n=0; lost=;
 while :; do
 r=$(LC_ALL=C dd bs=65536 count=16 2>&1 >>"$f") || { lost=+lost; cat >/dev/null; break; };
-r=${r%% records in*}; r=${r##*"$nl"};
+r=${r%% records in*}; r=${r##*"$_nl"};
 test "$((${r%%+*}+${r#*+}))" -ge 16 || break;
 size=$(wc -c <"$f");
 if test "$size" -ge 1048576; then
@@ -187,10 +187,10 @@ ring;
 };
 child() {
 trap - HUP INT; me;
-fe; STEADYHAND=$key; export STEADYHAND; test -z "$step_dir" || export step_dir;
+STEADYHAND=$key; export STEADYHAND; test -z "$step_dir" || export step_dir;
 claim "started $my_pid $my_start $boot $kpid $kstart end" "$a/started" || exit 120;
 durable "$a/started" "$a" "$base/a" || { echo "sealed sync end" >"$a/started"; exit 120; };
-exec setsid "$@";
+fe; exec setsid "$@";
 };
 
 start() {

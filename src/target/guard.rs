@@ -1,0 +1,179 @@
+//! The guard: what is sent to a host so that a command can be asked about later, and what comes back.
+//!
+//! A command that changes something is started by it, runs on when the link breaks, and leaves behind whether it
+//! started and how it ended. Whoever asks gets a true answer, or hears that there is none: never a guess.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use super::frame::{NotSendable, is_variable, joined, quoted};
+
+/// The guard, joined to one line.
+static GUARD: LazyLock<String> = LazyLock::new(|| joined(include_str!("guard.sh")));
+
+/// The fixed command of everything that is said to the guard of a host.
+pub fn exec_line() -> String {
+    format!("exec env -i HOME=\"$HOME\" PATH=\"$PATH\" LC_ALL=C.UTF-8 /bin/sh -c '{}'", &*GUARD)
+}
+
+/// One attempt to do something on a host. Its key is never used for another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Journal, run, step and number: letters, digits, `.`, `_` and `-`.
+    pub key: String,
+    /// The state directory that the host had when it was last seen; none if it was never seen.
+    pub root: Option<String>,
+    /// What the run holds, with its fencing token: a host that has seen a newer one refuses.
+    pub holds: Vec<(String, u64)>,
+}
+
+/// What is said to a guard.
+#[derive(Debug, Clone, Copy)]
+pub enum Say<'a> {
+    /// Makes the state directory if there is none, and gives its identity.
+    Hello,
+    /// Starts a command, and follows it.
+    Start(&'a Start<'a>),
+    /// Sends what was printed from here on, until the end is known.
+    Follow {
+        /// So many bytes of standard output are here already.
+        out: u64,
+        /// So many bytes of standard error.
+        err: u64,
+    },
+    /// If it has not started, it never will; else how it stands.
+    Seal,
+    /// Ends its processes.
+    Stop,
+}
+
+/// A command that is started.
+#[derive(Debug, Clone)]
+pub struct Start<'a> {
+    /// Program and arguments.
+    pub argv: &'a [String],
+    /// Variables.
+    pub variables: &'a BTreeMap<String, String>,
+    /// The folder that a step and its undo share.
+    pub step_dir: Option<&'a str>,
+    /// The host ends it by itself after so many seconds, whether or not anybody is there.
+    pub limit_seconds: u64,
+}
+
+/// The line that says it. Everything variable is in it.
+pub fn line(attempt: &Attempt, say: Say<'_>, nonce: &str) -> Result<String, NotSendable> {
+    let mut line = format!("nonce={nonce}; key={}; root={}", word(&attempt.key)?, match &attempt.root {
+        Some(root) => word(root)?,
+        None => "-",
+    });
+    match say {
+        Say::Hello => line.push_str("; verb=hello"),
+        Say::Seal => line.push_str("; verb=seal"),
+        Say::Stop => line.push_str("; verb=stop"),
+        Say::Follow { out, err } => {
+            let _ = write!(line, "; verb=follow; oat={out}; eat={err}");
+        }
+        Say::Start(start) => {
+            let holds: Result<Vec<String>, _> = attempt
+                .holds
+                .iter()
+                .map(|(hold, token)| Ok(format!("{}={token:016}", word(&hold.replace('/', "."))?)))
+                .collect();
+            let _ = write!(line, "; verb=start; limit={}; holds='{}'", start.limit_seconds, holds?.join(" "));
+            if let Some(dir) = start.step_dir {
+                let _ = write!(line, "; dir={}", quoted(dir)?);
+            }
+            if start.argv.first().is_none_or(String::is_empty) {
+                return Err(NotSendable::Empty);
+            }
+            line.push_str("; set --");
+            for argument in start.argv {
+                let _ = write!(line, " {}", quoted(argument)?);
+            }
+            line.push_str("; fe() { :");
+            for (name, value) in start.variables {
+                if !is_variable(name) {
+                    return Err(NotSendable::Name(name.clone()));
+                }
+                let _ = write!(line, "; export {name}={}", quoted(value)?);
+            }
+            line.push_str("; }");
+        }
+    }
+    let _ = writeln!(line, "; ok={nonce}");
+    super::frame::not_too_much(line)
+}
+
+/// A word of ours, which no shell takes for more.
+fn word(text: &str) -> Result<&str, NotSendable> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if text.is_empty() || !text.chars().all(plain) {
+        return Err(NotSendable::Name(text.to_owned()));
+    }
+    Ok(text)
+}
+
+/// How an attempt stands, as its host knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has not started, and never will.
+    Never,
+    /// Nothing is there, or it is just being made. Only sealing makes that final.
+    NotYet,
+    /// It runs. If its keeper is gone, its end will not be known.
+    Running {
+        /// Whether its end will be recorded.
+        is_kept: bool,
+    },
+    /// It has ended, and that is being recorded.
+    Ending,
+    /// It ended.
+    Finished(Finished),
+    /// It started, and nobody knows how it ended: what watched over it was killed, or the host was started anew.
+    Lost {
+        /// Whether the host was started anew: then it surely runs no more.
+        rebooted: bool,
+    },
+    /// Its marker cannot be read.
+    Torn,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Its exit status.
+    pub status: i32,
+    /// All that it printed, in bytes; none if something still holds the streams.
+    pub printed: Option<(u64, u64)>,
+    /// It was ended: `asked` or `timeout`.
+    pub stopped: Option<String>,
+    /// Others of its processes live on.
+    pub left: bool,
+}
+
+impl Verdict {
+    /// Reads a verdict; none if it is not one.
+    pub fn read(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        Some(match words.next()? {
+            "never" => Self::Never,
+            "absent" | "preparing" => Self::NotYet,
+            "running" => Self::Running { is_kept: !text.ends_with(" guard=gone") },
+            "ending" => Self::Ending,
+            "torn" => Self::Torn,
+            "lost" => Self::Lost { rebooted: words.next()? == "reboot" },
+            "finished" => {
+                let fields: BTreeMap<&str, &str> = words.filter_map(|word| word.split_once('=')).collect();
+                let bytes = |name| fields.get(name)?.trim_end_matches("+lost").parse().ok();
+                Self::Finished(Finished {
+                    status: fields.get("rc")?.parse().ok()?,
+                    printed: bytes("out").zip(bytes("err")),
+                    stopped: fields.get("stop").filter(|why| **why != "-").map(ToString::to_string),
+                    left: *fields.get("left")? == "yes",
+                })
+            }
+            _ => return None,
+        })
+    }
+}
