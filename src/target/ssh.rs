@@ -32,8 +32,9 @@ const SESSIONS_A_HOST: usize = 6;
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Everything around connecting, resolving included.
 const REACH_WITHIN: Duration = Duration::from_secs(8);
-/// After a stop, the runner has this long to say that the processes have ended: it waits 2 s before it kills.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// After a stop, the runner has this long to say what became of the processes: it waits 2 s before it kills, and 1 s
+/// behind that.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// After one stream has said the end, the other one has this long to say it too.
 const OTHER_STREAM_WITHIN: Duration = Duration::from_millis(500);
 /// A session that was refused because all are in use is asked for again after these times.
@@ -428,9 +429,20 @@ async fn wanted(control: &mut Option<watch::Receiver<Control>>) -> Control {
 /// How far one stream is.
 #[derive(Debug, Default)]
 struct Stream {
-    /// The status, once the runner has said it here.
-    exit: Option<i32>,
+    /// How the command ended, once the runner has said it here.
+    end: Option<End>,
     closed: bool,
+}
+
+/// How a command ended, and its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By itself.
+    Itself(i32),
+    /// By us, and nobody of its process group is left.
+    ByUs(i32),
+    /// We tried, and somebody may be left.
+    Left,
 }
 
 /// What was heard so far.
@@ -451,23 +463,24 @@ impl Talk {
             match said {
                 Said::Started => self.started = true,
                 Said::Refused(why) => self.refused = Some(why),
-                Said::Exit(status) => on(self).exit = Some(status),
+                Said::Exit(status) => on(self).end = Some(End::Itself(status)),
+                Said::Ended(status) => on(self).end = Some(End::ByUs(status)),
+                Said::Left(_) => on(self).end = Some(End::Left),
             }
         }
     }
 
-    fn status(&self) -> Option<i32> {
-        self.err.exit.or(self.out.exit)
+    fn end(&self) -> Option<End> {
+        self.err.end.or(self.out.end)
     }
 
     fn said_once(&self) -> bool {
-        self.status().is_some() || self.refused.is_some()
+        self.end().is_some() || self.refused.is_some()
     }
 
     /// Nothing more is worth waiting for.
     fn is_over(&self) -> bool {
-        let both =
-            (self.out.exit.is_some() || self.out.closed) && (self.err.exit.is_some() || self.err.closed);
+        let both = (self.out.end.is_some() || self.out.closed) && (self.err.end.is_some() || self.err.closed);
         (both && self.said_once())
             || self.refused.is_some()
             || (self.out.closed && self.err.closed)
@@ -482,15 +495,20 @@ async fn ending(
     out: &Capture,
     err: &Capture,
 ) -> Ending {
-    match (&talk.refused, talk.status(), talk.stopped) {
-        (Some(why), ..) if why == "no-command" => return Ending::NoCommand,
-        (Some(why), ..) => {
+    match (&talk.refused, talk.end()) {
+        (Some(why), _) if why == "no-command" => return Ending::NoCommand,
+        (Some(why), _) => {
             let why = format!("the folder .steadyhand in the home of the login user cannot be used ({why})");
             return not_started("state-dir", why);
         }
-        (None, Some(status), Some(by_limit)) if status != 0 => return Ending::Ended { by_limit, status },
-        (None, Some(status), _) => return Ending::Exited(status),
-        (None, None, _) => {}
+        (None, Some(End::Itself(status))) => return Ending::Exited(status),
+        (None, Some(End::ByUs(status))) => {
+            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status };
+        }
+        (None, Some(End::Left)) => {
+            return Ending::Lost { why: "processes of it may still run: they could not be ended".to_owned() };
+        }
+        (None, None) => {}
     }
     if talk.started || talk.stopped.is_some() {
         let why = if talk.stopped.is_some() {

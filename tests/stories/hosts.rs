@@ -132,6 +132,44 @@ async fn a_person_can_end_a_command() {
 }
 
 #[tokio::test]
+async fn a_command_is_ended_only_when_no_child_of_it_is_left() {
+    let reached = reached();
+    // The first process dies of TERM at once, and its child does not.
+    let stubborn = |mark: &str| reached.script(&format!("(trap '' TERM; exec sleep {mark}) & sleep {mark}"));
+    let mut over_limit = stubborn("304");
+    over_limit.limit = Duration::from_millis(700);
+
+    let report = reached.ssh.execute(over_limit).await;
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: true, .. }), "{report:?}");
+    assert_eq!(processes(&reached, "sleep 304"), 0);
+
+    let (control, heard) = watch::channel(Control::Run);
+    let mut stopped = stubborn("305");
+    stopped.control = Some(heard);
+    let ssh = reached.ssh.clone();
+    let running = tokio::spawn(async move { ssh.execute(stopped).await });
+    until(|| processes(&reached, "sleep 305") > 1).await;
+    control.send_replace(Control::Stop);
+    let report = running.await.unwrap();
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: false, .. }), "{report:?}");
+    assert_eq!(processes(&reached, "sleep 305"), 0);
+    assert_eq!(report.err.head, b"", "what the shell says about its jobs is not the command's");
+}
+
+#[tokio::test]
+async fn a_command_that_is_cut_and_says_0_was_cut_all_the_same() {
+    let reached = reached();
+    let mut late = reached.script("trap 'exit 0' TERM; sleep 306 & wait");
+    late.limit = Duration::from_millis(700);
+
+    let report = reached.ssh.execute(late).await;
+
+    assert_eq!(report.ending, Ending::Ended { by_limit: true, status: 0 });
+}
+
+#[tokio::test]
 async fn what_reads_ends_with_the_link_and_what_changes_goes_on() {
     let reached = reached();
     let mut reads = reached.script("sleep 302");
