@@ -13,6 +13,8 @@ use steadyhand::target::ssh::Ssh;
 use steadyhand::target::{Control, Destination, Ending, Execution, Report, Target as _};
 use tokio::sync::watch;
 
+use crate::chat::{self, DONE};
+
 /// Longer than any of these commands takes on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
 
@@ -193,6 +195,76 @@ async fn what_reads_ends_with_the_link_and_what_changes_goes_on() {
     // The next command has a link of its own.
     assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
     reached.ends("pkill -f 'sleep 30[3]'").await;
+}
+
+/// The first attempt fails; the second finds what it left. The undo finds both.
+const IN_A_FOLDER: &str = r#"
+runbook: keep-it
+title: Keep something on {{where}}
+use_when: It is to be seen what a step finds in its folder.
+owner: data-platform
+rehearse: 30d
+
+parameters:
+  cluster: { type: cluster, kind: [postgresql] }
+  where: { type: host, in: cluster.hosts }
+
+access: { start: [on-call] }
+tell:
+  - { who: support, at: start, until: acknowledged, within: 10m }
+
+measure:
+  kept: { probe: host/path, host: where, with: { path: / } }
+
+steps:
+  - step: Keep it
+    host: where
+    effect: reversible
+    repeatable: true
+    script: |
+      echo kept >>"$step_dir/kept"
+      [ "$(wc -l <"$step_dir/kept")" -ge 2 ]
+    at_most: 10s
+    undo:
+      script: |
+        cp "$step_dir/kept" "$HOME/taken-back"
+    verify:
+      - that: kept.exists
+        else: Nothing is there
+  - step: Fail
+    host: where
+    effect: reversible
+    script: exit 3
+    at_most: 10s
+    undo: { nothing: It did nothing. }
+    verify:
+      - that: kept.exists
+        else: Nothing is there
+"#;
+
+#[test]
+fn the_folder_of_a_step_is_its_own_whichever_bot_asks() {
+    let runbooks = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/packs");
+    fs::create_dir(runbooks.path().join("packs")).unwrap();
+    for pack in ["host.yaml", "postgresql.yaml"] {
+        fs::copy(shipped.join(pack), runbooks.path().join("packs").join(pack)).unwrap();
+    }
+    fs::write(runbooks.path().join("keep-it.yaml"), IN_A_FOLDER).unwrap();
+    let lab = Lab::up(Spec::default().fast().runbooks(runbooks.path())).unwrap();
+    let run = r#"run keep-it cluster=orders where=pg1 reason="to look at its folder""#;
+    let on_pg1 = |command: &str| lab.host("pg1").ssh(command).unwrap().out;
+
+    // Two bots with a journal each: both call this run 1. Each finds what it left, and nothing else.
+    for bots in 1..=2 {
+        let said = chat::types(&lab, [run, "next", "retry 1 1 pg1", "undo 1", "next"]).ends_with(DONE);
+        said.says("Keep it: exit 1").says("Keep it: done, and proven").says("Keep it: taken back");
+        assert_eq!(on_pg1("cat ~/taken-back"), "kept\nkept\n");
+        let folders = on_pg1("ls ~/.steadyhand/steps");
+        assert_eq!(folders.lines().filter(|name| name.ends_with("-1-1")).count(), bots, "{folders}");
+        let journal = lab.bot_dir().join("steadyhand.db");
+        fs::rename(journal, lab.bot_dir().join(format!("of-bot-{bots}.db"))).unwrap();
+    }
 }
 
 #[tokio::test]
