@@ -9,7 +9,8 @@ use lab::{Host, Lab, Spec};
 use steadyhand::config::Config;
 use steadyhand::plan::measure::ErrandBody;
 use steadyhand::runbook::source::name::HostName;
-use steadyhand::target::ssh::Ssh;
+use steadyhand::target::known_hosts::KnownKeys;
+use steadyhand::target::ssh::{Ssh, SshSettings};
 use steadyhand::target::{Control, Destination, Ending, Execution, Report, Target as _};
 use tokio::sync::watch;
 
@@ -45,6 +46,7 @@ impl Reached {
     fn script(&self, text: &str) -> Execution {
         Execution {
             to: self.destination("pg1"),
+            keys: None,
             body: ErrandBody::Script { text: text.to_owned(), variables: BTreeMap::new() },
             limit: PATIENT,
             step_dir: None,
@@ -293,6 +295,81 @@ async fn a_key_that_changed_or_is_not_known_ends_it_before_anything_starts() {
     fs::write(&known, "").unwrap();
     assert_eq!(code(&reached.ends("exit 0").await), "host-key-unknown");
     assert_eq!(fs::read_to_string(&known).unwrap(), "", "no key is ever learnt");
+}
+
+#[tokio::test]
+async fn a_command_goes_only_to_the_key_that_was_agreed_to() {
+    let reached = reached();
+    let known = reached.lab.bot_dir().join("known_hosts");
+    let to = reached.destination("pg1");
+    let pinned = || KnownKeys::read(&known).unwrap().of(&to.address, to.port);
+    let mut agreed = reached.script("exit 0");
+    agreed.keys = Some(pinned());
+    assert_eq!(reached.ssh.execute(agreed.clone()).await.ending, Ending::Exited(0));
+
+    // The host gets another key, and somebody pins that one: right for a new plan, and not for this one.
+    let text = fs::read_to_string(&known).unwrap();
+    let now = reached.lab.host("pg2").dir().join("ssh/hostkey.pub");
+    let [old, new] = [reached.lab.host("pg1").dir().join("ssh/hostkey.pub"), now]
+        .map(|file| fs::read_to_string(file).unwrap().split(' ').nth(1).unwrap().trim().to_owned());
+    assert!(text.contains(&old));
+    fs::write(&known, text.replace(&old, &new)).unwrap();
+    let report = reached.ssh.execute(agreed.clone()).await;
+    assert_eq!(code(&report), "host-key-changed", "also where a connection is open");
+    // Nobody else uses the connection that was made with the old key.
+    assert_eq!(code(&reached.ends("exit 0").await), "host-key-changed");
+
+    // Another key beside the one that was agreed to is another agreement, too.
+    let line = text.lines().find(|line| line.contains(&old)).unwrap();
+    fs::write(&known, format!("{text}{}\n", line.replace(&old, &new))).unwrap();
+    assert_eq!(code(&reached.ssh.execute(agreed.clone()).await), "host-key-changed");
+    assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
+
+    fs::write(&known, text).unwrap();
+    assert_eq!(reached.ssh.execute(agreed).await.ending, Ending::Exited(0));
+}
+
+#[tokio::test]
+async fn many_commands_to_a_silent_host_wait_for_one_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let known_hosts = folder.path().join("known_hosts");
+    let key = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    fs::write(&known_hosts, format!("[127.0.0.1]:{port} ssh-ed25519 {key}\n")).unwrap();
+    let ssh = Arc::new(Ssh::new(SshSettings { identity_file: None, known_hosts }).unwrap());
+    let execution = Execution {
+        to: Destination {
+            name: HostName::new("silent").unwrap(),
+            address: "127.0.0.1".to_owned(),
+            port,
+            user: "nobody".to_owned(),
+        },
+        keys: None,
+        body: ErrandBody::Run(vec!["true".to_owned()]),
+        limit: PATIENT,
+        step_dir: None,
+        end_with_link: true,
+        control: None,
+        latest: None,
+    };
+    let began = Instant::now();
+
+    // More than there are sessions on one connection.
+    let together = (0..10).map(|_| {
+        let (ssh, execution) = (ssh.clone(), execution.clone());
+        tokio::spawn(async move { ssh.execute(execution).await })
+    });
+    for running in together.collect::<Vec<_>>() {
+        assert_eq!(code(&running.await.unwrap()), "unreachable");
+    }
+    let took = began.elapsed();
+
+    let again = Instant::now();
+    assert_eq!(code(&ssh.execute(execution).await), "unreachable");
+    let alone = again.elapsed();
+    assert!(alone > Duration::from_secs(1), "the next one tries again: {alone:?}");
+    assert!(took < alone * 2, "ten took {took:?}, and one {alone:?}");
 }
 
 #[tokio::test]

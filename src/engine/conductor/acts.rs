@@ -366,6 +366,7 @@ impl Conductor {
                 port: pin.port,
                 user: pin.user.clone(),
             },
+            keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
             limit: command.at_most.as_std(),
             // A step, its attempts and its undo share it; no other run of any bot does.
