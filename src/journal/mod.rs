@@ -137,6 +137,7 @@ pub struct Journal {
     requests: mpsc::Sender<Request>,
     followers: broadcast::Sender<Arc<Entry>>,
     view: JournalView,
+    id: Arc<str>,
     /// Held as long as the journal is open, or its writer has not ended.
     _lock: Arc<File>,
 }
@@ -160,6 +161,7 @@ impl Journal {
         let lock = Arc::new(take_lock(path)?);
         let store = Store::open(path, demo)?;
         let view = JournalView::open(path)?;
+        let id = store.id().into();
         let (requests, waiting) = mpsc::channel();
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
         let committer = followers.clone();
@@ -172,7 +174,7 @@ impl Journal {
                 drop(of_writer);
             })
             .map_err(|error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() })?;
-        Ok(Self { requests, followers, view, _lock: lock })
+        Ok(Self { requests, followers, view, id, _lock: lock })
     }
 
     /// Writes durably, all or nothing. The entries come back with their places.
@@ -186,6 +188,11 @@ impl Journal {
     /// Everything that is written from now on.
     pub fn follow(&self) -> broadcast::Receiver<Arc<Entry>> {
         self.followers.subscribe()
+    }
+
+    /// What tells this journal from all others, also from a later one in its place: 16 random hex digits.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The same journal, for reading.

@@ -21,6 +21,8 @@ pub(super) struct Store {
     connection: Connection,
     /// Position and hash of the last entry.
     head: (u64, String),
+    /// What tells this journal from all others.
+    id: String,
 }
 
 impl Store {
@@ -48,6 +50,7 @@ impl Store {
         if (stored_demo == "true") != demo {
             return Err(OpenError::Demo { path: path.to_owned(), journal_is_demo: stored_demo == "true" });
         }
+        let id = name_it(&connection).map_err(broken)?;
         let last = connection
             .query_row("select seq, hash, line from entries order by seq desc limit 1", [], |row| {
                 Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
@@ -59,7 +62,12 @@ impl Store {
             Some((seq, hash, line)) if leaf(&line) == hash => (seq, hash),
             Some((seq, ..)) => return Err(OpenError::Tampered { path: path.to_owned(), seq }),
         };
-        Ok(Self { connection, head })
+        Ok(Self { connection, head, id })
+    }
+
+    /// What tells this journal from all others.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Writes several appends in one transaction; each stands or falls by itself.
@@ -303,6 +311,19 @@ fn create(connection: &mut Connection, demo: bool) -> rusqlite::Result<()> {
     transaction.execute(meta, params!["demo", demo.to_string()])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
+}
+
+/// The random name of the journal, made when it has none: numbers of runs begin anew with each journal, and bots may
+/// share hosts.
+fn name_it(connection: &Connection) -> rusqlite::Result<String> {
+    let id =
+        || connection.query_row("select value from meta where key = 'id'", [], |row| row.get(0)).optional();
+    if let Some(id) = id()? {
+        return Ok(id);
+    }
+    let name = "insert into meta (key, value) values ('id', lower(hex(randomblob(8))))";
+    connection.execute(name, [])?;
+    id()?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 enum WriteError {

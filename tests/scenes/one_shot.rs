@@ -43,6 +43,18 @@ impl Place {
         self.command(words).output().unwrap()
     }
 
+    /// The same for a script on its input.
+    fn says_to(&self, script: &[u8]) -> (i32, String) {
+        use std::io::Write as _;
+
+        let mut command = self.command(&[]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // It may end before it has read all.
+        let _ = child.stdin.take().unwrap().write_all(script);
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    }
+
     /// The exit code, and what stands on stdout.
     fn says(&self, words: &[&str]) -> (i32, String) {
         let output = self.run(words);
@@ -207,17 +219,26 @@ fn a_locale_without_utf_8_gets_ascii() {
 }
 
 #[test]
-fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
-    use std::io::Write as _;
-
+fn a_line_that_cannot_be_read_ends_a_script_and_says_why() {
     let place = Place::demo();
-    let says = |script: &str| {
-        let mut command = place.command(&[]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
-    };
+
+    let (code, out) = place.says_to(b"status\nstatus \xff\nrunbooks\n");
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("Line 2 is not UTF-8: its byte 8 begins no character"), "{out}");
+    assert!(out.contains("Next: ") && out.contains("code: not-utf-8"), "{out}");
+    assert!(out.contains("Nothing runs.") && !out.contains("RUNBOOK"), "{out}");
+
+    let long = format!("status\n\nhelp {}\nrunbooks\n", "x".repeat(70_000));
+    let (code, out) = place.says_to(long.as_bytes());
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("Line 3 has more than 64 KiB") && out.contains("code: too-long"), "{out}");
+    assert!(!out.contains("RUNBOOK"), "{out}");
+}
+
+#[test]
+fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
+    let place = Place::demo();
+    let says = |script: &str| place.says_to(script.as_bytes());
 
     let (code, out) = says("# a comment\nstatus\n\n! statsu\nas ben\nrunbooks\n");
     assert_eq!(code, 0, "{out}");
