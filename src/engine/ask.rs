@@ -315,6 +315,7 @@ fn probe_execution(to: Destination, errand: &Errand) -> Execution {
         body: errand.body.clone(),
         limit: errand.at_most.as_std(),
         step_dir: None,
+        attempt: None,
         end_with_link: true,
         control: None,
         latest: None,

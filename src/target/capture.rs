@@ -35,6 +35,57 @@ pub enum Said {
     Left(i32),
 }
 
+/// Keeps the beginning and the end of a stream, and counts and hashes all of it.
+#[derive(Debug, Default)]
+pub struct Keeping {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    bytes: u64,
+    hash: Sha256,
+    has_gap: bool,
+}
+
+impl Keeping {
+    /// The next bytes.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.hash.update(bytes);
+        let room = HEAD_BYTES - self.head.len();
+        let (head, rest) = bytes.split_at(bytes.len().min(room));
+        self.head.extend_from_slice(head);
+        self.tail.extend_from_slice(&rest[rest.len().saturating_sub(TAIL_BYTES)..]);
+        if self.tail.len() > 2 * TAIL_BYTES {
+            self.tail.drain(..self.tail.len() - TAIL_BYTES);
+        }
+    }
+
+    /// So many bytes are not kept anywhere any more.
+    pub fn skip(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.has_gap |= bytes > 0;
+    }
+
+    /// How many bytes there were so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The last lines that came so far, as text; no more than the last kilobyte of them.
+    pub fn last_lines(&self, count: usize) -> Vec<String> {
+        let bytes = if self.tail.is_empty() { &self.head } else { &self.tail };
+        let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(1024)..]);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(count)..].iter().map(ToString::to_string).collect()
+    }
+
+    /// The stream as it is kept. Where a part of it was never seen, nothing proves the whole.
+    pub fn finish(mut self) -> Kept {
+        let tail = self.tail.split_off(self.tail.len().saturating_sub(TAIL_BYTES));
+        let sha256 = if self.has_gap { String::new() } else { hex::encode(self.hash.finalize()) };
+        Kept { head: self.head, tail, bytes: self.bytes, sha256 }
+    }
+}
+
 /// Takes a stream apart into what the command printed and what the runner said.
 #[derive(Debug)]
 pub struct Capture {
@@ -42,10 +93,7 @@ pub struct Capture {
     mark: Vec<u8>,
     /// Bytes that may be the beginning of a mark.
     pending: Vec<u8>,
-    head: Vec<u8>,
-    tail: Vec<u8>,
-    bytes: u64,
-    hash: Sha256,
+    kept: Keeping,
     started: bool,
     /// What was printed before the runner spoke: noise of the login.
     noise: Vec<u8>,
@@ -60,10 +108,7 @@ impl Capture {
         Self {
             mark: format!("\nSH1 {nonce} ").into_bytes(),
             pending: Vec::new(),
-            head: Vec::new(),
-            tail: Vec::new(),
-            bytes: 0,
-            hash: Sha256::new(),
+            kept: Keeping::default(),
             started: false,
             noise: Vec::new(),
         }
@@ -119,23 +164,12 @@ impl Capture {
             self.noise.extend_from_slice(&bytes[..bytes.len().min(room)]);
             return;
         }
-        self.bytes += bytes.len() as u64;
-        self.hash.update(bytes);
-        let room = HEAD_BYTES - self.head.len();
-        let (head, rest) = bytes.split_at(bytes.len().min(room));
-        self.head.extend_from_slice(head);
-        self.tail.extend_from_slice(&rest[rest.len().saturating_sub(TAIL_BYTES)..]);
-        if self.tail.len() > 2 * TAIL_BYTES {
-            self.tail.drain(..self.tail.len() - TAIL_BYTES);
-        }
+        self.kept.take(bytes);
     }
 
-    /// The last lines that came so far, as text; no more than the last kilobyte of them.
+    /// The last lines that came so far, as text.
     pub fn last_lines(&self, count: usize) -> Vec<String> {
-        let bytes = if self.tail.is_empty() { &self.head } else { &self.tail };
-        let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(1024)..]);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(count)..].iter().map(ToString::to_string).collect()
+        self.kept.last_lines(count)
     }
 
     /// What a login printed before the runner spoke.
@@ -147,9 +181,7 @@ impl Capture {
     pub fn finish(mut self) -> Kept {
         let pending = std::mem::take(&mut self.pending);
         self.printed(&pending);
-        let tail = self.tail.split_off(self.tail.len().saturating_sub(TAIL_BYTES));
-        let sha256 = hex::encode(self.hash.finalize());
-        Kept { head: self.head, tail, bytes: self.bytes, sha256 }
+        self.kept.finish()
     }
 }
 
@@ -230,7 +262,7 @@ mod tests {
         let block = vec![b'x'; 1 << 20];
         for _ in 0..64 {
             capture.take(&block);
-            assert!(capture.tail.len() <= 3 * TAIL_BYTES && capture.pending.len() < 4096);
+            assert!(capture.kept.tail.len() <= 3 * TAIL_BYTES && capture.pending.len() < 4096);
         }
         capture.take(b"end");
 

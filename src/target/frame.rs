@@ -10,10 +10,12 @@ pub const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 const MAX_FRAME: usize = 900 * 1024;
 
 /// The runner, joined to one line.
-static RUNNER: LazyLock<String> = LazyLock::new(|| {
-    let lines = include_str!("runner.sh").lines().filter(|line| !line.starts_with('#'));
-    lines.collect::<Vec<_>>().join(" ")
-});
+static RUNNER: LazyLock<String> = LazyLock::new(|| joined(include_str!("runner.sh")));
+
+/// A script of ours without its comments, as one line: a login shell passes it on as it is.
+pub(super) fn joined(script: &str) -> String {
+    script.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join(" ")
+}
 
 /// The fixed command of every execution. The environment is emptied, but for three variables of the login.
 pub fn exec_line() -> String {
@@ -80,22 +82,24 @@ impl Frame<'_> {
             line.push_str("; _end=y");
         }
         let _ = writeln!(line, "; _ok={}", self.nonce);
-        if line.len() > MAX_FRAME {
-            return Err(NotSendable::TooMuch(line.len()));
-        }
-        Ok(line)
+        not_too_much(line)
     }
+}
+
+/// The line, unless it is longer than what is sent.
+pub(super) fn not_too_much(line: String) -> Result<String, NotSendable> {
+    if line.len() > MAX_FRAME { Err(NotSendable::TooMuch(line.len())) } else { Ok(line) }
 }
 
 /// Names that we set are lower-case, and none of them steers a program. The runner's own begin with `_`, and so no
 /// variable can change what it does.
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// A value in single quotes, on one line: exactly its bytes, whatever they are.
-fn quoted(value: &str) -> Result<String, NotSendable> {
+pub(super) fn quoted(value: &str) -> Result<String, NotSendable> {
     if value.contains('\0') {
         return Err(NotSendable::Nul);
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::frame::{NotSendable, is_variable, joined, quoted};
+use super::frame::{NotSendable, is_variable, joined, not_too_much, quoted};
 
 /// The guard, joined to one line.
 static GUARD: LazyLock<String> = LazyLock::new(|| joined(include_str!("guard.sh")));
@@ -63,10 +63,14 @@ pub struct Start<'a> {
 
 /// The line that says it. Everything variable is in it.
 pub fn line(attempt: &Attempt, say: Say<'_>, nonce: &str) -> Result<String, NotSendable> {
-    let mut line = format!("nonce={nonce}; key={}; root={}", word(&attempt.key)?, match &attempt.root {
-        Some(root) => word(root)?,
-        None => "-",
-    });
+    let mut line = format!(
+        "nonce={nonce}; key={}; root={}",
+        word(&attempt.key)?,
+        match &attempt.root {
+            Some(root) => word(root)?,
+            None => "-",
+        }
+    );
     match say {
         Say::Hello => line.push_str("; verb=hello"),
         Say::Seal => line.push_str("; verb=seal"),
@@ -102,7 +106,7 @@ pub fn line(attempt: &Attempt, say: Say<'_>, nonce: &str) -> Result<String, NotS
         }
     }
     let _ = writeln!(line, "; ok={nonce}");
-    super::frame::not_too_much(line)
+    not_too_much(line)
 }
 
 /// A word of ours, which no shell takes for more.

@@ -3,8 +3,11 @@
 //! An execution has three ends that must never be taken for one another: nothing was started, it ended so, and nobody
 //! knows. Memory, time and the number of sessions have limits; nothing waits for ever.
 
+pub mod blocks;
 pub mod capture;
 pub mod frame;
+pub mod guard;
+mod guarded;
 pub mod known_hosts;
 pub mod ssh;
 
@@ -44,6 +47,8 @@ pub struct Execution {
     pub limit: Duration,
     /// The folder that a step and its undo share on the host; none for what only reads.
     pub step_dir: Option<String>,
+    /// What makes it one that can be asked about later: what changes something. It runs under the guard.
+    pub attempt: Option<guard::Attempt>,
     /// Whether it is ended when the link breaks. What only reads is; what changes something goes on.
     pub end_with_link: bool,
     /// Halts, resumes or ends its processes; none if nobody will.
@@ -129,6 +134,10 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Report> + Send + 'a>>;
 pub trait Target: Send + Sync {
     /// Carries out one execution. The future ends within the limit and a little more, whatever the host does.
     fn execute(&self, execution: Execution) -> Running<'_>;
+
+    /// Finds out what became of an execution that was sent before, and follows it to its end. One that never started
+    /// will not start any more.
+    fn settle(&self, execution: Execution) -> Running<'_>;
 
     /// Makes the next execution on this host quick, if that is possible. Errors show when something is executed.
     fn prewarm(&self, to: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;

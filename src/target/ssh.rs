@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use super::capture::{Capture, Kept, Said};
 use super::frame::{Frame, exec_line};
+use super::guarded::Guarded;
 use super::known_hosts::KnownKeys;
 use super::{Control, Destination, Ending, Execution, Latest, Report, Running, Target};
 use crate::plan::measure::ErrandBody;
@@ -299,47 +300,57 @@ impl Ssh {
             Ok(line) => line,
             Err(why) => return Report::not_started("not-sendable", why.to_string(), began.elapsed()),
         };
+        let command = exec_line();
+        let spoken = self.over_a_channel(&execution, &command, async |channel| {
+            let report = converse(channel, &line, &nonce, &execution).await;
+            let broke = matches!(report.ending, Ending::Lost { .. });
+            (report, broke)
+        });
+        spoken.await.unwrap_or_else(|ending| Report {
+            ending,
+            out: Kept::default(),
+            err: Kept::default(),
+            took: began.elapsed(),
+        })
+    }
+
+    /// Opens a session with this command and speaks over it; `speak` says besides whether the connection broke. Where
+    /// there is no session, certainly nothing was started.
+    pub(super) async fn over_a_channel<T>(
+        &self,
+        execution: &Execution,
+        command: &str,
+        speak: impl AsyncFnOnce(Channel) -> (T, bool),
+    ) -> Result<T, Ending> {
         let link = self.link(&execution.to);
         let busy = || {
-            let why = format!("all sessions that the sshd of {} allows are in use", execution.to.name);
-            Report::not_started("busy", why, began.elapsed())
+            not_started(
+                "busy",
+                format!("all sessions that the sshd of {} allows are in use", execution.to.name),
+            )
         };
         let turn = execution.limit.max(REACH_WITHIN);
         let mut failures = link.failures();
-        let Some(mut permit) = link.permit(turn).await else { return busy() };
+        let mut permit = link.permit(turn).await.ok_or_else(busy)?;
         let mut last = None;
         // A connection that died while nobody used it is made anew, once: nothing was sent over it.
         let mut lives = 2;
         while lives > 0 {
-            let session = match self.session(&execution.to, execution.keys.as_deref(), &link, failures).await
-            {
-                Ok(session) => session,
-                Err(ending) => {
-                    return Report {
-                        ending,
-                        out: Kept::default(),
-                        err: Kept::default(),
-                        took: began.elapsed(),
-                    };
-                }
-            };
-            match open(&session).await {
+            let session = self.session(&execution.to, execution.keys.as_deref(), &link, failures).await?;
+            match open(&session, command).await {
                 Ok(channel) => {
-                    let report = converse(channel, &line, &nonce, &execution).await;
-                    if matches!(report.ending, Ending::Lost { .. }) {
+                    let (said, broke) = speak(channel).await;
+                    if broke {
                         self.forget(&link, &session).await;
                     }
-                    return report;
+                    return Ok(said);
                 }
                 // All sessions of a connection are ours, so one of them will be free.
                 Err(NotOpened::Busy) => {
                     if !link.allows_less(permit) {
-                        return busy();
+                        return Err(busy());
                     }
-                    permit = match link.permit(turn).await {
-                        Some(permit) => permit,
-                        None => return busy(),
-                    };
+                    permit = link.permit(turn).await.ok_or_else(busy)?;
                 }
                 Err(NotOpened::Gone(why)) => {
                     lives -= 1;
@@ -354,13 +365,30 @@ impl Ssh {
             execution.to.name,
             last.unwrap_or_default()
         );
-        Report::not_started("unreachable", why, began.elapsed())
+        Err(not_started("unreachable", why))
     }
 }
 
 impl Target for Ssh {
     fn execute(&self, execution: Execution) -> Running<'_> {
-        Box::pin(self.run(execution))
+        Box::pin(async move {
+            match &execution.attempt {
+                Some(attempt) => Guarded::new(self, &execution, attempt).start().await,
+                None => self.run(execution).await,
+            }
+        })
+    }
+
+    fn settle(&self, execution: Execution) -> Running<'_> {
+        Box::pin(async move {
+            match &execution.attempt {
+                Some(attempt) => Guarded::new(self, &execution, attempt).settle().await,
+                None => {
+                    let ending = Ending::Lost { why: "the bot ended while it ran".to_owned() };
+                    Report { ending, out: Kept::default(), err: Kept::default(), took: Duration::ZERO }
+                }
+            }
+        })
     }
 
     fn prewarm(&self, to: Destination) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -381,7 +409,7 @@ fn same_keys(one: &[String], other: &[String]) -> bool {
     sorted(one) == sorted(other)
 }
 
-type Channel = openssh::Child<Arc<Session>>;
+pub(super) type Channel = openssh::Child<Arc<Session>>;
 
 enum NotOpened {
     /// The sshd refused one more session; nothing ran.
@@ -391,10 +419,10 @@ enum NotOpened {
 }
 
 /// Opens a session for the runner. One that is refused because all are in use is asked for again.
-async fn open(session: &Arc<Session>) -> Result<Channel, NotOpened> {
+async fn open(session: &Arc<Session>, line: &str) -> Result<Channel, NotOpened> {
     let mut waits = SESSION_RETRIES.iter();
     loop {
-        let mut command = session.clone().arc_raw_command(exec_line());
+        let mut command = session.clone().arc_raw_command(line);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let error = match command.spawn().await {
             Ok(child) => return Ok(child),
@@ -484,7 +512,7 @@ fn show(execution: &Execution, stream: &Capture) {
 }
 
 /// The next thing that is wanted of the processes; never, if nobody can want anything any more.
-async fn wanted(control: &mut Option<watch::Receiver<Control>>) -> Control {
+pub(super) async fn wanted(control: &mut Option<watch::Receiver<Control>>) -> Control {
     if let Some(receiver) = control {
         // A wish that came before we listened is one too.
         let first = receiver.has_changed().is_ok_and(|changed| changed);
@@ -660,6 +688,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// 128 random bits as hex.
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
 }

@@ -169,6 +169,7 @@ async fn arrivals(planner: &Planner, value: &str) -> Result<Vec<String>, NotOffe
                 body: errand_body(&offer.plan, command, 1).unwrap(),
                 limit: command.at_most.as_std(),
                 step_dir: None,
+                attempt: None,
                 end_with_link: true,
                 control: None,
                 latest: None,

@@ -20,7 +20,8 @@ use crate::run::next::after;
 use crate::run::{Act, UnitAt, World, next};
 use crate::runbook::model::{Item, WatchThen};
 use crate::runbook::source::literal::Millis;
-use crate::target::{Control, Execution, Latest, Report};
+use crate::target::guard::Attempt;
+use crate::target::{Control, Execution, Latest, Report, Target};
 
 impl Conductor {
     /// Starts what is wanted and not being done, and gives up what is not wanted any more.
@@ -99,11 +100,9 @@ impl Conductor {
                 );
             }
             Act::Gate(unit, since) => self.start_gate(act.clone(), unit.clone(), *since),
-            Act::Await(unit, attempt, _) => {
-                // It is not in flight here: it was sent by a process that is gone.
-                let why = "the bot ended while it ran".to_owned();
-                let world = World::Lost { unit: unit.clone(), attempt: *attempt, why };
-                self.at_once(Done::new(act, world));
+            // It is not in flight here: it was sent by a process that is gone.
+            Act::Await(unit, attempt, variant) => {
+                self.carry(&unit.clone(), *attempt, *variant, Carry::Settle)
             }
             Act::End(unit, attempt) => {
                 self.control(unit, *attempt, Control::Stop);
@@ -119,11 +118,7 @@ impl Conductor {
                 let world = World::UndoBegins { unit: unit.clone(), attempt: *attempt };
                 self.at_once(Done::new(act, world));
             }
-            Act::AwaitUndo(unit, attempt) => {
-                let ended = Err(("the bot ended while it ran".to_owned(), true));
-                let world = World::UndoEnded { unit: unit.clone(), attempt: *attempt, ended };
-                self.at_once(Done::new(act, world));
-            }
+            Act::AwaitUndo(unit, attempt) => self.carry_undo(&unit.clone(), *attempt, Carry::Settle),
         }
     }
 
@@ -296,17 +291,17 @@ impl Conductor {
         });
     }
 
-    /// Sends a command whose intent has just been recorded by us.
-    pub(super) fn send(&mut self, unit: &UnitAt, attempt: u32, variant: Variant) {
+    /// Sends a command whose intent has just been recorded by us, or finds out what became of one that was sent before.
+    pub(super) fn carry(&mut self, unit: &UnitAt, attempt: u32, variant: Variant, how: Carry) {
         let act = Act::Await(unit.clone(), attempt, variant);
         let Some(command) = self.run.command(unit, variant).cloned() else { return };
         let (control, controlled) = watch::channel(Control::Run);
-        let execution = self.execution(unit, &command, Some(controlled));
+        let execution = self.execution(unit, &command, &format!("{attempt}"), Some(controlled));
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         let sent = act.clone();
         self.fly(act.clone(), async move {
             let report = match execution {
-                Some(execution) => inner.planner.target.execute(execution).await,
+                Some(execution) => how.out(&*inner.planner.target, execution).await,
                 None => Report::not_started(
                     "not-sendable",
                     "its host or its script is not known any more",
@@ -329,15 +324,15 @@ impl Conductor {
         }
     }
 
-    /// Sends an undo whose intent has just been recorded by us.
-    pub(super) fn send_undo(&mut self, unit: &UnitAt, attempt: u32) {
+    /// Sends an undo whose intent has just been recorded by us, or finds out what became of one that was sent before.
+    pub(super) fn carry_undo(&mut self, unit: &UnitAt, attempt: u32, how: Carry) {
         let act = Act::AwaitUndo(unit.clone(), attempt);
         let Some(Undo::Command(command)) = self.run.undo_of(unit).cloned() else { return };
-        let execution = self.execution(unit, &command, None);
+        let execution = self.execution(unit, &command, &format!("u{attempt}"), None);
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         self.fly(act.clone(), async move {
             let report = match execution {
-                Some(execution) => inner.planner.target.execute(execution).await,
+                Some(execution) => how.out(&*inner.planner.target, execution).await,
                 None => Report::not_started(
                     "not-sendable",
                     "its host or its script is not known any more",
@@ -359,12 +354,15 @@ impl Conductor {
         &self,
         unit: &UnitAt,
         command: &Command,
+        attempt: &str,
         control: Option<watch::Receiver<Control>>,
     ) -> Option<Execution> {
         let plan = self.run.plan()?;
         let step = self.run.step(unit)?;
         let pin = plan.hosts.get(&command.host)?;
         let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
+        let step_key = format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number);
+        let changes = step.effect.changes();
         let (inner, id, at) = (self.inner.clone(), self.run.id, unit.clone());
         let show = move |lines| inner.show_far(id, &at, |far| far.lines = lines);
         Some(Execution {
@@ -379,14 +377,34 @@ impl Conductor {
             body: errand_body(plan, command, self.run.id.0)?,
             limit: command.at_most.as_std(),
             // A step, its attempts and its undo share it; no other run of any bot does.
-            step_dir: step
-                .effect
-                .changes()
-                .then(|| format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number)),
-            end_with_link: !step.effect.changes(),
+            step_dir: changes.then(|| step_key.clone()),
+            attempt: changes.then(|| Attempt {
+                key: format!("{step_key}.{attempt}"),
+                root: None,
+                holds: self.run.holds.iter().map(|(what, token)| (what.to_string(), *token)).collect(),
+            }),
+            end_with_link: !changes,
             control,
             latest: Some(Latest(Arc::new(show))),
         })
+    }
+}
+
+/// How a command that was intended is carried to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Carry {
+    /// It is sent.
+    Send,
+    /// It was sent by a process that is gone: its host is asked.
+    Settle,
+}
+
+impl Carry {
+    async fn out(self, target: &dyn Target, execution: Execution) -> Report {
+        match self {
+            Self::Send => target.execute(execution).await,
+            Self::Settle => target.settle(execution).await,
+        }
     }
 }
 

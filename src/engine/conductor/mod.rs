@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
+use self::acts::Carry;
 use super::context::Context;
 use super::{Happened, Inner};
 use crate::journal::{Actor, Append, AppendError, NewEntry, Output, OutputKey, RunAppend};
@@ -229,8 +230,10 @@ impl Conductor {
         }
         for event in &decided.events {
             match event {
-                Event::StepSent { unit, attempt, variant, .. } => self.send(unit, *attempt, *variant),
-                Event::UndoSent { unit, attempt, .. } => self.send_undo(unit, *attempt),
+                Event::StepSent { unit, attempt, variant, .. } => {
+                    self.carry(unit, *attempt, *variant, Carry::Send)
+                }
+                Event::UndoSent { unit, attempt, .. } => self.carry_undo(unit, *attempt, Carry::Send),
                 _ => {}
             }
         }

@@ -281,6 +281,13 @@ impl Target for Hosts {
         Box::pin(self.carry_out(execution))
     }
 
+    /// These hosts keep nothing about what was sent to them.
+    fn settle(&self, _: Execution) -> Running<'_> {
+        let why = "the bot ended while it ran".to_owned();
+        let report = self.report(Ending::Lost { why }, b"", b"", self.clock.now());
+        Box::pin(async move { report })
+    }
+
     fn prewarm(&self, _: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {})
     }

@@ -1,0 +1,322 @@
+//! Carries out what changes something: under the guard of its host, followed to its end over as many connections as
+//! that takes.
+
+#![expect(clippy::disallowed_methods, reason = "limits of connections and commands are real time")]
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::watch;
+
+use super::blocks::{Blocks, Heard, Stream};
+use super::capture::Keeping;
+use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
+use super::ssh::{Channel, Ssh, nonce, wanted};
+use super::{Control, Ending, Execution, Latest, Report};
+use crate::plan::measure::ErrandBody;
+
+/// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, and 2 s
+/// for them to be gone.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// A host that cannot be reached any more is asked again for so long after the limit of what runs there.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// How long it is waited before a host is asked again; the last one counts for all that follow.
+const AGAIN_AFTER: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(5)];
+/// The host ends a command by itself so long after we would have: then nobody was there.
+const LATER_BY_ITSELF: u64 = 5;
+/// So many of the last lines are shown while a command runs.
+const SHOWN_LINES: usize = 2;
+/// Of what ssh itself says, so many bytes are kept.
+const MAX_HINT: usize = 4096;
+
+/// One execution, over all its connections.
+pub(super) struct Guarded<'a> {
+    ssh: &'a Ssh,
+    execution: &'a Execution,
+    attempt: &'a Attempt,
+    began: Instant,
+    out: Keeping,
+    err: Keeping,
+    control: Option<watch::Receiver<Control>>,
+    started: bool,
+    /// Stop was said: because of the limit, or because somebody said so.
+    stopped: Option<bool>,
+}
+
+/// How one conversation with a guard ended.
+#[derive(Debug)]
+enum Talked {
+    /// It answered: so it stands.
+    Stands(Verdict),
+    /// Nothing was started, and why.
+    Refused(String),
+    /// The connection broke, or the guard fell silent.
+    Broke(String),
+    /// There was no connection.
+    NotReached(Ending),
+}
+
+impl<'a> Guarded<'a> {
+    pub(super) fn new(ssh: &'a Ssh, execution: &'a Execution, attempt: &'a Attempt) -> Self {
+        Self {
+            ssh,
+            execution,
+            attempt,
+            began: Instant::now(),
+            out: Keeping::default(),
+            err: Keeping::default(),
+            control: execution.control.clone(),
+            started: false,
+            stopped: None,
+        }
+    }
+
+    /// Starts it, and follows it to its end.
+    pub(super) async fn start(mut self) -> Report {
+        let (argv, variables) = match &self.execution.body {
+            ErrandBody::Run(argv) => (argv.clone(), &BTreeMap::new()),
+            ErrandBody::Script { text, variables } => {
+                (vec!["/bin/sh".to_owned(), "-euc".to_owned(), text.clone()], variables)
+            }
+        };
+        let start = Start {
+            argv: &argv,
+            variables,
+            step_dir: self.execution.step_dir.as_deref(),
+            limit_seconds: self.execution.limit.as_secs().saturating_add(LATER_BY_ITSELF),
+        };
+        let ending = match self.talk(Say::Start(&start)).await {
+            // Nothing can have been sent: no need to ask whether it began.
+            Talked::NotReached(ending) => ending,
+            Talked::Refused(why) => refused(&why),
+            Talked::Stands(verdict) => self.follow(verdict).await,
+            Talked::Broke(why) => self.find_out(why).await,
+        };
+        self.report(ending)
+    }
+
+    /// Finds out what became of it, and follows it to its end.
+    pub(super) async fn settle(mut self) -> Report {
+        let ending = self.find_out("the bot ended while it ran".to_owned()).await;
+        self.report(ending)
+    }
+
+    fn report(self, ending: Ending) -> Report {
+        Report { ending, out: self.out.finish(), err: self.err.finish(), took: self.began.elapsed() }
+    }
+
+    /// Asks until the host has answered, or nobody has patience any more.
+    async fn find_out(&mut self, mut why: String) -> Ending {
+        let mut waits = AGAIN_AFTER.iter();
+        let mut wait = AGAIN_AFTER[0];
+        loop {
+            match self.talk(if self.stopped.is_some() { Say::Stop } else { Say::Seal }).await {
+                Talked::Stands(verdict) => return self.follow(verdict).await,
+                Talked::Refused(refused) if refused.starts_with("other-root") => {
+                    let why =
+                        "the folder .steadyhand in the home of the login user is another one than before";
+                    return Ending::Lost { why: why.to_owned() };
+                }
+                Talked::Refused(refused) => why = format!("its guard says {refused}"),
+                Talked::Broke(again) => why = again,
+                Talked::NotReached(Ending::NotStarted { why: again, .. }) => why = again,
+                Talked::NotReached(_) => {}
+            }
+            if self.began.elapsed() > self.execution.limit + PATIENCE {
+                return Ending::Lost { why };
+            }
+            wait = *waits.next().unwrap_or(&wait);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// What a verdict means; what runs is followed, over new connections if need be.
+    async fn follow(&mut self, mut verdict: Verdict) -> Ending {
+        let mut why = "the connection broke".to_owned();
+        loop {
+            match verdict {
+                Verdict::Never => {
+                    return Ending::NotStarted {
+                        code: "not-started",
+                        why: "it never started there, and will not any more".to_owned(),
+                    };
+                }
+                Verdict::Lost { rebooted: true } => {
+                    return Ending::Lost { why: "the host was started anew while it ran".to_owned() };
+                }
+                Verdict::Lost { rebooted: false } => {
+                    return Ending::Lost {
+                        why: "its processes were killed together with their guard".to_owned(),
+                    };
+                }
+                Verdict::Torn => {
+                    return Ending::Lost { why: "the mark of its guard cannot be read".to_owned() };
+                }
+                Verdict::Finished(finished) if self.has_all_of(&finished) => return self.end(&finished),
+                Verdict::Finished(_) | Verdict::NotYet | Verdict::Running { .. } | Verdict::Ending => {}
+            }
+            if self.began.elapsed() > self.execution.limit + PATIENCE {
+                return Ending::Lost { why };
+            }
+            let from = Say::Follow { out: self.out.bytes(), err: self.err.bytes() };
+            let before = verdict.clone();
+            verdict = match self.talk(from).await {
+                // What is printed after the end is not waited for.
+                Talked::Stands(Verdict::Finished(finished)) => return self.end(&finished),
+                Talked::Stands(verdict) => verdict,
+                Talked::Refused(refused) => return Ending::Lost { why: format!("its guard says {refused}") },
+                Talked::Broke(again) => {
+                    why = again;
+                    tokio::time::sleep(AGAIN_AFTER[1]).await;
+                    before
+                }
+                Talked::NotReached(ending) => {
+                    if let Ending::NotStarted { why: again, .. } = ending {
+                        why = again;
+                    }
+                    tokio::time::sleep(AGAIN_AFTER[2]).await;
+                    before
+                }
+            };
+        }
+    }
+
+    fn has_all_of(&self, finished: &Finished) -> bool {
+        finished.printed.is_none_or(|(out, err)| self.out.bytes() >= out && self.err.bytes() >= err)
+    }
+
+    fn end(&self, finished: &Finished) -> Ending {
+        let status = finished.status;
+        let Some(stopped) = &finished.stopped else { return Ending::Exited(status) };
+        if finished.left {
+            return Ending::Lost { why: "not all of its processes could be ended".to_owned() };
+        }
+        if status == 0 {
+            // It was done before it heard of the end.
+            return Ending::Exited(0);
+        }
+        Ending::Ended { by_limit: stopped == "timeout" || self.stopped == Some(true), status }
+    }
+
+    /// One conversation, from the connecting to the last word.
+    async fn talk(&mut self, say: Say<'_>) -> Talked {
+        let nonce = nonce();
+        let line = match guard::line(self.attempt, say, &nonce) {
+            Ok(line) => line,
+            Err(why) => {
+                return Talked::NotReached(Ending::NotStarted { code: "not-sendable", why: why.to_string() });
+            }
+        };
+        let (ssh, execution) = (self.ssh, self.execution);
+        let command = guard::exec_line();
+        let spoken = ssh.over_a_channel(execution, &command, async |channel| {
+            let talked = self.listen(channel, &line, &nonce).await;
+            let broke = matches!(talked, Talked::Broke(_));
+            (talked, broke)
+        });
+        spoken.await.unwrap_or_else(Talked::NotReached)
+    }
+
+    async fn listen(&mut self, mut channel: Channel, line: &str, nonce: &str) -> Talked {
+        let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
+            (channel.stdin().take(), channel.stdout().take(), channel.stderr().take())
+        else {
+            return Talked::Broke("ssh gave no streams".to_owned());
+        };
+        if let Err(error) = stdin.write_all(line.as_bytes()).await {
+            return Talked::Broke(format!("the command could not be sent whole: {error}"));
+        }
+        let mut blocks = Blocks::new(nonce);
+        let mut hint = Vec::new();
+        let (mut out_block, mut err_block) = (vec![0; 64 * 1024], vec![0; 4096]);
+        let limit = tokio::time::sleep_until((self.began + self.execution.limit).into());
+        tokio::pin!(limit);
+        let mut give_up = self.stopped.map(|_| Box::pin(tokio::time::sleep(STOP_WITHIN)));
+        let mut stands = None;
+        let mut hint_is_open = true;
+        loop {
+            tokio::select! {
+                read = stdout.read(&mut out_block) => {
+                    let Ok(n @ 1..) = read else { break };
+                    for heard in blocks.take(&out_block[..n]) {
+                        match heard {
+                            Heard::Started => self.started = true,
+                            Heard::Refused(why) => return Talked::Refused(why),
+                            Heard::Printed(stream, bytes) => self.printed(stream).take(&bytes),
+                            Heard::Gap(stream, bytes) => self.printed(stream).skip(bytes),
+                            Heard::Verdict(verdict) => stands = Some(verdict),
+                            Heard::Stopped(_) | Heard::Root(_) => {}
+                            Heard::End => return stands.map_or_else(|| Talked::Broke("its guard said nothing".to_owned()), Talked::Stands),
+                        }
+                    }
+                    self.show();
+                }
+                read = stderr.read(&mut err_block), if hint_is_open => match read {
+                    Ok(n @ 1..) => {
+                        let room = MAX_HINT.saturating_sub(hint.len());
+                        hint.extend_from_slice(&err_block[..n.min(room)]);
+                    }
+                    _ => hint_is_open = false,
+                },
+                () = &mut limit, if self.stopped.is_none() => {
+                    self.stopped = Some(true);
+                    let _ = stdin.write_all(b"stop\n").await;
+                    give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
+                }
+                wanted = wanted(&mut self.control), if self.stopped.is_none() => {
+                    let word: &[u8] = match wanted {
+                        Control::Run => b"resume\n",
+                        Control::Pause => b"pause\n",
+                        Control::Stop => b"stop\n",
+                    };
+                    let _ = stdin.write_all(word).await;
+                    if wanted == Control::Stop {
+                        self.stopped = Some(false);
+                        give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
+                    }
+                }
+                () = async { if let Some(timer) = give_up.as_mut() { timer.await } }, if give_up.is_some() => break,
+            }
+        }
+        let said = [blocks.noise(), String::from_utf8_lossy(&hint).trim().to_owned()].join(" ");
+        let said: String = said.trim().chars().take(200).collect();
+        match stands {
+            Some(verdict) => Talked::Stands(verdict),
+            None if said.is_empty() => Talked::Broke("the connection broke".to_owned()),
+            None => Talked::Broke(format!("the connection broke: {said}")),
+        }
+    }
+
+    fn printed(&mut self, stream: Stream) -> &mut Keeping {
+        match stream {
+            Stream::Out => &mut self.out,
+            Stream::Err => &mut self.err,
+        }
+    }
+
+    fn show(&self) {
+        if let Some(Latest(show)) = &self.execution.latest {
+            let out = self.out.last_lines(SHOWN_LINES);
+            show(if out.is_empty() { self.err.last_lines(SHOWN_LINES) } else { out });
+        }
+    }
+}
+
+/// Why a guard started nothing.
+fn refused(why: &str) -> Ending {
+    let folder = "the folder .steadyhand in the home of the login user";
+    let (code, why) = match why.split(' ').next().unwrap_or_default() {
+        "no-command" => return Ending::NoCommand,
+        "fenced" => ("fenced", "the host knows a newer run that holds the same".to_owned()),
+        "busy" => ("fenced", format!("a step of an earlier run is not over there ({why})")),
+        "no-session-tool" => ("no-guard", "the host has no setsid, which the guard needs".to_owned()),
+        "full" => ("state-dir", format!("the disk of {folder} is full")),
+        "read-only" => ("state-dir", format!("{folder} is on a file system that is read-only")),
+        "unwritable" => ("state-dir", format!("{folder} cannot be written")),
+        "other-root" => ("state-dir", format!("{folder} is another one than before")),
+        _ => ("state-dir", format!("{folder} cannot be used ({why})")),
+    };
+    Ending::NotStarted { code, why }
+}
