@@ -43,7 +43,7 @@ impl Reached {
     }
 
     /// A script on pg1 that only reads.
-    fn script(&self, text: &str) -> Execution {
+    pub(crate) fn script(&self, text: &str) -> Execution {
         Execution {
             to: self.destination("pg1"),
             keys: None,
@@ -57,7 +57,7 @@ impl Reached {
         }
     }
 
-    async fn ends(&self, text: &str) -> Report {
+    pub(crate) async fn ends(&self, text: &str) -> Report {
         self.ssh.execute(self.script(text)).await
     }
 }
@@ -422,13 +422,13 @@ async fn sockets_and_settings_lie_in_a_folder_of_our_own_that_goes_with_us() {
 }
 
 /// How many processes of pg1 have this command line.
-fn processes(reached: &Reached, pattern: &str) -> usize {
+pub(crate) fn processes(reached: &Reached, pattern: &str) -> usize {
     let marked = format!("[{}]{}", &pattern[..1], &pattern[1..]);
     let answer = pg1(reached).ssh(&format!("pgrep -fc '^{marked}' || true")).unwrap();
     answer.out.trim().parse().unwrap_or(0)
 }
 
-async fn until(holds: impl Fn() -> bool) {
+pub(crate) async fn until(holds: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENT;
     while !holds() {
         assert!(Instant::now() < deadline, "it does not come true");

@@ -9,6 +9,7 @@
 mod chat;
 mod documents;
 mod failing_over;
+mod guarded;
 mod hosts;
 mod refusing;
 mod values;

@@ -1,0 +1,212 @@
+//! What changes something is asked about afterwards: its host says whether it ran and how it ended, or that it cannot
+//! know. Each command writes a line to a file that is its own: so many lines, so many times it ran.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::Spec;
+use steadyhand::config::Config;
+use steadyhand::target::guard::Attempt;
+use steadyhand::target::ssh::Ssh;
+use steadyhand::target::{Control, Ending, Execution, Report, Target as _};
+use tokio::sync::watch;
+
+use crate::hosts::{Reached, processes, until};
+
+fn reached() -> Reached {
+    Reached::on(Spec::default().fast())
+}
+
+fn attempt(key: &str, token: u64) -> Attempt {
+    let holds = vec![("cluster/orders".to_owned(), token)];
+    Attempt { key: key.to_owned(), root: None, holds }
+}
+
+/// A command that changes something, as an attempt of this name.
+fn step(reached: &Reached, key: &str, script: &str) -> Execution {
+    let counted = format!("echo ran >>{}\n{script}", oracle(reached, key));
+    Execution { attempt: Some(attempt(key, 1)), end_with_link: false, ..reached.script(&counted) }
+}
+
+fn oracle(reached: &Reached, key: &str) -> String {
+    reached.lab.host("pg1").data_dir().parent().unwrap().join("tmp").join(key).display().to_string()
+}
+
+/// How often it ran.
+fn ran(reached: &Reached, key: &str) -> usize {
+    fs::read_to_string(oracle(reached, key)).map_or(0, |text| text.lines().count())
+}
+
+/// The bot after a restart: nothing of the old connections is left.
+fn another_bot(reached: &Reached) -> Arc<Ssh> {
+    let config = Config::load(Some(&reached.lab.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
+    Arc::new(Ssh::new(config.ssh).unwrap())
+}
+
+fn code(report: &Report) -> &str {
+    match &report.ending {
+        Ending::NotStarted { code, .. } => code,
+        ending => panic!("{ending:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_step_is_carried_out_once_and_known_for_ever() {
+    let reached = reached();
+    let whole = step(&reached, "once", "echo out; echo err >&2; exit 3");
+
+    let first = reached.ssh.execute(whole.clone()).await;
+    let again = reached.ssh.execute(whole.clone()).await;
+    let asked = another_bot(&reached).settle(whole).await;
+
+    for report in [&first, &again, &asked] {
+        assert_eq!(report.ending, Ending::Exited(3));
+        assert_eq!((report.out.head.as_slice(), report.err.head.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
+    }
+    assert_eq!(ran(&reached, "once"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_step_that_was_never_started_never_starts_after_it_was_asked_about() {
+    let reached = reached();
+    let late = step(&reached, "late", "exit 0");
+
+    let asked = another_bot(&reached).settle(late.clone()).await;
+    let came_late = reached.ssh.execute(late).await;
+
+    assert_eq!((code(&asked), code(&came_late)), ("not-started", "not-started"));
+    assert_eq!(ran(&reached, "late"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_step_survives_its_connection_and_is_followed_to_its_end() {
+    let reached = reached();
+    let long = step(&reached, "long", "for n in 1 2 3 4 5 6 7 8; do echo $n; sleep 0.4; done; exit 4");
+    let running = tokio::spawn({
+        let (ssh, long) = (reached.ssh.clone(), long.clone());
+        async move { ssh.execute(long).await }
+    });
+    until(|| ran(&reached, "long") == 1).await;
+
+    reached.lab.host("pg1").kill_ssh_sessions().unwrap();
+    let report = running.await.unwrap();
+
+    assert_eq!(report.ending, Ending::Exited(4));
+    assert_eq!(report.out.head, b"1\n2\n3\n4\n5\n6\n7\n8\n", "nothing is missing, and nothing came twice");
+    assert_eq!(ran(&reached, "long"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_step_survives_the_bot_and_is_followed_by_the_next_one() {
+    let reached = reached();
+    let long = step(&reached, "left", "for n in 1 2 3 4 5; do echo $n; sleep 0.4; done");
+    let running = tokio::spawn({
+        let (ssh, long) = (reached.ssh.clone(), long.clone());
+        async move { ssh.execute(long).await }
+    });
+    until(|| ran(&reached, "left") == 1).await;
+
+    running.abort();
+    let report = another_bot(&reached).settle(long).await;
+
+    assert_eq!(report.ending, Ending::Exited(0));
+    assert_eq!(report.out.head, b"1\n2\n3\n4\n5\n");
+    assert_eq!(ran(&reached, "left"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn nobody_claims_to_know_how_a_step_ended_whose_guard_was_killed_with_it() {
+    let reached = reached();
+    let shot = step(&reached, "shot", "sleep 304");
+    let running = tokio::spawn({
+        let (ssh, shot) = (reached.ssh.clone(), shot.clone());
+        async move { ssh.execute(shot).await }
+    });
+    until(|| ran(&reached, "shot") == 1).await;
+
+    // The keepers, and then the command.
+    reached.ends("for p in $(pgrep -f '[S]H1 .nonce'); do kill -9 $p; done; pkill -9 -f 'sleep 30[4]'").await;
+    let report = running.await.unwrap();
+
+    assert!(matches!(report.ending, Ending::Lost { .. }), "{report:?}");
+    assert_eq!(ran(&reached, "shot"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stop_ends_all_processes_also_those_that_do_not_want_to() {
+    let reached = reached();
+    let (control, controlled) = watch::channel(Control::Run);
+    let stubborn = "trap '' TERM; (trap '' TERM; sleep 305; sleep 305) & sleep 305; sleep 305";
+    let stubborn = Execution { control: Some(controlled), ..step(&reached, "stubborn", stubborn) };
+    let running = tokio::spawn({
+        let ssh = reached.ssh.clone();
+        async move { ssh.execute(stubborn).await }
+    });
+    until(|| processes(&reached, "sleep 305") == 2).await;
+
+    control.send_replace(Control::Stop);
+    let report = running.await.unwrap();
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: false, .. }), "{report:?}");
+    assert_eq!(processes(&reached, "sleep 305"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_host_ends_a_step_over_its_limit_though_nobody_is_there() {
+    let reached = reached();
+    let slow = Execution { limit: Duration::from_secs(1), ..step(&reached, "slow", "sleep 306") };
+
+    let report = reached.ssh.execute(slow).await;
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: true, .. }), "{report:?}");
+    assert_eq!(processes(&reached, "sleep 306"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_host_obeys_only_the_newest_who_holds() {
+    let reached = reached();
+    let by = |key: &str, token| {
+        let whole = step(&reached, key, "exit 0");
+        Execution { attempt: Some(attempt(key, token)), ..whole }
+    };
+
+    assert_eq!(reached.ssh.execute(by("newer", 8)).await.ending, Ending::Exited(0));
+    assert_eq!(code(&reached.ssh.execute(by("older", 7)).await), "fenced");
+
+    assert_eq!((ran(&reached, "newer"), ran(&reached, "older")), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_newer_run_waits_for_no_step_of_an_older_one_and_starts_none_beside_it() {
+    let reached = reached();
+    let old = step(&reached, "old", "sleep 307");
+    let running = tokio::spawn({
+        let (ssh, old) = (reached.ssh.clone(), old.clone());
+        async move { ssh.execute(old).await }
+    });
+    until(|| ran(&reached, "old") == 1).await;
+
+    let new = Execution { attempt: Some(attempt("new", 2)), ..step(&reached, "new", "exit 0") };
+    let report = reached.ssh.execute(new).await;
+
+    assert_eq!(code(&report), "fenced");
+    assert_eq!(ran(&reached, "new"), 0);
+    reached.ends("pkill -f 'sleep 30[7]'").await;
+    assert_eq!(running.await.unwrap().ending, Ending::Exited(143));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_gigabyte_of_output_costs_little_and_its_end_is_known() {
+    let reached = reached();
+    let loud = step(&reached, "loud", "yes 0123456789 | head -c 300000000; echo end; exit 6");
+
+    let report = reached.ssh.execute(loud).await;
+
+    assert_eq!(report.ending, Ending::Exited(6));
+    assert_eq!(report.out.bytes, 300_000_004);
+    assert!(report.out.head.starts_with(b"0123456789\n") && report.out.tail.ends_with(b"end\n"));
+    let kept = reached.ends("du -sk .steadyhand | cut -f1").await;
+    let kept: u64 = String::from_utf8_lossy(&kept.out.head).trim().parse().unwrap();
+    assert!(kept < 16 * 1024, "{kept} KiB on the host");
+}
