@@ -390,6 +390,9 @@ fn a_replica_that_is_down_halfway_to_another_primary_gets_there_and_back() {
 
     let fed = "select count(*) from pg_stat_replication where application_name = 'pg3'";
     until("pg3 streams from pg2", || pg2.sql(fed).unwrap() == "1");
+    for name in ["pg2", "pg3"] {
+        assert_eq!(hands.asks(name, "node", &[]).unwrap()["timeline"], 2, "{name}");
+    }
     pg3.stop_database().unwrap();
     hands.does("pg3", "undo follow", "follow", &to);
     assert_eq!(pg3.sql("show primary_conninfo").unwrap(), before);
@@ -423,28 +426,66 @@ fn a_listener_on_all_addresses_counts_and_what_cannot_be_seen_is_no_answer() {
     hands.fails("pg1", "fence", "blind", &[], "");
 }
 
-/// A replica that was ended in any way is copied anew and follows; nothing is left behind.
 #[test]
-fn a_replica_is_rebuilt() {
+fn what_a_failover_asks_before_it_begins_is_measured() {
+    let hands = fast();
+    let (pg1, pg2) = (hands.host("pg1"), hands.host("pg2"));
+    pg1.sql("alter system set archive_mode = on; alter system set archive_command = 'false'").unwrap();
+    pg1.restart_database().unwrap();
+    let waiting = || hands.asks("pg1", "sessions", &[]).unwrap()["unarchived"].as_i64().unwrap();
+    let before = waiting();
+    pg1.sql("create table one (); select pg_switch_wal(); create table two (); select pg_switch_wal()")
+        .unwrap();
+    until("two more files wait for the archive", || waiting() >= before + 2);
+
+    let free = || hands.asks("pg2", "node", &[]).unwrap()["free_slots"].as_i64().unwrap();
+    let before = free();
+    pg2.sql("select pg_create_physical_replication_slot('one')").unwrap();
+    assert_eq!(free(), before - 1);
+}
+
+#[test]
+fn what_cannot_be_looked_into_may_hold_anything() {
+    let hands = fast();
+    let dir = hands.host("pg1").dir().join("closed").display().to_string();
+    let exists =
+        |path: &str| hands.asks("pg1", "host/path", &[("path", path)]).map(|said| said["exists"].clone());
+    let inside = format!("{dir}/in/it");
+    assert_eq!(exists(&inside), Some(false.into()));
+    hands.shell("pg1", &format!("mkdir -p {inside}"));
+    assert_eq!(exists(&inside), Some(true.into()));
+    hands.shell("pg1", &format!("chmod 0 {dir}"));
+    assert_eq!(exists(&inside), None);
+    hands.shell("pg1", &format!("chmod 700 {dir}"));
+}
+
+/// What a failover leaves to be done: the old primary, which was fenced, is copied anew and follows the new one.
+#[test]
+fn a_fenced_primary_is_rebuilt_and_nothing_is_left_behind() {
     let lab = Lab::up(Spec::default().fast()).unwrap();
     let runbooks = crate::refusing::own_runbooks(&lab);
     let path = runbooks.join("rebuild-data-server.yaml");
-    let text = fs::read_to_string(&path).unwrap();
-    let text = text.replace("    for: 5m\n", "    for: 1s\n");
+    let text = fs::read_to_string(&path).unwrap().replace("    for: 5m\n", "    for: 1s\n");
     // Other tests make this machine busy.
     let text = text.replace("per_cpu < 0.7", "per_cpu < 1000").replace("per_cpu < 1.5", "per_cpu < 1000");
     fs::write(&path, text).unwrap();
-    lab.host("pg3").kill().unwrap();
-
-    let run = r#"run rebuild-data-server cluster=orders target=pg3 source=pg2 rate=500MiB reason="pg3 has diverged""#;
-    let said = chat::types(&lab, ["as ben", run, "next", "as cleo", "next"]);
-
-    said.ends_with(DONE).says("Run 1 succeeded");
     let (pg1, pg2, pg3) = (lab.host("pg1"), lab.host("pg2"), lab.host("pg3"));
-    let fed = "select count(*) from pg_stat_replication where application_name = 'pg3'";
-    until("pg3 streams from pg1", || pg1.sql(fed).unwrap() == "1");
-    assert_eq!(pg2.sql("select count(*) from pg_replication_slots").unwrap(), "0");
-    assert!(!pg3.data_dir().with_extension("kept").exists());
+    pg1.freeze().unwrap();
+    noticed_by_the_replicas(&lab);
+    let failover = r#"run failover-database cluster=orders candidate=pg2 mode=dead reason="pg1 is frozen""#;
+    let said = chat::types(&lab, [failover, "next", "as ben", "next", "as ana", "answer 1 1 go-on"]);
+    said.ends_with(DONE).says("Run 1 succeeded");
+
+    let rebuild =
+        r#"run rebuild-data-server cluster=orders target=pg1 source=pg3 rate=500MiB reason="pg1 was fenced""#;
+    let said = chat::types(&lab, ["as ben", rebuild, "next", "as cleo", "next"]);
+
+    said.ends_with(DONE).says("Run 2 succeeded");
+    let fed = "select count(*) from pg_stat_replication where application_name = 'pg1'";
+    until("pg1 streams from pg2", || pg2.sql(fed).unwrap() == "1");
+    assert_eq!(pg3.sql("select count(*) from pg_replication_slots").unwrap(), "0");
+    assert_eq!(pg1.sql("show transaction_read_only").unwrap(), "on");
+    assert!(!pg1.data_dir().with_extension("kept").exists());
 }
 
 /// The machine cannot be reached, and its switch does not answer: there is no evidence, and nobody is promoted.
