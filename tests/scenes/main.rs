@@ -11,6 +11,7 @@ mod narrow;
 mod one_shot;
 mod opening;
 mod preflight;
+mod proof;
 mod recovery;
 mod stage;
 mod steering;

@@ -10,6 +10,7 @@ mod chat;
 mod documents;
 mod failing_over;
 mod hosts;
+mod packs;
 mod refusing;
 mod values;
 mod witness;

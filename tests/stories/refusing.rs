@@ -43,7 +43,7 @@ fn edit(lab: &Lab, file: &str, from: &str, to: &str) {
 }
 
 /// Gives the bot a copy of the runbooks of its own, to change them.
-fn own_runbooks(lab: &Lab) -> PathBuf {
+pub(crate) fn own_runbooks(lab: &Lab) -> PathBuf {
     let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     let to = lab.bot_dir().join("runbooks");
     fs::create_dir_all(to.join("packs")).unwrap();
