@@ -191,7 +191,7 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     let is_new = !config.journal.exists();
     let journal = Journal::open(&config.journal, config.demo.is_some())?;
     desk.journal = Some(journal.view().clone());
-    let engine = Engine::start(
+    let started = Engine::start(
         journal,
         library,
         ssh.clone() as Arc<dyn Target>,
@@ -199,8 +199,16 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
         Dice::random(),
         config.time_zone.clone(),
     )
-    .await
-    .map_err(|refused| format!("the engine cannot start: {refused:?}"))?;
+    .await;
+    let engine = match started {
+        Ok(engine) => engine,
+        Err(refused) => {
+            let reply = desk.refused(&refused);
+            show(arguments, style, &reply);
+            ssh.close().await;
+            return Ok(reply.came_out);
+        }
+    };
     desk.engine = Some(engine.clone());
     let work = async {
         match line {
@@ -264,20 +272,20 @@ async fn one_shot(
     let events = engine.follow();
     let reply = desk.answer(speaker, command).await;
     show(arguments, style, &reply);
-    let Some(id) = reply.run.as_ref().map(|run| run.id) else { return reply.came_out };
+    let Some(answered) = &reply.run else { return reply.came_out };
     if let Some(run) = reply.closed() {
-        return Desk::came_out(run);
+        return Desk::came_out(run, run);
     }
     let progress = |line: &str| {
         if !arguments.json {
             eprintln!("{line}");
         }
     };
-    let Some(run) = follow(engine, desk, id, events, progress).await else { return CameOut::Broke };
+    let Some(run) = follow(engine, desk, answered.id, events, progress).await else { return CameOut::Broke };
     if reply.came_out == CameOut::NeedsPerson && run.started.is_none() && !run.is_ended() {
         return reply.came_out;
     }
-    let came_out = Desk::came_out(&run);
+    let came_out = Desk::came_out(&run, answered);
     show(arguments, style, &Reply { page: at_rest(&run, desk), came_out, run: Some(run) });
     came_out
 }

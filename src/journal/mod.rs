@@ -238,10 +238,12 @@ fn commit_forever(
     store.checkpoint();
 }
 
-/// Where the lock of a journal lies: beside the file itself, so that a link to it has the same one.
+/// Where the lock of a journal lies: beside the file itself, so that a link to it has the same one. Its name is that of
+/// the file and `.lock`, so that no other file has the same one.
 fn lock_of(path: &Path) -> PathBuf {
-    let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    file.with_extension("lock")
+    let mut file = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    file.push(".lock");
+    file.into()
 }
 
 /// One process writes a journal. The lock is the operating system's: it goes with the process, however that ends.

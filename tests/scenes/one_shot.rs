@@ -2,6 +2,11 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use steadyhand::chat::desk::{CameOut, Desk};
+
+use crate::stage::{PLANNED, Scene};
 
 /// A folder with the cast, and a configuration for it.
 struct Place {
@@ -254,6 +259,45 @@ fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
 
     let (code, out) = says("show failover-database\nexit\nstatsu\n");
     assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn a_run_that_somebody_else_stopped_was_not_carried_out() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.types("ben", &scene.next_command());
+    let approved = scene.run(1);
+    scene.types("cleo", "stop 1");
+    let stopped = scene.run(1);
+    scene.after(Duration::from_mins(5));
+    let ended = scene.run(1);
+    assert!(ended.is_ended() && !approved.is_ended());
+
+    assert_eq!(Desk::came_out(&ended, &stopped), CameOut::Done, "for who said stop");
+    assert_eq!(Desk::came_out(&ended, &approved), CameOut::Refused, "for who followed it");
+}
+
+#[test]
+fn a_journal_with_a_run_that_cannot_be_read_is_said_in_words() {
+    let place = Place::demo();
+    assert_eq!(place.says(&["stop", "1"]).0, 3);
+    let journal = rusqlite::Connection::open(place.folder.path().join("steadyhand.db")).unwrap();
+    let (seq, line): (u64, String) = journal
+        .query_row("select seq, line from entries order by seq desc limit 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    // A run that is open, and whose only event is none.
+    let params = (seq, steadyhand::journal::entry::leaf(&line));
+    journal.execute("update entries set run = 1, nth = 1 where seq = ?1 and hash = ?2", params).unwrap();
+    journal.execute("insert into runs (id, version, open) values (1, 1, 1)", []).unwrap();
+    drop(journal);
+
+    let output = place.run(&["stop", "1"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains("cannot be used") && said.contains("Next: "), "{said}");
+    assert!(!said.contains("Journal(") && !said.contains("Entry {"), "{said}");
 }
 
 #[test]

@@ -243,6 +243,17 @@ fn a_link_to_a_journal_has_the_same_lock() {
 }
 
 #[test]
+fn journals_in_one_folder_do_not_block_each_other() {
+    let folder = Folder::new();
+    let _open = folder.open();
+
+    for name in ["steadyhand.sqlite", "steadyhand"] {
+        Journal::open(&folder.folder.path().join(name), false)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
 fn what_waits_is_written_before_anybody_else_opens_the_file() {
     let folder = Folder::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
