@@ -139,15 +139,11 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The login name of this process: asked of the system, because the environment can say anything.
-#[expect(clippy::disallowed_methods, reason = "a fact of the system, and no crate for one name")]
+/// The login name of this process: of its real user number, by the passwd database. The environment can say anything,
+/// and so can a program that is found by it.
 fn login() -> String {
-    let output = std::process::Command::new("id").arg("-un").output();
-    let name = output
-        .ok()
-        .filter(|output| output.status.success())
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "(unknown)".to_owned())
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::current());
+    user.ok().flatten().map_or_else(|| "(unknown)".to_owned(), |user| user.name)
 }
 
 async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> {

@@ -158,6 +158,47 @@ fn a_login_that_belongs_to_nobody_sees_nothing() {
 }
 
 #[test]
+fn who_somebody_is_stands_in_the_passwd_database_and_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new("");
+    let id = place.folder.path().join("id");
+    std::fs::write(&id, "#!/bin/sh\necho ana\n").unwrap();
+    std::fs::set_permissions(&id, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", place.folder.path().display(), std::env::var("PATH").unwrap());
+    let says = || {
+        let mut command = place.command(&["runbooks"]);
+        command.env("PATH", &path);
+        for name in ["USER", "LOGNAME", "USERNAME", "SUDO_USER"] {
+            command.env(name, "ana");
+        }
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+
+    let (code, out) = says();
+    assert_eq!(code, 3, "{out}");
+    assert!(out.contains("code: no-role"), "{out}");
+
+    // The same login, and now it is the one that belongs to ana.
+    let own = std::fs::metadata("/proc/self").unwrap();
+    let uid = std::os::unix::fs::MetadataExt::uid(&own).to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid));
+    let Some(login) = line.and_then(|line| line.split(':').next()) else { return };
+    let toml = place.folder.path().join("steadyhand.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    let policy = text.lines().find_map(|line| line.strip_prefix("policy = ")).unwrap().trim_matches('"');
+    let own =
+        std::fs::read_to_string(policy).unwrap().replace("console: ana ", &format!("console: {login} "));
+    std::fs::write(place.folder.path().join("policy.yaml"), own).unwrap();
+    std::fs::write(&toml, text.replace(policy, "policy.yaml")).unwrap();
+
+    let (code, out) = says();
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
 fn a_person_whom_the_policy_does_not_know_cannot_be_played() {
     let place = Place::demo();
 
