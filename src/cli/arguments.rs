@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
     version,
     // `help` is a word of the chat.
     disable_help_subcommand = true,
-    after_help = "Any other words are a line of the chat, such as:\n  steadyhand run failover-database cluster=orders candidate=pg2 mode=planned reason=\"move to new rack\"\n  steadyhand status\n  steadyhand journal show 1\n\nExit codes: 0 done · 1 the world broke · 2 not understood · 3 refused · 4 a person is needed"
+    after_help = "Any other words are a line of the chat, such as:\n  steadyhand run failover-database cluster=orders candidate=pg2 mode=planned reason=\"move to new rack\"\n  steadyhand status\n  steadyhand journal show 1\n\nExit codes: 0 done · 1 the world broke · 2 not understood · 3 refused, or stopped · 4 a person is needed"
 )]
 pub(super) struct Arguments {
     /// The configuration; `steadyhand.toml` here if it is there.

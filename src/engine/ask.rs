@@ -311,6 +311,7 @@ fn next_patience(state: Patience, check: &Check, holds: bool, began: Timestamp, 
 fn probe_execution(to: Destination, errand: &Errand) -> Execution {
     Execution {
         to,
+        keys: None,
         body: errand.body.clone(),
         limit: errand.at_most.as_std(),
         step_dir: None,

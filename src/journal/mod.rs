@@ -5,6 +5,7 @@
 
 pub mod append;
 pub mod entry;
+pub mod output;
 mod store;
 pub mod verify;
 
@@ -18,9 +19,10 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
 pub use entry::{Actor, Broken, Entry};
+pub use output::{Output, OutputKey};
 
 use crate::plan::Resource;
-use crate::run::{Event, Run, RunId, Stamped, UnitAt};
+use crate::run::{Event, Run, RunId, Stamped};
 use store::{Lines, Reader, Store, StoredLine};
 
 /// At most so many waiting appends are committed together.
@@ -101,34 +103,6 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-/// What one command printed on one stream, bounded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// Its first bytes.
-    pub head: Vec<u8>,
-    /// Its last bytes, if it was longer.
-    pub tail: Vec<u8>,
-    /// All bytes that came.
-    pub bytes: u64,
-    /// SHA-256 of all of them, in hex.
-    pub sha256: String,
-}
-
-/// Whose output it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputKey {
-    /// The run.
-    pub run: RunId,
-    /// The step.
-    pub unit: UnitAt,
-    /// The attempt.
-    pub attempt: u32,
-    /// Whether it was the undo.
-    pub undo: bool,
-    /// `out` or `err`
-    pub stream: &'static str,
-}
-
 type Request = (Append, oneshot::Sender<Result<Vec<Entry>, AppendError>>);
 
 /// The journal, open for writing.
@@ -137,6 +111,7 @@ pub struct Journal {
     requests: mpsc::Sender<Request>,
     followers: broadcast::Sender<Arc<Entry>>,
     view: JournalView,
+    id: Arc<str>,
     /// Held as long as the journal is open, or its writer has not ended.
     _lock: Arc<File>,
 }
@@ -160,6 +135,7 @@ impl Journal {
         let lock = Arc::new(take_lock(path)?);
         let store = Store::open(path, demo)?;
         let view = JournalView::open(path)?;
+        let id = store.id().into();
         let (requests, waiting) = mpsc::channel();
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
         let committer = followers.clone();
@@ -172,7 +148,7 @@ impl Journal {
                 drop(of_writer);
             })
             .map_err(|error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() })?;
-        Ok(Self { requests, followers, view, _lock: lock })
+        Ok(Self { requests, followers, view, id, _lock: lock })
     }
 
     /// Writes durably, all or nothing. The entries come back with their places.
@@ -186,6 +162,11 @@ impl Journal {
     /// Everything that is written from now on.
     pub fn follow(&self) -> broadcast::Receiver<Arc<Entry>> {
         self.followers.subscribe()
+    }
+
+    /// What tells this journal from all others, also from a later one in its place: 16 random hex digits.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The same journal, for reading.
@@ -231,10 +212,12 @@ fn commit_forever(
     store.checkpoint();
 }
 
-/// Where the lock of a journal lies: beside the file itself, so that a link to it has the same one.
+/// Where the lock of a journal lies: beside the file itself, so that a link to it has the same one. Its name is that of
+/// the file and `.lock`, so that no other file has the same one.
 fn lock_of(path: &Path) -> PathBuf {
-    let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    file.with_extension("lock")
+    let mut file = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    file.push(".lock");
+    file.into()
 }
 
 /// One process writes a journal. The lock is the operating system's: it goes with the process, however that ends.

@@ -21,6 +21,8 @@ pub(super) struct Store {
     connection: Connection,
     /// Position and hash of the last entry.
     head: (u64, String),
+    /// What tells this journal from all others.
+    id: String,
 }
 
 impl Store {
@@ -48,6 +50,7 @@ impl Store {
         if (stored_demo == "true") != demo {
             return Err(OpenError::Demo { path: path.to_owned(), journal_is_demo: stored_demo == "true" });
         }
+        let id = name_it(&connection).map_err(broken)?;
         let last = connection
             .query_row("select seq, hash, line from entries order by seq desc limit 1", [], |row| {
                 Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
@@ -59,7 +62,12 @@ impl Store {
             Some((seq, hash, line)) if leaf(&line) == hash => (seq, hash),
             Some((seq, ..)) => return Err(OpenError::Tampered { path: path.to_owned(), seq }),
         };
-        Ok(Self { connection, head })
+        Ok(Self { connection, head, id })
+    }
+
+    /// What tells this journal from all others.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Writes several appends in one transaction; each stands or falls by itself.
@@ -223,6 +231,27 @@ impl Reader {
             .collect()
     }
 
+    /// Shows every output, with its key as it is stored.
+    pub(super) fn each_output(&self, mut show: impl FnMut(StoredKey, Output)) -> rusqlite::Result<()> {
+        let sql = "select run, number, lane, attempt, undo, stream, head, tail, bytes, sha256 from outputs
+                   order by run, number, lane, undo, attempt, stream";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let key = StoredKey {
+                run: RunId(row.get(0)?),
+                number: row.get(1)?,
+                lane: row.get(2)?,
+                attempt: row.get(3)?,
+                undo: row.get(4)?,
+                stream: row.get(5)?,
+            };
+            let (head, tail) = (row.get(6)?, row.get(7)?);
+            show(key, Output { head, tail, bytes: row.get(8)?, sha256: row.get(9)? });
+        }
+        Ok(())
+    }
+
     pub(super) fn output(&self, key: &OutputKey) -> rusqlite::Result<Option<Output>> {
         let sql = "select head, tail, bytes, sha256 from outputs
                    where run = ?1 and number = ?2 and lane = ?3 and attempt = ?4 and undo = ?5 and stream = ?6";
@@ -235,6 +264,16 @@ impl Reader {
             .query_row(sql, params![run, key.unit.number, lane, key.attempt, undo, key.stream], read)
             .optional()
     }
+}
+
+/// Whose output it is, as the columns say.
+pub(super) struct StoredKey {
+    pub(super) run: RunId,
+    pub(super) number: u32,
+    pub(super) lane: String,
+    pub(super) attempt: u32,
+    pub(super) undo: bool,
+    pub(super) stream: String,
 }
 
 /// Which entries are read.
@@ -303,6 +342,19 @@ fn create(connection: &mut Connection, demo: bool) -> rusqlite::Result<()> {
     transaction.execute(meta, params!["demo", demo.to_string()])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
+}
+
+/// The random name of the journal, made when it has none: numbers of runs begin anew with each journal, and bots may
+/// share hosts.
+fn name_it(connection: &Connection) -> rusqlite::Result<String> {
+    let id =
+        || connection.query_row("select value from meta where key = 'id'", [], |row| row.get(0)).optional();
+    if let Some(id) = id()? {
+        return Ok(id);
+    }
+    let name = "insert into meta (key, value) values ('id', lower(hex(randomblob(8))))";
+    connection.execute(name, [])?;
+    id()?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
 enum WriteError {

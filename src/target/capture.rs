@@ -2,10 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// Kept of the beginning of a stream, in bytes. A probe's whole answer fits.
-pub const HEAD_BYTES: usize = 64 * 1024 + 1;
-/// Kept of the end of a stream, in bytes.
-pub const TAIL_BYTES: usize = 64 * 1024;
+use crate::journal::output::{HEAD_BYTES, TAIL_BYTES};
 
 /// One stream, bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,8 +24,12 @@ pub enum Said {
     Started,
     /// Nothing was started, and why.
     Refused(String),
-    /// The command ended with this status.
+    /// The command ended by itself with this status.
     Exit(i32),
+    /// The runner ended it, with this status of the first process, and nobody of its process group is left.
+    Ended(i32),
+    /// The runner tried to end it, and somebody of its process group may be left.
+    Left(i32),
 }
 
 /// Takes a stream apart into what the command printed and what the runner said.
@@ -156,7 +157,14 @@ fn read_said(line: &str) -> Option<Said> {
     if let Some(why) = line.strip_prefix("refused ") {
         return Some(Said::Refused(why.to_owned()));
     }
-    line.strip_prefix("exit=")?.parse().ok().map(Said::Exit)
+    let (how, status) = line.split_once('=')?;
+    let status = status.parse().ok()?;
+    match how {
+        "exit" => Some(Said::Exit(status)),
+        "ended" => Some(Said::Ended(status)),
+        "left" => Some(Said::Left(status)),
+        _ => None,
+    }
 }
 
 fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {

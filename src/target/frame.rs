@@ -61,11 +61,11 @@ impl Frame<'_> {
         if self.argv.is_empty() || self.argv[0].is_empty() {
             return Err(NotSendable::Empty);
         }
-        let mut line = format!("nonce={}; set --", self.nonce);
+        let mut line = format!("_nonce={}; set --", self.nonce);
         for argument in self.argv {
             let _ = write!(line, " {}", quoted(argument)?);
         }
-        line.push_str("; fe() { :");
+        line.push_str("; _fe() { :");
         for (name, value) in self.variables {
             if !is_variable(name) {
                 return Err(NotSendable::Name(name.clone()));
@@ -74,12 +74,12 @@ impl Frame<'_> {
         }
         line.push_str("; }");
         if let Some(dir) = self.step_dir {
-            let _ = write!(line, "; dir={}", quoted(dir)?);
+            let _ = write!(line, "; _dir={}", quoted(dir)?);
         }
         if self.end_with_link {
-            line.push_str("; end=y");
+            line.push_str("; _end=y");
         }
-        let _ = writeln!(line, "; ok={}", self.nonce);
+        let _ = writeln!(line, "; _ok={}", self.nonce);
         if line.len() > MAX_FRAME {
             return Err(NotSendable::TooMuch(line.len()));
         }
@@ -87,7 +87,8 @@ impl Frame<'_> {
     }
 }
 
-/// Names that we set are lower-case, and none of them steers a program.
+/// Names that we set are lower-case, and none of them steers a program. The runner's own begin with `_`, and so no
+/// variable can change what it does.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
@@ -106,7 +107,7 @@ fn quoted(value: &str) -> Result<String, NotSendable> {
     for c in value.chars() {
         match c {
             '\'' => out.push_str("'\\''"),
-            '\n' => out.push_str("'\"$nl\"'"),
+            '\n' => out.push_str("'\"$_nl\"'"),
             c => out.push(c),
         }
     }
@@ -179,6 +180,140 @@ mod tests {
             let mut expected = argv.clone();
             expected.push(x);
             prop_assert_eq!(arrived, expected);
+        }
+    }
+
+    const WORDS: &[&str] = &[
+        "s",
+        "nl",
+        "nonce",
+        "ok",
+        "dir",
+        "end",
+        "frame",
+        "fe",
+        "say",
+        "c",
+        "g",
+        "k",
+        "l",
+        "n",
+        "w",
+        "rc",
+        "own",
+        "folder",
+        "member",
+        "lives",
+        "wait",
+        "if",
+        "for",
+        "do",
+        "exec",
+        "export",
+        "exit",
+        "echo",
+        "test",
+        "setsid",
+        "kill",
+        "read",
+        "stop",
+        "path",
+        "ifs",
+        "ld_preload",
+    ];
+
+    /// Names that stood in the runner once or stand in it now, words of the shell, and any other legal one.
+    fn a_name() -> impl Strategy<Value = String> {
+        prop_oneof![prop::sample::select(WORDS).prop_map(str::to_owned), "[a-z][a-z0-9_]{0,8}"]
+            .prop_filter("set by us", |name| name != "step_dir")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_variable_arrives_whatever_it_is_called(
+            variables in prop::collection::btree_map(a_name(), prop_oneof![Just("false -- x\ny".to_owned()), "[^\0]{0,12}"], 1..8),
+            step_dir in prop::option::of(Just("7-1")),
+        ) {
+            let argv = ["env".to_owned(), "-0".to_owned()];
+            let frame = Frame { argv: &argv, variables: &variables, step_dir, end_with_link: true, nonce: "abc123" };
+
+            let printed = run(&frame);
+
+            let arrived: BTreeMap<_, _> =
+                printed.split('\0').filter_map(|line| line.split_once('=')).collect();
+            for (name, value) in &variables {
+                prop_assert_eq!(arrived.get(name.as_str()), Some(&value.as_str()), "{}", name);
+            }
+            prop_assert_eq!(arrived.contains_key("step_dir"), step_dir.is_some());
+        }
+    }
+
+    #[test]
+    fn no_name_of_the_runner_can_be_one_of_a_variable() {
+        let frame = Frame {
+            argv: &["true".to_owned()],
+            variables: &BTreeMap::new(),
+            step_dir: Some("7-1"),
+            end_with_link: true,
+            nonce: "n",
+        };
+        let all = format!("{} {}", &*RUNNER, frame.line().unwrap());
+        let names = |pattern: &str| {
+            let pattern = regex_lite::Regex::new(pattern).unwrap();
+            pattern.captures_iter(&all).map(|found| found[1].to_owned()).collect::<Vec<_>>()
+        };
+        let all_of_them = [
+            names(r"(?:^|[ ;(])([A-Za-z_][A-Za-z0-9_]*)="),
+            names(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)"),
+            names(r"read -r ([a-z_]+)"),
+            names(r"([a-z_]+)\(\)"),
+        ]
+        .concat();
+
+        assert!(all_of_them.len() > 50, "{all_of_them:?}");
+        for name in all_of_them.iter().filter(|name| !["IFS", "step_dir"].contains(&name.as_str())) {
+            assert!(!is_variable(name), "a variable could be called `{name}`");
+        }
+    }
+
+    /// A shell as hosts have it, with these programs and no others.
+    fn host_with(programs: &[&str]) -> (tempfile::TempDir, Command) {
+        let home = tempfile::tempdir().unwrap();
+        for program in programs {
+            let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+            let found = String::from_utf8(found.stdout).unwrap();
+            std::os::unix::fs::symlink(found.trim(), home.path().join(program)).unwrap();
+        }
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &exec_line()]).env("HOME", home.path()).env("PATH", home.path());
+        (home, shell)
+    }
+
+    #[test]
+    fn where_children_cannot_be_ended_nobody_says_that_they_were() {
+        // Without setsid there is no process group, and what the command started cannot be found.
+        for (programs, said) in
+            [(&["env", "cat", "grep", "sleep", "setsid"][..], "ended=143"), (&["env", "sleep"], "left=143")]
+        {
+            let (_home, mut shell) = host_with(programs);
+            let argv = ["sleep".to_owned(), "300".to_owned()];
+            let frame = Frame {
+                argv: &argv,
+                variables: &BTreeMap::new(),
+                step_dir: None,
+                end_with_link: false,
+                nonce: "n",
+            };
+            let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let mut stdin = shell.stdin.take().unwrap();
+            stdin.write_all(format!("{}stop\n", frame.line().unwrap()).as_bytes()).unwrap();
+
+            let output = shell.wait_with_output().unwrap();
+
+            let out = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(out, format!("\nSH1 n started\n\nSH1 n {said}\n"));
         }
     }
 

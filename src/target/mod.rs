@@ -36,6 +36,8 @@ pub struct Destination {
 pub struct Execution {
     /// Where.
     pub to: Destination,
+    /// The fingerprints of the host keys that were agreed to; none where there is no agreement, as with a probe.
+    pub keys: Option<Vec<String>>,
     /// What.
     pub body: ErrandBody,
     /// How long it may take, from the moment when it was sent.

@@ -1,39 +1,48 @@
 # Runs one command on a host and says how it ended. Sent whole with every command; nothing is installed.
 #
-# Everything variable comes in one line on stdin, the frame: shell text that sets `nonce`, the arguments, the function
-# `fe` that exports the variables, `dir` for the folder that a step and its undo share, `end=y` if the command is ended
-# when the caller is gone, and `ok`. After it stdin stays open: `stop` ends the processes of the command, `pause` halts
-# them, `resume` lets them go on.
-# What we say stands on lines that begin with `SH1 <nonce>`, on both streams, so that neither can be cut unnoticed.
+# Everything variable comes in one line on stdin, the frame: shell text that sets `_nonce`, the arguments, the function
+# `_fe` that exports the variables, `_dir` for the folder that a step and its undo share, `_end=y` if the command is
+# ended when the caller is gone, and `_ok`. After it stdin stays open: `stop` ends the processes of the command, `pause`
+# halts them, `resume` lets them go on.
+# All names here begin with `_`, and no variable of the frame may, so that none of them can change what is done here.
+# What we say stands on lines that begin with `SH1 <nonce>`, on both streams, so that neither can be cut unnoticed:
+# `exit=` when the command ended by itself, `ended=` when we ended it and nobody of its process group is left, `left=`
+# when we ended it and somebody may be.
 #
 # This file is joined to one line: no single quotes, no backslashes, a space behind each exclamation mark (csh would
 # expand it otherwise), and every line ends where a space may follow.
-nl=$(echo; echo x); nl=${nl%x};
-nonce=; ok=; dir=; end=;
-IFS= read -r frame || exit 125;
-eval "$frame" || exit 125;
-test -n "$nonce" && test "$ok" = "$nonce" || exit 125;
+_nl=$(echo; echo x); _nl=${_nl%x};
+_nonce=; _ok=; _dir=; _end=;
+IFS= read -r _frame || exit 125;
+eval "$_frame" || exit 125;
+test -n "$_nonce" && test "$_ok" = "$_nonce" || exit 125;
 cd "$HOME" 2>/dev/null || cd /;
-say() { echo "$nl""SH1 $nonce $1"; echo "$nl""SH1 $nonce $1" >&2; };
-step_dir=;
-if test -n "$dir"; then
-step_dir=$HOME/.steadyhand/steps/$dir;
-mkdir -p "$step_dir" && chmod 700 "$HOME/.steadyhand" "$step_dir" || { say "refused state-dir"; exit 3; };
+_say() { echo "$_nl""SH1 $_nonce $1"; echo "$_nl""SH1 $_nonce $1" >&2; };
+_folder=;
+if test -n "$_dir"; then
+_folder=$HOME/.steadyhand/steps/$_dir;
+mkdir -p "$_folder" && chmod 700 "$HOME/.steadyhand" "$_folder" || { _say "refused state-dir"; exit 3; };
 fi;
-command -v "$1" >/dev/null || { say "refused no-command"; exit 3; };
-s=setsid; command -v setsid >/dev/null || s=;
+command -v "$1" >/dev/null || { _say "refused no-command"; exit 3; };
+_own=; if command -v setsid >/dev/null; then _own=y; set -- setsid "$@"; fi;
 exec 3<&0 4>&1 5>&2;
-say started;
-( exec 3<&- 4>&- 5>&-; fe; test -z "$step_dir" || export step_dir; exec $s "$@" </dev/null ) & c=$! ;
-( exec 4>&- 5>&- >/dev/null 2>&1; g=$c; test -z "$s" || g=-$c; k=;
-while IFS= read -r l; do
-case "$l" in stop) k=y; break;; pause) kill -STOP $g;; resume) kill -CONT $g;; esac;
+_say started;
+( exec 3<&- 4>&- 5>&-; _fe; test -z "$_folder" || export step_dir="$_folder"; exec "$@" </dev/null ) & _c=$! ;
+( exec 4>&- 5>&- >/dev/null 2>&1; _k=;
+_g=$_c; _member="^$_c .*[)] [^ZX] ";
+test -z "$_own" || { _g=-$_c; _member="[)] [^ZX] [0-9]* $_c "; };
+_lives() { case "$(kill -0 $_g 2>&1)" in *"such process"*) return 1;; esac;
+test -r /proc/1/stat || return 0; cat /proc/[0-9]*/stat | grep -q "$_member"; };
+_wait() { _n=0; while _lives && test $_n -lt $1; do sleep 0.1; _n=$((_n+1)); done; };
+while IFS= read -r _l; do
+case "$_l" in stop) _k=y; break;; pause) kill -STOP $_g;; resume) kill -CONT $_g;; esac;
 done;
-test -n "$k$end" || exit 0;
-kill -TERM $g; kill -CONT $g; n=0;
-while kill -0 $g && test $n -lt 20; do sleep 0.1; n=$((n+1)); done;
-kill -KILL $g ) <&3 & w=$! ;
+test -n "$_k$_end" || exit 0;
+trap "" TERM;
+kill -TERM $_g; kill -CONT $_g; _wait 20;
+kill -KILL $_g; _wait 10;
+test -n "$_own" || exit 8; _lives && exit 8; exit 7 ) <&3 & _w=$! ;
 exec 3<&-;
-wait $c; rc=$?;
-kill $w 2>/dev/null;
-say "exit=$rc";
+wait $_c 2>/dev/null; _rc=$?;
+kill $_w 2>/dev/null; wait $_w 2>/dev/null;
+case $? in 7) _say "ended=$_rc";; 8) _say "left=$_rc";; *) _say "exit=$_rc";; esac;

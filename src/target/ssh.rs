@@ -8,10 +8,10 @@
     reason = "limits of connections and commands are real time, and nonces are random"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,8 +32,9 @@ const SESSIONS_A_HOST: usize = 6;
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Everything around connecting, resolving included.
 const REACH_WITHIN: Duration = Duration::from_secs(8);
-/// After a stop, the runner has this long to say that the processes have ended: it waits 2 s before it kills.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// After a stop, the runner has this long to say what became of the processes: it waits 2 s before it kills, and 1 s
+/// behind that.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// After one stream has said the end, the other one has this long to say it too.
 const OTHER_STREAM_WITHIN: Duration = Duration::from_millis(500);
 /// A session that was refused because all are in use is asked for again after these times.
@@ -71,19 +72,39 @@ pub struct Ssh {
 /// The connection to one host.
 #[derive(Debug)]
 struct Link {
-    session: AsyncMutex<Option<Arc<Session>>>,
+    slot: AsyncMutex<Slot>,
+    /// How many attempts to connect have failed.
+    failures: AtomicU64,
     permits: Semaphore,
     /// How many permits there are: fewer once the sshd has refused a session.
     allowed: AtomicUsize,
 }
 
+/// What the last attempt to connect led to.
+#[derive(Debug, Default)]
+enum Slot {
+    /// Nobody has tried, or the connection is gone.
+    #[default]
+    Empty,
+    /// A connection, and the keys that were pinned when it was made.
+    Open(Arc<Session>, Vec<String>),
+    /// The attempt failed; those who waited for it take this over.
+    Failed(Ending),
+}
+
 impl Link {
     fn new() -> Self {
         Self {
-            session: AsyncMutex::new(None),
+            slot: AsyncMutex::default(),
+            failures: AtomicU64::new(0),
             permits: Semaphore::new(SESSIONS_A_HOST),
             allowed: AtomicUsize::new(SESSIONS_A_HOST),
         }
+    }
+
+    /// The attempts to connect that have failed by now. Whoever begins now waits for the next one.
+    fn failures(&self) -> u64 {
+        self.failures.load(Ordering::SeqCst)
     }
 
     /// Waits for a session of ours to be free; none if that takes too long.
@@ -155,8 +176,10 @@ impl Ssh {
     pub async fn close(&self) {
         let links = std::mem::take(&mut *self.links.lock().unwrap_or_else(PoisonError::into_inner));
         for link in links.into_values() {
-            let session = link.session.lock().await.take();
-            if let Some(session) = session.and_then(Arc::into_inner) {
+            let slot = std::mem::take(&mut *link.slot.lock().await);
+            if let Slot::Open(session, _) = slot
+                && let Some(session) = Arc::into_inner(session)
+            {
                 let _ = timeout(CONNECT_WITHIN, session.close()).await;
             }
         }
@@ -169,22 +192,63 @@ impl Ssh {
         links.entry(to.clone()).or_insert_with(|| Arc::new(Link::new())).clone()
     }
 
-    /// The connection to a host, made if there is none.
-    async fn session(&self, to: &Destination, link: &Link) -> Result<Arc<Session>, Ending> {
-        let mut slot = link.session.lock().await;
-        if let Some(session) = &*slot {
-            return Ok(session.clone());
+    /// The connection to a host, made if there is none. Many may wait for one attempt; if it fails, it fails for all of
+    /// them: `failures` is how many had failed when this one began to wait.
+    async fn session(
+        &self,
+        to: &Destination,
+        keys: Option<&[String]>,
+        link: &Link,
+        failures: u64,
+    ) -> Result<Arc<Session>, Ending> {
+        let mut slot = link.slot.lock().await;
+        let pinned = self.pinned(to, keys)?;
+        match &*slot {
+            // A connection whose key is not pinned any more is not used any more.
+            Slot::Open(session, made_with) if *made_with == pinned => return Ok(session.clone()),
+            Slot::Failed(ending) if link.failures() > failures => return Err(ending.clone()),
+            Slot::Open(..) | Slot::Failed(_) | Slot::Empty => *slot = Slot::Empty,
         }
+        match self.connect(to, &pinned).await {
+            Ok(session) => {
+                let session = Arc::new(session);
+                *slot = Slot::Open(session.clone(), pinned);
+                Ok(session)
+            }
+            Err(ending) => {
+                *slot = Slot::Failed(ending.clone());
+                link.failures.fetch_add(1, Ordering::SeqCst);
+                Err(ending)
+            }
+        }
+    }
+
+    /// The keys that a host may show: those that are pinned, if they are still those that were agreed to.
+    fn pinned(&self, to: &Destination, agreed: Option<&[String]>) -> Result<Vec<String>, Ending> {
         let keys = KnownKeys::read(&self.settings.known_hosts);
         let pinned = keys.map_err(|why| not_started("host-key-unknown", why))?.of(&to.address, to.port);
+        let (file, name) = (self.settings.known_hosts.display(), &to.name);
         if pinned.is_empty() {
-            let file = self.settings.known_hosts.display();
             let why = format!(
-                "{file} has no host key for {} ({}), and keys are never learnt: compare it on the host, then add it",
-                to.name, to.address
+                "{file} has no host key for {name} ({}), and keys are never learnt: compare it on the host, then add it",
+                to.address
             );
             return Err(not_started("host-key-unknown", why));
         }
+        if agreed.is_some_and(|agreed| !same_keys(agreed, &pinned)) {
+            let agreed = agreed.filter(|keys| !keys.is_empty()).map(|keys| keys.join(" or "));
+            let why = format!(
+                "{file} has {} for {name} now, and the plan was agreed with {}: find out who changed that",
+                pinned.join(" or "),
+                agreed.unwrap_or_else(|| "no key".to_owned())
+            );
+            return Err(not_started("host-key-changed", why));
+        }
+        Ok(pinned)
+    }
+
+    /// Makes a connection, within its time.
+    async fn connect(&self, to: &Destination, pinned: &[String]) -> Result<Session, Ending> {
         let mut builder = SessionBuilder::default();
         builder
             .user(to.user.clone())
@@ -200,20 +264,18 @@ impl Ssh {
             builder.keyfile(key);
         }
         let connected = timeout(REACH_WITHIN, builder.connect_mux(&to.address)).await;
-        let session = match connected {
-            Ok(Ok(session)) => Arc::new(session),
-            Ok(Err(error)) => return Err(why_not_connected(to, &pinned, &error)),
-            Err(_) => return Err(not_started("unreachable", format!("{} does not answer ssh", to.name))),
-        };
-        *slot = Some(session.clone());
-        Ok(session)
+        match connected {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => Err(why_not_connected(to, pinned, &error)),
+            Err(_) => Err(not_started("unreachable", format!("{} does not answer ssh", to.name))),
+        }
     }
 
     /// A connection that broke is not used again.
     async fn forget(&self, link: &Link, session: &Arc<Session>) {
-        let mut slot = link.session.lock().await;
-        if slot.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
-            *slot = None;
+        let mut slot = link.slot.lock().await;
+        if matches!(&*slot, Slot::Open(current, _) if Arc::ptr_eq(current, session)) {
+            *slot = Slot::Empty;
         }
     }
 
@@ -221,7 +283,7 @@ impl Ssh {
         let began = Instant::now();
         let nonce = nonce();
         let (argv, variables) = match &execution.body {
-            ErrandBody::Run(argv) => (argv.clone(), &std::collections::BTreeMap::new()),
+            ErrandBody::Run(argv) => (argv.clone(), &BTreeMap::new()),
             ErrandBody::Script { text, variables } => {
                 (vec!["/bin/sh".to_owned(), "-euc".to_owned(), text.clone()], variables)
             }
@@ -243,12 +305,14 @@ impl Ssh {
             Report::not_started("busy", why, began.elapsed())
         };
         let turn = execution.limit.max(REACH_WITHIN);
+        let mut failures = link.failures();
         let Some(mut permit) = link.permit(turn).await else { return busy() };
         let mut last = None;
         // A connection that died while nobody used it is made anew, once: nothing was sent over it.
         let mut lives = 2;
         while lives > 0 {
-            let session = match self.session(&execution.to, &link).await {
+            let session = match self.session(&execution.to, execution.keys.as_deref(), &link, failures).await
+            {
                 Ok(session) => session,
                 Err(ending) => {
                     return Report {
@@ -279,6 +343,7 @@ impl Ssh {
                 }
                 Err(NotOpened::Gone(why)) => {
                     lives -= 1;
+                    failures = link.failures();
                     self.forget(&link, &session).await;
                     last = Some(why);
                 }
@@ -301,13 +366,19 @@ impl Target for Ssh {
     fn prewarm(&self, to: Destination) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             let link = self.link(&to);
-            let _ = self.session(&to, &link).await;
+            let _ = self.session(&to, None, &link, link.failures()).await;
         })
     }
 }
 
 fn not_started(code: &'static str, why: impl Into<String>) -> Ending {
     Ending::NotStarted { code, why: why.into() }
+}
+
+/// In whichever order they stand.
+fn same_keys(one: &[String], other: &[String]) -> bool {
+    let sorted = |keys: &[String]| keys.iter().cloned().collect::<BTreeSet<_>>();
+    sorted(one) == sorted(other)
 }
 
 type Channel = openssh::Child<Arc<Session>>;
@@ -428,9 +499,20 @@ async fn wanted(control: &mut Option<watch::Receiver<Control>>) -> Control {
 /// How far one stream is.
 #[derive(Debug, Default)]
 struct Stream {
-    /// The status, once the runner has said it here.
-    exit: Option<i32>,
+    /// How the command ended, once the runner has said it here.
+    end: Option<End>,
     closed: bool,
+}
+
+/// How a command ended, and its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By itself.
+    Itself(i32),
+    /// By us, and nobody of its process group is left.
+    ByUs(i32),
+    /// We tried, and somebody may be left.
+    Left,
 }
 
 /// What was heard so far.
@@ -451,23 +533,24 @@ impl Talk {
             match said {
                 Said::Started => self.started = true,
                 Said::Refused(why) => self.refused = Some(why),
-                Said::Exit(status) => on(self).exit = Some(status),
+                Said::Exit(status) => on(self).end = Some(End::Itself(status)),
+                Said::Ended(status) => on(self).end = Some(End::ByUs(status)),
+                Said::Left(_) => on(self).end = Some(End::Left),
             }
         }
     }
 
-    fn status(&self) -> Option<i32> {
-        self.err.exit.or(self.out.exit)
+    fn end(&self) -> Option<End> {
+        self.err.end.or(self.out.end)
     }
 
     fn said_once(&self) -> bool {
-        self.status().is_some() || self.refused.is_some()
+        self.end().is_some() || self.refused.is_some()
     }
 
     /// Nothing more is worth waiting for.
     fn is_over(&self) -> bool {
-        let both =
-            (self.out.exit.is_some() || self.out.closed) && (self.err.exit.is_some() || self.err.closed);
+        let both = (self.out.end.is_some() || self.out.closed) && (self.err.end.is_some() || self.err.closed);
         (both && self.said_once())
             || self.refused.is_some()
             || (self.out.closed && self.err.closed)
@@ -482,15 +565,20 @@ async fn ending(
     out: &Capture,
     err: &Capture,
 ) -> Ending {
-    match (&talk.refused, talk.status(), talk.stopped) {
-        (Some(why), ..) if why == "no-command" => return Ending::NoCommand,
-        (Some(why), ..) => {
+    match (&talk.refused, talk.end()) {
+        (Some(why), _) if why == "no-command" => return Ending::NoCommand,
+        (Some(why), _) => {
             let why = format!("the folder .steadyhand in the home of the login user cannot be used ({why})");
             return not_started("state-dir", why);
         }
-        (None, Some(status), Some(by_limit)) if status != 0 => return Ending::Ended { by_limit, status },
-        (None, Some(status), _) => return Ending::Exited(status),
-        (None, None, _) => {}
+        (None, Some(End::Itself(status))) => return Ending::Exited(status),
+        (None, Some(End::ByUs(status))) => {
+            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status };
+        }
+        (None, Some(End::Left)) => {
+            return Ending::Lost { why: "processes of it may still run: they could not be ended".to_owned() };
+        }
+        (None, None) => {}
     }
     if talk.started || talk.stopped.is_some() {
         let why = if talk.stopped.is_some() {

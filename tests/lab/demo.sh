@@ -13,5 +13,5 @@ trap 'exit 143' TERM
 trap '"$lab" --dir "$dir" down >/dev/null 2>&1' EXIT
 
 echo "starting four hosts and a power switch on loopback, with a real PostgreSQL cluster ..." >&2
-"$lab" --dir "$dir" up --runbooks runbooks >/dev/null || exit
+"$lab" --dir "$dir" up --synchronous --runbooks runbooks >/dev/null || exit
 "$bot" --config "$dir/bot/steadyhand.toml"

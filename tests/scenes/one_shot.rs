@@ -2,6 +2,11 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use steadyhand::chat::desk::{CameOut, Desk};
+
+use crate::stage::{PLANNED, Scene};
 
 /// A folder with the cast, and a configuration for it.
 struct Place {
@@ -41,6 +46,18 @@ impl Place {
 
     fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
+    }
+
+    /// The same for a script on its input.
+    fn says_to(&self, script: &[u8]) -> (i32, String) {
+        use std::io::Write as _;
+
+        let mut command = self.command(&[]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // It may end before it has read all.
+        let _ = child.stdin.take().unwrap().write_all(script);
+        let output = child.wait_with_output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     }
 
     /// The exit code, and what stands on stdout.
@@ -141,6 +158,47 @@ fn a_login_that_belongs_to_nobody_sees_nothing() {
 }
 
 #[test]
+fn who_somebody_is_stands_in_the_passwd_database_and_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new("");
+    let id = place.folder.path().join("id");
+    std::fs::write(&id, "#!/bin/sh\necho ana\n").unwrap();
+    std::fs::set_permissions(&id, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", place.folder.path().display(), std::env::var("PATH").unwrap());
+    let says = || {
+        let mut command = place.command(&["runbooks"]);
+        command.env("PATH", &path);
+        for name in ["USER", "LOGNAME", "USERNAME", "SUDO_USER"] {
+            command.env(name, "ana");
+        }
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+
+    let (code, out) = says();
+    assert_eq!(code, 3, "{out}");
+    assert!(out.contains("code: no-role"), "{out}");
+
+    // The same login, and now it is the one that belongs to ana.
+    let own = std::fs::metadata("/proc/self").unwrap();
+    let uid = std::os::unix::fs::MetadataExt::uid(&own).to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid));
+    let Some(login) = line.and_then(|line| line.split(':').next()) else { return };
+    let toml = place.folder.path().join("steadyhand.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    let policy = text.lines().find_map(|line| line.strip_prefix("policy = ")).unwrap().trim_matches('"');
+    let own =
+        std::fs::read_to_string(policy).unwrap().replace("console: ana ", &format!("console: {login} "));
+    std::fs::write(place.folder.path().join("policy.yaml"), own).unwrap();
+    std::fs::write(&toml, text.replace(policy, "policy.yaml")).unwrap();
+
+    let (code, out) = says();
+    assert_eq!(code, 0, "{out}");
+}
+
+#[test]
 fn a_person_whom_the_policy_does_not_know_cannot_be_played() {
     let place = Place::demo();
 
@@ -207,17 +265,26 @@ fn a_locale_without_utf_8_gets_ascii() {
 }
 
 #[test]
-fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
-    use std::io::Write as _;
-
+fn a_line_that_cannot_be_read_ends_a_script_and_says_why() {
     let place = Place::demo();
-    let says = |script: &str| {
-        let mut command = place.command(&[]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
-    };
+
+    let (code, out) = place.says_to(b"status\nstatus \xff\nrunbooks\n");
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("Line 2 is not UTF-8: its byte 8 begins no character"), "{out}");
+    assert!(out.contains("Next: ") && out.contains("code: not-utf-8"), "{out}");
+    assert!(out.contains("Nothing runs.") && !out.contains("RUNBOOK"), "{out}");
+
+    let long = format!("status\n\nhelp {}\nrunbooks\n", "x".repeat(70_000));
+    let (code, out) = place.says_to(long.as_bytes());
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("Line 3 has more than 64 KiB") && out.contains("code: too-long"), "{out}");
+    assert!(!out.contains("RUNBOOK"), "{out}");
+}
+
+#[test]
+fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
+    let place = Place::demo();
+    let says = |script: &str| place.says_to(script.as_bytes());
 
     let (code, out) = says("# a comment\nstatus\n\n! statsu\nas ben\nrunbooks\n");
     assert_eq!(code, 0, "{out}");
@@ -233,6 +300,45 @@ fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
 
     let (code, out) = says("show failover-database\nexit\nstatsu\n");
     assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn a_run_that_somebody_else_stopped_was_not_carried_out() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.types("ben", &scene.next_command());
+    let approved = scene.run(1);
+    scene.types("cleo", "stop 1");
+    let stopped = scene.run(1);
+    scene.after(Duration::from_mins(5));
+    let ended = scene.run(1);
+    assert!(ended.is_ended() && !approved.is_ended());
+
+    assert_eq!(Desk::came_out(&ended, &stopped), CameOut::Done, "for who said stop");
+    assert_eq!(Desk::came_out(&ended, &approved), CameOut::Refused, "for who followed it");
+}
+
+#[test]
+fn a_journal_with_a_run_that_cannot_be_read_is_said_in_words() {
+    let place = Place::demo();
+    assert_eq!(place.says(&["stop", "1"]).0, 3);
+    let journal = rusqlite::Connection::open(place.folder.path().join("steadyhand.db")).unwrap();
+    let (seq, line): (u64, String) = journal
+        .query_row("select seq, line from entries order by seq desc limit 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    // A run that is open, and whose only event is none.
+    let params = (seq, steadyhand::journal::entry::leaf(&line));
+    journal.execute("update entries set run = 1, nth = 1 where seq = ?1 and hash = ?2", params).unwrap();
+    journal.execute("insert into runs (id, version, open) values (1, 1, 1)", []).unwrap();
+    drop(journal);
+
+    let output = place.run(&["stop", "1"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains("cannot be used") && said.contains("Next: "), "{said}");
+    assert!(!said.contains("Journal(") && !said.contains("Entry {"), "{said}");
 }
 
 #[test]

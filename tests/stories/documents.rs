@@ -43,8 +43,9 @@ fn the_first_screen_is_what_happens() {
     assert_eq!(shown.lines().count(), said.lines().count());
 }
 
+/// On hosts as `make demo` makes them.
 fn on_a_new_lab(typed: &[&str]) -> chat::Transcript {
-    let lab = Lab::up(Spec::default()).unwrap();
+    let lab = Lab::up(Spec::default().synchronous()).unwrap();
     knows_the_lab(&lab);
     chat::types(&lab, typed.iter().copied())
 }

@@ -9,9 +9,12 @@ use lab::{Host, Lab, Spec};
 use steadyhand::config::Config;
 use steadyhand::plan::measure::ErrandBody;
 use steadyhand::runbook::source::name::HostName;
-use steadyhand::target::ssh::Ssh;
+use steadyhand::target::known_hosts::KnownKeys;
+use steadyhand::target::ssh::{Ssh, SshSettings};
 use steadyhand::target::{Control, Destination, Ending, Execution, Report, Target as _};
 use tokio::sync::watch;
+
+use crate::chat::{self, BROKE, DONE};
 
 /// Longer than any of these commands takes on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -43,6 +46,7 @@ impl Reached {
     fn script(&self, text: &str) -> Execution {
         Execution {
             to: self.destination("pg1"),
+            keys: None,
             body: ErrandBody::Script { text: text.to_owned(), variables: BTreeMap::new() },
             limit: PATIENT,
             step_dir: None,
@@ -132,6 +136,44 @@ async fn a_person_can_end_a_command() {
 }
 
 #[tokio::test]
+async fn a_command_is_ended_only_when_no_child_of_it_is_left() {
+    let reached = reached();
+    // The first process dies of TERM at once, and its child does not.
+    let stubborn = |mark: &str| reached.script(&format!("(trap '' TERM; exec sleep {mark}) & sleep {mark}"));
+    let mut over_limit = stubborn("304");
+    over_limit.limit = Duration::from_millis(700);
+
+    let report = reached.ssh.execute(over_limit).await;
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: true, .. }), "{report:?}");
+    assert_eq!(processes(&reached, "sleep 304"), 0);
+
+    let (control, heard) = watch::channel(Control::Run);
+    let mut stopped = stubborn("305");
+    stopped.control = Some(heard);
+    let ssh = reached.ssh.clone();
+    let running = tokio::spawn(async move { ssh.execute(stopped).await });
+    until(|| processes(&reached, "sleep 305") > 1).await;
+    control.send_replace(Control::Stop);
+    let report = running.await.unwrap();
+
+    assert!(matches!(report.ending, Ending::Ended { by_limit: false, .. }), "{report:?}");
+    assert_eq!(processes(&reached, "sleep 305"), 0);
+    assert_eq!(report.err.head, b"", "what the shell says about its jobs is not the command's");
+}
+
+#[tokio::test]
+async fn a_command_that_is_cut_and_says_0_was_cut_all_the_same() {
+    let reached = reached();
+    let mut late = reached.script("trap 'exit 0' TERM; sleep 306 & wait");
+    late.limit = Duration::from_millis(700);
+
+    let report = reached.ssh.execute(late).await;
+
+    assert_eq!(report.ending, Ending::Ended { by_limit: true, status: 0 });
+}
+
+#[tokio::test]
 async fn what_reads_ends_with_the_link_and_what_changes_goes_on() {
     let reached = reached();
     let mut reads = reached.script("sleep 302");
@@ -155,6 +197,99 @@ async fn what_reads_ends_with_the_link_and_what_changes_goes_on() {
     // The next command has a link of its own.
     assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
     reached.ends("pkill -f 'sleep 30[3]'").await;
+}
+
+/// The first attempt fails; the second finds what it left. The undo finds both.
+const IN_A_FOLDER: &str = r#"
+runbook: keep-it
+title: Keep something on {{where}}
+use_when: It is to be seen what a step finds in its folder.
+owner: data-platform
+rehearse: 30d
+
+parameters:
+  cluster: { type: cluster, kind: [postgresql] }
+  where: { type: host, in: cluster.hosts }
+
+access: { start: [on-call] }
+tell:
+  - { who: support, at: start, until: acknowledged, within: 10m }
+
+measure:
+  kept: { probe: host/path, host: where, with: { path: / } }
+
+steps:
+  - step: Keep it
+    host: where
+    effect: reversible
+    repeatable: true
+    script: |
+      echo kept >>"$step_dir/kept"
+      echo kept here
+      [ "$(wc -l <"$step_dir/kept")" -ge 2 ]
+    at_most: 10s
+    undo:
+      script: |
+        cp "$step_dir/kept" "$HOME/taken-back"
+        echo taken back
+    verify:
+      - that: kept.exists
+        else: Nothing is there
+  - step: Fail
+    host: where
+    effect: reversible
+    script: exit 3
+    at_most: 10s
+    undo: { nothing: It did nothing. }
+    verify:
+      - that: kept.exists
+        else: Nothing is there
+"#;
+
+#[test]
+fn the_folder_of_a_step_is_its_own_whichever_bot_asks() {
+    let runbooks = tempfile::tempdir().unwrap();
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/packs");
+    fs::create_dir(runbooks.path().join("packs")).unwrap();
+    for pack in ["host.yaml", "postgresql.yaml"] {
+        fs::copy(shipped.join(pack), runbooks.path().join("packs").join(pack)).unwrap();
+    }
+    fs::write(runbooks.path().join("keep-it.yaml"), IN_A_FOLDER).unwrap();
+    let lab = Lab::up(Spec::default().fast().runbooks(runbooks.path())).unwrap();
+    let run = r#"run keep-it cluster=orders where=pg1 reason="to look at its folder""#;
+    let on_pg1 = |command: &str| lab.host("pg1").ssh(command).unwrap().out;
+
+    // Two bots with a journal each: both call this run 1. Each finds what it left, and nothing else.
+    for bots in 1..=2 {
+        let said = chat::types(&lab, [run, "next", "retry 1 1 pg1", "undo 1", "next"]).ends_with(DONE);
+        said.says("Keep it: exit 1").says("Keep it: done, and proven").says("Keep it: taken back");
+        assert_eq!(on_pg1("cat ~/taken-back"), "kept\nkept\n");
+        let folders = on_pg1("ls ~/.steadyhand/steps");
+        assert_eq!(folders.lines().filter(|name| name.ends_with("-1-1")).count(), bots, "{folders}");
+        let journal = lab.bot_dir().join("steadyhand.db");
+        outputs_are_proven(&lab, &journal);
+        fs::rename(journal, lab.bot_dir().join(format!("of-bot-{bots}.db"))).unwrap();
+    }
+}
+
+/// What the step and its undo printed is what the journal says, and a forgery is found.
+fn outputs_are_proven(lab: &Lab, journal: &std::path::Path) {
+    let printed = chat::types(lab, ["output 1 1", "journal verify"]).ends_with(DONE);
+    let _ = printed.says("kept here").says("taken back").says("unbroken");
+    let raw = rusqlite::Connection::open(journal).unwrap();
+    for undo in [false, true] {
+        let forge = |from: &str, to: &str| {
+            let forge = "update outputs set head = cast(replace(cast(head as text), ?1, ?2) as blob)
+                         where undo = ?3 and stream = 'out' and attempt = (select max(attempt) from outputs where undo = ?3)";
+            assert_eq!(raw.execute(forge, (from, to, undo)).unwrap(), 1);
+        };
+        let (was, forged) = if undo { ("taken back", "left there") } else { ("kept here", "kept away") };
+        forge(was, forged);
+        let said = chat::types(lab, ["output 1 1", "journal verify"]).ends_with(BROKE).says(forged);
+        let what = if undo { "the undo of step 1 of run 1" } else { "step 1 of run 1" };
+        let _ = said.says(&format!("What {what} printed")).says("was changed");
+        forge(forged, was);
+    }
 }
 
 #[tokio::test]
@@ -183,6 +318,81 @@ async fn a_key_that_changed_or_is_not_known_ends_it_before_anything_starts() {
     fs::write(&known, "").unwrap();
     assert_eq!(code(&reached.ends("exit 0").await), "host-key-unknown");
     assert_eq!(fs::read_to_string(&known).unwrap(), "", "no key is ever learnt");
+}
+
+#[tokio::test]
+async fn a_command_goes_only_to_the_key_that_was_agreed_to() {
+    let reached = reached();
+    let known = reached.lab.bot_dir().join("known_hosts");
+    let to = reached.destination("pg1");
+    let pinned = || KnownKeys::read(&known).unwrap().of(&to.address, to.port);
+    let mut agreed = reached.script("exit 0");
+    agreed.keys = Some(pinned());
+    assert_eq!(reached.ssh.execute(agreed.clone()).await.ending, Ending::Exited(0));
+
+    // The host gets another key, and somebody pins that one: right for a new plan, and not for this one.
+    let text = fs::read_to_string(&known).unwrap();
+    let now = reached.lab.host("pg2").dir().join("ssh/hostkey.pub");
+    let [old, new] = [reached.lab.host("pg1").dir().join("ssh/hostkey.pub"), now]
+        .map(|file| fs::read_to_string(file).unwrap().split(' ').nth(1).unwrap().trim().to_owned());
+    assert!(text.contains(&old));
+    fs::write(&known, text.replace(&old, &new)).unwrap();
+    let report = reached.ssh.execute(agreed.clone()).await;
+    assert_eq!(code(&report), "host-key-changed", "also where a connection is open");
+    // Nobody else uses the connection that was made with the old key.
+    assert_eq!(code(&reached.ends("exit 0").await), "host-key-changed");
+
+    // Another key beside the one that was agreed to is another agreement, too.
+    let line = text.lines().find(|line| line.contains(&old)).unwrap();
+    fs::write(&known, format!("{text}{}\n", line.replace(&old, &new))).unwrap();
+    assert_eq!(code(&reached.ssh.execute(agreed.clone()).await), "host-key-changed");
+    assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
+
+    fs::write(&known, text).unwrap();
+    assert_eq!(reached.ssh.execute(agreed).await.ending, Ending::Exited(0));
+}
+
+#[tokio::test]
+async fn many_commands_to_a_silent_host_wait_for_one_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let known_hosts = folder.path().join("known_hosts");
+    let key = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    fs::write(&known_hosts, format!("[127.0.0.1]:{port} ssh-ed25519 {key}\n")).unwrap();
+    let ssh = Arc::new(Ssh::new(SshSettings { identity_file: None, known_hosts }).unwrap());
+    let execution = Execution {
+        to: Destination {
+            name: HostName::new("silent").unwrap(),
+            address: "127.0.0.1".to_owned(),
+            port,
+            user: "nobody".to_owned(),
+        },
+        keys: None,
+        body: ErrandBody::Run(vec!["true".to_owned()]),
+        limit: PATIENT,
+        step_dir: None,
+        end_with_link: true,
+        control: None,
+        latest: None,
+    };
+    let began = Instant::now();
+
+    // More than there are sessions on one connection.
+    let together = (0..10).map(|_| {
+        let (ssh, execution) = (ssh.clone(), execution.clone());
+        tokio::spawn(async move { ssh.execute(execution).await })
+    });
+    for running in together.collect::<Vec<_>>() {
+        assert_eq!(code(&running.await.unwrap()), "unreachable");
+    }
+    let took = began.elapsed();
+
+    let again = Instant::now();
+    assert_eq!(code(&ssh.execute(execution).await), "unreachable");
+    let alone = again.elapsed();
+    assert!(alone > Duration::from_secs(1), "the next one tries again: {alone:?}");
+    assert!(took < alone * 2, "ten took {took:?}, and one {alone:?}");
 }
 
 #[tokio::test]

@@ -165,6 +165,7 @@ async fn arrivals(planner: &Planner, value: &str) -> Result<Vec<String>, NotOffe
             .target
             .execute(Execution {
                 to: context.destination(&command.host).unwrap(),
+                keys: None,
                 body: errand_body(&offer.plan, command, 1).unwrap(),
                 limit: command.at_most.as_std(),
                 step_dir: None,

@@ -28,7 +28,7 @@ pub enum CameOut {
     Broke = 1,
     /// Not understood.
     NotUnderstood = 2,
-    /// Refused.
+    /// Refused, or ended by somebody else before it was carried out.
     Refused = 3,
     /// A person is needed, or an outcome is unknown.
     NeedsPerson = 4,
@@ -210,7 +210,7 @@ impl Desk {
     }
 
     /// The words for why a request was not taken.
-    fn refused(&self, refused: &Refused) -> Reply {
+    pub fn refused(&self, refused: &Refused) -> Reply {
         let moment = self.moment();
         let snapshot = self.library().load().ok();
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
@@ -243,12 +243,14 @@ impl Desk {
         Reply { page, came_out, run: None }
     }
 
-    /// How a run that is at rest counts for the one who waited for it.
-    pub fn came_out(run: &Run) -> CameOut {
+    /// How a run that is at rest counts for the one who waited for it since their line was `answered`. A stop or an undo
+    /// is what somebody wanted who had said so by then; for anybody else the run was not carried out.
+    pub fn came_out(run: &Run, answered: &Run) -> CameOut {
+        let wanted = answered.is_ended() || answered.stop.is_some() || answered.undo.is_some();
         match run.phase {
-            Phase::Ended(Outcome::Succeeded | Outcome::WithIssues | Outcome::Undone | Outcome::Stopped) => {
-                CameOut::Done
-            }
+            Phase::Ended(Outcome::Succeeded | Outcome::WithIssues) => CameOut::Done,
+            Phase::Ended(Outcome::Undone | Outcome::Stopped) if wanted => CameOut::Done,
+            Phase::Ended(Outcome::Undone | Outcome::Stopped) => CameOut::Refused,
             Phase::Ended(Outcome::Refused | Outcome::Expired) => CameOut::Refused,
             Phase::Ended(Outcome::Stuck) => CameOut::Broke,
             _ => CameOut::NeedsPerson,

@@ -375,9 +375,14 @@ impl Conductor {
                 port: pin.port,
                 user: pin.user.clone(),
             },
+            keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
             limit: command.at_most.as_std(),
-            step_dir: step.effect.changes().then(|| format!("{}-{}{lane}", self.run.id, unit.number)),
+            // A step, its attempts and its undo share it; no other run of any bot does.
+            step_dir: step
+                .effect
+                .changes()
+                .then(|| format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number)),
             end_with_link: !step.effect.changes(),
             control,
             latest: Some(Latest(Arc::new(show))),

@@ -215,6 +215,22 @@ fn a_demo_never_writes_a_real_journal() {
 }
 
 #[test]
+fn a_journal_keeps_the_name_that_no_other_has() {
+    let folder = Folder::new();
+    let id = folder.open().id().to_owned();
+    super::wait_until_closed(&folder.path());
+    assert!(id.len() == 16 && id.chars().all(|c| c.is_ascii_hexdigit()), "{id}");
+    assert_eq!(folder.open().id(), id);
+    assert_ne!(Folder::new().open().id(), id);
+
+    // One that was made before journals had names gets one.
+    super::wait_until_closed(&folder.path());
+    assert_eq!(folder.raw().execute("delete from meta where key = 'id'", []).unwrap(), 1);
+    let later = folder.open().id().to_owned();
+    assert!(later.len() == 16 && later != id, "{later}");
+}
+
+#[test]
 fn a_link_to_a_journal_has_the_same_lock() {
     let folder = a_written_journal();
     let link = folder.folder.path().join("elsewhere.db");
@@ -224,6 +240,17 @@ fn a_link_to_a_journal_has_the_same_lock() {
     let error = Journal::open(&link, false).unwrap_err();
 
     assert!(matches!(error, OpenError::InUse { .. }), "{error}");
+}
+
+#[test]
+fn journals_in_one_folder_do_not_block_each_other() {
+    let folder = Folder::new();
+    let _open = folder.open();
+
+    for name in ["steadyhand.sqlite", "steadyhand"] {
+        Journal::open(&folder.folder.path().join(name), false)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
 }
 
 #[test]

@@ -184,7 +184,7 @@ fn a_run_that_is_not_there_is_shown_as_such() {
 #[test]
 fn a_lock_that_a_dead_process_left_stops_nobody() {
     let folder = Folder::new();
-    fs::write(folder.path().with_extension("lock"), "4194305").unwrap();
+    fs::write(folder.path().with_extension("db.lock"), "4194305").unwrap();
 
     folder.open();
 }
