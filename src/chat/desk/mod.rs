@@ -105,7 +105,14 @@ impl Desk {
         let snapshot = || self.library().load().map_err(Refused::NotLoaded);
         match command {
             Command::Help(None) => Ok(Reply::done(look::help(self.rights(speaker), self.demo))),
-            Command::Help(Some(word)) => Ok(Reply::done(look::help_word(&word))),
+            Command::Help(Some(word)) => {
+                let page = look::help_word(&word);
+                Ok(match page.refusal_code() {
+                    Some("not-yet") => Reply::refused(page),
+                    Some(_) => Reply::not_understood(page),
+                    None => Reply::done(page),
+                })
+            }
             Command::Later(word, what) => Ok(Reply::refused(look::not_yet(word, what))),
             Command::Run { runbook, arguments, reason } => {
                 let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
