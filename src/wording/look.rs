@@ -687,6 +687,12 @@ pub fn output(title: &str, streams: &[(String, Vec<String>)]) -> Page {
     page.text("End of output.")
 }
 
+/// There is nothing to verify.
+pub fn no_journal() -> Page {
+    Page::sentence("Nothing has run yet: there is no journal, and nothing to verify.")
+        .text("If something has run, look at the working directory, and at `journal` in steadyhand.toml.")
+}
+
 /// What is held by whom, for `status <cluster>`.
 pub fn holds(resource: &str, run: Option<&Run>, moment: &Moment) -> Page {
     match run {

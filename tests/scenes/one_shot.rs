@@ -68,6 +68,7 @@ fn looking_exits_with_0() {
         (&["run", "failover-database", "-h"], "run <runbook> name=value"),
         (&["status", "--help"], "status [run|cluster|host]"),
         (&["approve", "1", "--help"], "approve <run> <plan>"),
+        (&["journal", "verify"], "Nothing has run yet: there is no journal"),
         (&["help", "check"], "steadyhand check --help"),
         (&["--version"], "steadyhand 0.1.0"),
     ] {
@@ -130,6 +131,9 @@ fn what_is_refused_exits_with_3() {
         (&["incident", "open"], "code: not-yet"),
         (&["as", "ben"], "code: demo-only"),
         (&["--as", "sue", "run", "failover-database"], "code: no-role"),
+        (&["journal", "show", "1"], "There is no run 1."),
+        (&["output", "1", "2"], "There is no run 1."),
+        (&["status", "1"], "There is no run 1."),
         (&["stop", "7"], "code: unknown-run"),
     ] {
         let (code, out) = place.says(words);

@@ -170,7 +170,7 @@ impl Desk {
 
     fn output(&self, id: RunId, number: u32, host: Option<&str>) -> Result<Page, Refused> {
         let run = self.run(id)?;
-        let view = self.view()?;
+        let view = self.view_of(id)?;
         let unit = run.units.keys().find(|at| {
             let step = run.step(at);
             let is_host = host.is_none_or(|host| {
@@ -210,7 +210,7 @@ impl Desk {
     }
 
     fn journal_of(&self, id: RunId, moment: &Moment) -> Result<Page, Refused> {
-        let view = self.view()?;
+        let view = self.view_of(id)?;
         let run = view.run(id)?.ok_or(Refused::UnknownRun(id))?;
         let mut recorded = Vec::new();
         for (entry, hash) in view.hashed_entries_of(id)? {
@@ -220,7 +220,8 @@ impl Desk {
     }
 
     fn verify(&self) -> Result<Reply, Refused> {
-        let verified = self.view()?.verify()?;
+        let Some(view) = &self.journal else { return Ok(Reply::done(look::no_journal())) };
+        let verified = view.verify()?;
         let broken = verified.broken.as_ref().map(|(seq, why)| (*seq, why.to_string()));
         let broken = broken.as_ref().map(|(seq, why)| (*seq, why.as_str()));
         let page = record::verified(verified.entries, &verified.head, broken, &verified.beside);
