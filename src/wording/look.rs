@@ -125,7 +125,12 @@ pub const VERBS: &[Verb] = &[
         "You agree to exactly this plan, by its first 8 digits. Never the one who asked for it. It is waited for 30 minutes.",
     ),
     act(Weight::Agrees, "refuse", "refuse <run> \"why\"", "The run is closed before it starts."),
-    act(Weight::Agrees, "withdraw", "withdraw <run>", "Takes your approval back before the start."),
+    act(
+        Weight::Agrees,
+        "withdraw",
+        "withdraw <run>",
+        "Takes your approval back before the start. `stop <run>` takes the request itself back.",
+    ),
     act(
         Weight::Steers,
         "answer",
@@ -136,7 +141,7 @@ pub const VERBS: &[Verb] = &[
         Weight::Steers,
         "stop",
         "stop <run> [now]",
-        "No step begins any more, from this moment. `now` also ends what runs.",
+        "No step begins any more, from this moment. Before the start it closes the request. `now` also ends what runs.",
     ),
     act(Weight::Steers, "pause", "pause <run>", "What runs goes on; nothing new begins. The hold stays."),
     act(Weight::Steers, "resume", "resume <run>", "Goes on after a pause."),
@@ -222,6 +227,8 @@ pub fn lines_of_a_shell() -> Page {
 pub struct Opening<'a> {
     /// Who sits there.
     pub person: Option<&'a Person>,
+    /// As whom they logged in.
+    pub account: &'a str,
     /// Their roles.
     pub roles: Vec<String>,
     /// The journal, and whether it was made just now.
@@ -241,7 +248,7 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
     let who = match opening.person {
         Some(person) if opening.roles.is_empty() => format!("you are {person}"),
         Some(person) => format!("you are {person} ({})", opening.roles.join(", ")),
-        None => "you are nobody to the policy".to_owned(),
+        None => "the policy does not know you".to_owned(),
     };
     let (journal, is_new) = &opening.journal;
     let journal = if *is_new { format!("new journal {journal}") } else { format!("journal {journal}") };
@@ -250,6 +257,14 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
     let mut page = Page::new()
         .text(format!("steadyhand {} · console · {who} · {journal}", env!("CARGO_PKG_VERSION")))
         .text(format!("{} from {folder}{commit}, all sound · chat: not connected", count(*n, "runbook")));
+    if opening.person.is_none() {
+        return page
+            .text(format!(
+                "The login `{}` belongs to nobody in the policy, so you may read the help and no more.",
+                visible(opening.account)
+            ))
+            .text("Next: ask those who run steadyhand.");
+    }
     if opening.open > 0 && (opening.demo || *is_new) {
         page = page.text(format!("{} open: status shows them.", count(opening.open, "run")));
     }

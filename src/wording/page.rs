@@ -212,6 +212,13 @@ impl Page {
         self.with(Block::Code(code.into()))
     }
 
+    /// The page, and no code.
+    #[must_use]
+    pub fn without_code(mut self) -> Self {
+        self.blocks.retain(|block| !matches!(block, Block::Code(_)));
+        self
+    }
+
     /// Adds the blocks of another page.
     #[must_use]
     pub fn join(mut self, other: Page) -> Self {

@@ -104,6 +104,8 @@ fn without_the_role_nobody_approves() {
 fn whom_the_policy_does_not_know_is_told_no_names() {
     let mut scene = Scene::confirmed(PLANNED);
     let approve = scene.next_command();
+    let greeting = scene.desk().greeting(&Scene::speaker("mallory"), false);
+    scene.shows_page(&greeting);
 
     for line in [&approve, PLANNED, "runbooks", "status", "show failover-database", "stop 1", "stop 99"] {
         assert_eq!(scene.says("mallory", line), CameOut::Refused, "{line}");

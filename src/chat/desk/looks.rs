@@ -88,6 +88,10 @@ impl Desk {
         let policy = snapshot.set.policy.as_ref().ok();
         if let Ok(id) = of.parse() {
             let run = self.run(RunId(id))?;
+            if run.is_ended() && run.started.is_none() {
+                // Looking at it is not refused: the code belongs to the answer of then.
+                return Ok(Reply::done(self.why_not(&run).without_code()));
+            }
             return Ok(Reply::done(look::status_of_run(&run, &self.far(run.id), policy, moment)));
         }
         let inventory = &snapshot.set.inventory;

@@ -281,6 +281,7 @@ impl Desk {
         look::greeting(&Opening {
             first,
             person: speaker.person.as_ref(),
+            account: &speaker.account,
             roles,
             journal: (journal.unwrap_or_default(), is_new),
             runbooks: (runbooks, self.library().folders().runbooks.display().to_string(), commit),
