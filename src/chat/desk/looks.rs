@@ -38,13 +38,15 @@ impl Desk {
             Command::Status(Some(of)) => return self.status_of(snapshot, &of, &moment),
             Command::Plan { run, long } => {
                 let run = self.run(run)?;
-                look::plan_of_run(&run, long, policy, &moment)
+                return Ok(answered(look::plan_of_run(&run, long, policy, &moment)));
             }
             Command::Look { runbook, arguments, reason, long } => {
                 return self.look_at_plan(snapshot, speaker, &runbook, arguments, reason, long).await;
             }
             Command::WhoOwns(host) => return Ok(who_owns(snapshot, policy, &host)),
-            Command::Output { run, number, host } => self.output(run, number, host.as_deref())?,
+            Command::Output { run, number, host } => {
+                return Ok(answered(self.output(run, number, host.as_deref())?));
+            }
             Command::JournalShow(id) => self.journal_of(id, &moment)?,
             Command::JournalVerify => return self.verify(),
             _ => return Ok(Reply::refused(only_looks())),
@@ -185,7 +187,8 @@ impl Desk {
         });
         let Some(unit) = unit else {
             return Ok(Page::sentence(format!("Run {id} has no step {number} there."))
-                .next(format!("status {id}"), String::new()));
+                .next(format!("status {id}"), String::new())
+                .code("no-such-step"));
         };
         let mut streams = Vec::new();
         for attempt in 1..=run.units.get(unit).map_or(0, crate::run::model::UnitState::attempts).max(9) {
@@ -235,6 +238,11 @@ impl Desk {
             Reply { page, came_out: CameOut::Broke, run: None }
         })
     }
+}
+
+/// A page with a code says that what was asked for is not there.
+fn answered(page: Page) -> Reply {
+    if page.refusal_code().is_some() { Reply::refused(page) } else { Reply::done(page) }
 }
 
 fn text_lines(bytes: &[u8]) -> Vec<String> {
