@@ -35,6 +35,8 @@ pub enum Block {
     Rule(String),
     /// Text from hosts. Each line has a bar before it and is never anything but text.
     Foreign(Vec<String>),
+    /// A script, line by line, to be copied and compared: on a pipe no line is cut.
+    Script(Vec<String>),
     /// Commands with their consequences.
     Choices(Vec<(String, String)>),
     /// What to type next.
