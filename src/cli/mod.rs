@@ -98,6 +98,7 @@ fn style(arguments: &Arguments) -> Style {
     Style {
         width,
         flat: flat || (is_terminal && width < crate::chat::console::render::NORMAL),
+        terminal: is_terminal,
         color,
         unicode,
     }

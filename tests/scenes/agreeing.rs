@@ -30,6 +30,32 @@ fn a_planned_failover_is_read_back_agreed_and_done() {
 }
 
 #[test]
+fn the_scripts_of_a_plan_can_be_put_together_again() {
+    let mut scene = Scene::offered(PLANNED);
+
+    scene.says("ben", "plan 1 --long");
+
+    let (_, shown) = scene.last().split_once("\nSCRIPTS").unwrap();
+    let text = |part: &str| -> String {
+        part.lines().filter_map(|line| Some(format!("{}\n", line.strip_prefix("  | ")?))).collect()
+    };
+    let (prelude, rest) =
+        shown.split_once("sha256 is of the whole text\n").unwrap().1.split_once("\nsha256 ").unwrap();
+    let prelude = text(prelude);
+    assert!(
+        prelude.lines().count() > 5
+            && shown.matches(&format!("  | {}", prelude.lines().next().unwrap())).count() == 1
+    );
+    let run = scene.run(1);
+    let scripts = &run.plan().unwrap().scripts;
+    assert_eq!(rest.split("\nsha256 ").count(), scripts.len());
+    for part in rest.split("\nsha256 ") {
+        let hash = part.lines().next().unwrap();
+        assert_eq!(format!("{prelude}{}", text(part)), scripts[hash], "{hash}");
+    }
+}
+
+#[test]
 fn a_plan_is_shown_whole_on_request() {
     let mut scene = Scene::offered(PLANNED);
 
@@ -104,6 +130,8 @@ fn without_the_role_nobody_approves() {
 fn whom_the_policy_does_not_know_is_told_no_names() {
     let mut scene = Scene::confirmed(PLANNED);
     let approve = scene.next_command();
+    let greeting = scene.desk().greeting(&Scene::speaker("mallory"), false);
+    scene.shows_page(&greeting);
 
     for line in [&approve, PLANNED, "runbooks", "status", "show failover-database", "stop 1", "stop 99"] {
         assert_eq!(scene.says("mallory", line), CameOut::Refused, "{line}");

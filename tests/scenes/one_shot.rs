@@ -81,6 +81,12 @@ fn looking_exits_with_0() {
         (&["status", "orders"], "cluster/orders is free."),
         (&["who", "owns", "pg2"], "data-platform: ben, cleo"),
         (&["--help"], "Exit codes: 0 done"),
+        (&["run", "--help"], "run <runbook> name=value"),
+        (&["run", "failover-database", "-h"], "run <runbook> name=value"),
+        (&["status", "--help"], "status [run|cluster|host]"),
+        (&["approve", "1", "--help"], "approve <run> <plan>"),
+        (&["journal", "verify"], "Nothing has run yet: there is no journal"),
+        (&["help", "check"], "steadyhand check --help"),
         (&["--version"], "steadyhand 0.1.0"),
     ] {
         let (code, out) = place.says(words);
@@ -92,12 +98,27 @@ fn looking_exits_with_0() {
 }
 
 #[test]
+fn the_help_of_the_program_lists_every_verb() {
+    let place = Place::demo();
+
+    let (_, out) = place.says(&["--help"]);
+
+    for verb in steadyhand::wording::look::VERBS {
+        assert!(out.lines().any(|line| line.trim_start().starts_with(verb.word)), "{}: {out}", verb.word);
+    }
+    assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
+    assert!(!place.folder.path().join("steadyhand.db").exists());
+}
+
+#[test]
 fn what_is_not_understood_exits_with_2() {
     let place = Place::demo();
 
     for (words, part) in [
         (&["frobnicate"][..], "code: unknown-word"),
         (&["statsu"], "Nearest: `status`"),
+        (&["statsu", "--help"], "Nearest: `status`"),
+        (&["help", "statsu"], "Nearest: `status`"),
         (&["plan", "failover-databse"], "Nearest: `failover-database`"),
         (
             &["plan", "failover-database", "cluster=ordres", "candidate=pg9", "mode=ded"],
@@ -127,6 +148,9 @@ fn what_is_refused_exits_with_3() {
         (&["incident", "open"], "code: not-yet"),
         (&["as", "ben"], "code: demo-only"),
         (&["--as", "sue", "run", "failover-database"], "code: no-role"),
+        (&["journal", "show", "1"], "There is no run 1."),
+        (&["output", "1", "2"], "There is no run 1."),
+        (&["status", "1"], "There is no run 1."),
         (&["stop", "7"], "code: unknown-run"),
     ] {
         let (code, out) = place.says(words);

@@ -104,6 +104,7 @@ impl Hands {
                 port: host.ssh_port(),
                 user: self.lab.user().to_owned(),
             },
+            keys: None,
             body: errand.body,
             limit: errand.at_most.as_std(),
             end_with_link: step_dir.is_none(),

@@ -38,13 +38,15 @@ impl Desk {
             Command::Status(Some(of)) => return self.status_of(snapshot, &of, &moment),
             Command::Plan { run, long } => {
                 let run = self.run(run)?;
-                look::plan_of_run(&run, long, policy, &moment)
+                return Ok(answered(look::plan_of_run(&run, long, policy, &moment)));
             }
             Command::Look { runbook, arguments, reason, long } => {
                 return self.look_at_plan(snapshot, speaker, &runbook, arguments, reason, long).await;
             }
             Command::WhoOwns(host) => return Ok(who_owns(snapshot, policy, &host)),
-            Command::Output { run, number, host } => self.output(run, number, host.as_deref())?,
+            Command::Output { run, number, host } => {
+                return Ok(answered(self.output(run, number, host.as_deref())?));
+            }
             Command::JournalShow(id) => self.journal_of(id, &moment)?,
             Command::JournalVerify => return self.verify(),
             _ => return Ok(Reply::refused(only_looks())),
@@ -88,6 +90,10 @@ impl Desk {
         let policy = snapshot.set.policy.as_ref().ok();
         if let Ok(id) = of.parse() {
             let run = self.run(RunId(id))?;
+            if run.is_ended() && run.started.is_none() {
+                // Looking at it is not refused: the code belongs to the answer of then.
+                return Ok(Reply::done(self.why_not(&run).without_code()));
+            }
             return Ok(Reply::done(look::status_of_run(&run, &self.far(run.id), policy, moment)));
         }
         let inventory = &snapshot.set.inventory;
@@ -170,7 +176,7 @@ impl Desk {
 
     fn output(&self, id: RunId, number: u32, host: Option<&str>) -> Result<Page, Refused> {
         let run = self.run(id)?;
-        let view = self.view()?;
+        let view = self.view_of(id)?;
         let unit = run.units.keys().find(|at| {
             let step = run.step(at);
             let is_host = host.is_none_or(|host| {
@@ -181,7 +187,8 @@ impl Desk {
         });
         let Some(unit) = unit else {
             return Ok(Page::sentence(format!("Run {id} has no step {number} there."))
-                .next(format!("status {id}"), String::new()));
+                .next(format!("status {id}"), String::new())
+                .code("no-such-step"));
         };
         let mut streams = Vec::new();
         for attempt in 1..=run.units.get(unit).map_or(0, crate::run::model::UnitState::attempts).max(9) {
@@ -210,7 +217,7 @@ impl Desk {
     }
 
     fn journal_of(&self, id: RunId, moment: &Moment) -> Result<Page, Refused> {
-        let view = self.view()?;
+        let view = self.view_of(id)?;
         let run = view.run(id)?.ok_or(Refused::UnknownRun(id))?;
         let mut recorded = Vec::new();
         for (entry, hash) in view.hashed_entries_of(id)? {
@@ -220,7 +227,8 @@ impl Desk {
     }
 
     fn verify(&self) -> Result<Reply, Refused> {
-        let verified = self.view()?.verify()?;
+        let Some(view) = &self.journal else { return Ok(Reply::done(look::no_journal())) };
+        let verified = view.verify()?;
         let broken = verified.broken.as_ref().map(|(seq, why)| (*seq, why.to_string()));
         let broken = broken.as_ref().map(|(seq, why)| (*seq, why.as_str()));
         let page = record::verified(verified.entries, &verified.head, broken, &verified.beside);
@@ -230,6 +238,11 @@ impl Desk {
             Reply { page, came_out: CameOut::Broke, run: None }
         })
     }
+}
+
+/// A page with a code says that what was asked for is not there.
+fn answered(page: Page) -> Reply {
+    if page.refusal_code().is_some() { Reply::refused(page) } else { Reply::done(page) }
 }
 
 fn text_lines(bytes: &[u8]) -> Vec<String> {

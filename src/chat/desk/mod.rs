@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use super::grammar::Command;
 use crate::engine::clock::Clock;
 use crate::engine::{Engine, Planner, Refused, Speaker, ToRun};
-use crate::journal::{AppendError, JournalView, OpenError};
+use crate::journal::{AppendError, JournalView};
 use crate::library::{Library, NotLoaded};
 use crate::policy::Policy;
 use crate::run::model::{Far, Outcome, Phase};
@@ -105,7 +105,14 @@ impl Desk {
         let snapshot = || self.library().load().map_err(Refused::NotLoaded);
         match command {
             Command::Help(None) => Ok(Reply::done(look::help(self.rights(speaker), self.demo))),
-            Command::Help(Some(word)) => Ok(Reply::done(look::help_word(&word))),
+            Command::Help(Some(word)) => {
+                let page = look::help_word(&word);
+                Ok(match page.refusal_code() {
+                    Some("not-yet") => Reply::refused(page),
+                    Some(_) => Reply::not_understood(page),
+                    None => Reply::done(page),
+                })
+            }
             Command::Later(word, what) => Ok(Reply::refused(look::not_yet(word, what))),
             Command::Run { runbook, arguments, reason } => {
                 let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
@@ -132,15 +139,15 @@ impl Desk {
         }
     }
 
-    fn view(&self) -> Result<&JournalView, Refused> {
-        let missing = || OpenError::Read("there is no journal yet: nothing has run".to_owned());
-        self.journal.as_ref().ok_or_else(|| Refused::Journal(missing()))
+    /// The journal to look for a run in. Before the first run there is none, and so no run either.
+    fn view_of(&self, id: RunId) -> Result<&JournalView, Refused> {
+        self.journal.as_ref().ok_or(Refused::UnknownRun(id))
     }
 
     fn run(&self, id: RunId) -> Result<Arc<Run>, Refused> {
         match &self.engine {
             Some(engine) => engine.run(id),
-            None => self.view()?.run(id)?.map(Arc::new).ok_or(Refused::UnknownRun(id)),
+            None => self.view_of(id)?.run(id)?.map(Arc::new).ok_or(Refused::UnknownRun(id)),
         }
     }
 
@@ -276,6 +283,7 @@ impl Desk {
         look::greeting(&Opening {
             first,
             person: speaker.person.as_ref(),
+            account: &speaker.account,
             roles,
             journal: (journal.unwrap_or_default(), is_new),
             runbooks: (runbooks, self.library().folders().runbooks.display().to_string(), commit),
