@@ -2,14 +2,11 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::plan::measure::{HEAD_BYTES, TAIL_BYTES};
 use crate::run::event::{Captured, OutputSummary};
 use crate::run::{RunId, UnitAt};
 use crate::runbook::source::hidden::visible_lines;
 
-/// Kept of the beginning of a stream, in bytes. A probe's whole answer fits.
-pub const HEAD_BYTES: usize = 64 * 1024 + 1;
-/// Kept of the end of a stream, in bytes.
-pub const TAIL_BYTES: usize = 64 * 1024;
 /// Of what a command printed, so many bytes of the beginning and of the end stand in its event.
 const EXCERPT_BYTES: usize = 1024;
 

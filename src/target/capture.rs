@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::journal::output::{HEAD_BYTES, TAIL_BYTES};
+use crate::plan::measure::{HEAD_BYTES, TAIL_BYTES};
 
 /// One stream, bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

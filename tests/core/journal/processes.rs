@@ -141,8 +141,8 @@ fn the_command_line_verifies_a_journal_and_its_exit_code_tells() {
     drop(raw);
     let broken = bot.says(&["journal", "verify"]);
 
-    assert_eq!(nothing_yet.0, 1, "{}", nothing_yet.1);
-    assert!(nothing_yet.1.contains("there is no journal yet"), "{}", nothing_yet.1);
+    assert_eq!(nothing_yet.0, 0, "{}", nothing_yet.1);
+    assert!(nothing_yet.1.contains("Nothing has run yet"), "{}", nothing_yet.1);
     assert_eq!(whole.0, 0, "{}", whole.1);
     assert_eq!(broken.0, 1, "{}", broken.1);
     assert!(broken.1.contains("it was edited: its hash is another one"), "{}", broken.1);
