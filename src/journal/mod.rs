@@ -247,6 +247,16 @@ fn take_lock(path: &Path) -> Result<File, OpenError> {
 }
 
 impl JournalView {
+    /// Whether a process has the journal open for writing, as far as the system tells. It is only looked: a lock of ours,
+    /// however short, would stand in the way of a bot that starts.
+    pub fn has_writer(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let Ok(lock) = std::fs::metadata(lock_of(&self.path)) else { return false };
+        let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return true };
+        let inode = format!(":{}", lock.ino());
+        locks.lines().any(|line| line.split_whitespace().any(|word| word.ends_with(&inode)))
+    }
+
     /// Opens a journal for reading only. Needs no lock.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { reader: Arc::new(Mutex::new(Reader::open(path)?)), path: path.into() })

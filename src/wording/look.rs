@@ -581,12 +581,12 @@ fn document_row(number: usize, item: &Item) -> Row {
 }
 
 /// What is going on now: what needs a person first, then what moves.
-pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
+pub fn status(runs: &[std::sync::Arc<Run>], is_carried: bool, moment: &Moment) -> Page {
     if runs.is_empty() {
         return Page::sentence(format!("Nothing runs. It is {}.", moment.time(moment.now)));
     }
     let needs: Vec<_> = runs.iter().filter(|run| run.waits_for_person()).collect();
-    let mut page = Page::new();
+    let mut page = if is_carried { Page::new() } else { no_bot() };
     if !needs.is_empty() {
         page = page.text("NEEDS A PERSON").with(Block::Table(Table {
             rows: needs.iter().map(|run| status_row(run, moment)).collect(),
@@ -602,6 +602,12 @@ pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
     }
     let first = needs.first().or(moves.first());
     first.map_or_else(Page::new, |run| page.next(format!("status {}", run.id), String::new()))
+}
+
+/// What is shown stands still: nobody carries it on.
+pub fn no_bot() -> Page {
+    Page::sentence("No bot runs, so nothing of this is carried on. What was sent to a host goes on there.")
+        .next("steadyhand", "in a shell starts one: it goes on where the last one ended")
 }
 
 fn status_row(run: &Run, moment: &Moment) -> Row {
@@ -634,19 +640,7 @@ pub fn status_of_run(run: &Run, far: &Far, policy: Option<&Policy>, moment: &Mom
     match run.phase {
         Phase::Confirming => super::plan::offered(run, policy, moment),
         Phase::Approving => {
-            let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
-            let by = run.plan().map(|plan| plan.approvals.by.clone()).unwrap_or_default();
-            let people = policy.map(|policy| policy.holders(&by)).unwrap_or_default();
-            let people: Vec<_> =
-                people.iter().filter(|person| **person != run.request.by).map(ToString::to_string).collect();
-            super::run::live(run, far, moment)
-                .text(format!("Waits for the approval of {}: {}.", by.join(", "), people.join(", ")))
-                .next(
-                    format!("approve {} {digest}", run.id),
-                    run.approve_until
-                        .map(|at| format!("until {}", moment.with_distance(at)))
-                        .unwrap_or_default(),
-                )
+            super::run::live(run, far, moment).join(super::plan::waits_for_approval(run, policy, moment))
         }
         Phase::Ended(_) => super::run::ended(run, moment),
         _ => super::run::live(run, far, moment).join(super::run::questions(run, moment)),
@@ -664,12 +658,7 @@ pub fn plan_of_run(run: &Run, long: bool, policy: Option<&Policy>, moment: &Mome
     if run.phase == Phase::Confirming {
         return super::plan::offered(run, policy, moment);
     }
-    let page = super::plan::looked_at(offer, &run.request.by, policy, moment);
-    let blocks = page
-        .blocks
-        .into_iter()
-        .filter(|block| !matches!(block, Block::Text(text) if text[0].text.starts_with("This is a look")));
-    Page { blocks: blocks.collect() }.next(format!("plan {} --long", run.id), "every argument on every host")
+    super::plan::of_run(run, offer, policy, moment)
 }
 
 /// Who answers for a host.

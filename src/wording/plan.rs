@@ -11,6 +11,7 @@ use crate::plan::model::{
 };
 use crate::policy::Policy;
 use crate::run::Run;
+use crate::run::model::Phase;
 use crate::runbook::model::Effect;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
@@ -28,6 +29,28 @@ pub fn offered(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
     short(&Page::new().head(states::OFFERED, about, right), offer, &run.request.by, policy, moment)
         .next(format!("confirm {} {}", run.id, token.text), until)
         .text(format!("Or: plan {0} --long · stop {0}", run.id))
+}
+
+/// The plan of a run that was read back, or that has begun or ended.
+pub fn of_run(run: &Run, offer: &Offer, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let digest = offer.digest.short();
+    let about = vec![format!("run {}", run.id), offer.plan.runbook.to_string(), target(&offer.plan)];
+    let head = Page::new().head(states::of_run(run).0, about, format!("plan {digest}"));
+    let page = short(&head, offer, &run.request.by, policy, moment);
+    let page =
+        if run.phase == Phase::Approving { page.join(waits_for_approval(run, policy, moment)) } else { page };
+    page.text(format!("Or: plan {} --long, with every argument on every host", run.id))
+}
+
+/// Who must approve a run, and what they type.
+pub fn waits_for_approval(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let Some(plan) = run.plan() else { return Page::new() };
+    let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
+    let people = approvers(&plan.approvals, &run.request.by, policy);
+    let until = run.approve_until.map(|at| format!("until {}", moment.with_distance(at)));
+    Page::new()
+        .text(format!("{}: {people}.", needed(&plan.approvals)))
+        .next(format!("approve {} {digest}", run.id), until.unwrap_or_default())
 }
 
 /// A plan that was made only to be looked at.

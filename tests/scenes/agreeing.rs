@@ -223,3 +223,29 @@ fn the_plan_of_a_dead_primary_says_what_is_at_risk() {
     scene.nothing_was_sent();
     scene.reads("plan-of-a-dead-primary");
 }
+
+#[test]
+fn whoever_may_approve_reads_the_plan_and_is_told_what_to_type() {
+    let mut scene = Scene::confirmed(PLANNED);
+
+    scene.says("ben", "plan 1");
+    scene.says("ben", "status 1");
+
+    scene.reads("plan-for-who-approves");
+}
+
+#[test]
+fn while_it_cools_down_only_a_commander_is_named() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.does_next("ben");
+    let again = PLANNED.replace("candidate=pg2", "candidate=pg1");
+    let mut scene = scene.begins_here();
+
+    scene.says("ana", &again);
+    scene.does_next("ana");
+    let approve = scene.next_command();
+    scene.says("ben", &approve);
+    scene.says("cleo", &approve);
+
+    scene.reads("cooling-down");
+}

@@ -34,7 +34,7 @@ impl Desk {
                 Some(runbook) => look::show(runbook, self.library().commit().as_deref(), policy),
                 None => return Err(Refused::UnknownRunbook(name)),
             },
-            Command::Status(None) => look::status(&self.open_runs()?, &moment),
+            Command::Status(None) => look::status(&self.open_runs()?, self.is_carried(), &moment),
             Command::Status(Some(of)) => return self.status_of(snapshot, &of, &moment),
             Command::Plan { run, long } => {
                 let run = self.run(run)?;
@@ -86,6 +86,11 @@ impl Desk {
         look::runbooks(&shown, all.len() - shown.len(), word)
     }
 
+    /// Whether a bot carries on what is open: this one, or another process.
+    fn is_carried(&self) -> bool {
+        self.engine.is_some() || self.journal.as_ref().is_none_or(crate::journal::JournalView::has_writer)
+    }
+
     fn status_of(&self, snapshot: &Snapshot, of: &str, moment: &Moment) -> Result<Reply, Refused> {
         let policy = snapshot.set.policy.as_ref().ok();
         if let Ok(id) = of.parse() {
@@ -94,7 +99,9 @@ impl Desk {
                 // Looking at it is not refused: the code belongs to the answer of then.
                 return Ok(Reply::done(self.why_not(&run).without_code()));
             }
-            return Ok(Reply::done(look::status_of_run(&run, &self.far(run.id), policy, moment)));
+            let page = look::status_of_run(&run, &self.far(run.id), policy, moment);
+            let is_still = !run.is_ended() && !self.is_carried();
+            return Ok(Reply::done(if is_still { look::no_bot().join(page) } else { page }));
         }
         let inventory = &snapshot.set.inventory;
         let resource = if inventory.clusters.contains_key(of) {
@@ -301,7 +308,7 @@ pub(super) fn may_look(speaker: &Speaker, snapshot: &Snapshot) -> Result<(), Ref
         return Err(Refused::Denied(Denial::DoorClosed(speaker.door)));
     }
     match &speaker.person {
-        Some(person) if policy.people.contains_key(person) => Ok(()),
+        Some(person) if !policy.roles_of(person).is_empty() => Ok(()),
         _ => Err(Refused::Denied(Denial::NoPerson(speaker.account.clone()))),
     }
 }

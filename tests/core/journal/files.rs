@@ -282,3 +282,20 @@ fn a_write_ahead_log_is_kept() {
 
     assert_eq!(mode, "wal");
 }
+
+#[test]
+fn whoever_looks_knows_whether_somebody_writes() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    assert!(folder.view().has_writer());
+
+    drop(journal);
+
+    // The thread that writes may still be ending.
+    let ends = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while folder.view().has_writer() {
+        assert!(std::time::Instant::now() < ends, "somebody still writes");
+        std::thread::yield_now();
+    }
+    assert!(folder.view().entries().unwrap().is_empty(), "looking took nothing away");
+}
