@@ -17,7 +17,7 @@ use reedline::{
 };
 use tokio::sync::broadcast::error::RecvError;
 
-use super::complete::Words;
+use super::complete::{Choices, SharedSpeaker, Words};
 use super::follow::{at_rest, line};
 use super::render::{NORMAL, Style};
 use super::session::{Led, Session};
@@ -165,7 +165,8 @@ pub async fn run(
     let live: SharedLive = Arc::default();
     let printer = ExternalPrinter::new(MESSAGES);
     let above = Above { messages: printer.sender(), style };
-    let mut editor = editor(&session, &style, &live, printer, history);
+    let speaker: SharedSpeaker = Arc::new(Mutex::new(session.speaker.clone()));
+    let mut editor = editor(&session, speaker.clone(), &style, &live, printer, history);
     let signal = editor.repaint_signal();
     let repaint: Repaint = Box::new(move || signal.request_repaint());
     let follower = session.desk.engine.clone().map(|engine| {
@@ -175,6 +176,7 @@ pub async fn run(
     let mut leaving = false;
     loop {
         live.lock().unwrap_or_else(PoisonError::into_inner).prompt = session.prompt();
+        speaker.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&session.speaker);
         let prompt = LivePrompt(live.clone());
         let read = tokio::task::spawn_blocking(move || {
             let signal = editor.read_line(&prompt);
@@ -293,17 +295,13 @@ fn is_at_work(run: &Run) -> bool {
 
 fn editor(
     session: &Session,
+    speaker: SharedSpeaker,
     style: &StyleNow,
     live: &SharedLive,
     printer: ExternalPrinter<String>,
     history: Option<PathBuf>,
 ) -> Reedline {
-    let engine = session.desk.engine.clone();
-    let runs = Box::new(move || {
-        let runs = engine.as_ref().map(Engine::open_runs).unwrap_or_default();
-        runs.iter().map(|run| run.id.to_string()).collect()
-    });
-    let words = Words::new(session.desk.library().clone(), session.demo.is_some(), runs);
+    let words = Words::new(session.desk.clone(), speaker);
     let mut keys = default_emacs_keybindings();
     let complete =
         ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu("words".to_owned()), ReedlineEvent::MenuNext]);
@@ -315,7 +313,7 @@ fn editor(
         .with_completer(Box::new(words))
         .with_partial_completions(true)
         .with_quick_completions(true)
-        .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
+        .with_menu(ReedlineMenu::EngineCompleter(Box::new(Choices(menu))))
         .with_edit_mode(Box::new(Emacs::new(keys)))
         .with_transient_prompt(Box::new(PastPrompt(live.clone())))
         .with_ansi_colors(style.base.color);
