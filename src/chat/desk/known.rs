@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Desk;
 use super::looks::may_look;
-use crate::authoring::Set;
 use crate::engine::Speaker;
 use crate::library::Snapshot;
 use crate::plan::bind::bind_given;
@@ -42,7 +41,7 @@ impl Desk {
             .inventory
             .clusters
             .keys()
-            .filter_map(|cluster| Some((cluster.clone(), self.roles_of(set, cluster)?)))
+            .filter_map(|cluster| Some((cluster.clone(), self.roles_of(snapshot, cluster)?)))
             .collect();
         let run = RunWords { id: 0, reason: String::new(), started_by: String::new() };
         let situation = Situation::new(set, runbook, bind_given(set, runbook, given), &topology, &run);
@@ -54,7 +53,8 @@ impl Desk {
 
     /// Who was what in a cluster: when a plan was last made, else by the inventory. Nobody knows any more once a run
     /// has changed a host since.
-    fn roles_of(&self, set: &Set, name: &ClusterName) -> Option<Topology> {
+    fn roles_of(&self, snapshot: &Snapshot, name: &ClusterName) -> Option<Topology> {
+        let set = &snapshot.set;
         let cluster = set.inventory.clusters.get(name)?;
         let members = || cluster.hosts.iter().filter_map(|word| HostName::new(&word.value));
         let view = self.journal.as_ref();
