@@ -43,7 +43,9 @@ fn after_a_change_nobody_knows_who_is_a_replica_until_a_plan_is_made() {
 fn whom_the_policy_does_not_know_is_offered_no_names() {
     let scene = Scene::offered(PLANNED);
 
-    for line in ["show ", "run ", "who owns ", "handover 1 ", "as ", "stop ", "run failover-database cluster="] {
+    for line in
+        ["show ", "run ", "who owns ", "handover 1 ", "as ", "stop ", "run failover-database cluster="]
+    {
         assert!(offered(&scene, "mallory", line).is_empty(), "{line}");
     }
     assert_eq!(offered(&scene, "mallory", "help appr"), ["approve"]);
