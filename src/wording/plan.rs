@@ -148,7 +148,8 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
     let age = match (youngest.0 < 1000, oldest.0 < 1000) {
         (_, true) => "Less than 1 s old".to_owned(),
         (true, false) => format!("Up to {oldest} old"),
-        (false, false) if youngest == oldest => format!("{oldest} old"),
+        // What differs by less than is shown is one age.
+        (false, false) if youngest.to_string() == oldest.to_string() => format!("{oldest} old"),
         (false, false) => format!("{youngest} to {oldest} old"),
     };
     let names = |hosts: &[HostName]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");

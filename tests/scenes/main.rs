@@ -4,6 +4,7 @@ mod again;
 mod agreeing;
 mod at_work;
 mod changed;
+mod completing;
 mod held;
 mod journal;
 mod middle;

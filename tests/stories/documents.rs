@@ -71,6 +71,15 @@ fn the_settings_of_the_handbook_are_right_and_all_of_them() {
 }
 
 #[test]
+fn the_readme_names_the_rust_that_it_needs() {
+    let manifest = document("Cargo.toml");
+    let (_, needed) = manifest.split_once("rust-version = \"").unwrap();
+    let (needed, _) = needed.split_once('"').unwrap();
+
+    assert!(document("README.md").contains(&format!("Rust {needed} or later")), "Rust {needed}");
+}
+
+#[test]
 fn the_codes_of_the_handbook_are_those_of_the_source() {
     let handbook = document("docs/operating.md");
     let (_, tables) = handbook.split_once("## If something is refused").unwrap();

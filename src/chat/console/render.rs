@@ -109,6 +109,13 @@ impl Style {
         out
     }
 
+    /// A line of what happened, wrapped at spaces: people read it on a terminal, and programs read a pipe.
+    pub fn line(&self, line: &str) -> String {
+        let mut out = String::new();
+        self.wrapped(&mut out, &[plain(line.to_owned())], 0, 2);
+        out.trim_end_matches('\n').to_owned()
+    }
+
     fn head(&self, out: &mut String, state: State, about: &[String], right: &str) {
         let about: Vec<&str> = about.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         let left = about.join(" · ");
@@ -525,6 +532,18 @@ mod tests {
         Next: confirm 142 orders-k7m2qx
               until 03:12 CET (in 5 min)
         code: own-run
+        ");
+    }
+
+    #[test]
+    fn a_line_of_what_happened_is_wrapped_at_spaces() {
+        let narrow = Style { width: 50, flat: true, terminal: true, ..Style::PIPE };
+        let line =
+            "2026-11-18T03:09:22+01:00 run=1 Everything still holds. The first step begins; ana drives.";
+
+        insta::assert_snapshot!(narrow.line(line), @r"
+        2026-11-18T03:09:22+01:00 run=1 Everything still
+          holds. The first step begins; ana drives.
         ");
     }
 
