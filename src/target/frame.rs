@@ -298,7 +298,7 @@ mod tests {
             [(&["env", "cat", "grep", "sleep", "setsid"][..], "ended=143"), (&["env", "sleep"], "left=143")]
         {
             let (_home, mut shell) = host_with(programs);
-            let argv = ["sleep".to_owned(), "300".to_owned()];
+            let argv = ["sleep".to_owned(), "60".to_owned()];
             let frame = Frame {
                 argv: &argv,
                 variables: &BTreeMap::new(),

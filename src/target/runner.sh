@@ -39,6 +39,7 @@ case "$_l" in stop) _k=y; break;; pause) kill -STOP $_g;; resume) kill -CONT $_g
 done;
 test -n "$_k$_end" || exit 0;
 trap "" TERM;
+_n=0; while test -n "$_own" && ! kill -0 $_g && kill -0 $_c && test $_n -lt 100; do sleep 0.02; _n=$((_n+1)); done;
 kill -TERM $_g; kill -CONT $_g; _wait 20;
 kill -KILL $_g; _wait 10;
 test -n "$_own" || exit 8; _lives && exit 8; exit 7 ) <&3 & _w=$! ;
