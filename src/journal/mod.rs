@@ -5,6 +5,7 @@
 
 pub mod append;
 pub mod entry;
+pub mod output;
 mod store;
 pub mod verify;
 
@@ -18,9 +19,10 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
 pub use entry::{Actor, Broken, Entry};
+pub use output::{Output, OutputKey};
 
 use crate::plan::Resource;
-use crate::run::{Event, Run, RunId, Stamped, UnitAt};
+use crate::run::{Event, Run, RunId, Stamped};
 use store::{Lines, Reader, Store, StoredLine};
 
 /// At most so many waiting appends are committed together.
@@ -99,34 +101,6 @@ impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Read(error.to_string())
     }
-}
-
-/// What one command printed on one stream, bounded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// Its first bytes.
-    pub head: Vec<u8>,
-    /// Its last bytes, if it was longer.
-    pub tail: Vec<u8>,
-    /// All bytes that came.
-    pub bytes: u64,
-    /// SHA-256 of all of them, in hex.
-    pub sha256: String,
-}
-
-/// Whose output it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputKey {
-    /// The run.
-    pub run: RunId,
-    /// The step.
-    pub unit: UnitAt,
-    /// The attempt.
-    pub attempt: u32,
-    /// Whether it was the undo.
-    pub undo: bool,
-    /// `out` or `err`
-    pub stream: &'static str,
 }
 
 type Request = (Append, oneshot::Sender<Result<Vec<Entry>, AppendError>>);

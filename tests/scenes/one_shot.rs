@@ -165,7 +165,7 @@ fn who_somebody_is_stands_in_the_passwd_database_and_nowhere_else() {
     let id = place.folder.path().join("id");
     std::fs::write(&id, "#!/bin/sh\necho ana\n").unwrap();
     std::fs::set_permissions(&id, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", place.folder.path().display(), std::env::var("PATH").unwrap());
+    let path = format!("{}:/usr/bin:/bin", place.folder.path().display());
     let says = || {
         let mut command = place.command(&["runbooks"]);
         command.env("PATH", &path);
