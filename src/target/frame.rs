@@ -70,6 +70,10 @@ impl Frame<'_> {
             if !is_variable(name) {
                 return Err(NotSendable::Name(name.clone()));
             }
+            // A host takes name and value together for one argument.
+            if name.len() + 1 + value.len() > MAX_ARGUMENT {
+                return Err(NotSendable::TooLong(name.len() + 1 + value.len()));
+            }
             let _ = write!(line, "; export {name}={}", quoted(value)?);
         }
         line.push_str("; }");
@@ -340,6 +344,10 @@ mod tests {
 
         assert_eq!(line("a\0b", "x"), Err(NotSendable::Nul));
         assert_eq!(line(&"x".repeat(128 * 1024), "x"), Err(NotSendable::TooLong(128 * 1024)));
+        let long = BTreeMap::from([("x".to_owned(), "x".repeat(MAX_ARGUMENT - 1))]);
+        let argv = ["env".to_owned()];
+        let frame = Frame { argv: &argv, variables: &long, step_dir: None, end_with_link: false, nonce: "a" };
+        assert_eq!(frame.line(), Err(NotSendable::TooLong(128 * 1024)));
         assert_eq!(line("a", "LD_PRELOAD"), Err(NotSendable::Name("LD_PRELOAD".into())));
         assert!(line(&"x".repeat(MAX_ARGUMENT), "x").is_ok());
     }
