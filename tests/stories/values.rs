@@ -139,9 +139,11 @@ impl Tally {
                     let said = output.strip_prefix("before|").and_then(|rest| rest.strip_suffix("|after|"));
                     let said = said.unwrap_or_else(|| panic!("{name}={value:?}: {output:?}"));
                     let index = PARAMETERS.iter().position(|(known, ..)| *known == name).unwrap();
-                    let [before, after] = [&PARAMETERS[..index], &PARAMETERS[index + 1..]].map(|others| {
-                        others.iter().map(|(.., value)| format!("{value}|")).collect::<String>()
-                    });
+                    let list = |others: &[(&str, &str, &str)]| {
+                        let all: Vec<&str> = others.iter().map(|(.., value)| *value).collect();
+                        if all.is_empty() { String::new() } else { all.join("|") + "|" }
+                    };
+                    let (before, after) = (list(&PARAMETERS[..index]), list(&PARAMETERS[index + 1..]));
                     let said = format!("{said}|");
                     let own = said.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
                     let own = own.and_then(|own| own.strip_suffix('|'));
