@@ -35,8 +35,21 @@ impl Place {
 
     #[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
-        command.args(words).current_dir(self.folder.path()).stdin(Stdio::null());
+        let mut command = self.here(Command::new(env!("CARGO_BIN_EXE_steadyhand")));
+        command.args(words);
+        command
+    }
+
+    /// The same on a terminal.
+    #[expect(clippy::disallowed_methods, reason = "a terminal is made by a program")]
+    fn command_on_a_terminal(&self, words: &str) -> Command {
+        let mut command = self.here(Command::new("script"));
+        command.args(["-qec", &format!("'{}' {words}", env!("CARGO_BIN_EXE_steadyhand")), "/dev/null"]);
+        command
+    }
+
+    fn here(&self, mut command: Command) -> Command {
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         for name in ["STEADYHAND_CONFIG", "STEADYHAND_JOURNAL", "STEADYHAND_RUNBOOKS", "STEADYHAND_FLAT"] {
             command.env_remove(name);
         }
@@ -261,8 +274,18 @@ fn colour_comes_when_it_is_wanted() {
 
     assert!(place.says(&["--color=always", "runbooks"]).1.contains("\u{1b}["));
     assert!(!place.says(&["--color=never", "runbooks"]).1.contains("\u{1b}["));
-    let output = place.command(&["runbooks"]).env("NO_COLOR", "1").output().unwrap();
-    assert!(!String::from_utf8(output.stdout).unwrap().contains('\u{1b}'));
+
+    // On a terminal there is colour, unless one of these says no.
+    let on_a_terminal = |name: &str, value: &str| {
+        let mut command = place.command_on_a_terminal("--color=auto runbooks");
+        let output = command.env(name, value).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && said.contains("failover-database"), "{said}");
+        said.contains("\u{1b}[")
+    };
+    assert!(on_a_terminal("TERM", "xterm"));
+    assert!(!on_a_terminal("NO_COLOR", "1"));
+    assert!(!on_a_terminal("TERM", "dumb"));
 }
 
 #[test]

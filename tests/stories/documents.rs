@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use lab::{Lab, Spec};
 use regex_lite::Regex;
@@ -48,6 +50,89 @@ fn on_a_new_lab(typed: &[&str]) -> chat::Transcript {
     let lab = Lab::up(Spec::default().synchronous()).unwrap();
     knows_the_lab(&lab);
     chat::types(&lab, typed.iter().copied())
+}
+
+/// `make demo` with a script. The programs are those that are tested: nothing is built or installed. Fails if anything is
+/// left behind.
+#[track_caller]
+fn demo(script: &str) -> Output {
+    let built = Path::new(env!("CARGO_BIN_EXE_steadyhand")).ancestors().nth(2).unwrap();
+    assert!(built.join("debug/lab").exists(), "there is no lab. Next: cargo build --workspace");
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "--old-file=install", "--old-file=build", "demo"]);
+    make.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", built);
+    make.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut make = make.spawn().unwrap();
+    let children = PathBuf::from(format!("/proc/{0}/task/{0}/children", make.id()));
+    let shell = loop {
+        assert!(make.try_wait().unwrap().is_none(), "it did not begin");
+        let pid = fs::read_to_string(&children).unwrap_or_default().trim().to_owned();
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if line.contains("tests/lab/demo.sh") {
+            break pid;
+        }
+    };
+    make.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+
+    let output = make.wait_with_output().unwrap();
+
+    let name = format!("steadyhand-demo-{shell}");
+    for folder in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
+        assert!(!folder.join(&name).exists(), "{} was left behind", folder.join(&name).display());
+    }
+    let all = fs::read_dir("/proc").unwrap();
+    let processes: Vec<_> = all.filter_map(|entry| belongs_to(&entry.unwrap(), &name)).collect();
+    assert!(processes.is_empty(), "left behind: {processes:?}");
+    output
+}
+
+/// The command line of a process that has something to do with a folder of this name.
+fn belongs_to(entry: &fs::DirEntry, mark: &str) -> Option<String> {
+    entry.file_name().to_str()?.parse::<u32>().ok()?;
+    let read = |name: &str| {
+        let bytes = fs::read(entry.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    };
+    let folder = fs::read_link(entry.path().join("cwd")).unwrap_or_default().display().to_string();
+    let line = read("cmdline");
+    // One that has ended has none.
+    let lives = !line.is_empty() && [&line, &read("environ"), &folder].iter().any(|text| text.contains(mark));
+    lives.then_some(line)
+}
+
+#[test]
+fn the_demo_does_what_a_script_says_and_leaves_nothing() {
+    let script = r#"
+        lab sql pg1 "show synchronous_standby_names"
+        lab write start
+        ! as nobody
+        run failover-database cluster=orders candidate=pg2 mode=planned reason="to see the demo work"
+        next
+        as ben
+        next
+        lab write stop
+        journal verify
+    "#;
+
+    let output = demo(script);
+
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for words in ["ANY 1 (", "ben> ", "Run 1 succeeded", " 0 lost", "unbroken"] {
+        assert!(said.contains(words), "`{words}` was not said in:\n{said}");
+    }
+}
+
+#[test]
+fn a_line_of_a_demo_that_fails_ends_it_and_leaves_nothing() {
+    for (line, code) in [("statsu", "Error 2"), ("status nowhere", "Error 3"), ("lab kill pg9", "Error 1")] {
+        let output = demo(&format!("status\n{line}\nrunbooks\n"));
+
+        let (said, about) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!output.status.success() && about.contains(code), "{line}: {said}{about}");
+        assert!(said.contains("Nothing runs.") && !said.contains("ana> runbooks"), "{said}");
+    }
 }
 
 #[test]
