@@ -222,7 +222,7 @@ fn steady(text: &str) -> String {
     let rules = [
         // Words wrap where figures are longer.
         (r"\n {12}(\S)", " $1"),
-        (r"Warning +At risk:[^\n]*\n", ""),
+        (r"Warning:? +At risk:[^\n]*\n( +[^\n]*got them\.\n|has not got them\.\n|[^\n]*got them\.\n)?", ""),
         (r"Facts +[^:]* old:", "Facts of some AGE:"),
         (r"\d{4}-\d\d-\d\dT[0-9:+-]+", "TIME"),
         (r"\d\d:\d\d(:\d\d)?( CET| CEST)", "TIME"),

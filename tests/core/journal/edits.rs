@@ -3,7 +3,6 @@
 use rusqlite::Connection;
 use sha2::Digest as _;
 use steadyhand::journal::entry::{Broken, leaf};
-use steadyhand::journal::output::{HEAD_BYTES, TAIL_BYTES};
 use steadyhand::journal::verify::Verified;
 use steadyhand::journal::{Append, Output, OutputKey};
 use steadyhand::plan::measure::{HEAD_BYTES, TAIL_BYTES};
