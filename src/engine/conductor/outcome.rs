@@ -1,6 +1,6 @@
 //! What came of a command, as its event says it, and what is kept of what it printed.
 
-use crate::journal::output::{self, Output, OutputKey};
+use crate::journal::{Output, OutputKey};
 use crate::run::UnitAt;
 use crate::run::event::{Exit, OutputSummary};
 use crate::target::capture::Kept;
