@@ -184,6 +184,10 @@ pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
     let known = VERBS.iter().find(|verb| verb.word == typed || verb.alias == Some(typed));
     // A bare `/` stays what it is, so that it can be quoted.
     let verb = known.map_or(if typed.is_empty() { verb } else { typed }, |verb| verb.word);
+    // The words of the lab are its own.
+    if verb != "lab" && rest.iter().any(is_help) {
+        return Ok(Command::Help(Some(verb.to_owned())));
+    }
     let mut rest = Rest { verb, words: rest };
     let command = match verb {
         "help" => Command::Help(rest.maybe_plain()),
@@ -228,6 +232,11 @@ pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
     Ok(command)
 }
 
+/// `run --help`: asked in the way of a shell. In quotes it is a text like any other.
+fn is_help(word: &Word) -> bool {
+    matches!(word, Word::Plain(text) if text == "--help" || text == "-h")
+}
+
 fn plan(rest: &mut Rest<'_>) -> Result<Command, NotUnderstood> {
     let first = rest.plain("the number of a run, or the name of a runbook")?;
     if let Ok(id) = first.parse() {
@@ -240,7 +249,7 @@ fn plan(rest: &mut Rest<'_>) -> Result<Command, NotUnderstood> {
 
 /// The verbs that say something to a run.
 fn to_run(verb: &str, rest: &mut Rest<'_>) -> Result<Option<Command>, NotUnderstood> {
-    let is_one = VERBS.iter().any(|known| known.word == verb && !known.looks);
+    let is_one = VERBS.iter().any(|known| known.word == verb && !known.looks());
     if !is_one {
         return Ok(None);
     }
@@ -512,6 +521,16 @@ mod tests {
 
     fn form(verb: &str, what: &str) -> NotUnderstood {
         NotUnderstood::Form { verb: verb.into(), what: what.into() }
+    }
+
+    #[test]
+    fn a_word_with_the_help_of_a_shell_is_helped_and_does_nothing() {
+        for line in ["run --help", "run failover-database cluster=orders --help", "/run -h"] {
+            assert_eq!(read(line), Ok(Command::Help(Some("run".into()))), "{line}");
+        }
+        assert_eq!(read("s --help"), Ok(Command::Help(Some("status".into()))));
+        let text = Command::ToRun(RunId(1), ToRun::Refuse { why: "--help".into() });
+        assert_eq!(read("refuse 1 \"--help\""), Ok(text));
     }
 
     #[test]

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::chat::console::render::Style;
+use crate::wording::look;
+
 /// Runs the dangerous procedures of operations with a steady hand.
 #[derive(Debug, Parser)]
 #[command(
@@ -11,7 +14,10 @@ use clap::{Parser, Subcommand, ValueEnum};
     version,
     // `help` is a word of the chat.
     disable_help_subcommand = true,
-    after_help = "Any other words are a line of the chat, such as:\n  steadyhand run failover-database cluster=orders candidate=pg2 mode=planned reason=\"move to new rack\"\n  steadyhand status\n  steadyhand journal show 1\n\nExit codes: 0 done · 1 the world broke · 2 not understood · 3 refused · 4 a person is needed"
+    help_template = "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}",
+    before_help = Style::PIPE.page(&look::lines_of_a_shell()).trim_end().to_owned(),
+    after_help = "Such as:\n  steadyhand run failover-database cluster=orders candidate=pg2 mode=planned reason=\"move to new rack\"\n  steadyhand status\n  steadyhand journal show 1\n\nExit codes: 0 done · 1 the world broke · 2 not understood · 3 refused, or stopped · 4 a person is needed",
+    subcommand_help_heading = "For authors, and the chat itself"
 )]
 pub(super) struct Arguments {
     /// The configuration; `steadyhand.toml` here if it is there.
@@ -22,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(long = "as", global = true, value_name = "PERSON")]
     pub person: Option<String>,
 
-    /// One value a line: for narrow terminals and screen readers.
+    /// No columns: each row as `name: value, name: value`. For narrow terminals and screen readers.
     #[arg(long, global = true)]
     pub flat: bool,
 

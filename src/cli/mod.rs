@@ -98,6 +98,7 @@ fn style(arguments: &Arguments) -> Style {
     Style {
         width,
         flat: flat || (is_terminal && width < crate::chat::console::render::NORMAL),
+        terminal: is_terminal,
         color,
         unicode,
     }
@@ -139,15 +140,11 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The login name of this process: asked of the system, because the environment can say anything.
-#[expect(clippy::disallowed_methods, reason = "a fact of the system, and no crate for one name")]
+/// The login name of this process: of its real user number, by the passwd database. The environment can say anything,
+/// and so can a program that is found by it.
 fn login() -> String {
-    let output = std::process::Command::new("id").arg("-un").output();
-    let name = output
-        .ok()
-        .filter(|output| output.status.success())
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "(unknown)".to_owned())
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::current());
+    user.ok().flatten().map_or_else(|| "(unknown)".to_owned(), |user| user.name)
 }
 
 async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> {
@@ -191,7 +188,7 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     let is_new = !config.journal.exists();
     let journal = Journal::open(&config.journal, config.demo.is_some())?;
     desk.journal = Some(journal.view().clone());
-    let engine = Engine::start(
+    let started = Engine::start(
         journal,
         library,
         ssh.clone() as Arc<dyn Target>,
@@ -199,8 +196,16 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
         Dice::random(),
         config.time_zone.clone(),
     )
-    .await
-    .map_err(|refused| format!("the engine cannot start: {refused:?}"))?;
+    .await;
+    let engine = match started {
+        Ok(engine) => engine,
+        Err(refused) => {
+            let reply = desk.refused(&refused);
+            show(arguments, style, &reply);
+            ssh.close().await;
+            return Ok(reply.came_out);
+        }
+    };
     desk.engine = Some(engine.clone());
     let work = async {
         match line {
@@ -264,20 +269,20 @@ async fn one_shot(
     let events = engine.follow();
     let reply = desk.answer(speaker, command).await;
     show(arguments, style, &reply);
-    let Some(id) = reply.run.as_ref().map(|run| run.id) else { return reply.came_out };
+    let Some(answered) = &reply.run else { return reply.came_out };
     if let Some(run) = reply.closed() {
-        return Desk::came_out(run);
+        return Desk::came_out(run, run);
     }
     let progress = |line: &str| {
         if !arguments.json {
             eprintln!("{line}");
         }
     };
-    let Some(run) = follow(engine, desk, id, events, progress).await else { return CameOut::Broke };
+    let Some(run) = follow(engine, desk, answered.id, events, progress).await else { return CameOut::Broke };
     if reply.came_out == CameOut::NeedsPerson && run.started.is_none() && !run.is_ended() {
         return reply.came_out;
     }
-    let came_out = Desk::came_out(&run);
+    let came_out = Desk::came_out(&run, answered);
     show(arguments, style, &Reply { page: at_rest(&run, desk), came_out, run: Some(run) });
     came_out
 }

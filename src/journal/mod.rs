@@ -5,6 +5,7 @@
 
 pub mod append;
 pub mod entry;
+pub mod output;
 mod store;
 pub mod verify;
 
@@ -18,9 +19,10 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
 pub use entry::{Actor, Broken, Entry};
+pub use output::{Output, OutputKey};
 
 use crate::plan::Resource;
-use crate::run::{Event, Run, RunId, Stamped, UnitAt};
+use crate::run::{Event, Run, RunId, Stamped};
 use store::{Lines, Reader, Store, StoredLine};
 
 /// At most so many waiting appends are committed together.
@@ -99,34 +101,6 @@ impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Read(error.to_string())
     }
-}
-
-/// What one command printed on one stream, bounded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// Its first bytes.
-    pub head: Vec<u8>,
-    /// Its last bytes, if it was longer.
-    pub tail: Vec<u8>,
-    /// All bytes that came.
-    pub bytes: u64,
-    /// SHA-256 of all of them, in hex.
-    pub sha256: String,
-}
-
-/// Whose output it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputKey {
-    /// The run.
-    pub run: RunId,
-    /// The step.
-    pub unit: UnitAt,
-    /// The attempt.
-    pub attempt: u32,
-    /// Whether it was the undo.
-    pub undo: bool,
-    /// `out` or `err`
-    pub stream: &'static str,
 }
 
 type Request = (Append, oneshot::Sender<Result<Vec<Entry>, AppendError>>);
@@ -238,10 +212,12 @@ fn commit_forever(
     store.checkpoint();
 }
 
-/// Where the lock of a journal lies: beside the file itself, so that a link to it has the same one.
+/// Where the lock of a journal lies: beside the file itself, so that a link to it has the same one. Its name is that of
+/// the file and `.lock`, so that no other file has the same one.
 fn lock_of(path: &Path) -> PathBuf {
-    let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    file.with_extension("lock")
+    let mut file = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+    file.push(".lock");
+    file.into()
 }
 
 /// One process writes a journal. The lock is the operating system's: it goes with the process, however that ends.
@@ -271,6 +247,16 @@ fn take_lock(path: &Path) -> Result<File, OpenError> {
 }
 
 impl JournalView {
+    /// Whether a process has the journal open for writing, as far as the system tells. It is only looked: a lock of ours,
+    /// however short, would stand in the way of a bot that starts.
+    pub fn has_writer(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let Ok(lock) = std::fs::metadata(lock_of(&self.path)) else { return false };
+        let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return true };
+        let inode = format!(":{}", lock.ino());
+        locks.lines().any(|line| line.split_whitespace().any(|word| word.ends_with(&inode)))
+    }
+
     /// Opens a journal for reading only. Needs no lock.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Ok(Self { reader: Arc::new(Mutex::new(Reader::open(path)?)), path: path.into() })

@@ -231,6 +231,27 @@ impl Reader {
             .collect()
     }
 
+    /// Shows every output, with its key as it is stored.
+    pub(super) fn each_output(&self, mut show: impl FnMut(StoredKey, Output)) -> rusqlite::Result<()> {
+        let sql = "select run, number, lane, attempt, undo, stream, head, tail, bytes, sha256 from outputs
+                   order by run, number, lane, undo, attempt, stream";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let key = StoredKey {
+                run: RunId(row.get(0)?),
+                number: row.get(1)?,
+                lane: row.get(2)?,
+                attempt: row.get(3)?,
+                undo: row.get(4)?,
+                stream: row.get(5)?,
+            };
+            let (head, tail) = (row.get(6)?, row.get(7)?);
+            show(key, Output { head, tail, bytes: row.get(8)?, sha256: row.get(9)? });
+        }
+        Ok(())
+    }
+
     pub(super) fn output(&self, key: &OutputKey) -> rusqlite::Result<Option<Output>> {
         let sql = "select head, tail, bytes, sha256 from outputs
                    where run = ?1 and number = ?2 and lane = ?3 and attempt = ?4 and undo = ?5 and stream = ?6";
@@ -243,6 +264,16 @@ impl Reader {
             .query_row(sql, params![run, key.unit.number, lane, key.attempt, undo, key.stream], read)
             .optional()
     }
+}
+
+/// Whose output it is, as the columns say.
+pub(super) struct StoredKey {
+    pub(super) run: RunId,
+    pub(super) number: u32,
+    pub(super) lane: String,
+    pub(super) attempt: u32,
+    pub(super) undo: bool,
+    pub(super) stream: String,
 }
 
 /// Which entries are read.

@@ -1,14 +1,18 @@
-//! Checks that nothing in a journal was changed: the chain, the columns beside it, the holds, the files.
+//! Checks that nothing in a journal was changed: the chain, the columns beside it, the holds, the files, the outputs.
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
 use super::entry::{Broken, Chain, GENESIS};
-use super::store::{Lines, Reader, StoredLine};
+use super::output::{Output, to_compare};
+use super::store::{Lines, Reader, StoredKey, StoredLine};
 use super::{JournalView, OpenError, event_of};
 
-use crate::run::{Event, Run, RunId, Stamped};
+use crate::run::event::{Captured, OutputSummary};
+use crate::run::{Event, Run, RunId, Stamped, UnitAt};
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::HostName;
 
 /// What a check of a journal found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +84,10 @@ struct Said {
     runs: BTreeMap<RunId, Run>,
     /// The last fencing token of every resource.
     tokens: BTreeMap<String, u64>,
+    /// What each command printed on both streams; none while its end is not known.
+    printed: BTreeMap<(RunId, UnitAt, u32, bool), Option<[Captured; 2]>>,
+    /// The last attempt to take back a step.
+    undos: BTreeMap<(RunId, UnitAt), u32>,
 }
 
 impl Said {
@@ -93,8 +101,44 @@ impl Said {
                 *last = (*last).max(*token);
             }
         }
+        self.hears_of_output(id, &stamped.event);
         if let Some(run) = self.runs.get_mut(&id) {
             crate::run::apply(run, stamped);
+        }
+    }
+
+    fn hears_of_output(&mut self, id: RunId, event: &Event) {
+        let (unit, attempt, undo, output): (_, _, _, Option<&OutputSummary>) = match event {
+            Event::StepSent { unit, attempt, .. } => (unit, *attempt, false, None),
+            Event::StepEnded { unit, attempt, output, .. } => (unit, *attempt, false, Some(output)),
+            Event::UndoSent { unit, attempt, .. } => {
+                self.undos.insert((id, unit.clone()), *attempt);
+                (unit, *attempt, true, None)
+            }
+            Event::UndoDone { unit, .. } | Event::UndoFailed { unit, .. } => {
+                let output = match event {
+                    Event::UndoDone { ended, .. } => ended.as_ref().map(|(_, _, output)| output),
+                    Event::UndoFailed { output, .. } => output.as_ref(),
+                    _ => None,
+                };
+                let attempt = self.undos.get(&(id, unit.clone())).copied().unwrap_or_default();
+                (unit, attempt, true, output)
+            }
+            _ => return,
+        };
+        self.printed.insert((id, unit.clone(), attempt, undo), output.map(to_compare));
+    }
+
+    /// Whether an output is what its event says. Of a command whose end nobody knows the chain has no output.
+    fn fits(&self, key: &StoredKey, output: &Output) -> bool {
+        let lane = if key.lane.is_empty() { Some(None) } else { HostName::new(&key.lane).map(Some) };
+        let Some(lane) = lane else { return false };
+        let unit = UnitAt { number: key.number, lane };
+        match (self.printed.get(&(key.run, unit, key.attempt, key.undo)), key.stream.as_str()) {
+            (Some(Some([out, _])), "out") => output.fits(out),
+            (Some(Some([_, err])), "err") => output.fits(err),
+            (Some(None), "out" | "err") => true,
+            _ => false,
         }
     }
 
@@ -123,6 +167,23 @@ impl Said {
                 beside.push(format!("The file {} was changed.", &sha256[..12.min(sha256.len())]));
             }
         }
+        reader.each_output(|key, output| {
+            if !self.fits(&key, &output) {
+                beside.push(format!("What {key} was changed."));
+            }
+        })?;
         Ok(beside)
+    }
+}
+
+impl std::fmt::Display for StoredKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { run, number, lane, attempt, undo, stream } = self;
+        let what = if *undo { "the undo of step" } else { "step" };
+        write!(f, "{what} {number} of run {run} printed")?;
+        if !lane.is_empty() {
+            write!(f, " for {}", visible(lane))?;
+        }
+        write!(f, " in attempt {attempt} ({})", visible(stream))
     }
 }

@@ -95,6 +95,20 @@ pub fn bind(
     if wrong.is_empty() { Ok(values) } else { Err(wrong) }
 }
 
+/// Those of the values that are right, of a line that is not ready yet.
+pub fn bind_given(set: &Set, runbook: &Runbook, given: &[(String, String)]) -> BTreeMap<String, Value> {
+    let mut values = BTreeMap::new();
+    for parameter in &runbook.parameters {
+        let name = &parameter.name.value;
+        let text = given.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str());
+        let text = text.or(parameter.default.as_ref().map(|default| default.value.as_str()));
+        if let Some(Ok(value)) = text.map(|text| one(set, parameter, text, &values)) {
+            values.insert(name.clone(), value);
+        }
+    }
+    values
+}
+
 fn what_to_give(parameter: &Parameter) -> String {
     let possible = match &parameter.kind {
         ParameterKind::Choice(words) => {

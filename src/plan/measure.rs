@@ -13,6 +13,11 @@ use crate::runbook::text::Text;
 /// A probe prints at most so many bytes.
 pub const MAX_RESULT_BYTES: usize = 64 * 1024;
 
+/// Kept of the beginning of a stream, in bytes. A probe's whole answer fits.
+pub const HEAD_BYTES: usize = MAX_RESULT_BYTES + 1;
+/// Kept of the end of a stream, in bytes.
+pub const TAIL_BYTES: usize = 64 * 1024;
+
 /// A command with its values, for one host: what a probe asks, or what a step does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Errand {

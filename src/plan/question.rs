@@ -67,6 +67,24 @@ pub fn answer(
     CheckSeen { that: check.that.source.to_string(), says, warns, verdict, read: read.collect() }
 }
 
+/// A text with the names that a plan fixes; what is measured stays as it is written.
+pub fn say_fixed(situation: &Situation, text: &Text) -> String {
+    let facts = Facts::default();
+    let meaning = situation.meaning(&facts);
+    let rendered = text.render(|tree| {
+        let written = || {
+            let path = text.source.chars().skip(tree.offset as usize).take(tree.length as usize);
+            format!("{{{{{}}}}}", path.collect::<String>())
+        };
+        let answer = meaning.evaluate_tree(tree).answer;
+        Ok::<_, std::convert::Infallible>(answer.map_or_else(|_| written(), |value| value.human()))
+    });
+    match rendered {
+        Ok(sentence) => sentence,
+        Err(never) => match never {},
+    }
+}
+
 /// A sentence for people. What cannot be answered prints as not known: never as nothing, never as zero.
 pub fn say(situation: &Situation, at_hand: Option<(&str, &HostName)>, text: &Text, facts: &Facts) -> String {
     let values: BTreeMap<String, Value> = situation.with_host(at_hand);

@@ -2,10 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// Kept of the beginning of a stream, in bytes. A probe's whole answer fits.
-pub const HEAD_BYTES: usize = 64 * 1024 + 1;
-/// Kept of the end of a stream, in bytes.
-pub const TAIL_BYTES: usize = 64 * 1024;
+use crate::plan::measure::{HEAD_BYTES, TAIL_BYTES};
 
 /// One stream, bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -72,6 +72,10 @@ impl Frame<'_> {
             if !is_variable(name) {
                 return Err(NotSendable::Name(name.clone()));
             }
+            // A host takes name and value together for one argument.
+            if name.len() + 1 + value.len() > MAX_ARGUMENT {
+                return Err(NotSendable::TooLong(name.len() + 1 + value.len()));
+            }
             let _ = write!(line, "; export {name}={}", quoted(value)?);
         }
         line.push_str("; }");
@@ -298,11 +302,12 @@ mod tests {
     #[test]
     fn where_children_cannot_be_ended_nobody_says_that_they_were() {
         // Without setsid there is no process group, and what the command started cannot be found.
-        for (programs, said) in
-            [(&["env", "cat", "grep", "sleep", "setsid"][..], "ended=143"), (&["env", "sleep"], "left=143")]
-        {
+        let with_setsid = (&["env", "cat", "grep", "sleep", "setsid"][..], "ended=143");
+        let without = (&["env", "sleep"][..], "left=143");
+        // A stop may come before the group is there.
+        for (programs, said) in std::iter::repeat_n(with_setsid, 30).chain([without]) {
             let (_home, mut shell) = host_with(programs);
-            let argv = ["sleep".to_owned(), "300".to_owned()];
+            let argv = ["sleep".to_owned(), "60".to_owned()];
             let frame = Frame {
                 argv: &argv,
                 variables: &BTreeMap::new(),
@@ -343,6 +348,10 @@ mod tests {
 
         assert_eq!(line("a\0b", "x"), Err(NotSendable::Nul));
         assert_eq!(line(&"x".repeat(128 * 1024), "x"), Err(NotSendable::TooLong(128 * 1024)));
+        let long = BTreeMap::from([("x".to_owned(), "x".repeat(MAX_ARGUMENT - 1))]);
+        let argv = ["env".to_owned()];
+        let frame = Frame { argv: &argv, variables: &long, step_dir: None, end_with_link: false, nonce: "a" };
+        assert_eq!(frame.line(), Err(NotSendable::TooLong(128 * 1024)));
         assert_eq!(line("a", "LD_PRELOAD"), Err(NotSendable::Name("LD_PRELOAD".into())));
         assert!(line(&"x".repeat(MAX_ARGUMENT), "x").is_ok());
     }

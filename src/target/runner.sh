@@ -9,6 +9,8 @@
 # `exit=` when the command ended by itself, `ended=` when we ended it and nobody of its process group is left, `left=`
 # when we ended it and somebody may be.
 #
+# The group is there a moment after the process is, so a signal that finds no group goes to the process.
+#
 # This file is joined to one line: no single quotes, no backslashes, a space behind each exclamation mark (csh would
 # expand it otherwise), and every line ends where a space may follow.
 _nl=$(echo; echo x); _nl=${_nl%x};
@@ -33,13 +35,14 @@ _g=$_c; _member="^$_c .*[)] [^ZX] ";
 test -z "$_own" || { _g=-$_c; _member="[)] [^ZX] [0-9]* $_c "; };
 _lives() { case "$(kill -0 $_g 2>&1)" in *"such process"*) return 1;; esac;
 test -r /proc/1/stat || return 0; cat /proc/[0-9]*/stat | grep -q "$_member"; };
+_signal() { kill -$1 $_g || kill -$1 $_c; };
 _wait() { _n=0; while _lives && test $_n -lt $1; do sleep 0.1; _n=$((_n+1)); done; };
 while IFS= read -r _l; do
-case "$_l" in stop) _k=y; break;; pause) kill -STOP $_g;; resume) kill -CONT $_g;; esac;
+case "$_l" in stop) _k=y; break;; pause) _signal STOP;; resume) _signal CONT;; esac;
 done;
 test -n "$_k$_end" || exit 0;
 trap "" TERM;
-kill -TERM $_g; kill -CONT $_g; _wait 20;
+_signal TERM; _signal CONT; _wait 20;
 kill -KILL $_g; _wait 10;
 test -n "$_own" || exit 8; _lives && exit 8; exit 7 ) <&3 & _w=$! ;
 exec 3<&-;

@@ -26,9 +26,37 @@ pub struct Verb {
     pub form: &'static str,
     /// What it does, as sentences.
     pub about: &'static str,
-    /// Whether it only looks.
-    pub looks: bool,
+    /// How much it weighs.
+    pub weight: Weight,
 }
+
+impl Verb {
+    /// Whether it only looks.
+    pub fn looks(&self) -> bool {
+        self.weight == Weight::Looks
+    }
+}
+
+/// What a verb can do at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing is changed.
+    Looks,
+    /// A list is read back first, and nothing runs before it is confirmed.
+    Begins,
+    /// It counts as soon as it is said: the last agreement starts the run.
+    Agrees,
+    /// A run that is there is steered, as soon as it is said.
+    Steers,
+}
+
+/// The groups of the help, in its order.
+const GROUPS: [(Weight, &str); 4] = [
+    (Weight::Looks, "LOOK, changes nothing"),
+    (Weight::Begins, "BEGIN, read back first: nothing runs before you have confirmed it"),
+    (Weight::Agrees, "AGREE OR NOT, counts at once: the last agreement starts the run"),
+    (Weight::Steers, "STEER A RUN, acts at once"),
+];
 
 const fn look(
     word: &'static str,
@@ -36,11 +64,11 @@ const fn look(
     form: &'static str,
     about: &'static str,
 ) -> Verb {
-    Verb { word, alias, form, about, looks: true }
+    Verb { word, alias, form, about, weight: Weight::Looks }
 }
 
-const fn act(word: &'static str, form: &'static str, about: &'static str) -> Verb {
-    Verb { word, alias: None, form, about, looks: false }
+const fn act(weight: Weight, word: &'static str, form: &'static str, about: &'static str) -> Verb {
+    Verb { word, alias: None, form, about, weight }
 }
 
 /// Every verb that works, in the order of the help.
@@ -79,57 +107,76 @@ pub const VERBS: &[Verb] = &[
         "The entries of a run: who, when, what, where, how it ended. Or whether anything in the journal was changed.",
     ),
     act(
+        Weight::Begins,
         "run",
         "run <runbook> name=value … reason=\"…\"",
         "Measures, shows every step as a plan, and waits for you. Nothing is changed before you confirm, and before a second person approves where the runbook says so.",
     ),
     act(
+        Weight::Agrees,
         "confirm",
         "confirm <run> <token>",
         "You have read the plan back. The token names the target; it is shown with the plan, good once and for 5 minutes. Only the requester can.",
     ),
     act(
+        Weight::Agrees,
         "approve",
         "approve <run> <plan>",
         "You agree to exactly this plan, by its first 8 digits. Never the one who asked for it. It is waited for 30 minutes.",
     ),
-    act("refuse", "refuse <run> \"why\"", "The run is closed before it starts."),
-    act("withdraw", "withdraw <run>", "Takes your approval back before the start."),
+    act(Weight::Agrees, "refuse", "refuse <run> \"why\"", "The run is closed before it starts."),
     act(
+        Weight::Agrees,
+        "withdraw",
+        "withdraw <run>",
+        "Takes your approval back before the start. `stop <run>` takes the request itself back.",
+    ),
+    act(
+        Weight::Steers,
         "answer",
         "answer <run> <step> [host] go-on|stop",
         "Answers a question that the runbook asks. Silence is never a yes.",
     ),
-    act("stop", "stop <run> [now]", "No step begins any more, from this moment. `now` also ends what runs."),
-    act("pause", "pause <run>", "What runs goes on; nothing new begins. The hold stays."),
-    act("resume", "resume <run>", "Goes on after a pause."),
     act(
+        Weight::Steers,
+        "stop",
+        "stop <run> [now]",
+        "No step begins any more, from this moment. Before the start it closes the request. `now` also ends what runs.",
+    ),
+    act(Weight::Steers, "pause", "pause <run>", "What runs goes on; nothing new begins. The hold stays."),
+    act(Weight::Steers, "resume", "resume <run>", "Goes on after a pause."),
+    act(
+        Weight::Steers,
         "retry",
         "retry <run> <step> [host]",
         "Tries a failed step again, on one host; measures a shut door again; waits for a gate as long again.",
     ),
     act(
+        Weight::Steers,
         "skip",
         "skip <run> <step> <host> \"why\"",
         "Goes on without a host, where the runbook allows hosts to fail.",
     ),
     act(
+        Weight::Steers,
         "ask",
         "ask <run> <step> [host]",
         "Asks again what is known of a step whose outcome is unknown or not proven. Sends nothing.",
     ),
     act(
+        Weight::Steers,
         "settle",
         "settle <run> <step> [host] done|not-done \"how you know\"",
         "Says how an unknown outcome ended. It is recorded with your name.",
     ),
     act(
+        Weight::Begins,
         "undo",
         "undo <run> [including=<step>]",
         "Takes back what was done, newest first, never past an irreversible step. Shows the list and asks for a token. `including` names a step that did not succeed and may have done something.",
     ),
-    act("take", "take <run>", "You answer the questions of this run from now on."),
-    act("handover", "handover <run> <person>", "Offers the run to somebody, who says take."),
+    act(Weight::Steers, "take", "take <run>", "You answer the questions of this run from now on."),
+    act(Weight::Steers, "handover", "handover <run> <person>", "Offers the run to somebody, who says take."),
 ];
 
 /// Words that belong to the grammar and come later: they answer that they are not there yet.
@@ -148,11 +195,40 @@ pub const LATER: &[(&str, &str)] = &[
     ("breakglass", "break-glass comes"),
 ];
 
+/// Words that are no verbs of the grammar: of the console, of its demo, and of a shell.
+const BESIDE: &[(&str, &str, &str)] = &[
+    ("exit", "exit", "Leaves the console. Ctrl-D does the same."),
+    ("quit", "quit", "Leaves the console. Ctrl-D does the same."),
+    ("as", "as <person>", "Be somebody else. In the chat of a demo only."),
+    ("next", "next", "Types what the last `Next:` said. In the chat of a demo only."),
+    ("lab", "lab <words>", "Hurts or heals the hosts; `lab help` lists how. In the chat of a demo only."),
+    ("check", "steadyhand check [path …]", "In a shell only: `steadyhand check --help`."),
+    ("schema", "steadyhand schema [kind]", "In a shell only: `steadyhand schema --help`."),
+    ("reference", "steadyhand reference", "In a shell only: `steadyhand reference --help`."),
+    ("console", "steadyhand console", "In a shell only: `steadyhand console --help`."),
+];
+
+/// The verbs as the help of the program lists them: a line of the chat is also a command of a shell.
+pub fn lines_of_a_shell() -> Page {
+    let mut page = Page::sentence("Lines of the chat, one at a time. `steadyhand help WORD` explains one:");
+    for (weight, about) in GROUPS {
+        let verbs = VERBS.iter().filter(|verb| verb.weight == weight);
+        let fields = verbs.map(|verb| {
+            let first = verb.about.split_inclusive('.').next().unwrap_or_default();
+            (format!("  {:<9}", verb.word), plain(first))
+        });
+        page = page.text(about).with(Block::Fields(fields.collect()));
+    }
+    page
+}
+
 /// What the console knows when it opens.
 #[derive(Debug)]
 pub struct Opening<'a> {
     /// Who sits there.
     pub person: Option<&'a Person>,
+    /// As whom they logged in.
+    pub account: &'a str,
     /// Their roles.
     pub roles: Vec<String>,
     /// The journal, and whether it was made just now.
@@ -172,7 +248,7 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
     let who = match opening.person {
         Some(person) if opening.roles.is_empty() => format!("you are {person}"),
         Some(person) => format!("you are {person} ({})", opening.roles.join(", ")),
-        None => "you are nobody to the policy".to_owned(),
+        None => "the policy does not know you".to_owned(),
     };
     let (journal, is_new) = &opening.journal;
     let journal = if *is_new { format!("new journal {journal}") } else { format!("journal {journal}") };
@@ -181,6 +257,14 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
     let mut page = Page::new()
         .text(format!("steadyhand {} · console · {who} · {journal}", env!("CARGO_PKG_VERSION")))
         .text(format!("{} from {folder}{commit}, all sound · chat: not connected", count(*n, "runbook")));
+    if opening.person.is_none() {
+        return page
+            .text(format!(
+                "The login `{}` belongs to nobody in the policy, so you may read the help and no more.",
+                visible(opening.account)
+            ))
+            .text("Next: ask those who run steadyhand.");
+    }
     if opening.open > 0 && (opening.demo || *is_new) {
         page = page.text(format!("{} open: status shows them.", count(opening.open, "run")));
     }
@@ -218,15 +302,12 @@ pub fn greeting(opening: &Opening<'_>) -> Page {
 
 /// All words, grouped by danger; the last line is about the reader.
 pub fn help(rights: Option<(usize, usize, usize)>, demo: bool) -> Page {
-    let forms = |looks: bool| -> String {
-        let verbs = VERBS.iter().filter(|verb| verb.looks == looks);
-        verbs.map(|verb| verb.word).collect::<Vec<_>>().join(" · ")
-    };
-    let mut page = Page::new()
-        .text("LOOK, changes nothing")
-        .with(Block::Fields(vec![("  ".to_owned(), plain(forms(true)))]))
-        .text("ACT, always asks first")
-        .with(Block::Fields(vec![("  ".to_owned(), plain(forms(false)))]));
+    let mut page = Page::new();
+    for (weight, about) in GROUPS {
+        let verbs = VERBS.iter().filter(|verb| verb.weight == weight);
+        let words = verbs.map(|verb| verb.word).collect::<Vec<_>>().join(" · ");
+        page = page.text(about).with(Block::Fields(vec![("  ".to_owned(), plain(words))]));
+    }
     if demo {
         page = page.text("DEMO").with(Block::Fields(vec![(
             "  ".to_owned(),
@@ -249,13 +330,16 @@ pub fn help_word(word: &str) -> Page {
         let mut page = Page::sentence(verb.form).text(verb.about);
         if let Some(alias) = verb.alias {
             page = page.text(format!("Shorter: {alias}"));
-        } else if !verb.looks {
+        } else if !verb.looks() {
             page = page.text("A word that acts cannot be shortened.");
         }
         return page;
     }
     if let Some((_, what)) = LATER.iter().find(|(later, _)| *later == word) {
         return not_yet(word, what);
+    }
+    if let Some((_, form, about)) = BESIDE.iter().find(|(beside, ..)| *beside == word) {
+        return Page::sentence(*form).text(*about);
     }
     unknown_word(word)
 }
@@ -497,12 +581,12 @@ fn document_row(number: usize, item: &Item) -> Row {
 }
 
 /// What is going on now: what needs a person first, then what moves.
-pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
+pub fn status(runs: &[std::sync::Arc<Run>], is_carried: bool, moment: &Moment) -> Page {
     if runs.is_empty() {
         return Page::sentence(format!("Nothing runs. It is {}.", moment.time(moment.now)));
     }
     let needs: Vec<_> = runs.iter().filter(|run| run.waits_for_person()).collect();
-    let mut page = Page::new();
+    let mut page = if is_carried { Page::new() } else { no_bot() };
     if !needs.is_empty() {
         page = page.text("NEEDS A PERSON").with(Block::Table(Table {
             rows: needs.iter().map(|run| status_row(run, moment)).collect(),
@@ -518,6 +602,12 @@ pub fn status(runs: &[std::sync::Arc<Run>], moment: &Moment) -> Page {
     }
     let first = needs.first().or(moves.first());
     first.map_or_else(Page::new, |run| page.next(format!("status {}", run.id), String::new()))
+}
+
+/// What is shown stands still: nobody carries it on.
+pub fn no_bot() -> Page {
+    Page::sentence("No bot runs, so nothing of this is carried on. What was sent to a host goes on there.")
+        .next("steadyhand", "in a shell starts one: it goes on where the last one ended")
 }
 
 fn status_row(run: &Run, moment: &Moment) -> Row {
@@ -550,19 +640,7 @@ pub fn status_of_run(run: &Run, far: &Far, policy: Option<&Policy>, moment: &Mom
     match run.phase {
         Phase::Confirming => super::plan::offered(run, policy, moment),
         Phase::Approving => {
-            let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
-            let by = run.plan().map(|plan| plan.approvals.by.clone()).unwrap_or_default();
-            let people = policy.map(|policy| policy.holders(&by)).unwrap_or_default();
-            let people: Vec<_> =
-                people.iter().filter(|person| **person != run.request.by).map(ToString::to_string).collect();
-            super::run::live(run, far, moment)
-                .text(format!("Waits for the approval of {}: {}.", by.join(", "), people.join(", ")))
-                .next(
-                    format!("approve {} {digest}", run.id),
-                    run.approve_until
-                        .map(|at| format!("until {}", moment.with_distance(at)))
-                        .unwrap_or_default(),
-                )
+            super::run::live(run, far, moment).join(super::plan::waits_for_approval(run, policy, moment))
         }
         Phase::Ended(_) => super::run::ended(run, moment),
         _ => super::run::live(run, far, moment).join(super::run::questions(run, moment)),
@@ -580,12 +658,7 @@ pub fn plan_of_run(run: &Run, long: bool, policy: Option<&Policy>, moment: &Mome
     if run.phase == Phase::Confirming {
         return super::plan::offered(run, policy, moment);
     }
-    let page = super::plan::looked_at(offer, &run.request.by, policy, moment);
-    let blocks = page
-        .blocks
-        .into_iter()
-        .filter(|block| !matches!(block, Block::Text(text) if text[0].text.starts_with("This is a look")));
-    Page { blocks: blocks.collect() }.next(format!("plan {} --long", run.id), "every argument on every host")
+    super::plan::of_run(run, offer, policy, moment)
 }
 
 /// Who answers for a host.
@@ -616,6 +689,12 @@ pub fn output(title: &str, streams: &[(String, Vec<String>)]) -> Page {
         page = page.text(head.clone()).with(Block::Foreign(lines.clone()));
     }
     page.text("End of output.")
+}
+
+/// There is nothing to verify.
+pub fn no_journal() -> Page {
+    Page::sentence("Nothing has run yet: there is no journal, and nothing to verify.")
+        .text("If something has run, look at the working directory, and at `journal` in steadyhand.toml.")
 }
 
 /// What is held by whom, for `status <cluster>`.

@@ -35,6 +35,8 @@ pub enum Block {
     Rule(String),
     /// Text from hosts. Each line has a bar before it and is never anything but text.
     Foreign(Vec<String>),
+    /// A script, line by line, to be copied and compared: on a pipe no line is cut.
+    Script(Vec<String>),
     /// Commands with their consequences.
     Choices(Vec<(String, String)>),
     /// What to type next.
@@ -210,6 +212,13 @@ impl Page {
     #[must_use]
     pub fn code(self, code: impl Into<Cow<'static, str>>) -> Self {
         self.with(Block::Code(code.into()))
+    }
+
+    /// The page, and no code.
+    #[must_use]
+    pub fn without_code(mut self) -> Self {
+        self.blocks.retain(|block| !matches!(block, Block::Code(_)));
+        self
     }
 
     /// Adds the blocks of another page.

@@ -1,5 +1,7 @@
 //! The plan, read back: the short form that fits on a screen, and the long one with every argument on every host.
 
+use std::collections::BTreeMap;
+
 use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
 use super::states;
@@ -9,6 +11,7 @@ use crate::plan::model::{
 };
 use crate::policy::Policy;
 use crate::run::Run;
+use crate::run::model::Phase;
 use crate::runbook::model::Effect;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
@@ -26,6 +29,28 @@ pub fn offered(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
     short(&Page::new().head(states::OFFERED, about, right), offer, &run.request.by, policy, moment)
         .next(format!("confirm {} {}", run.id, token.text), until)
         .text(format!("Or: plan {0} --long · stop {0}", run.id))
+}
+
+/// The plan of a run that was read back, or that has begun or ended.
+pub fn of_run(run: &Run, offer: &Offer, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let digest = offer.digest.short();
+    let about = vec![format!("run {}", run.id), offer.plan.runbook.to_string(), target(&offer.plan)];
+    let head = Page::new().head(states::of_run(run).0, about, format!("plan {digest}"));
+    let page = short(&head, offer, &run.request.by, policy, moment);
+    let page =
+        if run.phase == Phase::Approving { page.join(waits_for_approval(run, policy, moment)) } else { page };
+    page.text(format!("Or: plan {} --long, with every argument on every host", run.id))
+}
+
+/// Who must approve a run, and what they type.
+pub fn waits_for_approval(run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
+    let Some(plan) = run.plan() else { return Page::new() };
+    let digest = run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
+    let people = approvers(&plan.approvals, &run.request.by, policy);
+    let until = run.approve_until.map(|at| format!("until {}", moment.with_distance(at)));
+    Page::new()
+        .text(format!("{}: {people}.", needed(&plan.approvals)))
+        .next(format!("approve {} {digest}", run.id), until.unwrap_or_default())
 }
 
 /// A plan that was made only to be looked at.
@@ -123,7 +148,8 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
     let age = match (youngest.0 < 1000, oldest.0 < 1000) {
         (_, true) => "Less than 1 s old".to_owned(),
         (true, false) => format!("Up to {oldest} old"),
-        (false, false) if youngest == oldest => format!("{oldest} old"),
+        // What differs by less than is shown is one age.
+        (false, false) if youngest.to_string() == oldest.to_string() => format!("{oldest} old"),
         (false, false) => format!("{youngest} to {oldest} old"),
     };
     let names = |hosts: &[HostName]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
@@ -331,12 +357,75 @@ pub fn long(offer: &Offer, moment: &Moment) -> Page {
     page = page.text("HOSTS").with(Block::Fields(hosts.collect()));
     let files =
         plan.files.iter().map(|(file, hash)| (file.clone(), cell(format!("sha256 {hash}"), Role::Quiet)));
-    page = page.text("FILES").with(Block::Fields(files.collect())).text("SCRIPTS");
-    for (hash, text) in &plan.scripts {
-        page = page.text(format!("sha256 {hash}"));
-        page = page.with(Block::Foreign(text.lines().map(visible).collect()));
+    page.text("FILES").with(Block::Fields(files.collect())).join(scripts(plan))
+}
+
+/// Every script, once. Scripts of one pack begin with its prelude: that is shown before them, once.
+fn scripts(plan: &Plan) -> Page {
+    let mut page = Page::new();
+    if plan.scripts.is_empty() {
+        return page;
+    }
+    let used = uses_of_scripts(plan);
+    let mut packs: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
+    for hash in plan.scripts.keys() {
+        let pack = used.get(hash.as_str()).and_then(|(pack, _)| *pack);
+        packs.entry(pack).or_default().push(hash);
+    }
+    page = page.text("SCRIPTS, as they are sent. Each sha256 is of the whole text");
+    for (pack, hashes) in packs {
+        let texts: Vec<Vec<&str>> = hashes.iter().map(|hash| plan.scripts[*hash].lines().collect()).collect();
+        let shared = if pack.is_some() { shared_lines(&texts) } else { 0 };
+        if shared > 0 {
+            let pack = pack.unwrap_or_default();
+            page = page
+                .text(format!("Each script of {pack} below begins with {}:", these(shared)))
+                .with(Block::Script(texts[0][..shared].iter().map(|line| visible(line)).collect()));
+        }
+        for (hash, lines) in hashes.iter().zip(&texts) {
+            let what = used.get(hash).map_or("", |(_, what)| what.as_str());
+            let above = if shared > 0 { format!(", behind the {shared} above") } else { String::new() };
+            page = page
+                .text(format!("{what}: {}{above}", count(lines.len() - shared, "line")))
+                .text(format!("sha256 {hash}"))
+                .with(Block::Script(lines[shared..].iter().map(|line| visible(line)).collect()));
+        }
     }
     page
+}
+
+fn these(lines: usize) -> String {
+    if lines == 1 { "this line".to_owned() } else { format!("these {lines} lines") }
+}
+
+/// How many lines all of several texts begin with.
+fn shared_lines(texts: &[Vec<&str>]) -> usize {
+    let [first, others @ ..] = texts else { return 0 };
+    if others.is_empty() {
+        return 0;
+    }
+    let shared = |other: &Vec<&str>| first.iter().zip(other).take_while(|(a, b)| a == b).count();
+    others.iter().map(shared).min().unwrap_or(0)
+}
+
+/// By its hash, the pack of each script and what it is for: the first action or step that uses it.
+fn uses_of_scripts(plan: &Plan) -> BTreeMap<&str, (Option<&str>, String)> {
+    let mut used = BTreeMap::new();
+    for (_, unit) in plan.units() {
+        let Some(step) = unit.step() else { continue };
+        let undo = match &step.undo {
+            Some(Undo::Command(undo)) => Some(undo),
+            _ => None,
+        };
+        let commands = [(Some(&step.command), ""), (step.instead.as_ref(), ""), (undo, "undo of ")];
+        for (command, kind) in commands {
+            let Some(Command { action, body: Body::Script { sha256, .. }, .. }) = command else { continue };
+            let name = action.clone().unwrap_or_else(|| format!("step {}", unit.number));
+            let pack = action.as_ref().and_then(|action| Some(action.split_once('/')?.0));
+            used.entry(sha256.as_str()).or_insert_with(|| (pack, format!("{kind}{name}")));
+        }
+    }
+    used
 }
 
 /// A check with its values.

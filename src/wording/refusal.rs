@@ -225,7 +225,7 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
         ))
         .next(format!("plan {id}"), "read it before you approve it"),
         Refusal::NotNow { what, because } => {
-            Page::sentence(format!("Not {what}: run {id}: {because}. Nothing changed."))
+            Page::sentence(format!("Not {what}: run {id}, because {because}. Nothing changed."))
                 .next(format!("status {id}"), String::new())
         }
         Refusal::NoSuchStep { number, hosts } => {
@@ -242,10 +242,11 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
             };
             page.next(format!("status {id}"), String::new())
         }
-        Refusal::NotAsked { unit, what, because } => {
-            Page::sentence(format!("Not {what}: {} of run {id}: {because}. Nothing changed.", step(unit)))
-                .next(format!("status {id}"), String::new())
-        }
+        Refusal::NotAsked { unit, what, because } => Page::sentence(format!(
+            "Not {what}: {} of run {id}, because {because}. Nothing changed.",
+            step(unit)
+        ))
+        .next(format!("status {id}"), String::new()),
         Refusal::NothingToUndo { past } => match past {
             Some(past) => Page::sentence(format!(
                 "Nothing can be taken back: {} is past the point of no return. Nothing changed.",

@@ -6,6 +6,7 @@ use serde_json::Value;
 use steadyhand::chat::console::render::Style;
 use steadyhand::plan::bind::bind;
 use steadyhand::runbook::expression::{Ask, Facts, Value as Measured};
+use steadyhand::runbook::source::problem::Code;
 use steadyhand::wording::moment::Moment;
 use steadyhand::wording::plan as words;
 
@@ -114,15 +115,36 @@ fn fragments_use_keys_that_there_are() {
 }
 
 #[test]
+fn the_rules_of_the_page_are_those_of_the_check() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/writing-runbooks.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (_, rules) = page.split_once("## Rules that surprise").unwrap();
+    let (rules, _) = rules.split_once("## ").unwrap();
+    let named: Vec<&str> = rules
+        .lines()
+        .filter_map(|line| line.trim_end_matches(" |").strip_prefix("| ")?.rsplit_once(" | "))
+        .flat_map(|(_, codes)| codes.split(", "))
+        .filter_map(|code| code.strip_prefix('`')?.strip_suffix('`'))
+        .collect();
+    assert!(named.len() > 12, "{named:?}");
+    for code in named {
+        assert!(Code::ALL.iter().any(|(known, ..)| known.as_str() == code), "`{code}` is no code");
+    }
+}
+
+#[test]
 fn the_plan_of_the_page_is_what_people_read() {
     let set = set_of(&folder());
     let runbook = &set.runbooks["promote-replica"];
     let given = [("cluster", "sessions"), ("candidate", "cache2")];
     let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let values = bind(&set, runbook, &given, Some("look at the plan")).unwrap();
-    let ask = Ask { measurement: "node".to_owned(), host: Some(host("cache2")) };
-    let in_step = [("in_step".to_owned(), Measured::Bool(true))].into();
-    let facts = Facts([(ask, Ok(in_step))].into());
+    let node = |of: &str, name: &str, value| {
+        let ask = Ask { measurement: "node".to_owned(), host: Some(host(of)) };
+        (ask, Ok([(name.to_owned(), value)].into()))
+    };
+    let in_step = node("cache2", "in_step", Measured::Bool(true));
+    let facts = Facts([in_step, node("cache1", "needs", Measured::Int(1))].into());
 
     let offer = offer(&set, runbook, values, ("sessions", "cache1", &["cache2", "cache3"]), &facts);
 

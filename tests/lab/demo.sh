@@ -2,8 +2,9 @@
 # A lab of its own and the chat on it; both are gone afterwards. `make demo` has built and installed what this needs.
 set -u
 
-lab=target/debug/lab
-bot=target/debug/steadyhand
+built="${CARGO_TARGET_DIR:-target}/debug"
+lab="$built/lab"
+bot="$built/steadyhand"
 dir="${TMPDIR:-/tmp}/steadyhand-demo-$$"
 
 # Ctrl-C belongs to the chat. What ends this shell ends the lab as well.

@@ -30,6 +30,32 @@ fn a_planned_failover_is_read_back_agreed_and_done() {
 }
 
 #[test]
+fn the_scripts_of_a_plan_can_be_put_together_again() {
+    let mut scene = Scene::offered(PLANNED);
+
+    scene.says("ben", "plan 1 --long");
+
+    let (_, shown) = scene.last().split_once("\nSCRIPTS").unwrap();
+    let text = |part: &str| -> String {
+        part.lines().filter_map(|line| Some(format!("{}\n", line.strip_prefix("  | ")?))).collect()
+    };
+    let (prelude, rest) =
+        shown.split_once("sha256 is of the whole text\n").unwrap().1.split_once("\nsha256 ").unwrap();
+    let prelude = text(prelude);
+    assert!(
+        prelude.lines().count() > 5
+            && shown.matches(&format!("  | {}", prelude.lines().next().unwrap())).count() == 1
+    );
+    let run = scene.run(1);
+    let scripts = &run.plan().unwrap().scripts;
+    assert_eq!(rest.split("\nsha256 ").count(), scripts.len());
+    for part in rest.split("\nsha256 ") {
+        let hash = part.lines().next().unwrap();
+        assert_eq!(format!("{prelude}{}", text(part)), scripts[hash], "{hash}");
+    }
+}
+
+#[test]
 fn a_plan_is_shown_whole_on_request() {
     let mut scene = Scene::offered(PLANNED);
 
@@ -104,6 +130,8 @@ fn without_the_role_nobody_approves() {
 fn whom_the_policy_does_not_know_is_told_no_names() {
     let mut scene = Scene::confirmed(PLANNED);
     let approve = scene.next_command();
+    let greeting = scene.desk().greeting(&Scene::speaker("mallory"), false);
+    scene.shows_page(&greeting);
 
     for line in [&approve, PLANNED, "runbooks", "status", "show failover-database", "stop 1", "stop 99"] {
         assert_eq!(scene.says("mallory", line), CameOut::Refused, "{line}");
@@ -194,4 +222,30 @@ fn the_plan_of_a_dead_primary_says_what_is_at_risk() {
 
     scene.nothing_was_sent();
     scene.reads("plan-of-a-dead-primary");
+}
+
+#[test]
+fn whoever_may_approve_reads_the_plan_and_is_told_what_to_type() {
+    let mut scene = Scene::confirmed(PLANNED);
+
+    scene.says("ben", "plan 1");
+    scene.says("ben", "status 1");
+
+    scene.reads("plan-for-who-approves");
+}
+
+#[test]
+fn while_it_cools_down_only_a_commander_is_named() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.does_next("ben");
+    let again = PLANNED.replace("candidate=pg2", "candidate=pg1");
+    let mut scene = scene.begins_here();
+
+    scene.says("ana", &again);
+    scene.does_next("ana");
+    let approve = scene.next_command();
+    scene.says("ben", &approve);
+    scene.says("cleo", &approve);
+
+    scene.reads("cooling-down");
 }

@@ -166,7 +166,7 @@ fn a_run_ends_under_the_files_that_it_began_with() {
     let mut scene = confirmed();
     let approve = scene.next_command();
     scene.types("ben", &approve);
-    scene.edits("packs/postgresql.yaml", "select pg_promote(true, 50)", "select pg_promote(true, 10)");
+    scene.edits("packs/postgresql.yaml", "pg_promote(true, 60)", "pg_promote(true, 10)");
 
     scene.after(Duration::from_mins(1));
 

@@ -73,7 +73,7 @@ fn joins(c: char) -> bool {
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for width in [40, 60, 80, 120] {
-        let style = Style { width, flat: width < NORMAL, ..Style::PIPE };
+        let style = Style { width, flat: width < NORMAL, terminal: true, ..Style::PIPE };
 
         let text = half_an_hour(style).transcript();
 

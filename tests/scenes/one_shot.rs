@@ -2,6 +2,11 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use steadyhand::chat::desk::{CameOut, Desk};
+
+use crate::stage::{PLANNED, Scene};
 
 /// A folder with the cast, and a configuration for it.
 struct Place {
@@ -30,8 +35,21 @@ impl Place {
 
     #[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
-        command.args(words).current_dir(self.folder.path()).stdin(Stdio::null());
+        let mut command = self.here(Command::new(env!("CARGO_BIN_EXE_steadyhand")));
+        command.args(words);
+        command
+    }
+
+    /// The same on a terminal.
+    #[expect(clippy::disallowed_methods, reason = "a terminal is made by a program")]
+    fn command_on_a_terminal(&self, words: &str) -> Command {
+        let mut command = self.here(Command::new("script"));
+        command.args(["-qec", &format!("'{}' {words}", env!("CARGO_BIN_EXE_steadyhand")), "/dev/null"]);
+        command
+    }
+
+    fn here(&self, mut command: Command) -> Command {
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         for name in ["STEADYHAND_CONFIG", "STEADYHAND_JOURNAL", "STEADYHAND_RUNBOOKS", "STEADYHAND_FLAT"] {
             command.env_remove(name);
         }
@@ -76,6 +94,12 @@ fn looking_exits_with_0() {
         (&["status", "orders"], "cluster/orders is free."),
         (&["who", "owns", "pg2"], "data-platform: ben, cleo"),
         (&["--help"], "Exit codes: 0 done"),
+        (&["run", "--help"], "run <runbook> name=value"),
+        (&["run", "failover-database", "-h"], "run <runbook> name=value"),
+        (&["status", "--help"], "status [run|cluster|host]"),
+        (&["approve", "1", "--help"], "approve <run> <plan>"),
+        (&["journal", "verify"], "Nothing has run yet: there is no journal"),
+        (&["help", "check"], "steadyhand check --help"),
         (&["--version"], "steadyhand 0.1.0"),
     ] {
         let (code, out) = place.says(words);
@@ -87,12 +111,27 @@ fn looking_exits_with_0() {
 }
 
 #[test]
+fn the_help_of_the_program_lists_every_verb() {
+    let place = Place::demo();
+
+    let (_, out) = place.says(&["--help"]);
+
+    for verb in steadyhand::wording::look::VERBS {
+        assert!(out.lines().any(|line| line.trim_start().starts_with(verb.word)), "{}: {out}", verb.word);
+    }
+    assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
+    assert!(!place.folder.path().join("steadyhand.db").exists());
+}
+
+#[test]
 fn what_is_not_understood_exits_with_2() {
     let place = Place::demo();
 
     for (words, part) in [
         (&["frobnicate"][..], "code: unknown-word"),
         (&["statsu"], "Nearest: `status`"),
+        (&["statsu", "--help"], "Nearest: `status`"),
+        (&["help", "statsu"], "Nearest: `status`"),
         (&["plan", "failover-databse"], "Nearest: `failover-database`"),
         (
             &["plan", "failover-database", "cluster=ordres", "candidate=pg9", "mode=ded"],
@@ -122,6 +161,9 @@ fn what_is_refused_exits_with_3() {
         (&["incident", "open"], "code: not-yet"),
         (&["as", "ben"], "code: demo-only"),
         (&["--as", "sue", "run", "failover-database"], "code: no-role"),
+        (&["journal", "show", "1"], "There is no run 1."),
+        (&["output", "1", "2"], "There is no run 1."),
+        (&["status", "1"], "There is no run 1."),
         (&["stop", "7"], "code: unknown-run"),
     ] {
         let (code, out) = place.says(words);
@@ -150,6 +192,47 @@ fn a_login_that_belongs_to_nobody_sees_nothing() {
         assert_eq!(code, 3, "{out}");
         assert!(out.contains("code: no-role") && !out.contains("failover-database"), "{out}");
     }
+}
+
+#[test]
+fn who_somebody_is_stands_in_the_passwd_database_and_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let place = Place::new("");
+    let id = place.folder.path().join("id");
+    std::fs::write(&id, "#!/bin/sh\necho ana\n").unwrap();
+    std::fs::set_permissions(&id, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", place.folder.path().display());
+    let says = || {
+        let mut command = place.command(&["runbooks"]);
+        command.env("PATH", &path);
+        for name in ["USER", "LOGNAME", "USERNAME", "SUDO_USER"] {
+            command.env(name, "ana");
+        }
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+
+    let (code, out) = says();
+    assert_eq!(code, 3, "{out}");
+    assert!(out.contains("code: no-role"), "{out}");
+
+    // The same login, and now it is the one that belongs to ana.
+    let own = std::fs::metadata("/proc/self").unwrap();
+    let uid = std::os::unix::fs::MetadataExt::uid(&own).to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid));
+    let Some(login) = line.and_then(|line| line.split(':').next()) else { return };
+    let toml = place.folder.path().join("steadyhand.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    let policy = text.lines().find_map(|line| line.strip_prefix("policy = ")).unwrap().trim_matches('"');
+    let own =
+        std::fs::read_to_string(policy).unwrap().replace("console: ana ", &format!("console: {login} "));
+    std::fs::write(place.folder.path().join("policy.yaml"), own).unwrap();
+    std::fs::write(&toml, text.replace(policy, "policy.yaml")).unwrap();
+
+    let (code, out) = says();
+    assert_eq!(code, 0, "{out}");
 }
 
 #[test]
@@ -191,8 +274,18 @@ fn colour_comes_when_it_is_wanted() {
 
     assert!(place.says(&["--color=always", "runbooks"]).1.contains("\u{1b}["));
     assert!(!place.says(&["--color=never", "runbooks"]).1.contains("\u{1b}["));
-    let output = place.command(&["runbooks"]).env("NO_COLOR", "1").output().unwrap();
-    assert!(!String::from_utf8(output.stdout).unwrap().contains('\u{1b}'));
+
+    // On a terminal there is colour, unless one of these says no.
+    let on_a_terminal = |name: &str, value: &str| {
+        let mut command = place.command_on_a_terminal("--color=auto runbooks");
+        let output = command.env(name, value).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && said.contains("failover-database"), "{said}");
+        said.contains("\u{1b}[")
+    };
+    assert!(on_a_terminal("TERM", "xterm"));
+    assert!(!on_a_terminal("NO_COLOR", "1"));
+    assert!(!on_a_terminal("TERM", "dumb"));
 }
 
 #[test]
@@ -254,6 +347,45 @@ fn a_script_on_a_pipe_ends_at_the_first_line_that_fails() {
 
     let (code, out) = says("show failover-database\nexit\nstatsu\n");
     assert_eq!(code, 0, "{out}");
+}
+
+#[test]
+fn a_run_that_somebody_else_stopped_was_not_carried_out() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.types("ben", &scene.next_command());
+    let approved = scene.run(1);
+    scene.types("cleo", "stop 1");
+    let stopped = scene.run(1);
+    scene.after(Duration::from_mins(5));
+    let ended = scene.run(1);
+    assert!(ended.is_ended() && !approved.is_ended());
+
+    assert_eq!(Desk::came_out(&ended, &stopped), CameOut::Done, "for who said stop");
+    assert_eq!(Desk::came_out(&ended, &approved), CameOut::Refused, "for who followed it");
+}
+
+#[test]
+fn a_journal_with_a_run_that_cannot_be_read_is_said_in_words() {
+    let place = Place::demo();
+    assert_eq!(place.says(&["stop", "1"]).0, 3);
+    let journal = rusqlite::Connection::open(place.folder.path().join("steadyhand.db")).unwrap();
+    let (seq, line): (u64, String) = journal
+        .query_row("select seq, line from entries order by seq desc limit 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    // A run that is open, and whose only event is none.
+    let params = (seq, steadyhand::journal::entry::leaf(&line));
+    journal.execute("update entries set run = 1, nth = 1 where seq = ?1 and hash = ?2", params).unwrap();
+    journal.execute("insert into runs (id, version, open) values (1, 1, 1)", []).unwrap();
+    drop(journal);
+
+    let output = place.run(&["stop", "1"]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(said.contains("cannot be used") && said.contains("Next: "), "{said}");
+    assert!(!said.contains("Journal(") && !said.contains("Entry {"), "{said}");
 }
 
 #[test]

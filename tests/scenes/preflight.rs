@@ -24,6 +24,22 @@ fn the_candidate_is_the_primary() {
 }
 
 #[test]
+fn a_refused_run_that_is_looked_at_says_next_once() {
+    let mut scene = Scene::of_orders();
+    scene.says("ana", &PLANNED.replace("pg2", "pg1"));
+    scene.says("ana", "status 1");
+    assert_eq!(scene.last().matches("Next: ").count(), 1, "{}", scene.last());
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg2").unwrap().replay_paused = true);
+    scene.says("ana", PLANNED);
+
+    let came_out = scene.says("ana", "status 2");
+
+    assert_eq!(came_out, CameOut::Done);
+    assert_eq!(scene.last().matches("Next: ").count(), 1, "{}", scene.last());
+    scene.reads("status-of-a-refused-run");
+}
+
+#[test]
 fn the_candidate_is_a_spare() {
     refused("candidate-is-a-spare", &PLANNED.replace("pg2", "pg4"), |_| {});
 }

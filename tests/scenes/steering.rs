@@ -77,7 +77,10 @@ fn what_was_done_is_taken_back_newest_first() {
     scene.says("ana", &confirm);
 
     let sent = scene.hosts.sent();
-    assert_eq!(sent[sent.len() - 3..], ["pg1 undo fence", "pg2 undo add-slot pg3", "pg2 undo add-slot pg1"]);
+    assert_eq!(
+        sent[sent.len() - 3..],
+        ["pg1 undo stop-clean", "pg2 undo add-slot pg3", "pg2 undo add-slot pg1"]
+    );
     assert!(scene.hosts.cluster(|cluster| cluster.servers["pg1"].running && !cluster.servers["pg1"].standby));
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Undone));
     scene.reads("taken-back");
@@ -119,7 +122,7 @@ fn an_undo_that_fails_is_stuck_and_asks() {
     let mut scene = stopping();
     scene.says("ana", "stop 1");
     scene.says("ana", "undo 1");
-    scene.hosts.will("pg1", "undo fence", Answer::Fails(1, "pg_ctl: could not start server"));
+    scene.hosts.will("pg1", "undo stop-clean", Answer::Fails(1, "pg_ctl: could not start server"));
     scene.hosts.will("pg2", "undo add-slot", Answer::LostAfter("the connection to pg2 broke"));
     let confirm = scene.next_command();
     let mut scene = scene.begins_here();
@@ -138,7 +141,7 @@ fn a_stuck_undo_can_be_given_up() {
     let mut scene = stopping();
     scene.says("ana", "stop 1");
     scene.says("ana", "undo 1");
-    scene.hosts.will("pg1", "undo fence", Answer::Fails(1, "pg_ctl: could not start server"));
+    scene.hosts.will("pg1", "undo stop-clean", Answer::Fails(1, "pg_ctl: could not start server"));
     let confirm = scene.next_command();
     scene.says("ana", &confirm);
     let mut scene = scene.begins_here();

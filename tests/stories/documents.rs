@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use lab::{Lab, Spec};
 use regex_lite::Regex;
@@ -50,6 +52,89 @@ fn on_a_new_lab(typed: &[&str]) -> chat::Transcript {
     chat::types(&lab, typed.iter().copied())
 }
 
+/// `make demo` with a script. The programs are those that are tested: nothing is built or installed. Fails if anything is
+/// left behind.
+#[track_caller]
+fn demo(script: &str) -> Output {
+    let built = Path::new(env!("CARGO_BIN_EXE_steadyhand")).ancestors().nth(2).unwrap();
+    assert!(built.join("debug/lab").exists(), "there is no lab. Next: cargo build --workspace");
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "--old-file=install", "--old-file=build", "demo"]);
+    make.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", built);
+    make.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut make = make.spawn().unwrap();
+    let children = PathBuf::from(format!("/proc/{0}/task/{0}/children", make.id()));
+    let shell = loop {
+        assert!(make.try_wait().unwrap().is_none(), "it did not begin");
+        let pid = fs::read_to_string(&children).unwrap_or_default().trim().to_owned();
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if line.contains("tests/lab/demo.sh") {
+            break pid;
+        }
+    };
+    make.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+
+    let output = make.wait_with_output().unwrap();
+
+    let name = format!("steadyhand-demo-{shell}");
+    for folder in [std::env::temp_dir(), PathBuf::from("/dev/shm")] {
+        assert!(!folder.join(&name).exists(), "{} was left behind", folder.join(&name).display());
+    }
+    let all = fs::read_dir("/proc").unwrap();
+    let processes: Vec<_> = all.filter_map(|entry| belongs_to(&entry.unwrap(), &name)).collect();
+    assert!(processes.is_empty(), "left behind: {processes:?}");
+    output
+}
+
+/// The command line of a process that has something to do with a folder of this name.
+fn belongs_to(entry: &fs::DirEntry, mark: &str) -> Option<String> {
+    entry.file_name().to_str()?.parse::<u32>().ok()?;
+    let read = |name: &str| {
+        let bytes = fs::read(entry.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    };
+    let folder = fs::read_link(entry.path().join("cwd")).unwrap_or_default().display().to_string();
+    let line = read("cmdline");
+    // One that has ended has none.
+    let lives = !line.is_empty() && [&line, &read("environ"), &folder].iter().any(|text| text.contains(mark));
+    lives.then_some(line)
+}
+
+#[test]
+fn the_demo_does_what_a_script_says_and_leaves_nothing() {
+    let script = r#"
+        lab sql pg1 "show synchronous_standby_names"
+        lab write start
+        ! as nobody
+        run failover-database cluster=orders candidate=pg2 mode=planned reason="to see the demo work"
+        next
+        as ben
+        next
+        lab write stop
+        journal verify
+    "#;
+
+    let output = demo(script);
+
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for words in ["ANY 1 (", "ben> ", "Run 1 succeeded", " 0 lost", "unbroken"] {
+        assert!(said.contains(words), "`{words}` was not said in:\n{said}");
+    }
+}
+
+#[test]
+fn a_line_of_a_demo_that_fails_ends_it_and_leaves_nothing() {
+    for (line, code) in [("statsu", "Error 2"), ("status nowhere", "Error 3"), ("lab kill pg9", "Error 1")] {
+        let output = demo(&format!("status\n{line}\nrunbooks\n"));
+
+        let (said, about) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!output.status.success() && about.contains(code), "{line}: {said}{about}");
+        assert!(said.contains("Nothing runs.") && !said.contains("ana> runbooks"), "{said}");
+    }
+}
+
 #[test]
 fn the_settings_of_the_handbook_are_right_and_all_of_them() {
     let handbook = document("docs/operating.md");
@@ -71,19 +156,40 @@ fn the_settings_of_the_handbook_are_right_and_all_of_them() {
 }
 
 #[test]
-fn every_code_of_the_handbook_exists() {
+fn the_readme_names_the_rust_that_it_needs() {
+    let manifest = document("Cargo.toml");
+    let (_, needed) = manifest.split_once("rust-version = \"").unwrap();
+    let (needed, _) = needed.split_once('"').unwrap();
+
+    assert!(document("README.md").contains(&format!("Rust {needed} or later")), "Rust {needed}");
+}
+
+#[test]
+fn the_codes_of_the_handbook_are_those_of_the_source() {
     let handbook = document("docs/operating.md");
-    let table = handbook.split("## If something is refused").nth(1).unwrap();
-    let codes: Vec<&str> =
-        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let (_, tables) = handbook.split_once("## If something is refused").unwrap();
+    let row = Regex::new(r"^\| (`[^|]*`) \| ([0-4])( or [0-4])? \| \S").unwrap();
+    let mut told = Vec::new();
+    for line in tables.lines().filter(|line| line.starts_with("| `")) {
+        let row = row.captures(line).unwrap_or_else(|| panic!("no code, exit and meaning: {line}"));
+        told.extend(row[1].split(", ").map(|code| code.trim_matches('`').to_owned()));
+    }
     let mut sources = String::new();
-    for folder in ["src/wording", "src/engine", "src/plan/build", "src/run", "src/chat/desk"] {
-        every_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut sources);
+    every_file(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
+    let written =
+        Regex::new(r#"(?:\.code\(|NotOffered::new\(|not_planned\(|\bcode: )\s*"([a-z-]+)""#).unwrap();
+    let mut said: BTreeSet<String> =
+        written.captures_iter(&sources).map(|found| found[1].to_owned()).collect();
+    // Those that are listed by kind of refusal.
+    let arm = Regex::new(r#"=> "([a-z-]+)","#).unwrap();
+    for list in sources.split("pub const fn code(&self) -> &'static str {").skip(1) {
+        let (list, _) = list.split_once("\n    }\n").unwrap();
+        said.extend(arm.captures_iter(list).map(|found| found[1].to_owned()));
     }
-    assert!(codes.len() > 8, "{codes:?}");
-    for code in codes {
-        assert!(sources.contains(&format!("\"{code}\"")), "nothing is refused with `{code}`");
-    }
+    assert!(said.len() > 60, "{said:?}");
+    let unique: BTreeSet<String> = told.iter().cloned().collect();
+    assert_eq!(unique.len(), told.len(), "a code is there twice");
+    assert_eq!(unique, said);
 }
 
 fn document(name: &str) -> String {
@@ -116,7 +222,7 @@ fn steady(text: &str) -> String {
     let rules = [
         // Words wrap where figures are longer.
         (r"\n {12}(\S)", " $1"),
-        (r"Warning +At risk:[^\n]*\n", ""),
+        (r"Warning:? +At risk:[^\n]*\n( +[^\n]*got them\.\n|has not got them\.\n|[^\n]*got them\.\n)?", ""),
         (r"Facts +[^:]* old:", "Facts of some AGE:"),
         (r"\d{4}-\d\d-\d\dT[0-9:+-]+", "TIME"),
         (r"\d\d:\d\d(:\d\d)?( CET| CEST)", "TIME"),

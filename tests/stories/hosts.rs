@@ -14,7 +14,7 @@ use steadyhand::target::ssh::{Ssh, SshSettings};
 use steadyhand::target::{Control, Destination, Ending, Execution, Report, Target as _};
 use tokio::sync::watch;
 
-use crate::chat::{self, DONE};
+use crate::chat::{self, BROKE, DONE};
 
 /// Longer than any of these commands takes on a busy machine.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -226,11 +226,13 @@ steps:
     repeatable: true
     script: |
       echo kept >>"$step_dir/kept"
+      echo kept here
       [ "$(wc -l <"$step_dir/kept")" -ge 2 ]
     at_most: 10s
     undo:
       script: |
         cp "$step_dir/kept" "$HOME/taken-back"
+        echo taken back
     verify:
       - that: kept.exists
         else: Nothing is there
@@ -266,7 +268,28 @@ fn the_folder_of_a_step_is_its_own_whichever_bot_asks() {
         let folders = on_pg1("ls ~/.steadyhand/steps");
         assert_eq!(folders.lines().filter(|name| name.ends_with("-1-1")).count(), bots, "{folders}");
         let journal = lab.bot_dir().join("steadyhand.db");
+        outputs_are_proven(&lab, &journal);
         fs::rename(journal, lab.bot_dir().join(format!("of-bot-{bots}.db"))).unwrap();
+    }
+}
+
+/// What the step and its undo printed is what the journal says, and a forgery is found.
+fn outputs_are_proven(lab: &Lab, journal: &std::path::Path) {
+    let printed = chat::types(lab, ["output 1 1", "journal verify"]).ends_with(DONE);
+    let _ = printed.says("kept here").says("taken back").says("unbroken");
+    let raw = rusqlite::Connection::open(journal).unwrap();
+    for undo in [false, true] {
+        let forge = |from: &str, to: &str| {
+            let forge = "update outputs set head = cast(replace(cast(head as text), ?1, ?2) as blob)
+                         where undo = ?3 and stream = 'out' and attempt = (select max(attempt) from outputs where undo = ?3)";
+            assert_eq!(raw.execute(forge, (from, to, undo)).unwrap(), 1);
+        };
+        let (was, forged) = if undo { ("taken back", "left there") } else { ("kept here", "kept away") };
+        forge(was, forged);
+        let said = chat::types(lab, ["output 1 1", "journal verify"]).ends_with(BROKE).says(forged);
+        let what = if undo { "the undo of step 1 of run 1" } else { "step 1 of run 1" };
+        let _ = said.says(&format!("What {what} printed")).says("was changed");
+        forge(forged, was);
     }
 }
 

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use lab::{Lab, Spec};
+use regex_lite::Regex;
+use steadyhand::journal::{JournalView, OpenError};
+use steadyhand::run::RunId;
 
 use crate::chat::{self, BROKE, NOT_UNDERSTOOD, REFUSED, Transcript};
 
@@ -19,8 +22,28 @@ fn a_lab() -> Lab {
 fn nothing_was_done(lab: &Lab) {
     let primaries: Vec<_> = lab.primaries().iter().map(lab::Host::name).collect();
     assert_eq!(primaries, ["pg1"]);
-    let journal = chat::types(lab, ["journal show 1"]);
-    assert!(!journal.text.contains(" sent "), "{journal}");
+    assert_eq!(sent(lab), [""; 0]);
+}
+
+/// What changing steps have left behind: entries of the journal that say so, and folders that they got on hosts.
+fn sent(lab: &Lab) -> Vec<String> {
+    let mut found = Vec::new();
+    match JournalView::open(&lab.bot_dir().join("steadyhand.db")) {
+        Ok(view) => {
+            let kinds = view.newest_of_kind("step-sent", 100).unwrap().into_iter();
+            found.extend(
+                kinds.map(|entry| format!("the journal says in entry {} that a step was sent", entry.seq)),
+            );
+        }
+        Err(OpenError::Missing { .. }) => {}
+        Err(error) => panic!("{error}"),
+    }
+    for host in lab.hosts() {
+        let folders = fs::read_dir(host.dir().join("home/.steadyhand/steps"));
+        let names = folders.into_iter().flatten().map(|folder| folder.unwrap().file_name());
+        found.extend(names.map(|name| format!("{} has the folder {}", host.name(), name.display())));
+    }
+    found
 }
 
 /// Asks for a switchover to this candidate, which must be refused.
@@ -43,7 +66,7 @@ fn edit(lab: &Lab, file: &str, from: &str, to: &str) {
 }
 
 /// Gives the bot a copy of the runbooks of its own, to change them.
-fn own_runbooks(lab: &Lab) -> PathBuf {
+pub(crate) fn own_runbooks(lab: &Lab) -> PathBuf {
     let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     let to = lab.bot_dir().join("runbooks");
     fs::create_dir_all(to.join("packs")).unwrap();
@@ -134,9 +157,21 @@ fn a_second_run_on_a_cluster_that_is_held() {
     let first = ASK.replace("planned", "dead");
     let said = chat::types(&lab, [first.as_str(), "next", "as ben", "next", "as cleo", first.as_str()]);
     // Run 1 waits at its question and holds the cluster.
-    said.ends_with(REFUSED).says("run 1").says("ana").says("code: held");
-    let journal = chat::types(&lab, ["journal show 2"]);
-    assert!(!journal.text.contains(" sent "), "{journal}");
+    let since = Regex::new(
+        r"Refused: cluster/orders is held by run 1, failover-database, ana, since \d\d:\d\d CES?T\. It has done 0 of \d+\.",
+    );
+    let flowing = said.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(since.unwrap().is_match(&flowing), "{said}");
+    said.ends_with(REFUSED).says("code: held");
+    assert_eq!(sent(&lab), [""; 0]);
+    let runs = JournalView::open(&lab.bot_dir().join("steadyhand.db")).unwrap().runs().unwrap();
+    assert_eq!(runs, [RunId(1)], "what was refused became no run");
+
+    // Run 1 itself goes on: what it sends then is seen.
+    chat::types(&lab, ["answer 1 1 go-on"]);
+    let sent = sent(&lab);
+    assert!(sent.iter().any(|what| what.contains("entry")), "{sent:?}");
+    assert!(sent.iter().any(|what| what.contains("folder")), "{sent:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Any value that somebody types arrives on the host as exactly one argument with the same bytes, or is refused by its
 //! type. Nothing in between.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,8 @@ use steadyhand::target::{Ending, Execution};
 
 use crate::hosts::Reached;
 
-/// Both ways in which a value reaches a host: as an argument of a program, and as a variable of a script.
+/// Both ways in which a value reaches a host: as an argument of a program, and as a variable of a script. One parameter
+/// of each type; each can be given, and the others stay as they are.
 const RUNBOOK: &str = r#"
 runbook: say-it
 title: Say it on {{where}}
@@ -30,61 +32,67 @@ rehearse: 30d
 parameters:
   cluster: { type: cluster, kind: [postgresql] }
   where: { type: host, in: cluster.hosts }
-  value: { type: text }
+  service: { type: service }
+  text: { type: text, default: a text }
+  label: { type: text, pattern: "[a-z]+-[0-9]+", default: change-1 }
+  flag: { type: bool, default: true }
+  whole: { type: int, min: 0, max: 100, default: 7 }
+  number: { type: number, min: 0.5, max: 100, default: 1.5 }
+  size: { type: size, min: 1KiB, max: 1TiB, default: 1MiB }
+  time: { type: duration, min: 1s, max: 1d, default: 10s }
+  part: { type: percent, min: 1%, max: 100%, default: 25% }
+  speed: { type: choice, one_of: [slow, fast], default: slow }
 
 access: { start: [on-call] }
 
 steps:
-  - step: As an argument
+  - step: As arguments
     host: where
     effect: read
-    run: [printf, "%s|", before, "{{value}}", after]
+    run: [printf, "%s|", before, "{{cluster}}", "{{where}}", "{{service}}", "{{text}}", "{{label}}", "{{flag}}", "{{whole}}", "{{number}}", "{{size}}", "{{time}}", "{{part}}", "{{speed}}", after]
     at_most: 10s
-  - step: As a variable
+  - step: As variables
     host: where
     effect: read
-    script: printf '%s|' before "$value" after
-    with: { value: "{{value}}" }
+    script: printf '%s|' before "$cluster" "$where" "$service" "$text" "$label" "$flag" "$whole" "$number" "$size" "$time" "$part" "$speed" after
+    with: { cluster: "{{cluster}}", where: "{{where}}", service: "{{service}}", text: "{{text}}", label: "{{label}}", flag: "{{flag}}", whole: "{{whole}}", number: "{{number}}", size: "{{size}}", time: "{{time}}", part: "{{part}}", speed: "{{speed}}" }
     at_most: 10s
 "#;
 
-/// Ours; whatever the collections bring comes on top.
-const NASTY: [&str; 26] = [
-    "plain",
-    "",
-    " ",
-    " two  spaces ",
-    "it's",
-    "\"quoted\"",
-    "'; touch /tmp/owned; '",
-    "$(touch /tmp/owned)",
-    "`touch /tmp/owned`",
-    "${HOME}",
-    "$HOME",
-    "a\nb",
-    "a\r\nb",
-    "a\tb",
-    "-rf",
-    "--help",
-    "a && b || c ; d | e > f < g & h",
-    "*",
-    "~",
-    "\\",
-    "\\'",
-    "%s%n%x",
-    "{{value}} {{cluster}}",
-    "\u{202e}txt.exe",
-    "zero\u{200b}width",
-    "nul\0byte",
+/// The parameters, in the order in which they are printed: what they are if nobody gives another value, and how that
+/// arrives. Sizes are bytes, times are seconds, percentages are numbers.
+const PARAMETERS: [(&str, &str, &str); 12] = [
+    ("cluster", "orders", "orders"),
+    ("where", "pg2", "pg2"),
+    ("service", "orders", "orders"),
+    ("text", "a text", "a text"),
+    ("label", "change-1", "change-1"),
+    ("flag", "true", "true"),
+    ("whole", "7", "7"),
+    ("number", "1.5", "1.5"),
+    ("size", "1MiB", "1048576"),
+    ("time", "10s", "10"),
+    ("part", "25%", "25"),
+    ("speed", "slow", "slow"),
 ];
 
+/// Our own hostile values, by what they attack.
+fn own() -> Vec<String> {
+    let classes: BTreeMap<String, Vec<String>> = serde_json::from_str(include_str!("naughty.json")).unwrap();
+    assert!(classes.len() >= 18 && classes.values().all(|values| values.len() >= 5));
+    let mut all: Vec<String> = classes.into_values().flatten().collect();
+    all.extend(["x", "'", "$(id)", "\u{e9}"].map(|part| part.repeat(4_000)));
+    all.extend([60_000, 100_000].map(|length| "x".repeat(length)));
+    assert!(all.len() > 400, "only {} values", all.len());
+    all
+}
+
+/// Public collections of hostile strings, where they lie beside the project or `STEADYHAND_CORPORA` names them.
 fn corpora() -> Vec<String> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
     let folder = std::env::var_os("STEADYHAND_CORPORA").map_or(beside, PathBuf::from);
-    let Ok(naughty) = fs::read_to_string(folder.join("blns/blns.json")) else {
-        println!("SKIPPED: the public collections of hostile strings are not in {}", folder.display());
-        return Vec::new();
-    };
+    // They are not part of this project; ours are.
+    let Ok(naughty) = fs::read_to_string(folder.join("blns/blns.json")) else { return Vec::new() };
     let mut all: Vec<String> = serde_json::from_str(&naughty).unwrap();
     let injections = folder.join("payloadbox/command-injection-unix.every-second-line.txt");
     all.extend(fs::read_to_string(injections).unwrap().lines().map(str::to_owned));
@@ -96,9 +104,8 @@ fn corpora() -> Vec<String> {
     all
 }
 
-#[tokio::test]
-async fn a_value_arrives_as_one_argument_or_is_refused_by_its_type() {
-    let reached = Reached::on(Spec::default().fast());
+/// A bot with one runbook of its own.
+fn planner_of(reached: &Reached) -> Planner {
     let bot = reached.lab.bot_dir();
     let runbooks = bot.join("own");
     fs::create_dir_all(runbooks.join("packs")).unwrap();
@@ -113,44 +120,98 @@ async fn a_value_arrives_as_one_argument_or_is_refused_by_its_type() {
         policy: Some(bot.join("policy.yaml")),
         known_hosts: bot.join("known_hosts"),
     };
-    let planner = Planner {
-        library: Arc::new(Library::new(folders)),
-        target: reached.ssh.clone(),
-        clock: Clock::System,
-    };
+    Planner { library: Arc::new(Library::new(folders)), target: reached.ssh.clone(), clock: Clock::System }
+}
 
-    let own = NASTY.map(str::to_owned);
-    let (mut arrived, mut refused) = (0, 0);
-    for value in own.into_iter().chain(corpora()) {
-        match arrivals(&planner, &value).await {
+/// How often a value was taken and refused.
+#[derive(Default)]
+struct Tally {
+    arrived: usize,
+    refused: usize,
+}
+
+impl Tally {
+    /// Gives one parameter a value: it arrives, and all the others as they were, or it is refused in clean words.
+    async fn tries(&mut self, planner: &Planner, name: &str, value: &str) {
+        match arrivals(planner, name, value).await {
             Ok(outputs) => {
                 for output in outputs {
-                    assert_eq!(output, format!("before|{value}|after|"), "{value:?}");
+                    let said = output.strip_prefix("before|").and_then(|rest| rest.strip_suffix("|after|"));
+                    let said = said.unwrap_or_else(|| panic!("{name}={value:?}: {output:?}"));
+                    let index = PARAMETERS.iter().position(|(known, ..)| *known == name).unwrap();
+                    let list = |others: &[(&str, &str, &str)]| {
+                        let all: Vec<&str> = others.iter().map(|(.., value)| *value).collect();
+                        if all.is_empty() { String::new() } else { all.join("|") + "|" }
+                    };
+                    let (before, after) = (list(&PARAMETERS[..index]), list(&PARAMETERS[index + 1..]));
+                    let said = format!("{said}|");
+                    let own = said.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
+                    let own = own.and_then(|own| own.strip_suffix('|'));
+                    let own = own.unwrap_or_else(|| panic!("{name}={value:?} changed another: {said:?}"));
+                    let is_text = ["text", "label"].contains(&name);
+                    // What is not a text may be written in another way: 1MiB is 1048576.
+                    let is_harmless =
+                        !is_text && own.chars().all(|c| c.is_ascii_alphanumeric() || ".%-".contains(c));
+                    assert!(own == value || is_harmless, "{name}={value:?} arrived as {own:?}");
                 }
-                arrived += 1;
+                self.arrived += 1;
             }
             Err(not) => {
-                assert_eq!(not.code, "bad-parameters", "{value:?}: {not:?}");
-                assert!(not.why[0].starts_with("value"), "{value:?}: {not:?}");
+                assert_eq!(not.code, "bad-parameters", "{name}={value:?}: {not:?}");
+                assert!(not.why[0].starts_with(name), "{name}={value:?}: {not:?}");
                 let said = not.why.concat();
                 assert!(!said.chars().any(char::is_control), "what is said is clean: {said:?}");
-                refused += 1;
+                self.refused += 1;
             }
         }
     }
+}
 
-    println!("{arrived} arrived, {refused} refused");
-    assert!(arrived > 15 && refused > 4, "{arrived} arrived, {refused} refused");
+#[tokio::test]
+async fn a_text_arrives_as_one_argument_or_is_refused() {
+    let reached = Reached::on(Spec::default().fast());
+    let planner = planner_of(&reached);
+    let mut tally = Tally::default();
+
+    for value in own().into_iter().chain(corpora()) {
+        tally.tries(&planner, "text", &value).await;
+    }
+
+    assert!(
+        tally.arrived > 250 && tally.refused > 60,
+        "{} arrived, {} refused",
+        tally.arrived,
+        tally.refused
+    );
+    assert!(!PathBuf::from("/tmp/owned").exists());
+}
+
+#[tokio::test]
+async fn a_value_of_any_other_type_is_one_of_its_type_or_is_refused() {
+    let reached = Reached::on(Spec::default().fast());
+    let planner = planner_of(&reached);
+
+    for (name, usual, _) in PARAMETERS.into_iter().filter(|(name, ..)| *name != "text") {
+        let mut tally = Tally::default();
+        for value in own() {
+            tally.tries(&planner, name, &value).await;
+        }
+        assert!((1..40).contains(&tally.arrived), "{name}: {} arrived", tally.arrived);
+        assert!(tally.refused > 350, "{name}: {} refused", tally.refused);
+        tally.tries(&planner, name, usual).await;
+    }
     assert!(!PathBuf::from("/tmp/owned").exists());
 }
 
 /// What the host got, for each step of the plan.
-async fn arrivals(planner: &Planner, value: &str) -> Result<Vec<String>, NotOffered> {
-    let arguments = [("cluster", "orders"), ("where", "pg2"), ("value", value)];
+async fn arrivals(planner: &Planner, name: &str, value: &str) -> Result<Vec<String>, NotOffered> {
+    let usual =
+        PARAMETERS.iter().filter(|(known, ..)| *known != name).map(|(name, value, _)| (*name, *value));
+    let arguments = usual.chain([(name, value)]);
     let ana = Person::new("ana").unwrap();
     let request = Requested {
         runbook: RunbookName::new("say-it").unwrap(),
-        arguments: arguments.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        arguments: arguments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         reason: String::new(),
         by: ana,
         account: "ana".to_owned(),

@@ -1,25 +1,37 @@
 //! Completion on a terminal: words, runbooks, parameters, and values out of the inventory. Nothing is measured.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use reedline::{Completer, CompletionResult, Span, Suggestion};
+use reedline::{
+    ColumnarMenu, Completer, CompletionResult, Editor, Menu, MenuEvent, MenuSettings, Painter, Span,
+    Suggestion,
+};
 
-use crate::library::{Library, Snapshot};
+use crate::chat::desk::Desk;
+use crate::engine::{Engine, Speaker};
+use crate::library::Snapshot;
 use crate::runbook::model::{ParameterKind, Runbook};
 use crate::wording::look::VERBS;
 
+/// Who sits at the console now; a demo changes it.
+pub type SharedSpeaker = Arc<Mutex<Speaker>>;
+
 /// Completes lines.
 pub struct Words {
-    library: Arc<Library>,
-    demo: bool,
-    runs: Box<dyn Fn() -> Vec<String> + Send>,
+    desk: Desk,
+    speaker: SharedSpeaker,
 }
 
 impl Words {
-    /// Completes from this folder of runbooks; `runs` gives the numbers of open runs.
-    pub fn new(library: Arc<Library>, demo: bool, runs: Box<dyn Fn() -> Vec<String> + Send>) -> Self {
-        Self { library, demo, runs }
+    /// Completes for this speaker from what this desk knows.
+    pub fn new(desk: Desk, speaker: SharedSpeaker) -> Self {
+        Self { desk, speaker }
+    }
+
+    fn runs(&self) -> Vec<String> {
+        let runs = self.desk.engine.as_ref().map(Engine::open_runs).unwrap_or_default();
+        runs.iter().map(|run| run.id.to_string()).collect()
     }
 
     /// What the word at the end of a line may become.
@@ -29,32 +41,74 @@ impl Words {
         let before: Vec<&str> = before.iter().copied().filter(|word| !word.is_empty()).collect();
         let Some(verb) = before.first().map(|verb| verb.trim_start_matches('/')) else {
             let mut verbs: Vec<String> = VERBS.iter().map(|verb| verb.word.to_owned()).collect();
-            if self.demo {
+            if self.desk.demo {
                 verbs.extend(["as", "next", "lab"].map(str::to_owned));
             }
             verbs.push("exit".to_owned());
             return verbs;
         };
-        let Ok(snapshot) = self.library.load() else { return Vec::new() };
+        if let ("help" | "?", 1) = (verb, before.len()) {
+            return VERBS.iter().map(|verb| verb.word.to_owned()).collect();
+        }
+        // Whom the policy does not know is told no names.
+        let speaker = self.speaker.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(snapshot) = self.desk.files_for(&speaker) else { return Vec::new() };
         let set = &snapshot.set;
         let names = || set.runbooks.keys().map(ToString::to_string).collect::<Vec<_>>();
         match (verb, before.len()) {
             ("show" | "runbooks" | "run", 1) => names(),
-            ("help", 1) => VERBS.iter().map(|verb| verb.word.to_owned()).collect(),
-            ("plan", 1) => names().into_iter().chain((self.runs)()).collect(),
+            ("plan", 1) => names().into_iter().chain(self.runs()).collect(),
             ("who", 1) => vec!["owns".to_owned()],
             ("who", 2) => set.inventory.hosts.keys().map(ToString::to_string).collect(),
             ("journal", 1) => vec!["show".to_owned(), "verify".to_owned()],
             ("as", 1) | ("handover", 2) => people(&snapshot),
             ("run" | "plan", _) => match before.get(1).and_then(|name| set.runbooks.get(*name)) {
-                Some(runbook) => parameters(&snapshot, runbook, &before[2..], last),
+                Some(runbook) => self.parameters(&snapshot, runbook, &before[2..], last),
                 None => Vec::new(),
             },
-            (verb, 1) if VERBS.iter().any(|known| known.word == verb && !known.looks) => (self.runs)(),
-            ("status" | "output", 1) | ("journal", 2) => (self.runs)(),
+            (verb, 1) if VERBS.iter().any(|known| known.word == verb && !known.looks()) => self.runs(),
+            ("status" | "output", 1) | ("journal", 2) => self.runs(),
             ("answer", 3) => vec!["go-on".to_owned(), "stop".to_owned()],
             _ => Vec::new(),
         }
+    }
+
+    /// Parameters that are not given yet, and values of the one that is being typed.
+    fn parameters(&self, snapshot: &Snapshot, runbook: &Runbook, given: &[&str], last: &str) -> Vec<String> {
+        let inventory = &snapshot.set.inventory;
+        if let Some((name, _)) = last.split_once('=') {
+            let Some(parameter) = runbook.parameters.iter().find(|parameter| parameter.name.value == name)
+            else {
+                return Vec::new();
+            };
+            let values: Vec<String> = match &parameter.kind {
+                ParameterKind::Choice(words) => words.iter().map(|word| word.value.clone()).collect(),
+                ParameterKind::Bool => vec!["true".to_owned(), "false".to_owned()],
+                ParameterKind::Service => inventory.services.keys().map(ToString::to_string).collect(),
+                ParameterKind::Cluster(kinds) => {
+                    let fits = |kind: &str| kinds.iter().any(|word| word.value == kind);
+                    let clusters = inventory.clusters.iter().filter(|(_, cluster)| fits(&cluster.kind));
+                    clusters.map(|(name, _)| name.to_string()).collect()
+                }
+                ParameterKind::Host(_) => {
+                    let given: Vec<(String, String)> = given
+                        .iter()
+                        .filter_map(|word| word.split_once('='))
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect();
+                    let hosts = self.desk.hosts_for(snapshot, runbook, name, &given);
+                    hosts.iter().map(ToString::to_string).collect()
+                }
+                _ => Vec::new(),
+            };
+            return values.into_iter().map(|value| format!("{name}={value}")).collect();
+        }
+        let names =
+            runbook.parameters.iter().map(|parameter| parameter.name.value.as_str()).chain(["reason"]);
+        let missing = names.filter(|name| !given.iter().any(|word| word.starts_with(&format!("{name}="))));
+        missing
+            .map(|name| if name == "reason" { "reason=\"".to_owned() } else { format!("{name}=") })
+            .collect()
     }
 }
 
@@ -63,39 +117,6 @@ fn people(snapshot: &Snapshot) -> Vec<String> {
         Ok(policy) => policy.people.keys().map(ToString::to_string).collect(),
         Err(_) => Vec::new(),
     }
-}
-
-/// Parameters that are not given yet, and values of the one that is being typed.
-fn parameters(snapshot: &Snapshot, runbook: &Runbook, given: &[&str], last: &str) -> Vec<String> {
-    let inventory = &snapshot.set.inventory;
-    if let Some((name, _)) = last.split_once('=') {
-        let Some(parameter) = runbook.parameters.iter().find(|parameter| parameter.name.value == name) else {
-            return Vec::new();
-        };
-        let values: Vec<String> = match &parameter.kind {
-            ParameterKind::Choice(words) => words.iter().map(|word| word.value.clone()).collect(),
-            ParameterKind::Bool => vec!["true".to_owned(), "false".to_owned()],
-            ParameterKind::Service => inventory.services.keys().map(ToString::to_string).collect(),
-            ParameterKind::Cluster(kinds) => {
-                let fits = |kind: &str| kinds.iter().any(|word| word.value == kind);
-                let clusters = inventory.clusters.iter().filter(|(_, cluster)| fits(&cluster.kind));
-                clusters.map(|(name, _)| name.to_string()).collect()
-            }
-            // Who is a replica is measured; the members of the cluster are possible.
-            ParameterKind::Host(_) => {
-                let cluster = given.iter().find_map(|word| inventory.clusters.get(word.split_once('=')?.1));
-                match cluster {
-                    Some(cluster) => cluster.hosts.iter().map(|word| word.value.clone()).collect(),
-                    None => inventory.hosts.keys().map(ToString::to_string).collect(),
-                }
-            }
-            _ => Vec::new(),
-        };
-        return values.into_iter().map(|value| format!("{name}={value}")).collect();
-    }
-    let names = runbook.parameters.iter().map(|parameter| parameter.name.value.as_str()).chain(["reason"]);
-    let missing = names.filter(|name| !given.iter().any(|word| word.starts_with(&format!("{name}="))));
-    missing.map(|name| if name == "reason" { "reason=\"".to_owned() } else { format!("{name}=") }).collect()
 }
 
 impl Completer for Words {
@@ -112,5 +133,92 @@ impl Completer for Words {
             ..Suggestion::default()
         };
         CompletionResult::fresh(fitting.into_iter().map(suggestion).collect::<Vec<_>>())
+    }
+}
+
+/// The menu of possible words. Where there is none, nothing is shown.
+pub struct Choices(pub ColumnarMenu);
+
+impl Menu for Choices {
+    fn settings(&self) -> &MenuSettings {
+        self.0.settings()
+    }
+
+    fn is_active(&self) -> bool {
+        self.0.is_active() && !self.0.get_values().is_empty()
+    }
+
+    fn set_active(&mut self, active: bool) {
+        self.0.set_active(active);
+    }
+
+    fn clear_input(&mut self) {
+        self.0.clear_input();
+    }
+
+    fn menu_event(&mut self, event: MenuEvent) {
+        self.0.menu_event(event);
+    }
+
+    fn can_quick_complete(&self) -> bool {
+        self.0.can_quick_complete()
+    }
+
+    fn can_partially_complete(
+        &mut self,
+        values_updated: bool,
+        editor: &mut Editor,
+        completer: &mut dyn Completer,
+    ) -> bool {
+        self.0.can_partially_complete(values_updated, editor, completer)
+    }
+
+    fn update_values(&mut self, editor: &mut Editor, completer: &mut dyn Completer) {
+        self.0.update_values(editor, completer);
+    }
+
+    fn reset_position(&mut self) {
+        self.0.reset_position();
+    }
+
+    fn update_working_details(
+        &mut self,
+        editor: &mut Editor,
+        completer: &mut dyn Completer,
+        painter: &Painter,
+    ) {
+        self.0.update_working_details(editor, completer, painter);
+    }
+
+    fn replace_in_buffer(&self, editor: &mut Editor) {
+        self.0.replace_in_buffer(editor);
+    }
+
+    fn menu_required_lines(&self, terminal_columns: u16) -> u16 {
+        self.0.menu_required_lines(terminal_columns)
+    }
+
+    fn menu_string(&self, available_lines: u16, use_ansi_coloring: bool) -> String {
+        self.0.menu_string(available_lines, use_ansi_coloring)
+    }
+
+    fn min_rows(&self) -> u16 {
+        self.0.min_rows()
+    }
+
+    fn get_values(&self) -> &[Suggestion] {
+        self.0.get_values()
+    }
+
+    fn results_are_provisional(&self) -> bool {
+        self.0.results_are_provisional()
+    }
+
+    fn is_awaiting_first_answer(&self) -> bool {
+        self.0.is_awaiting_first_answer()
+    }
+
+    fn set_cursor_pos(&mut self, position: (u16, u16)) {
+        self.0.set_cursor_pos(position);
     }
 }

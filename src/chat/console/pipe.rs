@@ -121,7 +121,7 @@ pub async fn say(session: &mut Session, style: Style, line: &str, out: &mut impl
     let Led::Said(reply) = session.answer(line).await else { return None };
     print(out, &style.page(&reply.page));
     if let Some(run) = reply.closed() {
-        return Some(Desk::came_out(run));
+        return Some(Desk::came_out(run, run));
     }
     let (Some(replied), Some(events), Some(engine)) = (&reply.run, events, session.desk.engine.clone())
     else {
@@ -135,7 +135,7 @@ pub async fn say(session: &mut Session, style: Style, line: &str, out: &mut impl
             let page = at_rest(&run, &session.desk);
             print(out, &style.page(&page));
             session.remember_next(&page);
-            Desk::came_out(&run)
+            Desk::came_out(&run, replied)
         }
         _ => reply.came_out,
     })

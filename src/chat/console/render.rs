@@ -9,11 +9,14 @@ use crate::wording::page::{Below, Block, Page, Role, Row, Span, State, Table};
 
 /// How pages are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of the terminal by itself")]
 pub struct Style {
     /// Columns of the terminal; a pipe has 80.
     pub width: usize,
-    /// One value a line, for narrow terminals and screen readers.
+    /// No columns: each row as `name: value, name: value`, for narrow terminals and screen readers.
     pub flat: bool,
+    /// A terminal: long lines of scripts are wrapped, with a mark. On a pipe they are whole.
+    pub terminal: bool,
     /// With colour.
     pub color: bool,
     /// Beyond ASCII: only `·`, `…` and `–`.
@@ -27,7 +30,7 @@ pub const NORMAL: usize = 72;
 
 impl Style {
     /// On a pipe.
-    pub const PIPE: Self = Self { width: 80, flat: false, color: false, unicode: true };
+    pub const PIPE: Self = Self { width: 80, flat: false, terminal: false, color: false, unicode: true };
 
     /// A page as lines.
     pub fn page(&self, page: &Page) -> String {
@@ -60,6 +63,11 @@ impl Style {
                 Block::Foreign(lines) => {
                     for line in lines {
                         self.foreign(&mut out, line);
+                    }
+                }
+                Block::Script(lines) => {
+                    for line in lines {
+                        self.script(&mut out, line);
                     }
                 }
                 Block::Choices(choices) => self.choices(&mut out, choices),
@@ -99,6 +107,13 @@ impl Style {
             }
         }
         out
+    }
+
+    /// A line of what happened, wrapped at spaces: people read it on a terminal, and programs read a pipe.
+    pub fn line(&self, line: &str) -> String {
+        let mut out = String::new();
+        self.wrapped(&mut out, &[plain(line.to_owned())], 0, 2);
+        out.trim_end_matches('\n').to_owned()
     }
 
     fn head(&self, out: &mut String, state: State, about: &[String], right: &str) {
@@ -149,6 +164,23 @@ impl Style {
             out.push_str(format!("  | {piece}").trim_end());
             out.push('\n');
         }
+    }
+
+    /// A line of a script. `\` before a piece says that the line above goes on; nothing is left out between them.
+    fn script(&self, out: &mut String, line: &str) {
+        let room = self.width.saturating_sub(4).max(20);
+        let mut rest = line;
+        let mut mark = "|";
+        while self.terminal && width(rest) > room {
+            let most = columns(rest, room, room)[0].len();
+            let end = rest[..most].rfind(' ').map_or(most, |space| space + 1);
+            // An indent is no word.
+            let end = if rest[..end].trim().is_empty() { most } else { end };
+            out.extend(["  ", mark, " ", &rest[..end], "\n"]);
+            rest = &rest[end..];
+            mark = "\\";
+        }
+        out.extend(["  ", mark, " ", rest, "\n"]);
     }
 
     fn table(&self, out: &mut String, table: &Table) {
@@ -484,7 +516,7 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_one_value_a_line() {
-        let flat = Style { width: 40, flat: true, color: false, unicode: false };
+        let flat = Style { width: 40, flat: true, terminal: true, color: false, unicode: false };
 
         insta::assert_snapshot!(flat.page(&page()), @r"
         : offered  run 142 - failover-database
@@ -501,6 +533,32 @@ mod tests {
               until 03:12 CET (in 5 min)
         code: own-run
         ");
+    }
+
+    #[test]
+    fn a_line_of_what_happened_is_wrapped_at_spaces() {
+        let narrow = Style { width: 50, flat: true, terminal: true, ..Style::PIPE };
+        let line =
+            "2026-11-18T03:09:22+01:00 run=1 Everything still holds. The first step begins; ana drives.";
+
+        insta::assert_snapshot!(narrow.line(line), @r"
+        2026-11-18T03:09:22+01:00 run=1 Everything still
+          holds. The first step begins; ana drives.
+        ");
+    }
+
+    #[test]
+    fn a_script_is_whole_on_a_pipe_and_wrapped_with_a_mark_on_a_terminal() {
+        let line = "  timeout 6 psql \"host=$1 port=$2 user=$app_user\" -qAtX -v ON_ERROR_STOP=1";
+        let page = Page::new().with(Block::Script(vec![line.to_owned(), String::new(), "done".to_owned()]));
+        let narrow = Style { width: 40, terminal: true, ..Style::PIPE };
+
+        assert_eq!(Style { width: 40, ..Style::PIPE }.page(&page), format!("  | {line}\n  | \n  | done\n"));
+        let wrapped = narrow.page(&page);
+        let marks: String = wrapped.lines().map(|line| &line[..4]).collect();
+        assert_eq!(marks, "  |   \\   \\   |   | ");
+        let pieces: String = wrapped.lines().take(3).map(|line| &line[4..]).collect();
+        assert_eq!(pieces, line);
     }
 
     #[test]

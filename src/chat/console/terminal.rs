@@ -4,7 +4,7 @@
 //! it, and the line being typed is kept. On flat terminals events come as lines instead.
 
 use std::borrow::Cow;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,15 +17,16 @@ use reedline::{
 };
 use tokio::sync::broadcast::error::RecvError;
 
-use super::complete::Words;
+use super::complete::{Choices, SharedSpeaker, Words};
 use super::follow::{at_rest, line};
 use super::render::{NORMAL, Style};
 use super::session::{Led, Session};
 use crate::chat::desk::{CameOut, Desk};
-use crate::engine::{Engine, Happened};
+use crate::chat::grammar::{Command, command, words};
+use crate::engine::{Engine, Happened, ToRun};
 use crate::run::Run;
 use crate::run::model::{Phase, UnitState};
-use crate::wording::run as run_words;
+use crate::wording::{Page, run as run_words, states};
 
 /// The live block is redrawn so often.
 const REDRAW_EVERY: Duration = Duration::from_millis(250);
@@ -141,14 +142,14 @@ fn reedline_size() -> Option<(usize, usize)> {
 }
 
 impl Above {
-    fn page(&self, page: &crate::wording::Page) {
+    fn page(&self, page: &Page) {
         let text = self.style.get().page(page);
         // When nobody reads the messages any more the console is ending.
         let _ = self.messages.try_send(text.trim_end_matches('\n').to_owned());
     }
 
     fn line(&self, line: &str) {
-        let _ = self.messages.try_send(line.to_owned());
+        let _ = self.messages.try_send(self.style.get().line(line));
     }
 }
 
@@ -164,7 +165,8 @@ pub async fn run(
     let live: SharedLive = Arc::default();
     let printer = ExternalPrinter::new(MESSAGES);
     let above = Above { messages: printer.sender(), style };
-    let mut editor = editor(&session, &style, &live, printer, history);
+    let speaker: SharedSpeaker = Arc::new(Mutex::new(session.speaker.clone()));
+    let mut editor = editor(&session, speaker.clone(), &style, &live, printer, history);
     let signal = editor.repaint_signal();
     let repaint: Repaint = Box::new(move || signal.request_repaint());
     let follower = session.desk.engine.clone().map(|engine| {
@@ -174,6 +176,7 @@ pub async fn run(
     let mut leaving = false;
     loop {
         live.lock().unwrap_or_else(PoisonError::into_inner).prompt = session.prompt();
+        speaker.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&session.speaker);
         let prompt = LivePrompt(live.clone());
         let read = tokio::task::spawn_blocking(move || {
             let signal = editor.read_line(&prompt);
@@ -227,22 +230,59 @@ async fn hung_up() {
     }
 }
 
-/// Measuring can take seconds: then it is said what is going on.
+/// Measuring can take seconds: then it is said what is going on, until there is an answer.
 #[expect(clippy::disallowed_methods, reason = "a person waits in real time, whatever clock the runs have")]
 async fn answer(session: &mut Session, line: &str, style: Style) -> Led {
+    let _unseen = Unseen::begin();
+    let waiting = waiting(line);
     let answer = session.answer(line);
     tokio::pin!(answer);
     tokio::select! {
         led = &mut answer => return led,
         () = tokio::time::sleep(Duration::from_millis(400)) => {}
     }
-    let waiting = crate::wording::Page::new().head(
-        crate::wording::states::MEASURING,
-        vec!["asking hosts".to_owned()],
-        "",
-    );
-    print!("{}", style.page(&waiting));
-    answer.await
+    let Some(waiting) = waiting else { return answer.await };
+    show_now(style.page(&waiting).trim_end_matches('\n'));
+    let led = answer.await;
+    show_now("\r\u{1b}[2K");
+    led
+}
+
+/// What is going on while this line is answered, if that can take a while.
+fn waiting(line: &str) -> Option<Page> {
+    let (state, what) = match command(&words(line).ok()?).ok()? {
+        Command::Run { .. }
+        | Command::Look { .. }
+        | Command::ToRun(_, ToRun::Confirm { .. } | ToRun::Approve { .. }) => {
+            (states::MEASURING, "asking hosts")
+        }
+        Command::Lab(_) => (states::WORKING, "the lab"),
+        _ => return None,
+    };
+    Some(Page::new().head(state, vec![what.to_owned()], ""))
+}
+
+fn show_now(text: &str) {
+    print!("{text}");
+    let _ = std::io::stdout().flush();
+}
+
+/// What is typed while a line is answered is not echoed: it waits for the line editor, which shows it behind its
+/// prompt. Ctrl-C waits there too, and does not end the bot.
+struct Unseen(bool);
+
+impl Unseen {
+    fn begin() -> Self {
+        Self(crossterm::terminal::enable_raw_mode().is_ok())
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        if self.0 {
+            let _ = crossterm::terminal::disable_raw_mode();
+        }
+    }
 }
 
 fn at_work(desk: &Desk) -> bool {
@@ -255,17 +295,13 @@ fn is_at_work(run: &Run) -> bool {
 
 fn editor(
     session: &Session,
+    speaker: SharedSpeaker,
     style: &StyleNow,
     live: &SharedLive,
     printer: ExternalPrinter<String>,
     history: Option<PathBuf>,
 ) -> Reedline {
-    let engine = session.desk.engine.clone();
-    let runs = Box::new(move || {
-        let runs = engine.as_ref().map(Engine::open_runs).unwrap_or_default();
-        runs.iter().map(|run| run.id.to_string()).collect()
-    });
-    let words = Words::new(session.desk.library().clone(), session.demo.is_some(), runs);
+    let words = Words::new(session.desk.clone(), speaker);
     let mut keys = default_emacs_keybindings();
     let complete =
         ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu("words".to_owned()), ReedlineEvent::MenuNext]);
@@ -277,7 +313,7 @@ fn editor(
         .with_completer(Box::new(words))
         .with_partial_completions(true)
         .with_quick_completions(true)
-        .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
+        .with_menu(ReedlineMenu::EngineCompleter(Box::new(Choices(menu))))
         .with_edit_mode(Box::new(Emacs::new(keys)))
         .with_transient_prompt(Box::new(PastPrompt(live.clone())))
         .with_ansi_colors(style.base.color);

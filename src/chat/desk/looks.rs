@@ -34,17 +34,19 @@ impl Desk {
                 Some(runbook) => look::show(runbook, self.library().commit().as_deref(), policy),
                 None => return Err(Refused::UnknownRunbook(name)),
             },
-            Command::Status(None) => look::status(&self.open_runs()?, &moment),
+            Command::Status(None) => look::status(&self.open_runs()?, self.is_carried(), &moment),
             Command::Status(Some(of)) => return self.status_of(snapshot, &of, &moment),
             Command::Plan { run, long } => {
                 let run = self.run(run)?;
-                look::plan_of_run(&run, long, policy, &moment)
+                return Ok(answered(look::plan_of_run(&run, long, policy, &moment)));
             }
             Command::Look { runbook, arguments, reason, long } => {
                 return self.look_at_plan(snapshot, speaker, &runbook, arguments, reason, long).await;
             }
             Command::WhoOwns(host) => return Ok(who_owns(snapshot, policy, &host)),
-            Command::Output { run, number, host } => self.output(run, number, host.as_deref())?,
+            Command::Output { run, number, host } => {
+                return Ok(answered(self.output(run, number, host.as_deref())?));
+            }
             Command::JournalShow(id) => self.journal_of(id, &moment)?,
             Command::JournalVerify => return self.verify(),
             _ => return Ok(Reply::refused(only_looks())),
@@ -84,11 +86,22 @@ impl Desk {
         look::runbooks(&shown, all.len() - shown.len(), word)
     }
 
+    /// Whether a bot carries on what is open: this one, or another process.
+    fn is_carried(&self) -> bool {
+        self.engine.is_some() || self.journal.as_ref().is_none_or(crate::journal::JournalView::has_writer)
+    }
+
     fn status_of(&self, snapshot: &Snapshot, of: &str, moment: &Moment) -> Result<Reply, Refused> {
         let policy = snapshot.set.policy.as_ref().ok();
         if let Ok(id) = of.parse() {
             let run = self.run(RunId(id))?;
-            return Ok(Reply::done(look::status_of_run(&run, &self.far(run.id), policy, moment)));
+            if run.is_ended() && run.started.is_none() {
+                // Looking at it is not refused: the code belongs to the answer of then.
+                return Ok(Reply::done(self.why_not(&run).without_code()));
+            }
+            let page = look::status_of_run(&run, &self.far(run.id), policy, moment);
+            let is_still = !run.is_ended() && !self.is_carried();
+            return Ok(Reply::done(if is_still { look::no_bot().join(page) } else { page }));
         }
         let inventory = &snapshot.set.inventory;
         let resource = if inventory.clusters.contains_key(of) {
@@ -170,7 +183,7 @@ impl Desk {
 
     fn output(&self, id: RunId, number: u32, host: Option<&str>) -> Result<Page, Refused> {
         let run = self.run(id)?;
-        let view = self.view()?;
+        let view = self.view_of(id)?;
         let unit = run.units.keys().find(|at| {
             let step = run.step(at);
             let is_host = host.is_none_or(|host| {
@@ -181,7 +194,8 @@ impl Desk {
         });
         let Some(unit) = unit else {
             return Ok(Page::sentence(format!("Run {id} has no step {number} there."))
-                .next(format!("status {id}"), String::new()));
+                .next(format!("status {id}"), String::new())
+                .code("no-such-step"));
         };
         let mut streams = Vec::new();
         for attempt in 1..=run.units.get(unit).map_or(0, crate::run::model::UnitState::attempts).max(9) {
@@ -210,7 +224,7 @@ impl Desk {
     }
 
     fn journal_of(&self, id: RunId, moment: &Moment) -> Result<Page, Refused> {
-        let view = self.view()?;
+        let view = self.view_of(id)?;
         let run = view.run(id)?.ok_or(Refused::UnknownRun(id))?;
         let mut recorded = Vec::new();
         for (entry, hash) in view.hashed_entries_of(id)? {
@@ -220,7 +234,8 @@ impl Desk {
     }
 
     fn verify(&self) -> Result<Reply, Refused> {
-        let verified = self.view()?.verify()?;
+        let Some(view) = &self.journal else { return Ok(Reply::done(look::no_journal())) };
+        let verified = view.verify()?;
         let broken = verified.broken.as_ref().map(|(seq, why)| (*seq, why.to_string()));
         let broken = broken.as_ref().map(|(seq, why)| (*seq, why.as_str()));
         let page = record::verified(verified.entries, &verified.head, broken, &verified.beside);
@@ -230,6 +245,11 @@ impl Desk {
             Reply { page, came_out: CameOut::Broke, run: None }
         })
     }
+}
+
+/// A page with a code says that what was asked for is not there.
+fn answered(page: Page) -> Reply {
+    if page.refusal_code().is_some() { Reply::refused(page) } else { Reply::done(page) }
 }
 
 fn text_lines(bytes: &[u8]) -> Vec<String> {
@@ -288,7 +308,7 @@ pub(super) fn may_look(speaker: &Speaker, snapshot: &Snapshot) -> Result<(), Ref
         return Err(Refused::Denied(Denial::DoorClosed(speaker.door)));
     }
     match &speaker.person {
-        Some(person) if policy.people.contains_key(person) => Ok(()),
+        Some(person) if !policy.roles_of(person).is_empty() => Ok(()),
         _ => Err(Refused::Denied(Denial::NoPerson(speaker.account.clone()))),
     }
 }

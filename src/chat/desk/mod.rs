@@ -2,6 +2,7 @@
 //!
 //! A desk without an engine only looks: it needs no lock on the journal.
 
+mod known;
 mod looks;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::grammar::Command;
 use crate::engine::clock::Clock;
 use crate::engine::{Engine, Planner, Refused, Speaker, ToRun};
-use crate::journal::{AppendError, JournalView, OpenError};
+use crate::journal::{AppendError, JournalView};
 use crate::library::{Library, NotLoaded};
 use crate::policy::Policy;
 use crate::run::model::{Far, Outcome, Phase};
@@ -28,7 +29,7 @@ pub enum CameOut {
     Broke = 1,
     /// Not understood.
     NotUnderstood = 2,
-    /// Refused.
+    /// Refused, or ended by somebody else before it was carried out.
     Refused = 3,
     /// A person is needed, or an outcome is unknown.
     NeedsPerson = 4,
@@ -105,7 +106,14 @@ impl Desk {
         let snapshot = || self.library().load().map_err(Refused::NotLoaded);
         match command {
             Command::Help(None) => Ok(Reply::done(look::help(self.rights(speaker), self.demo))),
-            Command::Help(Some(word)) => Ok(Reply::done(look::help_word(&word))),
+            Command::Help(Some(word)) => {
+                let page = look::help_word(&word);
+                Ok(match page.refusal_code() {
+                    Some("not-yet") => Reply::refused(page),
+                    Some(_) => Reply::not_understood(page),
+                    None => Reply::done(page),
+                })
+            }
             Command::Later(word, what) => Ok(Reply::refused(look::not_yet(word, what))),
             Command::Run { runbook, arguments, reason } => {
                 let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
@@ -132,15 +140,15 @@ impl Desk {
         }
     }
 
-    fn view(&self) -> Result<&JournalView, Refused> {
-        let missing = || OpenError::Read("there is no journal yet: nothing has run".to_owned());
-        self.journal.as_ref().ok_or_else(|| Refused::Journal(missing()))
+    /// The journal to look for a run in. Before the first run there is none, and so no run either.
+    fn view_of(&self, id: RunId) -> Result<&JournalView, Refused> {
+        self.journal.as_ref().ok_or(Refused::UnknownRun(id))
     }
 
     fn run(&self, id: RunId) -> Result<Arc<Run>, Refused> {
         match &self.engine {
             Some(engine) => engine.run(id),
-            None => self.view()?.run(id)?.map(Arc::new).ok_or(Refused::UnknownRun(id)),
+            None => self.view_of(id)?.run(id)?.map(Arc::new).ok_or(Refused::UnknownRun(id)),
         }
     }
 
@@ -210,7 +218,7 @@ impl Desk {
     }
 
     /// The words for why a request was not taken.
-    fn refused(&self, refused: &Refused) -> Reply {
+    pub fn refused(&self, refused: &Refused) -> Reply {
         let moment = self.moment();
         let snapshot = self.library().load().ok();
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
@@ -243,12 +251,14 @@ impl Desk {
         Reply { page, came_out, run: None }
     }
 
-    /// How a run that is at rest counts for the one who waited for it.
-    pub fn came_out(run: &Run) -> CameOut {
+    /// How a run that is at rest counts for the one who waited for it since their line was `answered`. A stop or an undo
+    /// is what somebody wanted who had said so by then; for anybody else the run was not carried out.
+    pub fn came_out(run: &Run, answered: &Run) -> CameOut {
+        let wanted = answered.is_ended() || answered.stop.is_some() || answered.undo.is_some();
         match run.phase {
-            Phase::Ended(Outcome::Succeeded | Outcome::WithIssues | Outcome::Undone | Outcome::Stopped) => {
-                CameOut::Done
-            }
+            Phase::Ended(Outcome::Succeeded | Outcome::WithIssues) => CameOut::Done,
+            Phase::Ended(Outcome::Undone | Outcome::Stopped) if wanted => CameOut::Done,
+            Phase::Ended(Outcome::Undone | Outcome::Stopped) => CameOut::Refused,
             Phase::Ended(Outcome::Refused | Outcome::Expired) => CameOut::Refused,
             Phase::Ended(Outcome::Stuck) => CameOut::Broke,
             _ => CameOut::NeedsPerson,
@@ -274,6 +284,7 @@ impl Desk {
         look::greeting(&Opening {
             first,
             person: speaker.person.as_ref(),
+            account: &speaker.account,
             roles,
             journal: (journal.unwrap_or_default(), is_new),
             runbooks: (runbooks, self.library().folders().runbooks.display().to_string(), commit),

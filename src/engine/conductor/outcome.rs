@@ -2,12 +2,9 @@
 
 use crate::journal::{Output, OutputKey};
 use crate::run::UnitAt;
-use crate::run::event::{Captured, Exit, OutputSummary};
+use crate::run::event::{Exit, OutputSummary};
 use crate::target::capture::Kept;
 use crate::target::{Ending, Report};
-
-/// Of what a command printed, so many bytes of the beginning and of the end stand in its event.
-const EXCERPT_BYTES: usize = 1024;
 
 /// Why there is no end of a command.
 pub(super) enum NoEnd {
@@ -35,19 +32,16 @@ pub(super) fn exit_of(report: &Report) -> Result<Exit, NoEnd> {
 
 /// What stands in the event of a command: a little of its beginning and its end.
 pub(super) fn summary(report: &Report) -> OutputSummary {
-    OutputSummary { out: captured(&report.out), err: captured(&report.err) }
+    OutputSummary { out: output(&report.out).captured(), err: output(&report.err).captured() }
 }
 
-fn captured(kept: &Kept) -> Captured {
-    let text = |bytes: &[u8]| crate::runbook::source::hidden::visible_lines(&String::from_utf8_lossy(bytes));
-    let last = if kept.tail.is_empty() { &kept.head } else { &kept.tail };
-    let (head, tail) = if kept.tail.is_empty() && kept.head.len() <= 2 * EXCERPT_BYTES {
-        (kept.head.as_slice(), &[] as &[u8])
-    } else {
-        let end = last.len().saturating_sub(EXCERPT_BYTES);
-        (&kept.head[..EXCERPT_BYTES.min(kept.head.len())], &last[end..])
-    };
-    Captured { head: text(head), tail: text(tail), bytes: kept.bytes, sha256: kept.sha256.clone() }
+fn output(kept: &Kept) -> Output {
+    Output {
+        head: kept.head.clone(),
+        tail: kept.tail.clone(),
+        bytes: kept.bytes,
+        sha256: kept.sha256.clone(),
+    }
 }
 
 /// What is kept beside the chain: head and tail of both streams.
@@ -60,13 +54,7 @@ pub(super) fn outputs(
 ) -> Vec<(OutputKey, Output)> {
     let one = |stream: &'static str, kept: &Kept| {
         let key = OutputKey { run, unit: unit.clone(), attempt, undo, stream };
-        let output = Output {
-            head: kept.head.clone(),
-            tail: kept.tail.clone(),
-            bytes: kept.bytes,
-            sha256: kept.sha256.clone(),
-        };
-        (key, output)
+        (key, output(kept))
     };
     [one("out", &report.out), one("err", &report.err)]
         .into_iter()

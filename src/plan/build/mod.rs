@@ -17,7 +17,7 @@ use crate::plan::model::{
     Approvals, Block, CheckText, EachBlock, FollowUpPlan, IncidentPlan, PLAN_FORMAT, Path, Plan, TellPlan,
     Topology,
 };
-use crate::plan::question::say;
+use crate::plan::question::{say, say_fixed};
 use crate::plan::situation::Situation;
 use crate::policy::Policy;
 use crate::runbook::expression::{Expr, Facts, NoAnswer, Value};
@@ -343,7 +343,8 @@ impl Builder<'_> {
 
     fn note_checks(&mut self, asked: &str, used: &[CheckUse]) {
         for check in used.iter().filter_map(|used| self.runbook.resolve(used)) {
-            self.checks.push(check_text(asked, check));
+            let text = self.check_text(asked, check);
+            self.checks.push(text);
         }
     }
 
@@ -352,24 +353,24 @@ impl Builder<'_> {
             self.checks.push(CheckText {
                 asked: asked.to_owned(),
                 that: watch.that.source.to_string(),
-                says: watch.sentence.source.to_string(),
+                says: say_fixed(self.situation, &watch.sentence),
                 within: Some(watch.every),
                 hold_for: Some(watch.broken_for),
             });
         }
     }
-}
 
-fn check_text(asked: &str, check: &Check) -> CheckText {
-    let says = match &check.sentence {
-        Sentence::Else(text) | Sentence::Warn(text) => text.source.to_string(),
-        Sentence::Broken => String::new(),
-    };
-    CheckText {
-        asked: asked.to_owned(),
-        that: check.that.source.to_string(),
-        says,
-        within: check.within.as_ref().map(|at| at.value),
-        hold_for: check.hold_for.as_ref().map(|at| at.value),
+    fn check_text(&self, asked: &str, check: &Check) -> CheckText {
+        let says = match &check.sentence {
+            Sentence::Else(text) | Sentence::Warn(text) => say_fixed(self.situation, text),
+            Sentence::Broken => String::new(),
+        };
+        CheckText {
+            asked: asked.to_owned(),
+            that: check.that.source.to_string(),
+            says,
+            within: check.within.as_ref().map(|at| at.value),
+            hold_for: check.hold_for.as_ref().map(|at| at.value),
+        }
     }
 }

@@ -24,6 +24,16 @@ pub struct Key {
     pub form: Form,
     /// What it means, as a sentence.
     pub about: &'static str,
+    /// It is checked and recorded with the plan, and this version does not act on it.
+    pub later: bool,
+}
+
+impl Key {
+    /// What it means, and whether that is acted on yet.
+    pub fn meaning(&self) -> String {
+        let later = if self.later { " Checked and recorded now, acted on later." } else { "" };
+        format!("{}{later}", self.about)
+    }
 }
 
 /// How a value is read.

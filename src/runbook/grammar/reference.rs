@@ -10,7 +10,7 @@ use crate::runbook::source::problem::Code;
 /// The whole page.
 pub fn page() -> String {
     let mut page = String::from(
-        "# Reference of the runbook language\n\nMade by `steadyhand reference` from the table that `steadyhand check` uses. **!** marks keys that must be there. (E) is an expression, in which names stand bare; (T) a text, in which a reference stands in double braces; (P) a plain text without references.\n",
+        "# Reference of the runbook language\n\nMade by `steadyhand reference` from the table that `steadyhand check` uses. **!** marks keys that must be there. (E) is an expression, in which names stand bare; (T) a text, in which a reference stands in double braces; (P) a plain text without references. Where it says \"acted on later\", this version does nothing with it beyond checking and recording: do it by hand.\n",
     );
     let mut shapes: Vec<&'static Shape> = Vec::new();
     for shape in FILES {
@@ -31,7 +31,7 @@ pub fn page() -> String {
                 key.name,
                 escaped(&form),
                 way(&key.form),
-                escaped(key.about)
+                escaped(&key.meaning())
             );
         }
     }

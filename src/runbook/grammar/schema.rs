@@ -65,7 +65,7 @@ impl Maker<'_> {
         for key in shape.keys {
             let mut value = self.form(&key.form);
             if let Value::Object(value) = &mut value {
-                value.insert("description".to_owned(), json!(key.about));
+                value.insert("description".to_owned(), json!(key.meaning()));
             }
             properties.insert(key.name.to_owned(), value);
         }

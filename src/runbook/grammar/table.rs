@@ -27,11 +27,17 @@ const SETTINGS: Form = Form::Table(NameForm::Variable, &Form::Literal);
 const ACCOUNTS: Form = Form::Either(&Form::Free, &Form::List(&Form::Free));
 
 const fn must(name: &'static str, form: Form, about: &'static str) -> Key {
-    Key { name, required: true, form, about }
+    Key { name, required: true, form, about, later: false }
 }
 
 const fn may(name: &'static str, form: Form, about: &'static str) -> Key {
-    Key { name, required: false, form, about }
+    Key { name, required: false, form, about, later: false }
+}
+
+/// A key that is checked and recorded, and that this version does not act on.
+const fn later(mut key: Key) -> Key {
+    key.later = true;
+    key
 }
 
 /// A runbook.
@@ -43,14 +49,18 @@ pub static RUNBOOK: Shape = Shape {
         must("title", Form::Text, "What a run of it does, in one line."),
         must("use_when", Form::Plain, "When to reach for it."),
         must("owner", Form::Word(Refers::Role), "The role that answers for it."),
-        must("rehearse", Form::Duration, "How often it is to be rehearsed."),
+        must(
+            "rehearse",
+            Form::Duration,
+            "How often it is to be rehearsed. Only `stale_rehearsal` of the policy looks at it.",
+        ),
         may("cool_down", Form::Duration, "How long it waits before it runs again on the same cluster."),
         may(
             "contingency",
             Form::Word(Refers::Runbook),
             "The runbook to turn to. Required if a step is irreversible.",
         ),
-        may("secrets", SECRETS, "The secrets that its probes and actions may read."),
+        later(may("secrets", SECRETS, "The secrets that its probes and actions may read.")),
         may(
             "parameters",
             Form::Table(NameForm::Variable, &Form::Map(&PARAMETER)),
@@ -58,12 +68,12 @@ pub static RUNBOOK: Shape = Shape {
         ),
         must("access", Form::Map(&ACCESS), "Who may start it, and who must agree besides."),
         may("window", Form::Map(&WINDOW_RULE), "When it may run without more approval."),
-        may("incident", Form::Map(&INCIDENT), "The incident that a run opens."),
-        may(
+        later(may("incident", Form::Map(&INCIDENT), "The incident that a run opens.")),
+        later(may(
             "tell",
             Form::List(&Form::Map(&TELL)),
             "Who is told: obligations with a clock. Support must be among them if anything is changed.",
-        ),
+        )),
         may(
             "let",
             Form::Table(NameForm::Variable, &Form::Expr),
@@ -86,7 +96,11 @@ pub static RUNBOOK: Shape = Shape {
             Form::List(&Form::Kinds(&[&STEP, &EACH, &WAIT, &DECIDE])),
             "What is done, in this order.",
         ),
-        may("follow_up", Form::List(&Form::Map(&FOLLOW_UP)), "What the owner owes afterwards."),
+        may(
+            "follow_up",
+            Form::List(&Form::Map(&FOLLOW_UP)),
+            "What the owner owes afterwards: listed in the plan and at the end. Nobody is reminded yet.",
+        ),
     ],
 };
 
@@ -147,7 +161,7 @@ static WINDOW_RULE: Shape = Shape {
 
 static INCIDENT: Shape = Shape {
     what: "incident",
-    about: "The incident that a run opens by itself.",
+    about: "The incident of a run. It is checked and recorded with the plan; a later version opens it.",
     keys: &[
         must("severity", Form::OneOf(&["sev1", "sev2", "sev3"]), "How bad it is for customers."),
         must(
@@ -162,7 +176,7 @@ static INCIDENT: Shape = Shape {
 
 static UPDATES: Shape = Shape {
     what: "updates",
-    about: "News for the public while the incident lasts.",
+    about: "News for the public while the incident lasts; a later version publishes them.",
     keys: &[
         must("every", Form::Duration, "How often."),
         must(
@@ -175,16 +189,16 @@ static UPDATES: Shape = Shape {
 
 static TELL: Shape = Shape {
     what: "an entry of tell",
-    about: "Somebody who is told, and by when it must have arrived.",
+    about: "Somebody who is to be told, and by when it must have arrived. It is checked, shown and recorded with the plan; a later version tells them. Until then do it by hand.",
     keys: &[
         must("who", Form::Word(Refers::Role), "support, status-page or a role."),
         must(
             "at",
             Form::OneOf(&["before-start", "start", "end"]),
-            "When. before-start must be fulfilled before the first changing step.",
+            "When. before-start means before the first changing step, which does not wait for it yet.",
         ),
         must("until", Form::OneOf(&["acknowledged", "published", "delivered"]), "What fulfils it."),
-        must("within", Form::Duration, "By when; late escalates."),
+        must("within", Form::Duration, "By when."),
     ],
 };
 
@@ -349,12 +363,16 @@ static WAIT: Shape = Shape {
 
 static DECIDE: Shape = Shape {
     what: "a decide",
-    about: "A question to people. Silence reminds, escalates, and never answers.",
+    about: "A question to people. Silence is never an answer.",
     keys: &[
         must("decide", Form::Text, "The question."),
         may("when", Form::Expr, "Left out of the plan if false."),
         must("ask", ROLES, "Who is asked."),
-        must("within", Form::Duration, "By when; half of it reminds, its end escalates."),
+        must(
+            "within",
+            Form::Duration,
+            "By when. At half of it and at its end the question is said again; then it still waits.",
+        ),
         must("go_on", Form::Text, "What yes means."),
         must("stop", Form::Text, "What no means: the run ends, and undo is offered."),
     ],
@@ -388,11 +406,11 @@ pub static PACK: Shape = Shape {
             "Its settings belong to every host, whatever its kind.",
         ),
         may("commands", Form::List(&Form::Free), "Commands that must be on the host; asked by preflight."),
-        may(
+        later(may(
             "log",
             Form::Word(Refers::Setting),
             "The setting that names a log; its tail is shown when a step fails there.",
-        ),
+        )),
         may("settings", TYPES, "What the inventory must say of each cluster or host of this kind."),
         may("topology", Form::Map(&TOPOLOGY), "Who is primary and who is a replica."),
         may("prelude", Form::Script, "Stands before each script of this pack."),
@@ -417,7 +435,7 @@ static PROBE: Shape = Shape {
     keys: &[
         must("asks", Form::Plain, "The question that it answers."),
         may("inputs", TYPES, "What it must be given."),
-        may("secrets", SECRETS, "Secrets that it reads; each comes as a file named in `$NAME_file`."),
+        later(may("secrets", SECRETS, "Secrets that it reads; each comes as a file named in `$NAME_file`.")),
         must("at_most", Form::Duration, "How long it may take."),
         must(
             "results",
@@ -436,7 +454,7 @@ static ACTION: Shape = Shape {
     keys: &[
         must("does", Form::Plain, "What it does, as a sentence."),
         may("inputs", TYPES, "What it must be given."),
-        may("secrets", SECRETS, "Secrets that it reads."),
+        later(may("secrets", SECRETS, "Secrets that it reads.")),
         must("effect", EFFECT, "What a reader must know first."),
         may("takes", Form::Duration, "How long it usually takes."),
         must("at_most", Form::Duration, "How long it may take."),
@@ -512,12 +530,12 @@ pub static POLICY: Shape = Shape {
         may("windows", Form::Table(NameForm::Dashed, &Form::Map(&WINDOW)), "Times of the week."),
         may("doors", Form::Map(&DOORS), "Where commands are taken from."),
         may("rules", Form::List(&Form::Map(&RULE)), "What makes runbooks stricter."),
-        may(
+        later(may(
             "secrets",
             Form::Table(NameForm::Variable, &Form::List(&Form::Word(Refers::Runbook))),
             "Secrets, and the runbooks that may read each.",
-        ),
-        may("break_glass", Form::Map(&BREAK_GLASS), "The last way: who may take it, and who is told."),
+        )),
+        later(may("break_glass", Form::Map(&BREAK_GLASS), "The last way: who may take it, and who is told.")),
     ],
 };
 
@@ -525,7 +543,7 @@ static PERSON: Shape = Shape {
     what: "a person",
     about: "A human being. One person may have several accounts; an account belongs to one person.",
     keys: &[
-        may("discord", ACCOUNTS, "Discord user ids."),
+        later(may("discord", ACCOUNTS, "Discord user ids.")),
         may("console", ACCOUNTS, "Login names on the machine of the bot."),
     ],
 };
@@ -535,8 +553,8 @@ static ROLE: Shape = Shape {
     about: "Exactly one of `people` and `schedule`.",
     keys: &[
         may("people", Form::List(&Form::Word(Refers::Person)), "Who has it, always."),
-        may("schedule", Form::Free, "The schedule that says who has it now."),
-        may("escalates_to", Form::Word(Refers::Role), "Who is asked when nobody answers."),
+        later(may("schedule", Form::Free, "The schedule that says who has it now.")),
+        later(may("escalates_to", Form::Word(Refers::Role), "Who is asked when nobody answers.")),
     ],
 };
 
@@ -555,7 +573,7 @@ static DOORS: Shape = Shape {
     what: "doors",
     about: "Where commands are taken from.",
     keys: &[
-        may("discord", Form::Map(&DISCORD_DOOR), "Which server and channels."),
+        later(may("discord", Form::Map(&DISCORD_DOOR), "Which server and channels.")),
         may("console", Form::Map(&CONSOLE_DOOR), "The terminal chat."),
     ],
 };
@@ -586,7 +604,7 @@ static RULE: Shape = Shape {
         may(
             "stale_rehearsal",
             Form::OneOf(&["approve", "refuse"]),
-            "When the last rehearsal is too old: one more approval, or none may start it.",
+            "When the last rehearsal is too old: one more approval, or none may start it. Rehearsals are not recorded yet, so every runbook counts as never rehearsed.",
         ),
         may("most_hosts", Form::Int(1, 100_000), "A run changes at most so many hosts."),
         may(
@@ -599,7 +617,7 @@ static RULE: Shape = Shape {
 
 static BREAK_GLASS: Shape = Shape {
     what: "break_glass",
-    about: "A loud way past the approvals.",
+    about: "A loud way past the approvals, with a later version.",
     keys: &[must("by", ROLES, "Who may take it."), must("tell", ROLES, "Who is told at once.")],
 };
 

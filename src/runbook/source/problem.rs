@@ -33,7 +33,7 @@ macro_rules! codes {
 codes! {
     "file" {
         Yaml "yaml" "The file is not YAML as we read it: it does not parse, or has a duplicate key, an anchor, an alias, a tag, a merge key or a tab.",
-        FileKind "file-kind" "The first key of a file says what it is: runbook, pack, inventory, policy or notify.",
+        FileKind "file-kind" "The first key of a file says what it is: runbook, pack, inventory or policy. notify files are not read yet.",
         FileNameDiffers "file-name" "A runbook or pack stands in the file of its name.",
         FileSize "file-size" "A file has at most 256 KiB and 24 levels.",
         HiddenCharacter "hidden-character" "A character that is invisible, changes the direction of reading, controls a terminal, or looks like another one.",

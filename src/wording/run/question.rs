@@ -221,8 +221,10 @@ fn measured_again(page: Page, seen: &[CheckSeen]) -> Page {
         return page;
     }
     let hold = checks().filter(|seen| seen.holds()).count();
-    let others: Vec<CheckSeen> = seen.iter().filter(|seen| !seen.holds()).cloned().collect();
     let page = page.text(format!("Measured again: {hold} of {} checks hold.", checks().count()));
+    let warnings = seen.iter().filter(|seen| seen.warns && !seen.holds());
+    let page = warnings.fold(page, |page, seen| page.text(format!("Warning: {}.", visible(&seen.says))));
+    let others: Vec<CheckSeen> = checks().filter(|seen| !seen.holds()).cloned().collect();
     if others.is_empty() { page } else { page.with(seen_rows(&others)) }
 }
 

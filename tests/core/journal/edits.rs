@@ -1,10 +1,15 @@
 //! Whoever can write the file can change it. What `verify` finds then, where, and what it cannot find.
 
 use rusqlite::Connection;
+use sha2::Digest as _;
 use steadyhand::journal::entry::{Broken, leaf};
 use steadyhand::journal::verify::Verified;
+use steadyhand::journal::{Append, Output, OutputKey};
+use steadyhand::plan::measure::{HEAD_BYTES, TAIL_BYTES};
+use steadyhand::run::event::OutputSummary;
+use steadyhand::run::{Event, Run, RunId};
 
-use super::a_written_journal;
+use super::{Folder, a_written_journal, an_ended_run, of_event, wait_until_closed};
 
 /// Changes the file behind the back of the journal, and looks at it again.
 fn after(edit: impl FnOnce(&Connection)) -> Verified {
@@ -252,9 +257,103 @@ fn a_forger_who_thinks_of_everything_is_found_only_by_a_copy_of_the_head() {
     assert!(cut.head != kept.head && rewritten.head != cut.head, "the head that was kept does");
 }
 
+fn an_output(bytes: &[u8]) -> Output {
+    let (head, tail) = bytes.split_at(bytes.len().min(HEAD_BYTES));
+    Output {
+        head: head.to_vec(),
+        tail: tail[tail.len().saturating_sub(TAIL_BYTES)..].to_vec(),
+        bytes: bytes.len() as u64,
+        sha256: hex::encode(sha2::Sha256::digest(bytes)),
+    }
+}
+
+/// A journal with a run whose step printed this on both streams.
+fn a_journal_with_output(bytes: &[u8]) -> Folder {
+    let folder = Folder::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let journal = folder.open();
+        let log = an_ended_run().log;
+        let Event::Requested(request) = &log[0].event else { panic!("a run begins with a request") };
+        let mut run = Run::new(RunId(1), request.clone(), log[0].at);
+        for mut stamped in log {
+            let mut outputs = Vec::new();
+            if let Event::StepEnded { unit, attempt, output, .. } = &mut stamped.event {
+                let kept = an_output(bytes);
+                *output = OutputSummary { out: kept.captured(), err: kept.captured() };
+                for stream in ["out", "err"] {
+                    let (unit, attempt) = (unit.clone(), *attempt);
+                    let key = OutputKey { run: run.id, unit, attempt, undo: false, stream };
+                    outputs.push((key, kept.clone()));
+                }
+            }
+            let append = Append { outputs, ..of_event(&mut run, &stamped) };
+            journal.append(append).await.unwrap();
+        }
+    });
+    wait_until_closed(&folder.path());
+    folder
+}
+
+#[test]
+fn an_output_that_was_changed_is_named() {
+    let short = b"replayed up to 0/3000148\n".to_vec();
+    let kept_whole = b"x".repeat(HEAD_BYTES + TAIL_BYTES);
+    let long: Vec<u8> = (0..20_000_u32).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+    let named = ["What step 1 of run 1 printed in attempt 1 (out) was changed."];
+    let edits = [
+        "head = cast(replace(cast(head as text), '0', '9') as blob)",
+        "head = cast(cast(head as text) || ' ' as blob)",
+        "head = x''",
+        "tail = cast('forged' as blob)",
+        "bytes = bytes + 1",
+        "sha256 = printf('%064d', 7)",
+        "attempt = 2",
+        "number = 2",
+        "undo = 1",
+        "lane = 'pg9'",
+    ];
+    for edit in edits {
+        let folder = a_journal_with_output(&short);
+        assert!(folder.view().verify().unwrap().holds(), "it holds before the edit");
+        let changed = format!("update outputs set {edit} where stream = 'out'");
+        assert_eq!(folder.raw().execute(&changed, []).unwrap(), 1);
+
+        let beside = folder.view().verify().unwrap().beside;
+
+        let moved = ["attempt", "number", "undo", "lane"].iter().any(|column| edit.starts_with(column));
+        assert!(beside.len() == 1 && (moved || beside == named), "{edit}: {beside:?}");
+    }
+
+    // Of long ones the beginning and the end are known, and each byte of those that are kept whole.
+    let change =
+        |at: usize| format!("head = cast(substr(head, 1, {at}) || x'ff' || substr(head, {at} + 2) as blob)");
+    for (output, edit) in [
+        (&kept_whole, change(30_000)),
+        (&kept_whole, "tail = substr(tail, 2)".to_owned()),
+        (&long, change(500)),
+        (&long, "tail = cast(substr(tail, 1, 65500) || substr(head, 1, 36) as blob)".to_owned()),
+        (&long, "head = substr(head, 1, 2000)".to_owned()),
+    ] {
+        let folder = a_journal_with_output(output);
+        assert!(folder.view().verify().unwrap().holds(), "it holds before the edit");
+        let changed = format!("update outputs set {edit} where stream = 'out'");
+        assert_eq!(folder.raw().execute(&changed, []).unwrap(), 1);
+
+        assert_eq!(folder.view().verify().unwrap().beside, named, "{edit}");
+    }
+}
+
+#[test]
+fn an_output_that_has_expired_is_not_missed() {
+    let folder = a_journal_with_output(b"replayed");
+    assert_eq!(folder.raw().execute("delete from outputs", []).unwrap(), 2);
+
+    assert!(folder.view().verify().unwrap().holds());
+}
+
 #[test]
 fn a_file_of_a_plan_that_was_changed_is_named() {
-    use sha2::Digest as _;
     let verified = after(|raw| {
         let right = hex::encode(sha2::Sha256::digest(b"steps: []"));
         raw.execute("insert into blobs (sha256, content) values (?1, 'steps: []')", [&right]).unwrap();

@@ -243,6 +243,17 @@ fn a_link_to_a_journal_has_the_same_lock() {
 }
 
 #[test]
+fn journals_in_one_folder_do_not_block_each_other() {
+    let folder = Folder::new();
+    let _open = folder.open();
+
+    for name in ["steadyhand.sqlite", "steadyhand"] {
+        Journal::open(&folder.folder.path().join(name), false)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+#[test]
 fn what_waits_is_written_before_anybody_else_opens_the_file() {
     let folder = Folder::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -270,4 +281,21 @@ fn a_write_ahead_log_is_kept() {
     let mode: String = folder.raw().pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
 
     assert_eq!(mode, "wal");
+}
+
+#[test]
+fn whoever_looks_knows_whether_somebody_writes() {
+    let folder = Folder::new();
+    let journal = folder.open();
+    assert!(folder.view().has_writer());
+
+    drop(journal);
+
+    // The thread that writes may still be ending.
+    let ends = (0..1_000_000).any(|_| {
+        std::thread::yield_now();
+        !folder.view().has_writer()
+    });
+    assert!(ends, "somebody still writes");
+    assert!(folder.view().entries().unwrap().is_empty(), "looking took nothing away");
 }

@@ -140,6 +140,6 @@ fn a_written_journal() -> Folder {
 
 /// The writer of a journal that was dropped ends by itself; its lock goes last.
 fn wait_until_closed(path: &Path) {
-    let lock = File::open(path.with_extension("lock")).unwrap();
+    let lock = File::open(path.with_extension("db.lock")).unwrap();
     lock.lock().unwrap();
 }

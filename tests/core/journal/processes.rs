@@ -141,8 +141,8 @@ fn the_command_line_verifies_a_journal_and_its_exit_code_tells() {
     drop(raw);
     let broken = bot.says(&["journal", "verify"]);
 
-    assert_eq!(nothing_yet.0, 1, "{}", nothing_yet.1);
-    assert!(nothing_yet.1.contains("there is no journal yet"), "{}", nothing_yet.1);
+    assert_eq!(nothing_yet.0, 0, "{}", nothing_yet.1);
+    assert!(nothing_yet.1.contains("Nothing has run yet"), "{}", nothing_yet.1);
     assert_eq!(whole.0, 0, "{}", whole.1);
     assert_eq!(broken.0, 1, "{}", broken.1);
     assert!(broken.1.contains("it was edited: its hash is another one"), "{}", broken.1);
@@ -184,7 +184,7 @@ fn a_run_that_is_not_there_is_shown_as_such() {
 #[test]
 fn a_lock_that_a_dead_process_left_stops_nobody() {
     let folder = Folder::new();
-    fs::write(folder.path().with_extension("lock"), "4194305").unwrap();
+    fs::write(folder.path().with_extension("db.lock"), "4194305").unwrap();
 
     folder.open();
 }

@@ -3,13 +3,12 @@
 //! The packages start services and create a PostgreSQL cluster on 5432 unless two files tell them not to. Both are made
 //! only for the time of the installation, and only if nobody else has put one there. A system database is never touched.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
 use crate::account::we_are_root;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::programs::{find, newest_postgresql};
 
 /// Asked before a package starts its service; 101 means no.
@@ -47,10 +46,9 @@ impl Installation {
         &self.packages
     }
 
-    /// The commands that [`Installation::run`] calls, for a shell.
+    /// What [`Installation::run`] does, for a shell.
     pub fn commands(&self) -> String {
-        let guards: Vec<&Guard> =
-            [&POLICY, &NO_CLUSTER].into_iter().filter(|g| !Path::new(g.path).exists()).collect();
+        let guards = guards();
         let mut lines: Vec<String> = guards.iter().map(|guard| guard.as_shell()).collect();
         lines.extend(self.steps().iter().map(|step| step.join(" ")));
         lines.extend(guards.iter().map(|guard| format!("rm -f {}", guard.path)));
@@ -67,13 +65,37 @@ impl Installation {
                 .because("there is no apt-get here; this knows Debian and Ubuntu only")
                 .next(format!("install these with your own package manager: {}", self.packages.join(", "))));
         }
-        let _policy = POLICY.put()?;
-        let _no_cluster = NO_CLUSTER.put()?;
-        for step in self.steps() {
-            println!("{}", step.join(" "));
-            call(&step)?;
+        let failed = || Error::new("the installation did not go through");
+        let mut shell = Command::new(if we_are_root() { "sh" } else { "sudo" });
+        if !we_are_root() {
+            shell.arg("sh");
         }
-        Ok(())
+        let status = shell.arg("-c").arg(self.script(&guards())).status().map_err(|e| {
+            let next = if e.kind() == ErrorKind::NotFound { "call it as root" } else { "" };
+            failed().because(e).next(next)
+        })?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(failed().because(status).next("look at what apt-get said"))
+    }
+
+    /// One shell does all of it, so that the guards are gone whatever happens to it or to us, Ctrl-C included.
+    fn script(&self, guards: &[&Guard]) -> String {
+        let remove: Vec<String> = guards.iter().map(|guard| format!("rm -f {}", guard.path)).collect();
+        let mut lines = vec!["set -e".to_owned()];
+        if !remove.is_empty() {
+            lines.push(format!("trap '{}' EXIT", remove.join("; ")));
+        }
+        for (signal, status) in [("HUP", 129), ("INT", 130), ("TERM", 143)] {
+            lines.push(format!("trap 'exit {status}' {signal}"));
+        }
+        lines.extend(guards.iter().map(|guard| guard.as_shell()));
+        for step in self.steps().iter().map(|step| step.join(" ")) {
+            lines.push(format!("echo '{step}'"));
+            lines.push(step);
+        }
+        lines.join("\n")
     }
 
     fn steps(&self) -> Vec<Vec<&str>> {
@@ -104,20 +126,17 @@ struct Guard {
     mode: &'static str,
 }
 
-impl Guard {
-    /// Puts it there, unless somebody else has; that one stays untouched, also afterwards.
-    fn put(&self) -> Result<Placed<'_>> {
-        if Path::new(self.path).exists() {
-            println!("{} is there already and is left alone", self.path);
-            return Ok(Placed { ours: None });
-        }
-        let part = std::env::temp_dir().join(format!("steadyhand-lab-install-{}", std::process::id()));
-        fs::write(&part, self.text).context(|| format!("could not write {}", part.display()))?;
-        let placed = call(&["install", "-D", "-m", self.mode, &part.display().to_string(), self.path]);
-        let _ = fs::remove_file(&part);
-        placed.map(|()| Placed { ours: Some(self) })
+/// Those that nobody else has put there; the others stay untouched, also afterwards.
+fn guards() -> Vec<&'static Guard> {
+    let (ours, others): (Vec<_>, Vec<_>) =
+        [&POLICY, &NO_CLUSTER].into_iter().partition(|guard| !Path::new(guard.path).exists());
+    for guard in others {
+        eprintln!("{} is there already and is left alone", guard.path);
     }
+    ours
+}
 
+impl Guard {
     fn as_shell(&self) -> String {
         format!(
             "printf '{}' | install -D -m {} /dev/stdin {}",
@@ -128,39 +147,45 @@ impl Guard {
     }
 }
 
-/// A guard that goes when the installation is over, however it ended.
-struct Placed<'a> {
-    ours: Option<&'a Guard>,
-}
-
-impl Drop for Placed<'_> {
-    fn drop(&mut self) {
-        if let Some(guard) = self.ours
-            && let Err(e) = call(&["rm", "-f", guard.path])
-        {
-            eprintln!("{} was made for the installation and is still there: {e}", guard.path);
-        }
-    }
-}
-
-fn call(words: &[&str]) -> Result<()> {
-    let mut words = words.to_vec();
-    if !we_are_root() {
-        words.insert(0, "sudo");
-    }
-    let status = Command::new(words[0]).args(&words[1..]).status().map_err(|e| {
-        let next = if e.kind() == ErrorKind::NotFound { "call it as root" } else { "" };
-        Error::new(format!("could not call {}", words[0])).because(e).next(next)
-    })?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Error::new(format!("`{}` failed", words.join(" "))).because(status))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::process::CommandExt as _;
+    use std::thread::sleep;
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn nothing_is_left_of_the_guards_when_the_installation_is_cut_short() {
+        let folder = std::env::temp_dir().join(format!("steadyhand-lab-install-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let apt = folder.join("apt-get");
+        fs::write(&apt, "#!/bin/sh\n[ \"$1\" = update ] || exec sleep 60\n").unwrap();
+        Command::new("chmod").arg("755").arg(&apt).status().unwrap();
+        let path: &'static str = folder.join("guard").display().to_string().leak();
+        let guard = Guard { path, ..POLICY };
+        let script = Installation { packages: vec!["procps"] }.script(&[&guard]);
+        let programs = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+
+        for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+            // Whoever calls this may ignore them.
+            let mut shell = Command::new("env");
+            shell.args(["--default-signal", "sh", "-c", &script]).env("PATH", &programs).process_group(0);
+            let mut shell = shell.stdout(std::process::Stdio::null()).spawn().unwrap();
+            while !Path::new(guard.path).exists() {
+                sleep(Duration::from_millis(5));
+            }
+            sleep(Duration::from_millis(100));
+            // As the terminal does with Ctrl-C: to everybody in the group.
+            let group = format!("-{}", shell.id());
+            Command::new("kill").args(["-s", signal, "--", &group]).status().unwrap();
+
+            assert_eq!(shell.wait().unwrap().code(), Some(status), "{signal}");
+            assert!(!Path::new(guard.path).exists(), "{signal}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn the_commands_name_what_is_missing_and_only_that() {

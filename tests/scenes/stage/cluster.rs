@@ -40,6 +40,12 @@ pub(crate) struct Server {
     pub(crate) system_id: &'static str,
     /// The major version.
     pub(crate) version: i64,
+    /// The newest timeline that it knows.
+    pub(crate) timeline: i64,
+    /// Slots that are left for replicas.
+    pub(crate) free_slots: i64,
+    /// Files of the log that wait for the archive.
+    pub(crate) unarchived: i64,
     /// Connections that are left for replicas.
     pub(crate) free_senders: i64,
     /// Backups that it gives.
@@ -73,6 +79,9 @@ impl Server {
             replay_paused: false,
             system_id: "7301234567890123456",
             version: 16,
+            timeline: 6,
+            free_slots: 10,
+            unarchived: 0,
             free_senders: 8,
             running_backups: 0,
             long: 0,
@@ -83,8 +92,33 @@ impl Server {
         }
     }
 
+    fn with_slots(mut self, slots: [&str; 2]) -> Self {
+        self.slots.extend(slots.map(str::to_owned));
+        self
+    }
+
     fn answers(&self) -> bool {
         self.running && !self.frozen
+    }
+
+    /// Does what an action does with the data directory, if it is one that does and may.
+    fn moves_data(&mut self, name: &str, notes: &mut BTreeSet<&'static str>) -> bool {
+        match name {
+            "set-aside" if self.has_data && !self.has_kept && !self.running => {
+                notes.insert("moved");
+                (self.has_data, self.has_kept) = (false, true);
+            }
+            "undo set-aside" if !notes.contains("moved") => {}
+            "undo set-aside" if self.has_kept => (self.has_data, self.has_kept) = (true, false),
+            "copy-from" if !self.has_data => {
+                notes.insert("copied");
+                self.has_data = true;
+            }
+            "undo copy-from" => self.has_data &= !notes.contains("copied"),
+            "delete-kept" => self.has_kept = false,
+            _ => return false,
+        }
+        true
     }
 }
 
@@ -110,6 +144,8 @@ pub(crate) struct Cluster {
     pub(crate) copied: (i64, i64),
     /// Rows that were written to prove something: by run, who wrote it and when.
     rows: BTreeMap<String, (String, Timestamp)>,
+    /// What steps have noted for their undo, by their folder.
+    notes: BTreeMap<String, BTreeSet<&'static str>>,
 }
 
 fn printed(value: &Value) -> Came {
@@ -128,11 +164,11 @@ impl Cluster {
         let mut spare = Server::new(None);
         (spare.running, spare.has_data) = (false, false);
         let servers = [
-            ("pg1", Server::new(None)),
+            ("pg1", Server::new(None).with_slots(["pg2", "pg3"])),
             ("pg2", Server::new(Some("pg1"))),
             ("pg3", Server::new(Some("pg1"))),
             ("pg4", spare),
-            ("bl1", Server::new(None)),
+            ("bl1", Server::new(None).with_slots(["bl2", "bl3"])),
             ("bl2", Server::new(Some("bl1"))),
             ("bl3", Server::new(Some("bl1"))),
         ];
@@ -140,7 +176,20 @@ impl Cluster {
             servers: servers.map(|(name, server)| (name.to_owned(), server)).into(),
             copied: (0, 0),
             rows: BTreeMap::new(),
+            notes: BTreeMap::new(),
         }
+    }
+
+    /// Where the rows come from that this host shows.
+    fn source(&self, host: &str) -> String {
+        let mut at = host.to_owned();
+        for _ in 0..9 {
+            match self.servers[&at].upstream.clone().filter(|_| self.streams(&at)) {
+                Some(upstream) => at = upstream,
+                None => return at,
+            }
+        }
+        at
     }
 
     fn root(&self, host: &str) -> String {
@@ -154,11 +203,13 @@ impl Cluster {
         at
     }
 
+    /// It receives from its upstream: nobody is fed who has no slot there.
     fn streams(&self, host: &str) -> bool {
         let server = &self.servers[host];
         let fed = |upstream: &String| {
             let upstream = &self.servers[upstream];
-            upstream.powered && !upstream.cut_off && (upstream.answers() || upstream.feeds_while_frozen)
+            let feeds = upstream.answers() || upstream.feeds_while_frozen;
+            upstream.powered && !upstream.cut_off && feeds && upstream.slots.contains(host)
         };
         server.answers() && server.upstream.as_ref().is_some_and(fed)
     }
@@ -185,6 +236,14 @@ impl Cluster {
         if server.cut_off || !server.powered {
             return Came::Unreachable;
         }
+        if probe == "?link" {
+            let upstream = &self.servers[&Self::host_of(&variables["upstream_address"])];
+            if upstream.cut_off || !upstream.powered || !upstream.answers() {
+                return fails(2, NO_SERVER);
+            }
+            let slot = upstream.slots.contains(host);
+            return printed(&json!({ "system_id": upstream.system_id, "slot": slot }));
+        }
         let of_server = matches!(probe, "?node" | "?sessions" | "?sees-write" | "?write" | "?copy");
         if of_server && server.running && server.frozen {
             return Came::Hangs;
@@ -200,7 +259,8 @@ impl Cluster {
                 "clean": server.clean, "end_of_wal": server.end_of_wal,
             })),
             "?wal-end" => printed(&json!({ "end": server.position })),
-            "?sessions" => printed(&json!({ "clients": 40, "long": server.long, "prepared": 0 })),
+            "?sessions" => printed(&json!({ "clients": 40, "long": server.long, "prepared": 0,
+                "unarchived": server.unarchived })),
             "?write" if server.upstream.is_some() => {
                 fails(3, "ERROR:  cannot execute INSERT in a read-only transaction")
             }
@@ -221,7 +281,7 @@ impl Cluster {
                     None => fails(2, "psql: error: connection to server failed: session is read-only"),
                 }
             }
-            "?sees-write" => match self.rows.get(&run).filter(|(by, _)| self.root(host) == *by) {
+            "?sees-write" => match self.rows.get(&run).filter(|(by, _)| self.source(host) == *by) {
                 Some((by, at)) => {
                     let age = now.duration_since(*at).as_secs();
                     printed(&json!({ "found": true, "age": age, "by": by }))
@@ -232,7 +292,10 @@ impl Cluster {
                 let (done, total) = self.copied;
                 printed(&json!({ "running": total > 0, "done": done, "total": total }))
             }
-            "?disk" => printed(&json!({ "free": 900_i64 << 30, "used": 41 })),
+            "?files" => printed(&json!({
+                "data": server.has_data, "kept": server.has_kept, "part": false,
+                "running": server.running, "free": 900_i64 << 30,
+            })),
             "?load" => printed(&json!({ "per_cpu": 0.3, "cpus": 8 })),
             _ => Came::Forbidden(format!("no answer is known for {probe} on {host}")),
         }
@@ -253,7 +316,9 @@ impl Cluster {
             "replayed": server.replayed,
             "replay_paused": server.replay_paused,
             "writable": server.upstream.is_none(),
+            "timeline": server.timeline,
             "free_senders": server.free_senders,
+            "free_slots": server.free_slots,
             "running_backups": server.running_backups,
             "followers": followers.count(),
             "data_size": 40_i64 << 30,
@@ -278,15 +343,23 @@ impl Cluster {
         if number > 20 { format!("bl{}", number - 20) } else { format!("pg{}", number - 10) }
     }
 
-    /// Does what an action does. Any of these names may be meant: the same text takes two different actions back.
-    pub(crate) fn act(&mut self, host: &str, names: &[String], variables: &BTreeMap<String, String>) -> Came {
+    /// Does what an action does. Any of these names may be meant: the same text takes two different actions back. As on
+    /// real hosts, an undo does nothing but what its step has noted in the folder of both.
+    pub(crate) fn act(
+        &mut self,
+        host: &str,
+        names: &[String],
+        variables: &BTreeMap<String, String>,
+        step_dir: &str,
+    ) -> Came {
+        let done = Came::Ended(0, String::new(), String::new());
         let name = names[0].as_str();
         if let "power-off" | "undo power-off" = name {
             let machine = Self::machine(&variables["machine"]);
             let server = self.servers.get_mut(&machine).unwrap();
             server.powered = name != "power-off";
             server.running &= server.powered;
-            return Came::Ended(0, String::new(), String::new());
+            return done;
         }
         let slot = variables.get("slot").cloned().unwrap_or_default();
         let feeds = variables.get("primary_address").map(|address| Self::host_of(address));
@@ -303,14 +376,21 @@ impl Cluster {
         if server.cut_off || !server.powered {
             return Came::Unreachable;
         }
+        let notes = self.notes.entry(format!("{host} {step_dir}")).or_default();
         let is_primary = server.upstream.is_none();
         match name {
-            "add-slot" if server.answers() => _ = server.slots.insert(slot),
+            "add-slot" if server.answers() => {
+                if server.slots.insert(slot) {
+                    notes.insert("made");
+                }
+            }
+            "undo add-slot" if !notes.contains("made") => {}
             "undo add-slot" if server.answers() => _ = server.slots.remove(&slot),
             "drop-slot" if server.answers() => _ = server.slots.remove(&slot),
             "stop-clean" if is_primary && server.answers() => {
                 server.end_of_wal = server.position;
                 server.position += 112;
+                notes.extend(["stopped", "marked"]);
                 (server.running, server.clean, server.standby) = (false, true, true);
                 let position = server.position;
                 for name in streaming {
@@ -321,35 +401,47 @@ impl Cluster {
                     }
                 }
             }
-            "fence" => (server.running, server.frozen, server.standby) = (false, false, true),
-            "undo fence" | "undo stop-clean" | "undo stop" if !server.running => {
-                (server.running, server.clean) = (true, false);
-                if name != "undo stop" {
-                    server.standby = false;
+            "fence" => {
+                if server.running {
+                    notes.insert("stopped");
+                }
+                if !server.standby {
+                    notes.insert("marked");
+                }
+                (server.running, server.frozen, server.standby) = (false, false, true);
+            }
+            "undo fence" | "undo stop-clean" | "undo stop" => {
+                server.standby &= !notes.contains("marked");
+                if notes.contains("stopped") && !server.running {
+                    (server.running, server.clean) = (true, false);
                 }
             }
             "promote" if !is_primary && server.answers() => {
                 (server.upstream, server.standby) = (None, false);
             }
             "follow" if !is_primary && server.answers() => {
-                server.before = std::mem::replace(&mut server.upstream, feeds);
+                let before = std::mem::replace(&mut server.upstream, feeds);
+                if notes.insert("before") {
+                    server.before = before;
+                }
             }
+            "undo follow" if !notes.contains("before") => {}
             "undo follow" if server.answers() => server.upstream = server.before.clone(),
             "start-as-replica" if !server.running && server.has_data => {
+                notes.insert("started");
                 (server.running, server.standby, server.upstream) = (true, true, feeds);
                 server.position = feeds_at.unwrap_or_default();
                 server.replayed = server.position;
                 server.slots.clear();
             }
-            "undo start-as-replica" if server.running => server.running = false,
-            "stop" if server.running => server.running = false,
-            "set-aside" if server.has_data && !server.running => {
-                (server.has_data, server.has_kept) = (false, true);
+            "undo start-as-replica" => server.running &= !notes.contains("started"),
+            "stop" => {
+                if server.running {
+                    notes.insert("stopped");
+                }
+                server.running = false;
             }
-            "undo set-aside" if server.has_kept => (server.has_data, server.has_kept) = (true, false),
-            "copy-from" if !server.has_data => server.has_data = true,
-            "undo copy-from" => server.has_data = false,
-            "delete-kept" => server.has_kept = false,
+            _ if server.moves_data(name, notes) => {}
             "add-slot" | "undo add-slot" | "drop-slot" | "undo follow" => return fails(2, NO_SERVER),
             _ => {
                 return Came::Forbidden(format!(

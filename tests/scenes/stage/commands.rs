@@ -59,16 +59,7 @@ impl Commands {
                 let names = self.scripts.get(text)?.clone();
                 Some(Known { names, variables: variables.clone() })
             }
-            ErrandBody::Run(words) => {
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let (name, machine) = match words.as_slice() {
-                    ["machine-power", "off", "--wait", machine] => ("power-off", machine),
-                    ["machine-power", "on", machine] => ("undo power-off", machine),
-                    _ => return None,
-                };
-                let variables = BTreeMap::from([("machine".to_owned(), (*machine).to_owned())]);
-                Some(Known { names: vec![name.to_owned()], variables })
-            }
+            ErrandBody::Run(_) => None,
         }
     }
 }

@@ -193,6 +193,7 @@ impl Hosts {
             answer,
             Answer::Well | Answer::Prints(_) | Answer::FailsAfterwards(..) | Answer::LostAfter(_)
         );
+        let step_dir = execution.step_dir.clone().unwrap_or_default();
         let slot = known.variables.get("slot").filter(|_| changes).map(|slot| format!(" {slot}"));
         let now = self.clock.now();
         let came = self.with(|inside| {
@@ -201,7 +202,7 @@ impl Hosts {
             }
             match (does, changes) {
                 (false, _) => Came::Ended(0, String::new(), String::new()),
-                (true, true) => inside.cluster.act(&host, &known.names, &known.variables),
+                (true, true) => inside.cluster.act(&host, &known.names, &known.variables, &step_dir),
                 (true, false) => inside.cluster.answer(&host, &name, &known.variables, now),
             }
         });

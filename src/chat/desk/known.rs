@@ -1,0 +1,75 @@
+//! What is known without asking: of a person, and of the roles of a cluster's hosts. Completion lives on it.
+
+use std::collections::BTreeMap;
+
+use super::Desk;
+use super::looks::may_look;
+use crate::engine::Speaker;
+use crate::library::Snapshot;
+use crate::plan::bind::bind_given;
+use crate::plan::model::Topology;
+use crate::plan::situation::{RunWords, Situation};
+use crate::run::Event;
+use crate::runbook::expression::{Facts, Value};
+use crate::runbook::model::{ParameterKind, Runbook};
+use crate::runbook::source::name::{ClusterName, HostName};
+
+/// Plans that are looked through for the roles of hosts.
+const PLANS: u32 = 50;
+
+impl Desk {
+    /// The files, for those who may look at them.
+    pub fn files_for(&self, speaker: &Speaker) -> Option<std::sync::Arc<Snapshot>> {
+        let snapshot = self.library().load().ok()?;
+        may_look(speaker, &snapshot).is_ok().then_some(snapshot)
+    }
+
+    /// The hosts that a parameter may be, as far as that is known without asking them. Nothing rather than a wrong one.
+    pub fn hosts_for(
+        &self,
+        snapshot: &Snapshot,
+        runbook: &Runbook,
+        parameter: &str,
+        given: &[(String, String)],
+    ) -> Vec<HostName> {
+        let set = &snapshot.set;
+        let found = runbook.parameters.iter().find(|known| known.name.value == parameter);
+        let Some(ParameterKind::Host(Some(list))) = found.map(|parameter| &parameter.kind) else {
+            return Vec::new();
+        };
+        let topology: BTreeMap<ClusterName, Topology> = set
+            .inventory
+            .clusters
+            .keys()
+            .filter_map(|cluster| Some((cluster.clone(), self.roles_of(snapshot, cluster)?)))
+            .collect();
+        let run = RunWords { id: 0, reason: String::new(), started_by: String::new() };
+        let situation = Situation::new(set, runbook, bind_given(set, runbook, given), &topology, &run);
+        match situation.meaning(&Facts::default()).evaluate(list).answer {
+            Ok(Value::List(items)) => items.iter().filter_map(Value::as_host).cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Who was what in a cluster: when a plan was last made, else by the inventory. Nobody knows any more once a run
+    /// has changed a host since.
+    fn roles_of(&self, snapshot: &Snapshot, name: &ClusterName) -> Option<Topology> {
+        let set = &snapshot.set;
+        let cluster = set.inventory.clusters.get(name)?;
+        let members = || cluster.hosts.iter().filter_map(|word| HostName::new(&word.value));
+        let view = self.journal.as_ref();
+        for entry in view.and_then(|view| view.newest_of_kind("offered", PLANS).ok()).unwrap_or_default() {
+            let Ok(stamped) = crate::journal::stamped(&entry) else { continue };
+            let Event::Offered { offer, .. } = stamped.event else { continue };
+            let Some(seen) = offer.plan.topology.get(name) else { continue };
+            let run = entry.run.and_then(|id| self.run(id).ok());
+            let changed = run.is_none_or(|run| run.started.is_some())
+                && offer.plan.changed_hosts().iter().any(|host| members().any(|member| member == **host));
+            return (!changed).then(|| seen.clone());
+        }
+        let primary = HostName::new(&cluster.primary.as_ref()?.value)?;
+        let replicas = members().filter(|host| *host != primary).collect();
+        let spares = set.inventory.spares_for(&cluster.kind.value).cloned().collect();
+        Some(Topology { primary, believed: true, replicas, silent: Vec::new(), spares })
+    }
+}
