@@ -85,7 +85,7 @@ g_mine=; for g_p in /proc/[0-9]*; do
 stat_of "${g_p##*/}" && test "$s_group" = "$v_pid" && grep -qa "STEADYHAND=$key" "$g_p/environ" 2>/dev/null && g_mine=y;
 done; test -n "$g_mine" || { group=not-ours; return; };
 fi;
-kill -TERM "-$v_pid" 2>/dev/null; kill -CONT "-$v_pid" 2>/dev/null;
+{ kill -TERM "-$v_pid" || kill -TERM "$v_pid"; } 2>/dev/null; kill -CONT "-$v_pid" 2>/dev/null;
 t=0; while group_there "$v_pid" && test $t -lt $((grace*20)); do sleep 0.05; t=$((t+1)); done;
 kill -KILL "-$v_pid" 2>/dev/null;
 t=0; while group_there "$v_pid" && test $t -lt 40; do sleep 0.05; t=$((t+1)); done;
