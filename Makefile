@@ -14,7 +14,9 @@ help:
 demo: install build
 	@sh tests/lab/demo.sh
 
+# busybox is a shell that hosts have.
 test: install
+	@command -v busybox >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends busybox
 	cargo test --workspace --locked
 
 check:

@@ -181,3 +181,131 @@ impl Verdict {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the shell here stands for the one on a host")]
+mod tests {
+    use std::io::Write as _;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use super::super::blocks::{Blocks, Heard};
+    use super::*;
+
+    #[test]
+    fn the_guard_is_one_line_that_every_login_shell_passes_on() {
+        assert!(!GUARD.contains(['\'', '\\', '\n']), "{}", &*GUARD);
+        assert_eq!(
+            GUARD.matches('!').count(),
+            GUARD.matches("! ").count(),
+            "csh expands ! before anything else"
+        );
+        assert!(GUARD.len() < 16_000);
+    }
+
+    fn attempt(key: &str) -> Attempt {
+        Attempt { key: key.to_owned(), root: None, holds: Vec::new() }
+    }
+
+    /// Says one thing to a guard of the shell here, as a host would hear it.
+    fn says(shell: &[&str], home: &Path, attempt: &Attempt, say: Say<'_>) -> Vec<Heard> {
+        let mut command = Command::new(shell[0]);
+        command
+            .args(&shell[1..])
+            .args(["-c", &GUARD])
+            .env_clear()
+            .env("HOME", home)
+            .env("PATH", "/usr/bin:/bin");
+        let mut command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdin = command.stdin.take().unwrap();
+        stdin.write_all(line(attempt, say, "n1").unwrap().as_bytes()).unwrap();
+        let output = command.wait_with_output().unwrap();
+        drop(stdin);
+        Blocks::new("n1").take(&output.stdout)
+    }
+
+    fn start<'a>(argv: &'a [String], variables: &'a BTreeMap<String, String>) -> Start<'a> {
+        Start { argv, variables, step_dir: Some("s"), limit_seconds: 60 }
+    }
+
+    fn verdict(heard: &[Heard]) -> Option<&Verdict> {
+        heard.iter().find_map(|heard| match heard {
+            Heard::Verdict(verdict) => Some(verdict),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_command_runs_once_in_every_shell_that_a_host_may_have() {
+        let script = "echo ran >>$HOME/ran; test -d \"$step_dir\" && printf %s \"$key\"; exit 7";
+        let argv = ["sh".to_owned(), "-c".to_owned(), script.to_owned()];
+        // A name that the guard uses itself, and a value that no shell may read.
+        let variables = BTreeMap::from([("key".to_owned(), "a'b\nc$(d)".to_owned())]);
+        for shell in [&["dash"][..], &["bash"], &["busybox", "sh"]] {
+            let home = tempfile::tempdir().unwrap();
+            let one = attempt("1.1");
+
+            let first = says(shell, home.path(), &one, Say::Start(&start(&argv, &variables)));
+            let again = says(shell, home.path(), &one, Say::Start(&start(&argv, &variables)));
+            let sealed = says(shell, home.path(), &one, Say::Seal);
+
+            let printed = |heard: &Heard| matches!(heard, Heard::Printed(_, bytes) if bytes == b"a'b\nc$(d)");
+            assert!(first.iter().any(printed), "{shell:?}: {first:?}");
+            for heard in [&first, &again, &sealed] {
+                let finished = verdict(heard);
+                assert!(
+                    matches!(finished, Some(Verdict::Finished(end)) if end.status == 7),
+                    "{shell:?}: {heard:?}"
+                );
+            }
+            assert_eq!(std::fs::read_to_string(home.path().join("ran")).unwrap(), "ran\n", "{shell:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_never_starts() {
+        let home = tempfile::tempdir().unwrap();
+        let argv = ["touch".to_owned(), home.path().join("ran").display().to_string()];
+        let variables = BTreeMap::new();
+        let one = attempt("2.1");
+
+        let sealed = says(&["sh"], home.path(), &one, Say::Seal);
+        let late = says(&["sh"], home.path(), &one, Say::Start(&start(&argv, &variables)));
+
+        assert_eq!((verdict(&sealed), verdict(&late)), (Some(&Verdict::Never), Some(&Verdict::Never)));
+        assert!(!home.path().join("ran").exists());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_told_by_its_cause() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join(".steadyhand"), "a file").unwrap();
+        let (argv, variables) = (["true".to_owned()], BTreeMap::new());
+
+        let heard = says(&["sh"], home.path(), &attempt("3.1"), Say::Start(&start(&argv, &variables)));
+
+        assert_eq!(heard, [Heard::Refused("state-dir".to_owned())]);
+    }
+
+    #[test]
+    fn another_state_directory_is_another_host() {
+        let home = tempfile::tempdir().unwrap();
+        let heard = says(&["sh"], home.path(), &attempt("4.1"), Say::Hello);
+        assert!(matches!(heard.as_slice(), [Heard::Root(root), Heard::End] if root.len() == 16), "{heard:?}");
+
+        let elsewhere = Attempt { root: Some("0123456789abcdef".to_owned()), ..attempt("4.1") };
+        let heard = says(&["sh"], home.path(), &elsewhere, Say::Seal);
+
+        assert!(
+            matches!(heard.as_slice(), [Heard::Refused(why)] if why.starts_with("other-root")),
+            "{heard:?}"
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_more_than_a_word_is_refused_here() {
+        for key in ["", "a b", "a;b", "a/b", "$(id)", "a\nb"] {
+            assert!(line(&attempt(key), Say::Seal, "n1").is_err(), "{key:?}");
+        }
+    }
+}

@@ -67,7 +67,7 @@ esac;
 v_words $v_line;
 f_read; test -z "$v_final" || return 0;
 boot_of;
-if test "$boot" != "$v_boot"; then v="lost reboot"; v_final=y; return; fi;
+if ! test "$boot" = "$v_boot"; then v="lost reboot"; v_final=y; return; fi;
 if is_there "$v_pid" "$v_start"; then v="running pid=$v_pid"; is_there "$v_kpid" "$v_kstart" || v="$v guard=gone"; return; fi;
 if is_there "$v_kpid" "$v_kstart"; then v=ending; return; fi;
 f_read; test -n "$v_final" || { v="lost guard"; v_final=y; };
@@ -214,7 +214,7 @@ h_t=${h_f##*/};
 if test "$h_t" = "$mine"; then seen=y; continue; fi;
 if test -n "$seen"; then claim "sealed fenced end" "$a/started"; no "fenced by=$h_t"; fi;
 while IFS= read -r h_k; do
-test "$h_k" != "$key" || continue;
+test "$h_k" = "$key" && continue;
 mine_a=$a; a=$base/a/$h_k; verdict; a=$mine_a;
 case $v in running*|ending|preparing|torn) claim "sealed busy end" "$a/started"; no "busy token=$h_t attempt=$h_k";; esac;
 done <"$h_f";

@@ -193,10 +193,6 @@ impl<'a> Guarded<'a> {
         if finished.left {
             return Ending::Lost { why: "not all of its processes could be ended".to_owned() };
         }
-        if status == 0 {
-            // It was done before it heard of the end.
-            return Ending::Exited(0);
-        }
         Ending::Ended { by_limit: stopped == "timeout" || self.stopped == Some(true), status }
     }
 

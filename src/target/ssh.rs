@@ -381,13 +381,11 @@ impl Target for Ssh {
 
     fn settle(&self, execution: Execution) -> Running<'_> {
         Box::pin(async move {
-            match &execution.attempt {
-                Some(attempt) => Guarded::new(self, &execution, attempt).settle().await,
-                None => {
-                    let ending = Ending::Lost { why: "the bot ended while it ran".to_owned() };
-                    Report { ending, out: Kept::default(), err: Kept::default(), took: Duration::ZERO }
-                }
-            }
+            let Some(attempt) = &execution.attempt else {
+                let ending = Ending::Lost { why: "the bot ended while it ran".to_owned() };
+                return Report { ending, out: Kept::default(), err: Kept::default(), took: Duration::ZERO };
+            };
+            Guarded::new(self, &execution, attempt).settle().await
         })
     }
 

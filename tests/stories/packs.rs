@@ -109,6 +109,7 @@ impl Hands {
             limit: errand.at_most.as_std(),
             end_with_link: step_dir.is_none(),
             step_dir,
+            attempt: None,
             control: None,
             latest: None,
         }))

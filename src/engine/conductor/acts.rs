@@ -102,7 +102,7 @@ impl Conductor {
             Act::Gate(unit, since) => self.start_gate(act.clone(), unit.clone(), *since),
             // It is not in flight here: it was sent by a process that is gone.
             Act::Await(unit, attempt, variant) => {
-                self.carry(&unit.clone(), *attempt, *variant, Carry::Settle)
+                self.carry(&unit.clone(), *attempt, *variant, Carry::Settle);
             }
             Act::End(unit, attempt) => {
                 self.control(unit, *attempt, Control::Stop);

@@ -231,7 +231,7 @@ impl Conductor {
         for event in &decided.events {
             match event {
                 Event::StepSent { unit, attempt, variant, .. } => {
-                    self.carry(unit, *attempt, *variant, Carry::Send)
+                    self.carry(unit, *attempt, *variant, Carry::Send);
                 }
                 Event::UndoSent { unit, attempt, .. } => self.carry_undo(unit, *attempt, Carry::Send),
                 _ => {}
