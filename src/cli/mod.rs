@@ -250,7 +250,7 @@ async fn console(
     let demo = config.demo.as_ref().map(|demo| DemoWords { lab: demo.lab.clone() });
     let session = Session::new(desk, speaker, demo);
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        let history = config.journal.with_extension("history");
+        let history = std::path::PathBuf::from(format!("{}.history", config.journal.display()));
         terminal::run(session, style, wanted_flat(arguments), is_new, Some(history)).await
     } else {
         pipe::run(session, style, tokio::io::stdin(), &mut std::io::stdout(), arguments.no_input).await

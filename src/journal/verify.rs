@@ -164,7 +164,7 @@ impl Said {
         }
         for (sha256, content) in reader.blobs()? {
             if hex::encode(Sha256::digest(content.as_bytes())) != sha256 {
-                beside.push(format!("The file {} was changed.", &sha256[..12.min(sha256.len())]));
+                beside.push(format!("The file {} was changed.", sha256.get(..12).unwrap_or(&sha256)));
             }
         }
         reader.each_output(|key, output| {

@@ -520,7 +520,7 @@ pub fn body(plan: &Plan, body: &Body) -> String {
         }
         Body::Script { sha256, .. } => {
             let lines = plan.scripts.get(sha256).map_or(0, |text| text.lines().count());
-            format!("script of {}, sha256 {}", count(lines, "line"), &sha256[..8.min(sha256.len())])
+            format!("script of {}, sha256 {}", count(lines, "line"), sha256.get(..8).unwrap_or(sha256))
         }
     }
 }

@@ -138,7 +138,7 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
             let mut below = Vec::new();
             for (name, stream) in [("out", &output.out), ("err", &output.err)] {
                 if stream.bytes > 0 {
-                    let sha = &stream.sha256[..8.min(stream.sha256.len())];
+                    let sha = stream.sha256.get(..8).unwrap_or(&stream.sha256);
                     below.push(Below::Text(format!("{name}: {} bytes, sha256 {sha}", stream.bytes)));
                     below.extend(stream.excerpt(4).iter().map(|line| Below::Foreign(visible(line))));
                 }

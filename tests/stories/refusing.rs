@@ -158,7 +158,7 @@ fn a_second_run_on_a_cluster_that_is_held() {
     let said = chat::types(&lab, [first.as_str(), "next", "as ben", "next", "as cleo", first.as_str()]);
     // Run 1 waits at its question and holds the cluster.
     let since = Regex::new(
-        r"Refused: cluster/orders is held by run 1, failover-database, ana, since \d\d:\d\d CES?T\. It has done 0 of \d+\.",
+        r"Refused: cluster/orders is held by run 1, failover-database, ana, since \d\d:\d\d CES?T\. It has done 0 of \d+ steps\.",
     );
     let flowing = said.text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(since.unwrap().is_match(&flowing), "{said}");

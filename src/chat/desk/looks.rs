@@ -208,7 +208,7 @@ impl Desk {
                         if stream == "out" { "output" } else { "error" },
                         refusal::step(unit),
                         output.bytes,
-                        &output.sha256[..12.min(output.sha256.len())]
+                        output.sha256.get(..12).unwrap_or(&output.sha256)
                     );
                     let mut lines: Vec<String> = text_lines(&output.head);
                     let kept = (output.head.len() + output.tail.len()) as u64;
