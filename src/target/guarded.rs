@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::blocks::{Blocks, Heard, Stream};
 use super::capture::Keeping;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
-use super::ssh::{Channel, Ssh, nonce, wanted};
+use super::ssh::{Channel, Ssh, nonce, not_started, wanted};
 use super::{Control, Ending, Execution, Latest, Report};
 use crate::plan::measure::ErrandBody;
 
@@ -138,10 +138,7 @@ impl<'a> Guarded<'a> {
         loop {
             match verdict {
                 Verdict::Never => {
-                    return Ending::NotStarted {
-                        code: "not-started",
-                        why: "it never started there, and will not any more".to_owned(),
-                    };
+                    return not_started("not-started", "it never started there, and will not any more");
                 }
                 Verdict::Lost { rebooted: true } => {
                     return Ending::Lost { why: "the host was started anew while it ran".to_owned() };
@@ -202,7 +199,7 @@ impl<'a> Guarded<'a> {
         let line = match guard::line(self.attempt, say, &nonce) {
             Ok(line) => line,
             Err(why) => {
-                return Talked::NotReached(Ending::NotStarted { code: "not-sendable", why: why.to_string() });
+                return Talked::NotReached(not_started("not-sendable", why.to_string()));
             }
         };
         let (ssh, execution) = (self.ssh, self.execution);
@@ -314,5 +311,5 @@ fn refused(why: &str) -> Ending {
         "other-root" => ("state-dir", format!("{folder} is another one than before")),
         _ => ("state-dir", format!("{folder} cannot be used ({why})")),
     };
-    Ending::NotStarted { code, why }
+    not_started(code, why)
 }

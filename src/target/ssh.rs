@@ -397,7 +397,7 @@ impl Target for Ssh {
     }
 }
 
-fn not_started(code: &'static str, why: impl Into<String>) -> Ending {
+pub(super) fn not_started(code: &'static str, why: impl Into<String>) -> Ending {
     Ending::NotStarted { code, why: why.into() }
 }
 
