@@ -12,5 +12,6 @@ mod failing_over;
 mod hosts;
 mod packs;
 mod refusing;
+mod turns;
 mod values;
 mod witness;
