@@ -168,14 +168,14 @@ impl<'a> Scoped<'a> {
                 continue;
             }
             let inferred = self.infer(&reference, problems);
-            let place = reference.place_of(&reference.root);
+            let place = || reference.place_of(&reference.root);
             if !inferred.kind.prints() {
                 let message = format!("{} does not print", inferred.kind);
-                problems.add(Code::TextValue, &place, message, "name one value or field");
+                problems.add(Code::TextValue, &place(), message, "name one value or field");
             } else if frozen && inferred.uses.measures() && inferred.kind != Type::Broken {
                 let message = "a measured value in a text that the plan fixes";
                 let cure = "parameters, inventory and topology only; what is measured belongs into a sentence of a check";
-                problems.add(Code::FrozenText, &place, message, cure);
+                problems.add(Code::FrozenText, &place(), message, cure);
             }
             uses.join(&inferred.uses);
         }

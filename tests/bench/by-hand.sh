@@ -13,17 +13,18 @@ again() { sleep 0.2; }
 
 # Has anything changed since the plan?
 for host in "$old" "$new" "$other"; do ask "$host" node >/dev/null & done
-ask "$old" sessions >/dev/null &
+for host in "$old" "$new"; do ask "$host" sessions >/dev/null & done
+for host in "$old" "$other"; do ask "$host" link >/dev/null & done
 wait
 
-on "$new" "add-slot-$old" && ask "$new" node >/dev/null
-on "$new" "add-slot-$other" && ask "$new" node >/dev/null
+on "$new" "add-slot-$old" && ask "$old" link >/dev/null
+on "$new" "add-slot-$other" && ask "$other" link >/dev/null
 
 on "$old" stop-clean
-until answer=$(ask "$old" fence) && has '"running":false' && has '"clean":true'; do again; done
+until ask power1 power >/dev/null & answer=$(ask "$old" fence) && wait && has '"running":false' && has '"clean":true'; do again; done
 until answer=$(ask "$new" node) && [ "$(number replayed)" -ge "$(number position)" ]; do again; done
 
-ask "$old" fence >/dev/null & ask "$new" node >/dev/null & wait
+ask power1 power >/dev/null & ask "$old" fence >/dev/null & ask "$new" node >/dev/null & ask "$other" node >/dev/null & wait
 on "$new" promote >/dev/null
 until ask "$new" node >/dev/null && answer=$(ask "$new" write) && has '"ok" : true'; do again; done
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lab::{Lab, Spec, Writer};
+use lab::{Host, Lab, Spec, Writer};
 use steadyhand::chat::desk::Desk;
 use steadyhand::chat::grammar::{command, words};
 use steadyhand::config::Config;
@@ -174,12 +174,22 @@ fn write_steps(folder: &Path, plan: &Plan) {
 
 /// Every question of the runbook to every host of the cluster.
 fn write_questions(folder: &Path, context: &Context) {
-    let questions = [("node", "node"), ("clients", "sessions"), ("fence", "fence"), ("write", "write")];
+    let questions = [
+        ("node", "node"),
+        ("link", "link"),
+        ("clients", "sessions"),
+        ("readers", "sessions"),
+        ("fence", "fence"),
+        ("power", "power"),
+        ("write", "write"),
+    ];
     for (measurement, name) in questions {
         for host in ["pg1", "pg2", "pg3"] {
-            let by_host = (measurement == "node").then(|| HostName::new(host).unwrap());
+            let by_host = ["node", "link"].contains(&measurement).then(|| HostName::new(host).unwrap());
             let ask = Ask { measurement: measurement.to_owned(), host: by_host };
-            let asked = inquiry(&context.snapshot.set, context.runbook(), &context.situation, &ask).unwrap();
+            // The candidate is not asked about its link to itself.
+            let asked = inquiry(&context.snapshot.set, context.runbook(), &context.situation, &ask);
+            let Ok(asked) = asked else { continue };
             let path = folder.join(format!("{name}-{}.sh", asked.errand.host));
             fs::write(path, as_sh(&asked.errand.body)).unwrap();
         }
@@ -222,6 +232,13 @@ fn no_loss(writer: Writer) {
     assert_eq!(report.lost, [0; 0], "{report:?}");
 }
 
+/// The hosts that the failover speaks to.
+fn reached(lab: &Lab) -> Vec<Host> {
+    let mut hosts = lab.members();
+    hosts.push(lab.host("power1"));
+    hosts
+}
+
 fn open_connections(lab: &Lab, folder: &Path) {
     let mut config = format!(
         "Host *\n  BatchMode yes\n  User {}\n  IdentityFile {}\n  UserKnownHostsFile {}\n  ControlMaster auto\n  ControlPath {}/%n\n  ControlPersist 300\n",
@@ -230,7 +247,7 @@ fn open_connections(lab: &Lab, folder: &Path) {
         lab.bot_dir().join("known_hosts").display(),
         folder.display(),
     );
-    for host in lab.members() {
+    for host in reached(lab) {
         let _ = writeln!(
             config,
             "Host {}\n  HostName {}\n  Port {}",
@@ -240,13 +257,13 @@ fn open_connections(lab: &Lab, folder: &Path) {
         );
     }
     fs::write(folder.join("ssh_config"), config).unwrap();
-    for host in lab.members() {
+    for host in reached(lab) {
         ssh(folder, &[host.name(), "true"]);
     }
 }
 
 fn close_connections(lab: &Lab, folder: &Path) {
-    for host in lab.members() {
+    for host in reached(lab) {
         ssh(folder, &["-O", "exit", host.name()]);
     }
 }

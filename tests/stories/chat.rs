@@ -86,6 +86,15 @@ pub(crate) fn types_with<'a>(config: &Path, lines: impl IntoIterator<Item = &'a 
     chat.ended()
 }
 
+/// One line from a shell: its exit code, and what stands on stdout.
+#[expect(clippy::disallowed_methods, reason = "the program is what is tested")]
+pub(crate) fn from_a_shell(lab: &Lab, words: &[&str]) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
+    command.arg("--config").arg(lab.bot_dir().join("steadyhand.toml")).args(words);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
 /// An open chat.
 pub(crate) struct Open {
     /// The process.

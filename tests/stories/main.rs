@@ -13,5 +13,6 @@ mod guarded;
 mod hosts;
 mod packs;
 mod refusing;
+mod turns;
 mod values;
 mod witness;

@@ -149,6 +149,13 @@ fn zone() -> TimeZone {
     TimeZoneDatabase::bundled().get("Europe/Berlin").unwrap()
 }
 
+/// The console of a person: each has one.
+fn session_of<'a>(sessions: &'a mut BTreeMap<String, Session>, desk: &Desk, person: &str) -> &'a mut Session {
+    sessions
+        .entry(person.to_owned())
+        .or_insert_with(|| Session::new(desk.clone(), Scene::speaker(person), None))
+}
+
 impl Scene {
     /// The cluster `orders` with the shipped runbooks; all is well.
     pub(crate) fn of_orders() -> Self {
@@ -409,11 +416,7 @@ impl Scene {
     pub(crate) fn says(&mut self, person: &str, line: &str) -> CameOut {
         let (clock, hosts, style) = (self.clock.clone(), self.hosts.clone(), self.style);
         let process = self.process.as_mut().unwrap();
-        let desk = process.desk.clone();
-        let session = process
-            .sessions
-            .entry(person.to_owned())
-            .or_insert_with(|| Session::new(desk, Self::speaker(person), None));
+        let session = session_of(&mut process.sessions, &process.desk, person);
         let mut out = Vec::new();
         let came_out = process.runtime.block_on(async {
             let said = pipe::say(session, style, line, &mut out);
@@ -430,11 +433,7 @@ impl Scene {
     pub(crate) fn types(&mut self, person: &str, line: &str) -> CameOut {
         let (clock, hosts, style) = (self.clock.clone(), self.hosts.clone(), self.style);
         let process = self.process.as_mut().unwrap();
-        let desk = process.desk.clone();
-        let session = process
-            .sessions
-            .entry(person.to_owned())
-            .or_insert_with(|| Session::new(desk, Self::speaker(person), None));
+        let session = session_of(&mut process.sessions, &process.desk, person);
         let led = process
             .runtime
             .block_on(async { driven(session.answer(line), &process.journal, &hosts, &clock).await });
