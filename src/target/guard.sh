@@ -180,7 +180,8 @@ out=-; err=-;
 while test "$out" = - || test "$err" = -; do IFS= read -r l <&6;
 case $l in o=*) out=${l#o=};; e=*) err=${l#e=};; t) break;; esac; done;
 kill "$tm" 2>/dev/null;
-left=no; ! kill -0 "-$c" 2>/dev/null || ! group_there "$c" || left=yes;
+left=no; t=0; while kill -0 "-$c" 2>/dev/null && group_there "$c"; do
+left=yes; test -s "$a/stop" && test $t -lt $((grace*20+40)) || break; sleep 0.05; t=$((t+1)); left=no; done;
 st=-; test ! -s "$a/stop" || IFS= read -r st <"$a/stop";
 until echo "finished rc=$rc out=$out err=$err stop=$st left=$left end" 1<>"$a/finished" && durable "$a/finished"; do sleep 2; done 2>/dev/null;
 ring;
