@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::situation::Situation;
 use crate::authoring::Set;
+use crate::inventory::Cluster;
 use crate::runbook::expression::{Ask, Facts, NoAnswer, Reading, Type, Value};
 use crate::runbook::model::{Action, Command as ModelCommand, Pack, Probe, Runbook, ValueType, Word};
 use crate::runbook::source::literal::{Millis, Size};
@@ -98,7 +99,7 @@ pub fn probe_inquiry(
     situation: &Situation,
 ) -> Result<Inquiry, NoAnswer> {
     let body = probe.body.as_ref().ok_or_else(|| NoAnswer(format!("{} does nothing", probe.name.value)))?;
-    let variables = variables(set, pack, host, inputs)?;
+    let variables = variables(set, pack, host, situation.cluster_of_kind(set, pack), inputs)?;
     let run_id = situation.records.run.get("id").and_then(Value::raw).unwrap_or_default();
     let body = match errand_body(pack, body, variables)? {
         ErrandBody::Script { text, mut variables } => {
@@ -137,11 +138,13 @@ pub fn render_raw(
     })
 }
 
-/// The variables of a pack's scripts on a host: ours, its settings, the inputs.
+/// The variables of a pack's scripts on a host: ours, its settings, the inputs. A host of no cluster has the settings of
+/// the one that the run is about: a spare that joins it, the host that keeps its backups.
 fn variables(
     set: &Set,
     pack: &Pack,
     host: &HostName,
+    cluster: Option<&Cluster>,
     inputs: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, NoAnswer> {
     let known = set.inventory.hosts.get(host).ok_or_else(|| NoAnswer(format!("there is no host {host}")))?;
@@ -149,8 +152,15 @@ fn variables(
         ("host".to_owned(), host.to_string()),
         ("address".to_owned(), known.address.value.clone()),
     ]);
+    let joined = cluster.filter(|_| set.inventory.cluster_of(host.as_str()).is_none());
     for (setting, kind) in &pack.settings {
-        let given = set.inventory.setting_of(host.as_str(), setting).map(|word| word.value.as_str());
+        let of_cluster =
+            || joined.and_then(|cluster| cluster.settings.get(&setting.value)).map(|setting| &setting.value);
+        let given = set
+            .inventory
+            .setting_of(host.as_str(), setting)
+            .or_else(of_cluster)
+            .map(|word| word.value.as_str());
         let value = match given.filter(|text| *text != "none") {
             None => String::new(),
             Some(text) => match crate::runbook::given::read_value(text, &kind.kind) {
@@ -190,16 +200,17 @@ fn errand_body(
     }
 }
 
-/// The command of an action on a host.
+/// The command of an action on a host. `cluster` is the one that the run is about.
 pub fn action_errand(
     set: &Set,
     pack: &Pack,
     action: &Action,
     host: &HostName,
+    cluster: Option<&Cluster>,
     inputs: BTreeMap<String, String>,
 ) -> Result<Errand, NoAnswer> {
     let body = action.body.as_ref().ok_or_else(|| NoAnswer(format!("{} does nothing", action.name.value)))?;
-    let body = errand_body(pack, body, variables(set, pack, host, inputs)?)?;
+    let body = errand_body(pack, body, variables(set, pack, host, cluster, inputs)?)?;
     Ok(Errand { host: host.clone(), body, at_most: action.at_most })
 }
 
@@ -209,10 +220,11 @@ pub fn undo_errand(
     pack: &Pack,
     command: &ModelCommand,
     host: &HostName,
+    cluster: Option<&Cluster>,
     inputs: BTreeMap<String, String>,
     at_most: Millis,
 ) -> Result<Errand, NoAnswer> {
-    let body = errand_body(pack, command, variables(set, pack, host, inputs)?)?;
+    let body = errand_body(pack, command, variables(set, pack, host, cluster, inputs)?)?;
     Ok(Errand { host: host.clone(), body, at_most })
 }
 

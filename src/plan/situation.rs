@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::model::Topology;
 use crate::authoring::Set;
+use crate::inventory::Cluster;
 use crate::runbook::expression::{Expr, Facts, Meaning, NoAnswer, Records, Value};
 use crate::runbook::given::read_value;
-use crate::runbook::model::{MeasureAt, Runbook};
+use crate::runbook::model::{MeasureAt, Pack, Runbook};
 use crate::runbook::source::name::{ClusterName, HostName};
 
 /// What the run itself is called.
@@ -90,6 +91,16 @@ impl Situation {
     /// Every host that a measurement asks.
     pub fn measured_hosts(&self) -> impl Iterator<Item = &HostName> {
         self.one_host.values().chain(self.measurements.values().flatten().flatten())
+    }
+
+    /// The cluster that this pack knows and the run is about; none if it is about several of them.
+    pub fn cluster_of_kind<'s>(&self, set: &'s Set, pack: &Pack) -> Option<&'s Cluster> {
+        let given = self.values.values().filter_map(|value| match value {
+            Value::Cluster(name) => set.inventory.clusters.get(name),
+            _ => None,
+        });
+        let mut of_kind = given.filter(|cluster| cluster.kind.value == pack.name.as_str());
+        of_kind.next().filter(|_| of_kind.next().is_none())
     }
 
     /// What names mean outside of an `each`.

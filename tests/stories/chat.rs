@@ -120,7 +120,32 @@ pub(crate) fn open(config: &Path) -> Open {
     Open { child: command.spawn().unwrap(), out, log, temporary }
 }
 
+/// Opens the chat on the lab and types the lines; it ends when what they began is at rest.
+#[track_caller]
+pub(crate) fn begins<'a>(lab: &Lab, lines: impl IntoIterator<Item = &'a str>) -> Open {
+    let lines: Vec<_> = lines.into_iter().collect();
+    let mut chat = open(&lab.bot_dir().join("steadyhand.toml"));
+    chat.child.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+    chat
+}
+
 impl Open {
+    /// Waits until these words were said.
+    #[track_caller]
+    pub(crate) fn comes_to(&mut self, words: &str) {
+        let deadline = Instant::now() + LIMIT;
+        let flowing = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        while !flowing(self.so_far()).contains(words) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "`{words}` does not come:\n{}",
+                self.so_far()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What was said so far.
     pub(crate) fn so_far(&self) -> String {
         std::fs::read_to_string(&self.out).unwrap_or_default()

@@ -54,9 +54,9 @@ impl Hands {
         let inputs = owned(inputs);
         let errand = match action.undo.as_ref().map(|undo| &undo.value) {
             Some(Undo::Command(undo)) if undoes => {
-                undo_errand(&self.files.set, pack, undo, &host, inputs, action.at_most).unwrap()
+                undo_errand(&self.files.set, pack, undo, &host, None, inputs, action.at_most).unwrap()
             }
-            _ => action_errand(&self.files.set, pack, action, &host, inputs).unwrap(),
+            _ => action_errand(&self.files.set, pack, action, &host, None, inputs).unwrap(),
         };
         self.executes(errand, Some(dir.to_owned()))
     }
@@ -86,7 +86,7 @@ impl Hands {
         action.body.clone_from(&probe.body);
         assert!(matches!(action.body, Some(Command::Script(_))));
         let host = HostName::new(host).unwrap();
-        let errand = action_errand(&self.files.set, pack, &action, &host, owned(inputs)).unwrap();
+        let errand = action_errand(&self.files.set, pack, &action, &host, None, owned(inputs)).unwrap();
         let report = self.executes(Errand { at_most: probe.at_most, ..errand }, None);
         let printed = (report.ending == Ending::Exited(0)).then_some(report.out.head)?;
         Some(serde_json::from_slice(&printed).unwrap())

@@ -19,7 +19,7 @@ fn a_lab() -> Lab {
 
 /// Fails unless pg1 is still the only primary, and no script that changes something has been sent anywhere.
 #[track_caller]
-fn nothing_was_done(lab: &Lab) {
+pub(crate) fn nothing_was_done(lab: &Lab) {
     let primaries: Vec<_> = lab.primaries().iter().map(lab::Host::name).collect();
     assert_eq!(primaries, ["pg1"]);
     assert_eq!(sent(lab), [""; 0]);
@@ -70,10 +70,14 @@ pub(crate) fn own_runbooks(lab: &Lab) -> PathBuf {
     let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     let to = lab.bot_dir().join("runbooks");
     fs::create_dir_all(to.join("packs")).unwrap();
-    for file in
-        ["failover-database.yaml", "rebuild-data-server.yaml", "packs/host.yaml", "packs/postgresql.yaml"]
-    {
-        fs::copy(from.join(file), to.join(file)).unwrap();
+    for folder in ["", "packs"] {
+        for file in fs::read_dir(from.join(folder)).unwrap().map(|file| file.unwrap().path()) {
+            let name = file.file_name().unwrap();
+            // The lab has an inventory and a policy of its own.
+            if file.is_file() && name != "inventory.yaml" && name != "policy.yaml" {
+                fs::copy(&file, to.join(folder).join(name)).unwrap();
+            }
+        }
     }
     edit(lab, "steadyhand.toml", &from.display().to_string(), &to.display().to_string());
     to

@@ -148,13 +148,14 @@ impl Builder<'_> {
         let action =
             pack.action(name).ok_or_else(|| cannot(NoAnswer(format!("{} has no `{name}`", pack.name))))?;
         self.packs.insert(pack.name.to_string());
-        let errand = action_errand(self.set, pack, action, host, inputs.clone()).map_err(cannot)?;
+        let cluster = self.situation.cluster_of_kind(self.set, pack);
+        let errand = action_errand(self.set, pack, action, host, cluster, inputs.clone()).map_err(cannot)?;
         let called = Some(format!("{}/{name}", pack.name));
         let undo = match action.undo.as_ref().map(|undo| &undo.value) {
             Some(ModelUndo::Nothing(why)) => Some(Undo::Nothing(why.clone())),
             Some(ModelUndo::Command(command)) => {
-                let errand =
-                    undo_errand(self.set, pack, command, host, inputs, action.at_most).map_err(cannot)?;
+                let errand = undo_errand(self.set, pack, command, host, cluster, inputs, action.at_most)
+                    .map_err(cannot)?;
                 Some(Undo::Command(self.command(errand, called.clone())))
             }
             Some(ModelUndo::Broken) | None => None,

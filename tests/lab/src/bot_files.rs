@@ -10,7 +10,10 @@ use crate::error::{Context, Result};
 use crate::ground::Ground;
 use crate::keys;
 use crate::postgres::APP;
-use crate::topology::{CLUSTER, Duty, SEATS, Seat, first_primary, members, power_host};
+use crate::topology::{
+    CLUSTER, Duty, SEATS, Seat, backup_host, balancer, first_primary, members, power_host,
+};
+use crate::{backup, balance};
 
 /// Writes all of them.
 pub(crate) fn write(ground: &Ground) -> Result<()> {
@@ -44,12 +47,17 @@ clusters:
     owner: data-platform
     hosts: [{hosts}]
     primary: {primary}
-    settings: {{ port: {port}, repl_user: repl, app_user: {APP}, app_db: {APP}, client_address: \"{clients}\", client_port: {port}, min_healthy: 2 }}
+    settings: {{ port: {port}, repl_user: repl, app_user: {APP}, app_db: {APP}, client_address: \"{clients}\", client_port: {port}, min_healthy: 2,
+                proxy: {proxy}, proxy_backend: {backend}, backup_host: {keeper}, backup_dir: {backup} }}
 hosts:
 ",
         hosts = names.join(", "),
         primary = first_primary().name,
         clients = addresses.join(","),
+        proxy = balancer().name,
+        backend = balance::BACKEND,
+        keeper = backup_host().name,
+        backup = backup::newest(ground).display(),
     );
     for seat in SEATS {
         let address = ground.ssh_address(seat);
@@ -71,7 +79,15 @@ fn duty(ground: &Ground, seat: Seat) -> String {
     match seat.duty {
         Duty::Primary | Duty::Replica => format!(", settings: {settings}, depends_on: [lab]"),
         Duty::Spare => format!(", owner: data-platform, spare_for: postgresql, settings: {settings}"),
-        Duty::Power => ", owner: network".to_owned(),
+        // The inventory names no pack that the folder of runbooks does not have.
+        Duty::Balancer if ground.spec.runbooks.join("packs/haproxy.yaml").exists() => {
+            format!(
+                ", owner: network, kind: haproxy, settings: {{ socket: {} }}",
+                balance::socket(ground).display()
+            )
+        }
+        Duty::Backup => ", owner: data-platform".to_owned(),
+        Duty::Balancer | Duty::Power => ", owner: network".to_owned(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::topology::{SEATS, Seat};
 /// The length of a unix socket's path that the kernel takes, without the end mark.
 const LONGEST_SOCKET_PATH: usize = 107;
 /// Raised when the layout of the directory changes: an old lab is then not misread.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Everything that is fixed for the life of a lab.
 #[derive(Debug, Clone, Serialize, Deserialize)]

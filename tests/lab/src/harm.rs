@@ -2,8 +2,11 @@
 //!
 //! All of it is done to real processes as an ordinary user, no root. Each injection returns when it has taken hold and
 //! not before, so that a test can measure from there. [`Host::heal`] undoes all of them, except that a killed database
-//! and a switched-off host stay down: to start an old primary again is a decision, not a healing.
+//! and a switched-off host stay down: to start an old primary again is a decision, not a healing. Who follows whom, and
+//! what is corrupt, has a way back of its own.
 
+mod copying;
+mod corruption;
 mod freeze;
 mod power;
 mod replication;
@@ -40,6 +43,7 @@ impl Host {
 
     /// What can be healed in files alone.
     fn heal_files(&self) -> Result<()> {
+        self.stop_slow_copies()?;
         if self.seat.may_hold_database() {
             self.heal_replication()?;
             self.heal_stopped_settings()?;

@@ -32,6 +32,8 @@ pub fn installation() -> Installation {
         ("openssh-client", find("ssh").is_some() && find("ssh-keygen").is_some()),
         ("openssh-server", find("sshd").is_some()),
         ("postgresql", newest_postgresql().is_some()),
+        ("haproxy", find("haproxy").is_some()),
+        ("socat", find("socat").is_some()),
         ("procps", find("pgrep").is_some()),
         ("iproute2", find("ss").is_some()),
     ];
@@ -110,7 +112,9 @@ impl Installation {
         install.extend(&self.packages);
         let mut steps = vec![vec!["apt-get", "update"], install];
         // The lab starts its own. What was not there before shall not run after the next boot either.
-        for (package, service) in [("openssh-server", "ssh"), ("postgresql", "postgresql")] {
+        for (package, service) in
+            [("openssh-server", "ssh"), ("postgresql", "postgresql"), ("haproxy", "haproxy")]
+        {
             if self.packages.contains(&package) && find("systemctl").is_some() {
                 steps.push(vec!["systemctl", "disable", service]);
             }

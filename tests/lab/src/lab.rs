@@ -277,7 +277,7 @@ pub(crate) fn clear(deed: &Deed) -> Result<()> {
 
 pub(crate) fn why_taken(spec: &Spec, block: Block) -> Option<String> {
     SEATS.into_iter().find_map(|seat| {
-        let ports = [Some(spec.ssh_port), seat.may_hold_database().then_some(spec.pg_port)];
+        let ports = [Some(spec.ssh_port), seat.takes_clients().then_some(spec.pg_port)];
         ports.into_iter().flatten().find_map(|port| {
             let address = std::net::SocketAddrV4::new(block.address(seat.octet), port);
             network::why_taken(address).map(|why| format!("port {port} of {} is taken: {why}", address.ip()))

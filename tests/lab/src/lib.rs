@@ -1,7 +1,7 @@
 //! Real hosts on loopback, for tests and for trying things out.
 //!
-//! A [`Lab`] is a small data centre inside one directory: five hosts, each with an sshd of its own on its own address,
-//! three of them with PostgreSQL, and every way to hurt them that works without root. Nothing is simulated but the
+//! A [`Lab`] is a small data centre inside one directory: seven hosts, each with an sshd of its own on its own address,
+//! three of them with PostgreSQL, one with HAProxy, and every way to hurt them that works without root. Nothing is simulated but the
 //! machine: the bot's scripts run over SSH on real servers, and what they lose is really lost.
 //!
 //! ```no_run
@@ -15,10 +15,12 @@
 //! ```
 //!
 //! In reading order: what there is (`topology`, `block`, `spec`), the facts of one lab (`ground`), what runs in it
-//! (`sshd`, `postgres`, `seed`, `raise`), asking and hurting (`host`, `harm`, `writer`), and the end (`bury`, `gc`).
+//! (`sshd`, `postgres`, `balance`, `seed`, `backup`, `raise`), asking and hurting (`host`, `harm`, `writer`), and the end (`bury`, `gc`).
 //! Linux only: processes are known by what /proc says of them.
 
 mod account;
+mod backup;
+mod balance;
 mod block;
 mod bot_files;
 mod bury;

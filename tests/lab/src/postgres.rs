@@ -81,10 +81,10 @@ pub(crate) fn hba_without_replication() -> String {
     format!("host replication all all reject\n{HBA}")
 }
 
-/// `.pgpass`: the given roles on every host that may hold a database.
+/// `.pgpass`: the given roles on every host that may hold a database, and on the balancer before them.
 pub(crate) fn pgpass(ground: &Ground, roles: &[(&str, &str)]) -> String {
     let mut text = String::new();
-    for seat in SEATS.into_iter().filter(|s| s.may_hold_database()) {
+    for seat in SEATS.into_iter().filter(|s| s.takes_clients()) {
         let address = ground.pg_address(seat);
         for (role, password) in roles {
             let _ = writeln!(text, "{}:{}:*:{role}:{password}", address.ip(), address.port());
@@ -111,7 +111,7 @@ pub(crate) fn auto_conf(ground: &Ground, seat: Seat) -> String {
             let names: Vec<_> = replicas().map(|s| s.name).collect();
             format!("synchronous_standby_names = 'ANY 1 ({})'\n", names.join(", "))
         }
-        Duty::Primary | Duty::Spare | Duty::Power => String::new(),
+        _ => String::new(),
     }
 }
 

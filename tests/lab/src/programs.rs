@@ -23,6 +23,7 @@ pub(crate) struct Programs {
     pub(crate) sshd: PathBuf,
     pub(crate) ssh: PathBuf,
     pub(crate) ssh_keygen: PathBuf,
+    pub(crate) haproxy: PathBuf,
     /// The folder of initdb, postgres, `pg_ctl`, psql …
     pub(crate) pg_bin: PathBuf,
     /// For example `15.18`.
@@ -32,9 +33,11 @@ pub(crate) struct Programs {
 impl Programs {
     /// Finds all of them, or names everything that is missing at once.
     pub(crate) fn find() -> Result<Self> {
-        let found = (find("sshd"), find("ssh"), find("ssh-keygen"), newest_postgresql());
-        if let (Some(sshd), Some(ssh), Some(ssh_keygen), Some((pg_bin, pg_version))) = found {
-            return Ok(Self { sshd, ssh, ssh_keygen, pg_bin, pg_version });
+        let found = (find("sshd"), find("ssh"), find("ssh-keygen"), find("haproxy"), newest_postgresql());
+        if let (Some(sshd), Some(ssh), Some(ssh_keygen), Some(haproxy), Some((pg_bin, pg_version))) = found
+            && find("socat").is_some()
+        {
+            return Ok(Self { sshd, ssh, ssh_keygen, haproxy, pg_bin, pg_version });
         }
         Err(Error::new("the lab cannot run here").because(format!("not found: {}", missing().join(", "))).next(
             "`cargo lab install` prints what to install on Debian or Ubuntu; `cargo lab install --run` does it",
@@ -44,7 +47,8 @@ impl Programs {
 
 /// The programs that are not there, by name. Includes those which the packs' scripts call on hosts.
 pub(crate) fn missing() -> Vec<String> {
-    let names = ["sshd", "ssh", "ssh-keygen", "ss", "pgrep", "find", "grep", "awk", "ipcrm"];
+    let names =
+        ["sshd", "ssh", "ssh-keygen", "haproxy", "socat", "ss", "pgrep", "find", "grep", "awk", "ipcrm"];
     let mut missing: Vec<String> =
         names.into_iter().filter(|n| find(n).is_none()).map(str::to_owned).collect();
     if newest_postgresql().is_none() {

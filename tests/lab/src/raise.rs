@@ -20,7 +20,7 @@ use crate::run;
 use crate::seed::{self, Breed};
 use crate::spec::{Commit, Spare};
 use crate::topology::{Duty, SEATS, Seat, first_primary, members, replicas};
-use crate::{bot_files, harm, keys, postgres, sshd};
+use crate::{balance, bot_files, harm, keys, postgres, sshd};
 
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
@@ -70,6 +70,9 @@ pub(crate) fn answers(host: &Host) -> Result<()> {
     patience::until(USUAL_LIMIT, &format!("sshd of {} answers", host.name()), || {
         ours(host.listener().map(|p| p.pid), ground.ssh_address(host.seat), network::ssh)
     })?;
+    if host.seat.duty == Duty::Balancer {
+        balance::answers(host)?;
+    }
     if !host.data_dir().exists() {
         return Ok(());
     }
@@ -151,6 +154,9 @@ fn furnish(host: &Host) -> Result<()> {
     if host.seat.duty == Duty::Power {
         account.write(&dir.join("bin/machine-power"), include_str!("scripts/machine-power.sh"), 0o755)?;
     }
+    if host.seat.duty == Duty::Balancer {
+        account.write(&dir.join("haproxy.cfg"), &balance::config(ground), 0o644)?;
+    }
     if host.seat.may_hold_database() {
         account.write(&dir.join("pg.conf"), &postgres::conf(ground, host.seat), 0o644)?;
         account.write(&dir.join("pg_hba.conf"), postgres::HBA, 0o600)?;
@@ -174,9 +180,10 @@ fn facts(host: &Host) -> String {
     let programs = &host.ground.programs;
     let show = |path: &Path| path.display().to_string();
     format!(
-        "name={}\nsshd={}\npg_bin={}\npath={}\n",
+        "name={}\nsshd={}\nhaproxy={}\npg_bin={}\npath={}\n",
         host.name(),
         show(&programs.sshd),
+        show(&programs.haproxy),
         show(&programs.pg_bin),
         host.ground.path_of(host.seat)
     )

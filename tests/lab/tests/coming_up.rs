@@ -119,7 +119,7 @@ fn the_bots_files_belong_to_the_caller_and_name_real_places(lab: &Lab) {
     )));
     assert_eq!(fs::canonicalize(pg1.data_dir()).unwrap(), pg1.data_dir(), "a real path, no link");
     assert!(known_hosts.starts_with(&format!("[{}]:{} ssh-ed25519 AAAA", pg1.address(), pg1.ssh_port())));
-    assert_eq!(known_hosts.lines().count(), 5);
+    assert_eq!(known_hosts.lines().count(), 7);
     assert!(read("policy.yaml").contains("break_glass: { by: [commander]"));
     for name in ["inventory.yaml", "policy.yaml", "known_hosts"] {
         assert!(toml.contains(&format!("\"{}\"", lab.bot_dir().join(name).display())), "{toml}");

@@ -4,6 +4,7 @@
 //! matters.
 
 mod coming_up;
+mod copying;
 mod commands;
 mod cutting;
 mod freezing;

@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::patience;
 use crate::postgres;
 use crate::process::{Part, Process};
+use crate::status;
 
 impl Host {
     /// Cuts all replication to and from this host until [`Host::heal`], also across restarts.
@@ -59,6 +60,24 @@ impl Host {
                 Err(e) => Err(e.to_string()),
             }
         })
+    }
+
+    /// These two replicas feed each other from now on, and nobody else feeds them: everything looks well, and both stand
+    /// still.
+    pub fn loop_with(&self, other: &str) -> Result<()> {
+        self.follow(other)?;
+        Self::named(&self.ground, other)?.follow(self.name())
+    }
+
+    /// Takes [`Host::loop_with`] back: both follow the primary.
+    pub fn end_loop_with(&self, other: &str) -> Result<()> {
+        let other = Self::named(&self.ground, other)?;
+        let primary = status::primaries(&self.ground).pop();
+        let primary = primary.ok_or_else(|| Error::new("no primary answers").next("see `lab status`"))?;
+        for replica in [self, &other] {
+            replica.follow(primary.name())?;
+        }
+        Ok(())
     }
 
     /// The replica goes on receiving and stops replaying.

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Switches this host on, as the boot of a machine would: sshd, then the database if there is one.
+# Switches this host on, as the boot of a machine would: sshd, then the balancer or the database if there is one.
 # Usage: boot all | no-database     (power comes back)
 #        boot ssh | database        (one service, of a host that is on)
 # Returns when the service answers. What runs already is left alone.
 set -eu
 cd /
 host=$(dirname "$(readlink -f "$0")")
-. "$host/facts"                     # name, sshd, pg_bin, path
+. "$host/facts"                     # name, sshd, haproxy, pg_bin, path
 
 # Daemons see the environment of this host and nothing else. It also makes them known as the host's own.
 [ "${HOME-}" = "$host/home" ] || exec env -i HOME="$host/home" PATH="$path" LC_ALL=C.UTF-8 /bin/sh "$0" "$@"
@@ -24,6 +24,14 @@ start_ssh() {
     i=$((i + 1)); [ $i -le 500 ] || fail "sshd does not listen after 5 s:" "$host/log/sshd.log"
     sleep 0.01
   done
+}
+
+start_balancer() {
+  [ -f "$host/haproxy.cfg" ] || return 0
+  pid=$(cat "$host/run/haproxy.pid" 2>/dev/null || :)
+  if [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$host/haproxy.cfg"; then return 0; fi
+  "$haproxy" -D -f "$host/haproxy.cfg" -p "$host/run/haproxy.pid" </dev/null >>"$host/log/haproxy.log" 2>&1 \
+    || fail "HAProxy did not start:" "$host/log/haproxy.log"
 }
 
 start_database() {
@@ -45,4 +53,5 @@ case ${1-} in
   *) echo "usage: boot all | no-database | ssh | database" >&2; exit 2 ;;
 esac
 case $1 in all | no-database | ssh) start_ssh ;; esac
+case $1 in all | no-database) start_balancer ;; esac
 case $1 in all | database) start_database ;; esac

@@ -100,6 +100,37 @@ pub(crate) enum Command {
     ResumeReplay { host: String },
     /// Point a replica at another server. A circle is allowed.
     Follow { replica: String, upstream: String },
+    /// Two replicas feed each other, and nobody feeds them.
+    Loop {
+        replica: String,
+        other: String,
+        #[arg(default_value = "on")]
+        state: State,
+    },
+    /// Overwrite a page of a replica's data.
+    Corrupt {
+        host: String,
+        #[arg(default_value = "on")]
+        state: State,
+    },
+    /// Copies onto this host are slow, whatever rate is asked for.
+    SlowSync {
+        host: String,
+        #[arg(default_value = "on")]
+        state: State,
+    },
+    /// The copy that this host gives stands still.
+    StalledSync {
+        host: String,
+        #[arg(default_value = "on")]
+        state: State,
+    },
+    /// Take a base backup of the primary to bk1.
+    Backup {
+        /// It counts as taken so many hours ago.
+        #[arg(long, default_value_t = 0)]
+        hours_ago: u32,
+    },
     /// Give a host another host key, as a replaced machine has.
     ChangeHostKey { host: String },
     /// Start sshd of a host anew. Open sessions go on.

@@ -8,7 +8,7 @@ mod words;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use lab::{Block, Cleared, Error, Lab, Report, Result, Spec, Verdict};
@@ -67,7 +67,7 @@ fn on_lab(lab: &Lab, command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The commands that do something to one host and say nothing.
+/// The commands that do something to hosts and say nothing.
 fn inject(lab: &Lab, command: Command) -> Result<()> {
     let host = |name: &str| lab.find_host(name);
     match command {
@@ -92,6 +92,15 @@ fn inject(lab: &Lab, command: Command) -> Result<()> {
         Command::PauseReplay { host: name } => host(&name)?.pause_replay(),
         Command::ResumeReplay { host: name } => host(&name)?.resume_replay(),
         Command::Follow { replica, upstream } => host(&replica)?.follow(&upstream),
+        Command::Loop { replica, other, state: State::On } => host(&replica)?.loop_with(&other),
+        Command::Loop { replica, other, state: State::Off } => host(&replica)?.end_loop_with(&other),
+        Command::Corrupt { host: name, state: State::On } => host(&name)?.corrupt(),
+        Command::Corrupt { host: name, state: State::Off } => host(&name)?.mend(),
+        Command::SlowSync { host: name, state: State::On } => host(&name)?.slow_copies(),
+        Command::SlowSync { host: name, state: State::Off } => host(&name)?.stop_slow_copies(),
+        Command::StalledSync { host: name, state: State::On } => host(&name)?.stall_copy(),
+        Command::StalledSync { host: name, state: State::Off } => host(&name)?.let_copy_go_on(),
+        Command::Backup { hours_ago } => lab.back_up(Duration::from_secs(u64::from(hours_ago) * 3600)),
         Command::ChangeHostKey { host: name } => host(&name)?.change_host_key(),
         Command::RestartSshd { host: name } => host(&name)?.restart_sshd(),
         Command::KillSessions { host: name } => host(&name)?.kill_ssh_sessions(),
