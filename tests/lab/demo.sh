@@ -13,6 +13,7 @@ trap 'exit 129' HUP
 trap 'exit 143' TERM
 trap '"$lab" --dir "$dir" down >/dev/null 2>&1' EXIT
 
-echo "starting four hosts and a power switch on loopback, with a real PostgreSQL cluster ..." >&2
+echo "starting a real PostgreSQL cluster on loopback, with a balancer, a backup and a power switch ..." >&2
 "$lab" --dir "$dir" up --synchronous --runbooks runbooks >/dev/null || exit
+"$lab" --dir "$dir" backup || exit
 "$bot" --config "$dir/bot/steadyhand.toml"

@@ -506,3 +506,71 @@ fn a_switch_that_does_not_answer_fences_nobody() {
     assert_eq!(hands.host("pg2").sql("select pg_is_in_recovery()").unwrap(), "t");
     hands.host("pg1").thaw().unwrap();
 }
+
+/// A server that was drained, or given up, before a step stays so when the step is taken back.
+#[test]
+fn the_balancer_is_put_back_to_what_it_was_before_each_step() {
+    let hands = fast();
+    let of = |server| [("backend", "replicas"), ("server", server)];
+    let stands = |server| {
+        let said = hands.asks("lb1", "haproxy/server", &of(server))?;
+        Some(format!("{} {}", said["state"].as_str().unwrap(), said["weight"]))
+    };
+    assert_eq!(stands("pg3").as_deref(), Some("ready 100"));
+    assert_eq!(stands("pg4").as_deref(), Some("maint 100"));
+    assert_eq!(stands("pg9"), None);
+    hands.fails("lb1", "haproxy/drain", "no", &of("pg9"), "there is no server pg9");
+    hands.does("lb1", "undo haproxy/drain", "no", &of("pg9"));
+
+    hands.does("lb1", "haproxy/drain", "mine", &of("pg3"));
+    hands.does("lb1", "haproxy/drain", "mine", &of("pg3"));
+    hands.does("lb1", "haproxy/drain", "other", &of("pg3"));
+    hands.does("lb1", "undo haproxy/drain", "other", &of("pg3"));
+    assert_eq!(stands("pg3").as_deref(), Some("drain 100"), "it was drained before");
+    hands.does("lb1", "undo haproxy/drain", "mine", &of("pg3"));
+    assert_eq!(stands("pg3").as_deref(), Some("ready 100"));
+
+    let tenth = [("backend", "replicas"), ("server", "pg4"), ("weight", "10%")];
+    hands.does("lb1", "haproxy/admit", "admit", &tenth);
+    assert_eq!(stands("pg4").as_deref(), Some("ready 10"));
+    hands.does("lb1", "undo haproxy/admit", "admit", &tenth);
+    assert_eq!(stands("pg4").as_deref(), Some("maint 100"));
+    hands.host("lb1").power_off().unwrap();
+    hands.host("lb1").power_on().unwrap();
+    assert_eq!(stands("pg3").as_deref(), Some("ready 100"), "it comes up with its host");
+}
+
+#[test]
+fn every_row_is_read_when_rows_are_counted() {
+    let hands = fast();
+    let (pg1, pg3) = (hands.host("pg1"), hands.host("pg3"));
+    let empty = hands.asks("pg1", "rows", &[]).unwrap();
+    assert_eq!((&empty["tables"], &empty["rows"]), (&2.into(), &0.into()), "{empty}");
+    pg1.sql("create schema \"odd one\"; create table \"odd one\".\"it's\" as select generate_series(1, 7)")
+        .unwrap();
+    pg3.corrupt().unwrap();
+    let all = hands.asks("pg1", "rows", &[]).unwrap();
+    assert_eq!((&all["tables"], &all["rows"]), (&4.into(), &2007.into()), "{all}");
+    assert_eq!(hands.asks("pg3", "rows", &[]), None, "a page cannot be read");
+}
+
+#[test]
+fn two_servers_with_one_name_are_noticed_before_one_of_them_is_built_anew() {
+    let hands = fast();
+    let primary = hands.address("pg1");
+    let link = || hands.asks("pg3", "link", &[("upstream_address", primary.as_str())]);
+    assert_eq!(link().unwrap()["slot"], true, "its own server uses it");
+    hands.host("pg3").stop_database().unwrap();
+    until("the slot is free", || link().is_some_and(|said| said["slot"] == true));
+
+    let port = hands.host("pg1").pg_port();
+    hands.shell("pg4", &format!("mkdir -p ~/wal; pg_receivewal -D ~/wal -d 'host={primary} port={port} user=repl' -S pg3 </dev/null >/dev/null 2>&1 &"));
+    let used = "select active from pg_replication_slots where slot_name = 'pg3'";
+    until("another one uses it", || hands.host("pg1").sql(used).unwrap() == "t");
+
+    assert_eq!(link(), None);
+    let ask = r#"run rebuild-data-server cluster=orders target=pg3 source=pg2 reason="pg3 is to be rebuilt""#;
+    let said = chat::types(&hands.lab, ["as ben", ask]).ends_with(chat::REFUSED);
+    said.says("two servers with one name");
+    crate::refusing::nothing_was_done(&hands.lab);
+}

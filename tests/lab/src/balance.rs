@@ -1,4 +1,4 @@
-//! HAProxy on the balancer: what takes clients, and spreads them over the replicas and the spare.
+//! `HAProxy` on the balancer: what takes clients, and spreads them over the replicas and the spare.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};

@@ -1,7 +1,7 @@
 //! Real hosts on loopback, for tests and for trying things out.
 //!
 //! A [`Lab`] is a small data centre inside one directory: seven hosts, each with an sshd of its own on its own address,
-//! three of them with PostgreSQL, one with HAProxy, and every way to hurt them that works without root. Nothing is simulated but the
+//! three of them with PostgreSQL, one with `HAProxy`, and every way to hurt them that works without root. Nothing is simulated but the
 //! machine: the bot's scripts run over SSH on real servers, and what they lose is really lost.
 //!
 //! ```no_run

@@ -11,7 +11,7 @@ pub(crate) enum Duty {
     Replica,
     /// A place for a PostgreSQL, with nothing on it.
     Spare,
-    /// HAProxy, which spreads reads over the replicas.
+    /// `HAProxy`, which spreads reads over the replicas.
     Balancer,
     /// Where base backups lie.
     Backup,
