@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use super::situation::Situation;
 use crate::authoring::Set;
-use crate::inventory::Cluster;
 use crate::runbook::expression::{Ask, Facts, NoAnswer, Reading, Type, Value};
 use crate::runbook::model::{Action, Command as ModelCommand, Pack, Probe, Runbook, ValueType, Word};
 use crate::runbook::source::literal::{Millis, Size};
-use crate::runbook::source::name::HostName;
+use crate::runbook::source::name::{ClusterName, HostName};
 use crate::runbook::text::Text;
 
 /// A probe prints at most so many bytes.
@@ -144,7 +143,7 @@ fn variables(
     set: &Set,
     pack: &Pack,
     host: &HostName,
-    cluster: Option<&Cluster>,
+    cluster: Option<&ClusterName>,
     inputs: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, NoAnswer> {
     let known = set.inventory.hosts.get(host).ok_or_else(|| NoAnswer(format!("there is no host {host}")))?;
@@ -153,6 +152,7 @@ fn variables(
         ("address".to_owned(), known.address.value.clone()),
     ]);
     let joined = cluster.filter(|_| set.inventory.cluster_of(host.as_str()).is_none());
+    let joined = joined.and_then(|name| set.inventory.clusters.get(name));
     for (setting, kind) in &pack.settings {
         let of_cluster =
             || joined.and_then(|cluster| cluster.settings.get(&setting.value)).map(|setting| &setting.value);
@@ -206,7 +206,7 @@ pub fn action_errand(
     pack: &Pack,
     action: &Action,
     host: &HostName,
-    cluster: Option<&Cluster>,
+    cluster: Option<&ClusterName>,
     inputs: BTreeMap<String, String>,
 ) -> Result<Errand, NoAnswer> {
     let body = action.body.as_ref().ok_or_else(|| NoAnswer(format!("{} does nothing", action.name.value)))?;
@@ -220,7 +220,7 @@ pub fn undo_errand(
     pack: &Pack,
     command: &ModelCommand,
     host: &HostName,
-    cluster: Option<&Cluster>,
+    cluster: Option<&ClusterName>,
     inputs: BTreeMap<String, String>,
     at_most: Millis,
 ) -> Result<Errand, NoAnswer> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::model::Topology;
 use crate::authoring::Set;
-use crate::inventory::Cluster;
 use crate::runbook::expression::{Expr, Facts, Meaning, NoAnswer, Records, Value};
 use crate::runbook::given::read_value;
 use crate::runbook::model::{MeasureAt, Pack, Runbook};
@@ -94,12 +93,14 @@ impl Situation {
     }
 
     /// The cluster that this pack knows and the run is about; none if it is about several of them.
-    pub fn cluster_of_kind<'s>(&self, set: &'s Set, pack: &Pack) -> Option<&'s Cluster> {
-        let given = self.values.values().filter_map(|value| match value {
-            Value::Cluster(name) => set.inventory.clusters.get(name),
+    pub fn cluster_of_kind(&self, set: &Set, pack: &Pack) -> Option<&ClusterName> {
+        let is_of_kind = |name: &ClusterName| {
+            set.inventory.clusters.get(name).is_some_and(|cluster| cluster.kind.value == pack.name.as_str())
+        };
+        let mut of_kind = self.values.values().filter_map(|value| match value {
+            Value::Cluster(name) if is_of_kind(name) => Some(name),
             _ => None,
         });
-        let mut of_kind = given.filter(|cluster| cluster.kind.value == pack.name.as_str());
         of_kind.next().filter(|_| of_kind.next().is_none())
     }
 

@@ -411,6 +411,7 @@ fn a_listener_on_all_addresses_counts_and_what_cannot_be_seen_is_no_answer() {
     for name in ["pg2", "pg3"] {
         hands.host(name).stop_database().unwrap();
     }
+    hands.host("lb1").power_off().unwrap();
     let all = TcpListener::bind(("0.0.0.0", PORT)).unwrap();
     assert_eq!(running(), Some(true.into()));
     drop(all);
