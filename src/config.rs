@@ -125,7 +125,8 @@ fn references(given: Option<toml::Value>, base: &Path) -> Result<BTreeMap<String
 
 /// What is wrong with the file and in which line. The line itself is not shown: it may hold a secret.
 fn place_of(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    let line =
+        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     match line {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),
@@ -245,7 +246,11 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(!error.contains("hunter2") && !error.contains("2222"), "{error}");
         }
-        assert!(read("[secrets]\ntoken = \"hunter2hunter2\"").unwrap_err().contains("secrets.token: it is no reference"));
+        assert!(
+            read("[secrets]\ntoken = \"hunter2hunter2\"")
+                .unwrap_err()
+                .contains("secrets.token: it is no reference")
+        );
     }
 
     #[test]

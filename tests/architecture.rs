@@ -23,7 +23,13 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("engine", &["authoring", "journal", "library", "plan", "policy", "run", "runbook", "target"]),
     ("chat", &["engine", "journal", "library", "plan", "policy", "run", "runbook", "wording"]),
     ("config", &["library", "secrets", "target"]),
-    ("cli", &["chat", "config", "engine", "journal", "library", "policy", "runbook", "secrets", "target", "wording"]),
+    (
+        "cli",
+        &[
+            "chat", "config", "engine", "journal", "library", "policy", "runbook", "secrets", "target",
+            "wording",
+        ],
+    ),
 ];
 
 fn source() -> PathBuf {

@@ -41,8 +41,10 @@ pub fn differences(was: &Plan, now: &Plan) -> Vec<String> {
     }
     if was.secrets != now.secrets {
         let names = now.secrets.keys().chain(was.secrets.keys());
-        let changed: BTreeSet<&str> =
-            names.filter(|name| was.secrets.get(*name) != now.secrets.get(*name)).map(String::as_str).collect();
+        let changed: BTreeSet<&str> = names
+            .filter(|name| was.secrets.get(*name) != now.secrets.get(*name))
+            .map(String::as_str)
+            .collect();
         let changed: Vec<&str> = changed.into_iter().collect();
         found.push(format!("Secrets are read from elsewhere now: {}.", changed.join(", ")));
     }

@@ -300,7 +300,12 @@ mod tests {
 
     /// Anything that can be a secret: words that repeat themselves, what must be escaped, letters of any script.
     fn a_value() -> impl Strategy<Value = String> {
-        let any = prop_oneof!["[ab]{8,12}", "[!-~]{8,24}", "[a-zé漢\"'\\\\$/&< ]{9,20}", "[A-Z/+]{5,9}\n[a-z]{8,12}\n"];
+        let any = prop_oneof![
+            "[ab]{8,12}",
+            "[!-~]{8,24}",
+            "[a-zé漢\"'\\\\$/&< ]{9,20}",
+            "[A-Z/+]{5,9}\n[a-z]{8,12}\n"
+        ];
         any.prop_filter("long enough", |value| squeezed(value.as_bytes()).len() >= MIN_BYTES)
     }
 
@@ -362,7 +367,10 @@ mod tests {
 
     #[test]
     fn what_programs_print_of_a_secret_is_masked() {
-        let masks = masks(&["pa'ss wörd/1", "-----BEGIN KEY-----\nMIIBVQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----\n"]);
+        let masks = masks(&[
+            "pa'ss wörd/1",
+            "-----BEGIN KEY-----\nMIIBVQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----\n",
+        ]);
         let cases = [
             ("login pa'ss wörd/1 ok", "login [secret] ok"),
             ("70 61 27 73 73 20 77 c3\n b6 72 64 2f 31", "[secret]"),
@@ -372,7 +380,10 @@ mod tests {
             ("$'pa\\'ss wörd/1'", "$'[secret]'"),
             ("pa\\'ss\\ wörd/1", "[secret]"),
             ("1/dröw ss'ap", "[secret]"),
-            ("  key: |\n    MIIBVQIBADANBgkq\n    hkiG9w0BAQEFAASC\n", "  key: |\n    [secret]\n    [secret]\n"),
+            (
+                "  key: |\n    MIIBVQIBADANBgkq\n    hkiG9w0BAQEFAASC\n",
+                "  key: |\n    [secret]\n    [secret]\n",
+            ),
             ("hkiG9w0BAQEFAASC", "[secret]"),
         ];
         for (printed, expected) in cases {

@@ -68,7 +68,9 @@ impl Secret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Masking it would hide ordinary words.
-    #[error("it has fewer than {MIN_BYTES} characters, and so short a value cannot be masked: use a longer one")]
+    #[error(
+        "it has fewer than {MIN_BYTES} characters, and so short a value cannot be masked: use a longer one"
+    )]
     TooShort,
     /// It is too long.
     #[error("it has more than {MAX_BYTES} bytes: name a part of it, or put it on the host by other means")]

@@ -1,6 +1,9 @@
 //! Where a secret is: a variable of the bot's environment, a file, or a program that prints it.
 
-#![expect(clippy::disallowed_methods, reason = "a reference to a program starts it, and real files take real time")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a reference to a program starts it, and real files take real time"
+)]
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -116,7 +119,9 @@ async fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let seen = file.metadata().await.map_err(text)?;
     let mode = seen.mode() & 0o777;
     if mode & 0o027 != 0 {
-        return Err(format!("others may read or change it (mode {mode:04o}): chmod 600 it, and think of it as seen"));
+        return Err(format!(
+            "others may read or change it (mode {mode:04o}): chmod 600 it, and think of it as seen"
+        ));
     }
     let us = nix::unistd::Uid::effective().as_raw();
     if seen.uid() != us && seen.uid() != 0 {
@@ -174,7 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_no_reference_is_refused_and_not_repeated() {
-        for text in [VALUE, "hunter2", "env:", "env:A B", "file:", "exec:", "exec:op read x", "vault:x", "a:b"] {
+        for text in
+            [VALUE, "hunter2", "env:", "env:A B", "file:", "exec:", "exec:op read x", "vault:x", "a:b"]
+        {
             let why = parse(text).unwrap_err();
             assert!(!why.contains("hunter2") && !why.contains("horse"), "{why}");
         }

@@ -206,7 +206,14 @@ mod tests {
         let script = "for a; do printf '%s\\0' \"$a\"; done; printf '%s\\0' \"${x-unset}\"";
         let mut all = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned(), "sh".to_owned()];
         all.extend(argv.iter().cloned());
-        let frame = Frame { argv: &all, variables, secrets: &[], step_dir: None, end_with_link: true, nonce: "abc123" };
+        let frame = Frame {
+            argv: &all,
+            variables,
+            secrets: &[],
+            step_dir: None,
+            end_with_link: true,
+            nonce: "abc123",
+        };
         run(&frame).split_terminator('\0').map(str::to_owned).collect()
     }
 
@@ -346,7 +353,7 @@ mod tests {
             let frame = Frame {
                 argv: &argv,
                 variables: &BTreeMap::new(),
-            secrets: &[],
+                secrets: &[],
                 step_dir: None,
                 end_with_link: false,
                 nonce: "n",
@@ -378,15 +385,29 @@ mod tests {
         let line = |argument: &str, name: &str| {
             let argv = ["echo".to_owned(), argument.to_owned()];
             let variables = BTreeMap::from([(name.to_owned(), String::new())]);
-            Frame { argv: &argv, variables: &variables, secrets: &[], step_dir: None, end_with_link: false, nonce: "a" }
-                .line()
+            Frame {
+                argv: &argv,
+                variables: &variables,
+                secrets: &[],
+                step_dir: None,
+                end_with_link: false,
+                nonce: "a",
+            }
+            .line()
         };
 
         assert_eq!(line("a\0b", "x"), Err(NotSendable::Nul));
         assert_eq!(line(&"x".repeat(128 * 1024), "x"), Err(NotSendable::TooLong(128 * 1024)));
         let long = BTreeMap::from([("x".to_owned(), "x".repeat(MAX_ARGUMENT - 1))]);
         let argv = ["env".to_owned()];
-        let frame = Frame { argv: &argv, variables: &long, secrets: &[], step_dir: None, end_with_link: false, nonce: "a" };
+        let frame = Frame {
+            argv: &argv,
+            variables: &long,
+            secrets: &[],
+            step_dir: None,
+            end_with_link: false,
+            nonce: "a",
+        };
         assert_eq!(frame.line(), Err(NotSendable::TooLong(128 * 1024)));
         assert_eq!(line("a", "LD_PRELOAD"), Err(NotSendable::Name("LD_PRELOAD".into())));
         assert!(line(&"x".repeat(MAX_ARGUMENT), "x").is_ok());

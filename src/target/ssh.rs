@@ -443,7 +443,8 @@ pub(super) fn not_started(code: &'static str, why: impl Into<String>) -> Ending 
 
 /// Secrets are not put anywhere else.
 pub(super) fn no_place_for_secrets() -> Ending {
-    let why = "its secrets cannot be put on the host: neither /dev/shm nor the home of the login user takes a file";
+    let why =
+        "its secrets cannot be put on the host: neither /dev/shm nor the home of the login user takes a file";
     not_started("secret-place", why)
 }
 

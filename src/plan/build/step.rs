@@ -153,8 +153,7 @@ impl Builder<'_> {
         let undo = match action.undo.as_ref().map(|undo| &undo.value) {
             Some(ModelUndo::Nothing(why)) => Some(Undo::Nothing(why.clone())),
             Some(ModelUndo::Command(command)) => {
-                let errand =
-                    undo_errand(self.set, pack, action, command, host, inputs).map_err(cannot)?;
+                let errand = undo_errand(self.set, pack, action, command, host, inputs).map_err(cannot)?;
                 Some(Undo::Command(self.command(errand, called.clone())))
             }
             Some(ModelUndo::Broken) | None => None,

@@ -454,7 +454,11 @@ static ACTION: Shape = Shape {
     keys: &[
         must("does", Form::Plain, "What it does, as a sentence."),
         may("inputs", TYPES, "What it must be given."),
-        may("secrets", SECRETS, "Secrets that its script and its undo read; each comes as a file named in `$NAME_file`."),
+        may(
+            "secrets",
+            SECRETS,
+            "Secrets that its script and its undo read; each comes as a file named in `$NAME_file`.",
+        ),
         must("effect", EFFECT, "What a reader must know first."),
         may("takes", Form::Duration, "How long it usually takes."),
         must("at_most", Form::Duration, "How long it may take."),
