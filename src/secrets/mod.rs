@@ -41,7 +41,8 @@ impl Secret {
         if bytes.contains(&0) {
             return Err(Unfit::Nul);
         }
-        if bytes.iter().filter(|byte| **byte == b'\n').count() == 1 && bytes.ends_with(b"\n") {
+        let first_end = bytes.iter().position(|byte| *byte == b'\n');
+        if first_end.is_some_and(|at| at + 1 == bytes.len()) {
             let end = if bytes.ends_with(b"\r\n") { 2 } else { 1 };
             let length = bytes.len() - end;
             bytes.truncate(length);

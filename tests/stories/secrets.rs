@@ -60,7 +60,7 @@ actions:
     undo: { nothing: It closes by itself. }
 "#;
 
-const RUNBOOK: &str = r#"
+const RUNBOOK: &str = r"
 runbook: open-it
 title: Open it on {{where}}
 use_when: It is to be seen what becomes of a secret.
@@ -90,7 +90,7 @@ steps:
     verify:
       - that: lock.opens
         else: It is shut
-"#;
+";
 
 /// A lab whose bot has the runbook above, and the secret in a file.
 struct Vault {
@@ -262,7 +262,7 @@ fn a_secret_reaches_its_script_and_nothing_else() {
         .ssh("cd ~/.steadyhand && find . -type f ! -name 'o.*' ! -name 'e.*' -exec cat {} +")
         .unwrap();
     holds_nothing("the state of the host", kept.out.as_bytes());
-    assert_eq!(left_in_memory(), [PathBuf::new(); 0]);
+    assert!(left_in_memory().is_empty(), "{:?}", left_in_memory());
 }
 
 #[test]
