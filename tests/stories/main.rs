@@ -15,6 +15,7 @@ mod packs;
 mod rebuilding;
 mod refusing;
 mod rotating;
+mod secrets;
 mod turns;
 mod values;
 mod witness;
