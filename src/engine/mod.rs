@@ -30,6 +30,7 @@ pub use planner::{NotOffered, Planner};
 pub use refused::Refused;
 pub use to_run::ToRun;
 
+use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, Journal, JournalView, NewEntry};
 use crate::library::{Library, Snapshot};
 use crate::plan::model::Offer;
@@ -238,6 +239,7 @@ impl Engine {
         });
         let engine = Self { inner };
         engine.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
+        failpoint::pass(Point::EngineStarted);
         for id in engine.view().open_runs()? {
             if let Some(run) = engine.view().run(id)? {
                 engine.conduct(run, None);
@@ -249,6 +251,7 @@ impl Engine {
     /// Ends: no new step begins. What runs on hosts is left alone.
     pub async fn end(&self) {
         let _ = self.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
+        failpoint::pass(Point::EngineEnds);
         self.inner.ending.cancel();
     }
 

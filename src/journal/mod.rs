@@ -21,6 +21,7 @@ pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
 pub use entry::{Actor, Broken, Entry};
 pub use output::{Output, OutputKey};
 
+use crate::failpoint::{self, Point};
 use crate::plan::Resource;
 use crate::run::{Event, Run, RunId, Stamped};
 use store::{Lines, Reader, Store, StoredLine};
@@ -201,6 +202,7 @@ fn commit_forever(
             }
             let _ = reply.send(result);
         }
+        failpoint::pass(Point::AppendTold);
         if fatal {
             return;
         }

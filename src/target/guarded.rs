@@ -14,6 +14,7 @@ use super::capture::Keeping;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
 use super::ssh::{Channel, Ssh, nonce, not_started, wanted};
 use super::{Control, Ending, Execution, Latest, Report};
+use crate::failpoint::{self, Point};
 use crate::plan::measure::ErrandBody;
 
 /// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, and 2 s
@@ -41,8 +42,10 @@ pub(super) struct Guarded<'a> {
     err: Keeping,
     control: Option<watch::Receiver<Control>>,
     started: bool,
-    /// Stop was said: because of the limit, or because somebody said so.
+    /// It must end: because of the limit, or because somebody said so.
     stopped: Option<bool>,
+    /// Its guard has said that it was told to stop it.
+    heard_stop: bool,
 }
 
 /// How one conversation with a guard ended.
@@ -70,6 +73,7 @@ impl<'a> Guarded<'a> {
             control: execution.control.clone(),
             started: false,
             stopped: None,
+            heard_stop: false,
         }
     }
 
@@ -112,7 +116,7 @@ impl<'a> Guarded<'a> {
         let mut waits = AGAIN_AFTER.iter();
         let mut wait = AGAIN_AFTER[0];
         loop {
-            match self.talk(if self.stopped.is_some() { Say::Stop } else { Say::Seal }).await {
+            match self.talk(Say::Seal).await {
                 Talked::Stands(verdict) => return self.follow(verdict).await,
                 Talked::Refused(refused) if refused.starts_with("other-root") => {
                     let why =
@@ -157,9 +161,12 @@ impl<'a> Guarded<'a> {
             if self.began.elapsed() > self.execution.limit + PATIENCE {
                 return Ending::Lost { why };
             }
-            let from = Say::Follow { out: self.out.bytes(), err: self.err.bytes() };
+            // Whoever was to stop it may not have heard so.
+            let stop = self.stopped.is_some() && !self.heard_stop;
+            let follow = Say::Follow { out: self.out.bytes(), err: self.err.bytes() };
             let before = verdict.clone();
-            verdict = match self.talk(from).await {
+            verdict = match self.talk(if stop { Say::Stop } else { follow }).await {
+                Talked::Stands(verdict) if stop => verdict,
                 // What is printed after the end is not waited for.
                 Talked::Stands(Verdict::Finished(finished)) => return self.end(&finished),
                 Talked::Stands(verdict) => verdict,
@@ -204,15 +211,27 @@ impl<'a> Guarded<'a> {
         };
         let (ssh, execution) = (self.ssh, self.execution);
         let command = guard::exec_line();
+        let follows = matches!(say, Say::Start(_) | Say::Follow { .. });
+        let (unsent, sent) = points(say);
         let spoken = ssh.over_a_channel(execution, &command, async |channel| {
-            let talked = self.listen(channel, &line, &nonce).await;
+            failpoint::pass(unsent);
+            let talked = self.listen(channel, &line, &nonce, follows, sent).await;
             let broke = matches!(talked, Talked::Broke(_));
             (talked, broke)
         });
         spoken.await.unwrap_or_else(Talked::NotReached)
     }
 
-    async fn listen(&mut self, mut channel: Channel, line: &str, nonce: &str) -> Talked {
+    /// Hears what a guard says to its last word. One that `follows` a command hears stop and pause itself, and takes as
+    /// long as the command does.
+    async fn listen(
+        &mut self,
+        mut channel: Channel,
+        line: &str,
+        nonce: &str,
+        follows: bool,
+        sent: Point,
+    ) -> Talked {
         let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
             (channel.stdin().take(), channel.stdout().take(), channel.stderr().take())
         else {
@@ -221,12 +240,14 @@ impl<'a> Guarded<'a> {
         if let Err(error) = stdin.write_all(line.as_bytes()).await {
             return Talked::Broke(format!("the command could not be sent whole: {error}"));
         }
+        failpoint::pass(sent);
         let mut blocks = Blocks::new(nonce);
         let mut hint = Vec::new();
         let (mut out_block, mut err_block) = (vec![0; 64 * 1024], vec![0; 4096]);
         let limit = tokio::time::sleep_until((self.began + self.execution.limit).into());
         tokio::pin!(limit);
-        let mut give_up = self.stopped.map(|_| Box::pin(tokio::time::sleep(STOP_WITHIN)));
+        let mut give_up =
+            (!follows || self.stopped.is_some()).then(|| Box::pin(tokio::time::sleep(STOP_WITHIN)));
         let mut stands = None;
         let mut hint_is_open = true;
         loop {
@@ -235,13 +256,20 @@ impl<'a> Guarded<'a> {
                     let Ok(n @ 1..) = read else { break };
                     for heard in blocks.take(&out_block[..n]) {
                         match heard {
-                            Heard::Started => self.started = true,
+                            Heard::Started => {
+                                self.started = true;
+                                failpoint::pass(Point::Started);
+                            }
                             Heard::Refused(why) => return Talked::Refused(why),
                             Heard::Printed(stream, bytes) => self.printed(stream).take(&bytes),
                             Heard::Gap(stream, bytes) => self.printed(stream).skip(bytes),
                             Heard::Verdict(verdict) => stands = Some(verdict),
-                            Heard::Stopped(_) | Heard::Root(_) => {}
-                            Heard::End => return stands.map_or_else(|| Talked::Broke("its guard said nothing".to_owned()), Talked::Stands),
+                            Heard::Stopped(_) => self.heard_stop = true,
+                            Heard::Root(_) => {}
+                            Heard::End => {
+                                failpoint::pass(Point::Ended);
+                                return stands.map_or_else(|| Talked::Broke("its guard said nothing".to_owned()), Talked::Stands);
+                            }
                         }
                     }
                     self.show();
@@ -253,19 +281,23 @@ impl<'a> Guarded<'a> {
                     }
                     _ => hint_is_open = false,
                 },
-                () = &mut limit, if self.stopped.is_none() => {
+                () = &mut limit, if follows && self.stopped.is_none() => {
                     self.stopped = Some(true);
                     let _ = stdin.write_all(b"stop\n").await;
                     give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
                 }
-                wanted = wanted(&mut self.control), if self.stopped.is_none() => {
+                wanted = wanted(&mut self.control), if follows && self.stopped.is_none() => {
                     let word: &[u8] = match wanted {
                         Control::Run => b"resume\n",
                         Control::Pause => b"pause\n",
                         Control::Stop => b"stop\n",
                     };
+                    if wanted == Control::Stop {
+                        failpoint::pass(Point::StopUnsent);
+                    }
                     let _ = stdin.write_all(word).await;
                     if wanted == Control::Stop {
+                        failpoint::pass(Point::StopSent);
                         self.stopped = Some(false);
                         give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
                     }
@@ -294,6 +326,16 @@ impl<'a> Guarded<'a> {
             let out = self.out.last_lines(SHOWN_LINES);
             show(if out.is_empty() { self.err.last_lines(SHOWN_LINES) } else { out });
         }
+    }
+}
+
+/// Where a test ends the process: before something is said to a guard, and right after it.
+fn points(say: Say<'_>) -> (Point, Point) {
+    match say {
+        Say::Start(_) => (Point::StartUnsent, Point::StartSent),
+        Say::Hello | Say::Seal => (Point::SealUnsent, Point::SealSent),
+        Say::Follow { .. } => (Point::FollowUnsent, Point::FollowSent),
+        Say::Stop => (Point::StopUnsent, Point::StopSent),
     }
 }
 

@@ -25,6 +25,7 @@ use super::frame::{Frame, exec_line};
 use super::guarded::Guarded;
 use super::known_hosts::KnownKeys;
 use super::{Control, Destination, Ending, Execution, Latest, Report, Running, Target};
+use crate::failpoint::{self, Point};
 use crate::plan::measure::ErrandBody;
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
@@ -302,7 +303,9 @@ impl Ssh {
         };
         let command = exec_line();
         let spoken = self.over_a_channel(&execution, &command, async |channel| {
+            failpoint::pass(Point::AskUnsent);
             let report = converse(channel, &line, &nonce, &execution).await;
+            failpoint::pass(Point::Asked);
             let broke = matches!(report.ending, Ending::Lost { .. });
             (report, broke)
         });
@@ -451,6 +454,7 @@ async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Exe
     if let Err(error) = stdin.write_all(line.as_bytes()).await {
         wrote = Err(error);
     }
+    failpoint::pass(Point::AskSent);
     let (mut out_block, mut err_block) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let limit = tokio::time::sleep(execution.limit);
     tokio::pin!(limit);

@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use self::acts::Carry;
 use super::context::Context;
 use super::{Happened, Inner};
+use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, NewEntry, Output, OutputKey, RunAppend};
 use crate::library::Snapshot;
 use crate::run::model::Phase;
@@ -144,6 +145,11 @@ impl Conductor {
 
     async fn hear_world(&mut self, done: Done) {
         self.flying.remove(&done.act);
+        match done.act {
+            Act::Await(..) => failpoint::pass(Point::StepHeard),
+            Act::AwaitUndo(..) => failpoint::pass(Point::UndoHeard),
+            _ => {}
+        }
         let makes_a_plan = matches!(done.world, World::Planned { .. });
         let changes_it =
             matches!(&done.world, World::Rechecked { offer, .. } if Some(&offer.digest) != self.run.digest());
@@ -231,9 +237,13 @@ impl Conductor {
         for event in &decided.events {
             match event {
                 Event::StepSent { unit, attempt, variant, .. } => {
+                    failpoint::pass(Point::StepIntended);
                     self.carry(unit, *attempt, *variant, Carry::Send);
                 }
-                Event::UndoSent { unit, attempt, .. } => self.carry_undo(unit, *attempt, Carry::Send),
+                Event::UndoSent { unit, attempt, .. } => {
+                    failpoint::pass(Point::UndoIntended);
+                    self.carry_undo(unit, *attempt, Carry::Send);
+                }
                 _ => {}
             }
         }
