@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use steadyhand::failpoint::Point;
 use steadyhand::journal::{Entry, JournalView};
-use steadyhand::run::model::{Phase, UndoStep, UnitState};
+use steadyhand::run::model::{Phase, UndoStep, UnitState, Variant};
 use steadyhand::run::{Run, RunId, UnitAt};
 
 use super::case::{Case, Kill, Scenario};
@@ -86,10 +86,11 @@ impl Look {
 }
 
 /// Drives a case to its end. `seen` gets the failpoints by which the process came that follows the kills.
-pub(crate) fn drive(worker: &Worker, case: &Case, seen: Option<&Path>) -> Story {
+pub(crate) fn drive(worker: &Worker<'_>, case: &Case, seen: Option<&Path>) -> Story {
     worker.begin_anew();
     let began = Instant::now();
     let mut story = Story::default();
+    let mut awake = None;
     for start in 0..STARTS + case.kills.len() {
         let kill = case.kills.get(start);
         let mut bot = start_bot(worker, kill, seen.filter(|_| start == case.kills.len()));
@@ -117,6 +118,13 @@ pub(crate) fn drive(worker: &Worker, case: &Case, seen: Option<&Path>) -> Story 
         }
         if run.as_ref().is_some_and(Run::is_ended) {
             break;
+        }
+        // A host of which nobody knows whether it was told to start something comes back; else only a person could say.
+        let of_gone = |(unit, state): (&UnitAt, &UnitState)| {
+            unit.lane.is_none() && matches!(state, UnitState::Sent { variant: Variant::Main, .. })
+        };
+        if case.scenario == Scenario::GoElsewhere && run.is_some_and(|run| run.units.iter().any(of_gone)) {
+            awake.get_or_insert_with(|| worker.wake());
         }
         if start + 1 == STARTS + case.kills.len() {
             story.trouble = Some("it is started again and again".to_owned());
@@ -180,7 +188,7 @@ impl Bot {
     }
 }
 
-fn start_bot(worker: &Worker, kill: Option<&Kill>, seen: Option<&Path>) -> Bot {
+fn start_bot(worker: &Worker<'_>, kill: Option<&Kill>, seen: Option<&Path>) -> Bot {
     let append = |path: &Path| File::options().create(true).append(true).open(path).unwrap();
     let [said, log] = worker.said();
     let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
@@ -200,7 +208,7 @@ fn start_bot(worker: &Worker, kill: Option<&Kill>, seen: Option<&Path>) -> Bot {
 
 /// Types what people would, until the process has ended.
 fn attend(
-    worker: &Worker,
+    worker: &Worker<'_>,
     case: &Case,
     bot: &mut Bot,
     kill: Option<&Kill>,
@@ -256,7 +264,7 @@ fn works(run: Option<&Run>) -> bool {
     run.is_some_and(|run| run.units.values().any(|state| matches!(state, UnitState::Sent { .. })))
 }
 
-fn has_effect(worker: &Worker) -> bool {
+fn has_effect(worker: &Worker<'_>) -> bool {
     worker.homes.iter().any(|home| home.join("ran").exists())
 }
 

@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use lab::Homes;
+use lab::{Awake, Homes};
 
-/// Hosts of a worker.
-const HOSTS: usize = 3;
+/// Hosts of a worker; the last one is asleep.
+const HOSTS: usize = 4;
 const RUNBOOKS: [&str; 5] =
     ["every-kind.yaml", "take-back.yaml", "take-long.yaml", "go-elsewhere.yaml", "packs/marks.yaml"];
 const POLICY: &str = "policy: crash
@@ -30,9 +30,11 @@ pub(crate) struct Ground {
 }
 
 /// The hosts and files of one worker.
-pub(crate) struct Worker {
+pub(crate) struct Worker<'a> {
     pub(crate) dir: PathBuf,
     pub(crate) homes: Vec<PathBuf>,
+    number: usize,
+    ground: &'a Ground,
 }
 
 impl Ground {
@@ -42,7 +44,7 @@ impl Ground {
         let dir = above.join(format!("steadyhand-crash-{}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-        let homes = Homes::open(&dir, workers * HOSTS).unwrap();
+        let homes = Homes::open(&dir, workers * HOSTS, |host| host % HOSTS == HOSTS - 1).unwrap();
         let ground = Self { dir, homes };
         for number in 0..workers {
             ground.furnish(number);
@@ -50,9 +52,9 @@ impl Ground {
         ground
     }
 
-    pub(crate) fn worker(&self, number: usize) -> Worker {
+    pub(crate) fn worker(&self, number: usize) -> Worker<'_> {
         let homes = (0..HOSTS).map(|host| self.homes.home(number * HOSTS + host)).collect();
-        Worker { dir: self.dir.join(format!("w{number}")), homes }
+        Worker { dir: self.dir.join(format!("w{number}")), homes, number, ground: self }
     }
 
     fn furnish(&self, number: usize) {
@@ -67,8 +69,6 @@ impl Ground {
         let host = |name: &str, port: u16| {
             format!("  {name}: {{ address: 127.0.0.1, port: {port}, user: {} }}\n", self.homes.user())
         };
-        // Nobody listens on port 9 of an address that nobody uses.
-        let gone = "127.93.0.9:9".parse().unwrap();
         let inventory = format!(
             "inventory: crash
 services:
@@ -77,14 +77,13 @@ clusters:
   marks: {{ kind: marks, service: marks, owner: data-platform, hosts: [h1, h2], primary: h1 }}
   half: {{ kind: marks, service: marks, owner: data-platform, hosts: [h3, gone], primary: h3 }}
 hosts:
-{}{}{}  gone: {{ address: 127.93.0.9, port: 9, user: {} }}
-",
+{}{}{}{}",
             host("h1", address(0).port()),
             host("h2", address(1).port()),
             host("h3", address(2).port()),
-            self.homes.user()
+            host("gone", address(3).port())
         );
-        let pins: String = (0..HOSTS).map(address).chain([gone]).map(|at| self.homes.pin(at).unwrap()).collect();
+        let pins: String = (0..HOSTS).map(address).map(|at| self.homes.pin(at).unwrap()).collect();
         let configuration = format!(
             "journal = \"steadyhand.db\"\nrunbooks = \"runbooks\"\nknown_hosts = \"known_hosts\"\n[ssh]\nidentity_file = \"{}\"\n[demo]\nstart_as = \"ana\"\n",
             self.homes.client_key().display()
@@ -108,7 +107,12 @@ hosts:
     }
 }
 
-impl Worker {
+impl Worker<'_> {
+    /// The host that was asleep answers from now on.
+    pub(crate) fn wake(&self) -> Awake {
+        self.ground.homes.wake(self.number * HOSTS + HOSTS - 1).unwrap()
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.dir.join("steadyhand.toml")
     }
@@ -130,9 +134,11 @@ impl Worker {
         for home in &self.homes {
             let _ = fs::remove_dir_all(home.join(".steadyhand"));
             let _ = fs::remove_file(home.join("ran"));
+        }
+        // The primaries.
+        for home in [&self.homes[0], &self.homes[2]] {
             fs::write(home.join("first"), "").unwrap();
         }
-        let _ = fs::remove_file(self.homes[1].join("first"));
         let temporary = self.dir.join("t");
         let _ = fs::remove_dir_all(&temporary);
         fs::create_dir(&temporary).unwrap();

@@ -60,7 +60,7 @@ struct Intent {
 }
 
 /// Compares a case that is over.
-pub(crate) fn compare(worker: &Worker, case: &Case, story: &Story) -> Found {
+pub(crate) fn compare(worker: &Worker<'_>, case: &Case, story: &Story) -> Found {
     let mut found = Found { unknown: story.unknown.len(), ..Found::default() };
     found.other.extend(story.trouble.clone());
     let journal = worker.journal();
@@ -125,7 +125,7 @@ fn key_of(id: &str, unit: &UnitAt, attempt: u32, undo: bool) -> String {
     format!("{id}-1-{}{lane}.{}{attempt}", unit.number, if undo { "u" } else { "" })
 }
 
-fn name_of(worker: &Worker) -> Option<String> {
+fn name_of(worker: &Worker<'_>) -> Option<String> {
     let raw = rusqlite::Connection::open(worker.journal()).ok()?;
     raw.query_row("select value from meta where key = 'id'", [], |row| row.get(0)).ok()
 }
@@ -183,7 +183,7 @@ fn read(story: &Story, id: &str, found: &mut Found) -> (BTreeMap<String, Intent>
 }
 
 /// Every line on every host: who ran, and when, in nanoseconds.
-fn effects(worker: &Worker) -> BTreeMap<String, Vec<i128>> {
+fn effects(worker: &Worker<'_>) -> BTreeMap<String, Vec<i128>> {
     let mut effects: BTreeMap<String, Vec<i128>> = BTreeMap::new();
     for home in &worker.homes {
         for line in fs::read_to_string(home.join("ran")).unwrap_or_default().lines() {

@@ -24,12 +24,29 @@ pub struct Homes {
     dir: PathBuf,
     account: Account,
     ports: Vec<u16>,
-    sshd: Child,
+    _sshd: Sshd,
+}
+
+/// A host that answers for as long as this is kept.
+#[derive(Debug)]
+pub struct Awake {
+    _sshd: Sshd,
+}
+
+#[derive(Debug)]
+struct Sshd(Child);
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Homes {
-    /// Starts the sshd in this folder, which must exist, with so many hosts.
-    pub fn open(dir: &Path, count: usize) -> Result<Self> {
+    /// Starts the sshd in this folder, which must exist, with so many hosts. Those with these numbers refuse every
+    /// connection until they are woken.
+    pub fn open(dir: &Path, count: usize, asleep: impl Fn(usize) -> bool) -> Result<Self> {
         let account = Account::ordinary()?;
         let place = |name: &str| dir.join(name);
         for name in ["ssh", "home"] {
@@ -43,21 +60,15 @@ impl Homes {
         for number in 0..count {
             account.make_dir(&place(&format!("home/{number}")), 0o755)?;
         }
-        account.write(&place("ssh/sshd_config"), &config(dir, &ports), 0o644)?;
-        let mut command = account.command(program("sshd")?);
-        command.arg("-D").arg("-f").arg(place("ssh/sshd_config")).arg("-E").arg(place("ssh/log"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let sshd = command.spawn().context(|| "could not start sshd".to_owned())?;
-        let homes = Self { dir: dir.to_owned(), account, ports, sshd };
-        for number in 0..count {
-            patience::until(LIMIT, "the sshd of the homes answers", || {
-                match network::ssh(homes.address(number), LOOK_LIMIT) {
-                    Reach::Up => Ok(()),
-                    reach => Err(format!("{reach:?}: {}", homes.log())),
-                }
-            })?;
-        }
-        Ok(homes)
+        let all: Vec<usize> = (0..count).collect();
+        let awake: Vec<usize> = all.iter().copied().filter(|number| !asleep(*number)).collect();
+        let sshd = start(dir, &account, &ports, &awake)?;
+        Ok(Self { dir: dir.to_owned(), account, ports, _sshd: sshd })
+    }
+
+    /// Wakes a host that was asleep.
+    pub fn wake(&self, number: usize) -> Result<Awake> {
+        Ok(Awake { _sshd: start(&self.dir, &self.account, &self.ports, &[number])? })
     }
 
     /// Where the host with this number is reached, from 0.
@@ -85,17 +96,25 @@ impl Homes {
         let key = keys::public(&self.dir.join("ssh/hostkey.pub"))?;
         Ok(format!("[{}]:{} {key}\n", address.ip(), address.port()))
     }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.dir.join("ssh/log")).unwrap_or_default()
-    }
 }
 
-impl Drop for Homes {
-    fn drop(&mut self) {
-        let _ = self.sshd.kill();
-        let _ = self.sshd.wait();
+/// Starts an sshd for some of the hosts, and waits until it answers for each.
+fn start(dir: &Path, account: &Account, ports: &[u16], hosts: &[usize]) -> Result<Sshd> {
+    let name = hosts.first().map_or_else(String::new, ToString::to_string);
+    let (file, log) = (dir.join(format!("ssh/config-{name}")), dir.join(format!("ssh/log-{name}")));
+    account.write(&file, &config(dir, ports, hosts), 0o644)?;
+    let mut command = account.command(program("sshd")?);
+    command.arg("-D").arg("-f").arg(file).arg("-E").arg(&log);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let sshd = Sshd(command.spawn().context(|| "could not start sshd".to_owned())?);
+    for number in hosts {
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports[*number]);
+        patience::until(LIMIT, "the sshd of the homes answers", || match network::ssh(address, LOOK_LIMIT) {
+            Reach::Up => Ok(()),
+            reach => Err(format!("{reach:?}: {}", fs::read_to_string(&log).unwrap_or_default())),
+        })?;
     }
+    Ok(sshd)
 }
 
 fn program(name: &str) -> Result<PathBuf> {
@@ -118,11 +137,11 @@ fn free_ports(count: usize) -> Result<Vec<u16>> {
     ports.context(|| "a port has no number".to_owned())
 }
 
-fn config(dir: &Path, ports: &[u16]) -> String {
+fn config(dir: &Path, ports: &[u16], hosts: &[usize]) -> String {
     let dir = dir.display();
     let mut text = format!(
         "HostKey {dir}/ssh/hostkey
-PidFile {dir}/ssh/pid
+PidFile none
 AuthorizedKeysFile {dir}/ssh/authorized_keys
 StrictModes no
 UsePAM no
@@ -137,10 +156,11 @@ MaxStartups 200:30:400
 KexAlgorithms curve25519-sha256
 "
     );
-    for port in ports {
-        let _ = writeln!(text, "ListenAddress 127.0.0.1:{port}");
+    for number in hosts {
+        let _ = writeln!(text, "ListenAddress 127.0.0.1:{}", ports[*number]);
     }
-    for (number, port) in ports.iter().enumerate() {
+    for number in hosts {
+        let port = ports[*number];
         let _ = writeln!(
             text,
             "Match LocalPort {port}\n  SetEnv HOME={dir}/home/{number} PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C.UTF-8"

@@ -52,7 +52,7 @@ pub use block::Block;
 pub use doctor::{Finding, Verdict, examine};
 pub use error::{Error, Result};
 pub use gc::{Cleared, clear_leftovers, remove_half_built_seeds, remove_seeds};
-pub use homes::Homes;
+pub use homes::{Awake, Homes};
 pub use host::{Host, USUAL_LIMIT};
 pub use install::{Installation, installation};
 pub use lab::Lab;
