@@ -3,13 +3,18 @@
 # Empty for root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check bench build install
+# How many runs `make crash` crashes, and which cases: the same seed makes the same ones.
+RUNS ?= 1000
+SEED ?= 1
+
+.PHONY: help demo test check bench crash build install
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
 	@echo "make test    every test, on real parts"
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
+	@echo "make crash   kills the bot at every failpoint and at any moment, RUNS=10000 times (1000), SEED=1"
 
 demo: install build
 	@sh tests/lab/demo.sh
@@ -28,6 +33,10 @@ check:
 bench: install
 	@command -v yamllint >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends yamllint
 	cargo bench --locked --bench goals
+
+# With failpoints, so not as a release.
+crash: install
+	RUNS=$(RUNS) SEED=$(SEED) cargo bench --profile dev --locked --quiet --bench crash
 
 build:
 	@cargo build --workspace --locked --quiet

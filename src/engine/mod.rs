@@ -103,6 +103,8 @@ pub(crate) struct Inner {
     zone: jiff::tz::TimeZone,
     /// Runs that a conductor carries: all open ones, and those that people still talk to.
     carried: Mutex<BTreeMap<RunId, Carried>>,
+    /// Open runs that nobody carries on, and why: they stand still and keep what they hold.
+    parked: Mutex<BTreeMap<RunId, String>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
     fatal: watch::Sender<Option<String>>,
@@ -151,15 +153,40 @@ impl Inner {
         self.set_fatal(&format!("the journal cannot be relied on any more ({why})"));
     }
 
-    /// Does what a run needs. After a fault of ours in it the bot must not go on half alive.
-    async fn survives(&self, work: impl Future<Output = ()>, id: RunId) {
+    /// Does what a run needs. After a fault of ours in it that run is parked; all others go on.
+    async fn survives(self: Arc<Self>, work: impl Future<Output = ()>, id: RunId) {
         let mut work = std::pin::pin!(work);
         let ended = std::future::poll_fn(|context| {
             let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
             polled.map_or_else(|_| Poll::Ready(Err(())), |polled| polled.map(Ok))
         });
         if ended.await.is_err() {
-            self.set_fatal(&format!("a fault in the bot itself, while it carried run {id}"));
+            self.park(id, "a fault in the bot itself".to_owned());
+        }
+    }
+
+    /// Lets a run stand still: its conductor ends, what was sent to hosts goes on there, and it keeps what it holds.
+    /// Somebody who speaks to it, or another start of the bot, has it carried on again.
+    fn park(self: Arc<Self>, id: RunId, why: String) {
+        tracing::error!(run.id = %id, "run {id} is parked: {why}");
+        lock(&self.parked).insert(id, why.clone());
+        // Those who wait for it hear that nobody carries it any more.
+        lock(&self.carried).remove(&id);
+        tokio::spawn(async move { self.note("run-parked", None, serde_json::json!({ "run": id, "why": why })).await });
+    }
+
+    /// Records something that belongs to no run.
+    async fn note(&self, kind: &str, actor: Option<Actor>, data: serde_json::Value) -> Result<(), Refused> {
+        let entry = NewEntry { time: self.clock.now(), actor, kind: kind.to_owned(), data };
+        let append = Append { entries: vec![entry], ..Append::default() };
+        match self.journal.append(append).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                if let AppendError::Fatal { why } = &error {
+                    self.journal_is_lost(why);
+                }
+                Err(Refused::NotWritten(error))
+            }
         }
     }
 
@@ -233,16 +260,20 @@ impl Engine {
             dice,
             zone,
             carried: Mutex::default(),
+            parked: Mutex::default(),
             followers,
             ending: CancellationToken::new(),
             fatal: watch::Sender::new(None),
         });
         let engine = Self { inner };
-        engine.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
+        engine.inner.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
         failpoint::pass(Point::EngineStarted);
         for id in engine.view().open_runs()? {
-            if let Some(run) = engine.view().run(id)? {
-                engine.conduct(run, None);
+            match engine.view().run(id) {
+                Ok(Some(run)) => _ = engine.conduct(run, None),
+                Ok(None) => {}
+                // It is never reinterpreted, and keeps no other from going on.
+                Err(error) => engine.inner.clone().park(id, error.to_string()),
             }
         }
         Ok(engine)
@@ -250,7 +281,7 @@ impl Engine {
 
     /// Ends: no new step begins. What runs on hosts is left alone.
     pub async fn end(&self) {
-        let _ = self.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
+        let _ = self.inner.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
         failpoint::pass(Point::EngineEnds);
         self.inner.ending.cancel();
     }
@@ -314,9 +345,16 @@ impl Engine {
 
     /// Runs that have not ended.
     pub fn open_runs(&self) -> Vec<Arc<Run>> {
-        let carried = lock(&self.inner.carried);
-        let runs = carried.values().map(|carried| carried.state.borrow().clone());
-        runs.filter(|run| !run.is_ended()).collect()
+        let mut ids: Vec<RunId> = lock(&self.inner.carried).keys().copied().collect();
+        ids.extend(self.parked().into_keys());
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().filter_map(|id| self.run(id).ok()).filter(|run| !run.is_ended()).collect()
+    }
+
+    /// Open runs that stand still because of a fault, and why.
+    pub fn parked(&self) -> BTreeMap<RunId, String> {
+        lock(&self.inner.parked).clone()
     }
 
     /// Ends when the run waits for a person, or is over.
@@ -334,21 +372,6 @@ impl Engine {
         self.run(id)
     }
 
-    /// Records something that belongs to no run.
-    async fn note(&self, kind: &str, actor: Option<Actor>, data: serde_json::Value) -> Result<(), Refused> {
-        let entry = NewEntry { time: self.inner.clock.now(), actor, kind: kind.to_owned(), data };
-        let append = Append { entries: vec![entry], ..Append::default() };
-        match self.inner.journal.append(append).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                if let AppendError::Fatal { why } = &error {
-                    self.inner.journal_is_lost(why);
-                }
-                Err(Refused::NotWritten(error))
-            }
-        }
-    }
-
     /// Records that somebody was refused.
     async fn note_denied(
         &self,
@@ -358,7 +381,7 @@ impl Engine {
         run: Option<RunId>,
     ) -> Result<(), Refused> {
         let data = serde_json::json!({ "what": what, "code": code, "run": run });
-        self.note("command-denied", Some(speaker.actor()), data).await
+        self.inner.note("command-denied", Some(speaker.actor()), data).await
     }
 
     /// Gives the run to a conductor of its own, with the first thing that is said to it; that comes back if the run
@@ -375,6 +398,7 @@ impl Engine {
         let mut carried = lock(&self.inner.carried);
         // Two may talk to an ended run at once: one conductor is enough, and there must be no second.
         let Entry::Vacant(entry) = carried.entry(run.id) else { return first };
+        lock(&self.inner.parked).remove(&run.id);
         let (mailbox, mail) = mpsc::channel(MAILBOX);
         if let Some(first) = first {
             // An empty mailbox takes it.
@@ -401,7 +425,7 @@ impl Engine {
         while let Some(mail) = unsent.take() {
             unsent = self.hand_over(id, mail)?;
             if let Some(mail) = unsent.take() {
-                // It has ended; it can still be taken back.
+                // It has ended, and can still be taken back; or it is parked.
                 let run = self.view().run(id)?.ok_or(Refused::UnknownRun(id))?;
                 unsent = self.conduct(run, Some(mail));
             }

@@ -11,6 +11,7 @@ pub mod verify;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -296,9 +297,11 @@ impl JournalView {
             if let (None, Event::Requested(request)) = (&run, &stamped.event) {
                 run = Some(Run::new(id, request.clone(), stamped.at));
             }
-            if let Some(run) = &mut run {
-                crate::run::apply(run, &stamped);
-            }
+            let Some(run) = &mut run else { continue };
+            // A fault of ours in one entry must not take along whoever reads it.
+            catch_unwind(AssertUnwindSafe(|| crate::run::apply(run, &stamped))).map_err(|_| {
+                OpenError::Entry { seq: entry.seq, why: Broken::Unreadable("it does not follow".to_owned()) }
+            })?;
         }
         Ok(run)
     }

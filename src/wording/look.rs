@@ -7,7 +7,7 @@ use super::refusal::quoted;
 use super::states;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
-use crate::run::Run;
+use crate::run::{Run, RunId};
 use crate::run::model::{Far, Phase};
 use crate::runbook::model::{Effect, Item, ParameterKind, Runbook, Step, StepBody};
 use crate::runbook::source::hidden::visible;
@@ -608,6 +608,16 @@ pub fn status(runs: &[std::sync::Arc<Run>], is_carried: bool, moment: &Moment) -
 pub fn no_bot() -> Page {
     Page::sentence("No bot runs, so nothing of this is carried on. What was sent to a host goes on there.")
         .next("steadyhand", "in a shell starts one: it goes on where the last one ended")
+}
+
+/// A run stands still because of a fault that is not its own.
+pub fn parked(id: RunId, why: &str) -> Page {
+    let what = format!(
+        "Run {id} is parked: {why}. Nothing of it is carried on, it keeps what it holds, and what was sent to a host goes on there. All other runs go on."
+    );
+    Page::sentence(what)
+        .next(format!("stop {id}"), "begins no new step of it")
+        .text("Or start the bot again: then it is carried on from where it stands.")
 }
 
 fn status_row(run: &Run, moment: &Moment) -> Row {

@@ -46,7 +46,7 @@ pub async fn follow(
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
-        if run.waits_for_person() {
+        if run.waits_for_person() || engine.parked().contains_key(&id) {
             return Some(run);
         }
         tokio::select! {
@@ -76,6 +76,9 @@ fn shown(happened: &Happened, id: RunId, seen: &mut u64, desk: &Desk, show: &mut
 
 /// What stands at the end of following: the summary, the questions, or why it did not begin.
 pub fn at_rest(run: &Run, desk: &Desk) -> Page {
+    if let Some(why) = desk.parked().get(&run.id) {
+        return look::parked(run.id, why);
+    }
     let moment = desk.moment();
     match run.phase {
         Phase::Ended(_) if run.started.is_none() && run.confirmed.is_some() => desk.why_not(run),

@@ -99,7 +99,12 @@ impl Conductor {
 
     /// Carries the run on until it is over and nobody has anything to say to it.
     pub(super) async fn conduct(mut self) {
-        loop {
+        // Where the run was parked, what is next may be what parked it: whoever speaks to it is heard before.
+        if let Ok(mail) = self.mail.try_recv() {
+            self.hear(mail).await;
+        }
+        // Closed: it was parked, and another one may carry it by now.
+        while !self.mail.is_closed() {
             self.do_what_is_next();
             if self.run.is_ended() && self.flying.is_empty() && self.inner.put_down(self.run.id, &self.mail) {
                 return;
@@ -248,6 +253,15 @@ impl Conductor {
             }
         }
         Ok((decided.events, decided.refusal))
+    }
+}
+
+impl Drop for Conductor {
+    /// Nobody hears any more what its acts come to. What was sent to hosts goes on there.
+    fn drop(&mut self) {
+        for task in self.flying.values().filter_map(|flight| flight.task.as_ref()) {
+            task.abort();
+        }
     }
 }
 
