@@ -7,6 +7,7 @@
 )]
 
 mod chat;
+mod crashing;
 mod documents;
 mod failing_over;
 mod guarded;

@@ -205,10 +205,13 @@ impl Cells {
 
     /// Sometimes the process after it is killed too, and sometimes a write fails instead.
     fn worse(&self, mut case: Case, dice: &mut Dice) -> Case {
-        if let Some(Kill::At { point: Point::AppendWritten | Point::AppendDurable, deed, .. }) = case.kills.last_mut()
+        if let Some(Kill::At { point, deed, .. }) = case.kills.last_mut()
+            && matches!(point, Point::AppendWritten | Point::AppendDurable)
             && dice.below(4) == 0
         {
-            *deed = "eio".to_owned();
+            // A full disk is a clean no, so it comes before the commit only.
+            let full = *point == Point::AppendWritten && dice.below(4) == 0;
+            *deed = if full { "full" } else { "eio" }.to_owned();
         }
         if dice.below(4) == 0 {
             let kill = match dice.below(2) {

@@ -19,13 +19,13 @@ use super::case::{Case, Kill, Scenario};
 use super::ground::Worker;
 
 /// A case that takes longer is broken.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_mins(4);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(2);
 /// So many processes are started for a case that kills fewer.
 const STARTS: usize = 8;
 /// A line that nothing came of is typed again.
-const TYPE_AGAIN: Duration = Duration::from_secs(15);
+const TYPE_AGAIN: Duration = Duration::from_mins(1);
 const RUN: RunId = RunId(1);
 
 /// A process that was ended.

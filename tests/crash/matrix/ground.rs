@@ -25,8 +25,9 @@ doors: { console: {} }
 
 /// All of it. In memory where that is possible: a killed process loses nothing that it wrote.
 pub(crate) struct Ground {
-    dir: PathBuf,
+    // Dropped first.
     homes: Homes,
+    dir: tempfile::TempDir,
 }
 
 /// The hosts and files of one worker.
@@ -41,11 +42,10 @@ impl Ground {
     pub(crate) fn new(workers: usize) -> Self {
         let above = Path::new("/dev/shm");
         let above = if above.is_dir() { above.to_owned() } else { std::env::temp_dir() };
-        let dir = above.join(format!("steadyhand-crash-{}", std::process::id()));
-        fs::create_dir(&dir).unwrap();
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-        let homes = Homes::open(&dir, workers * HOSTS, |host| host % HOSTS == HOSTS - 1).unwrap();
-        let ground = Self { dir, homes };
+        let readable = fs::Permissions::from_mode(0o755);
+        let dir = tempfile::Builder::new().prefix("steadyhand-crash-").permissions(readable).tempdir_in(above).unwrap();
+        let homes = Homes::open(dir.path(), workers * HOSTS, |host| host % HOSTS == HOSTS - 1).unwrap();
+        let ground = Self { homes, dir };
         for number in 0..workers {
             ground.furnish(number);
         }
@@ -54,7 +54,7 @@ impl Ground {
 
     pub(crate) fn worker(&self, number: usize) -> Worker<'_> {
         let homes = (0..HOSTS).map(|host| self.homes.home(number * HOSTS + host)).collect();
-        Worker { dir: self.dir.join(format!("w{number}")), homes, number, ground: self }
+        Worker { dir: self.dir.path().join(format!("w{number}")), homes, number, ground: self }
     }
 
     fn furnish(&self, number: usize) {
@@ -98,12 +98,9 @@ hosts:
         }
     }
 
-    /// Removes all of it, unless somebody is to look at it.
-    pub(crate) fn end(self, clean: bool) {
-        drop(self.homes);
-        if clean {
-            let _ = fs::remove_dir_all(&self.dir);
-        }
+    /// Ends, and leaves the files for somebody to look at. Else they go with it.
+    pub(crate) fn leave(self) {
+        let _ = self.dir.keep();
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod case;
 mod drive;
-mod ground;
+pub(crate) mod ground;
 mod oracle;
 
 use std::collections::BTreeMap;
@@ -148,6 +148,8 @@ pub(crate) fn run(wanted: &Wanted) -> Tally {
     });
     let mut tally = tally.into_inner().unwrap();
     tally.seconds = began.elapsed().as_secs_f64();
-    ground.end(tally.broken == 0);
+    if tally.broken > 0 {
+        ground.leave();
+    }
     tally
 }
