@@ -20,7 +20,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("journal", &["failpoint", "plan", "policy", "run", "runbook"]),
     ("target", &["failpoint", "plan", "runbook"]),
     ("library", &["authoring", "inventory", "plan", "runbook", "target"]),
-    ("engine", &["authoring", "failpoint", "journal", "library", "plan", "policy", "run", "runbook", "target"]),
+    (
+        "engine",
+        &["authoring", "failpoint", "journal", "library", "plan", "policy", "run", "runbook", "target"],
+    ),
     ("chat", &["engine", "journal", "library", "plan", "policy", "run", "runbook", "wording"]),
     ("config", &["library", "target"]),
     ("cli", &["chat", "config", "engine", "journal", "library", "policy", "runbook", "target", "wording"]),

@@ -84,11 +84,7 @@ impl Engine {
             return now;
         }
         let offer = self.run(id).ok().and_then(|run| run.offer.clone());
-        let blob = |hash: &str| self.view().blob(hash).ok().flatten();
-        match offer.and_then(|offer| Snapshot::from_blobs(&offer.sources, blob).ok()) {
-            Some(snapshot) => Ok(Arc::new(snapshot)),
-            None => now,
-        }
+        offer.and_then(|offer| self.inner.files(&offer.sources).ok()).map_or(now, Ok)
     }
 
     /// Before an agreement is taken: if a file of the plan changed meanwhile, the plan is made anew at once.

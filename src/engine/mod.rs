@@ -105,6 +105,8 @@ pub(crate) struct Inner {
     carried: Mutex<BTreeMap<RunId, Carried>>,
     /// Open runs that nobody carries on, and why: they stand still and keep what they hold.
     parked: Mutex<BTreeMap<RunId, String>>,
+    /// The files that a run was found to have begun with last, by their hash: most open runs have the same ones.
+    files: Mutex<Option<(String, Arc<Snapshot>)>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
     fatal: watch::Sender<Option<String>>,
@@ -172,7 +174,9 @@ impl Inner {
         lock(&self.parked).insert(id, why.clone());
         // Those who wait for it hear that nobody carries it any more.
         lock(&self.carried).remove(&id);
-        tokio::spawn(async move { self.note("run-parked", None, serde_json::json!({ "run": id, "why": why })).await });
+        tokio::spawn(async move {
+            self.note("run-parked", None, serde_json::json!({ "run": id, "why": why })).await
+        });
     }
 
     /// Records something that belongs to no run.
@@ -188,6 +192,18 @@ impl Inner {
                 Err(Refused::NotWritten(error))
             }
         }
+    }
+
+    /// The files that a run began with, from the journal.
+    fn files(&self, sources: &str) -> Result<Arc<Snapshot>, String> {
+        let mut last = lock(&self.files);
+        if let Some((_, files)) = last.as_ref().filter(|(hash, _)| hash == sources) {
+            return Ok(files.clone());
+        }
+        let blob = |hash: &str| self.journal.view().blob(hash).ok().flatten();
+        let files = Arc::new(Snapshot::from_blobs(sources, blob)?);
+        *last = Some((sources.to_owned(), files.clone()));
+        Ok(files)
     }
 
     fn time_of(&self, at: Timestamp) -> String {
@@ -261,6 +277,7 @@ impl Engine {
             zone,
             carried: Mutex::default(),
             parked: Mutex::default(),
+            files: Mutex::default(),
             followers,
             ending: CancellationToken::new(),
             fatal: watch::Sender::new(None),

@@ -33,10 +33,22 @@ pub(crate) fn goals() -> Vec<Goal> {
         decisions.push(decision);
     }
     let (start, decision) = (median(starts), median(decisions));
-    let figures = format!("{EVENTS} events, {OPEN} open runs, median of {ROUNDS} starts: {start:.3} s to the first answer, {decision:.3} s more to a decision");
+    let figures = format!(
+        "{EVENTS} events, {OPEN} open runs, median of {ROUNDS} starts: {start:.3} s to the first answer, {decision:.3} s more to a decision"
+    );
     vec![
-        Goal { what: "a restart to the first answer, to 2 s", ratio: start / 2.0, promised: Promise::AtMost(1.0), figures: figures.clone() },
-        Goal { what: "from there to the next decision, to 0.5 s", ratio: decision / 0.5, promised: Promise::AtMost(1.0), figures },
+        Goal {
+            what: "a restart to the first answer, to 2 s",
+            ratio: start / 2.0,
+            promised: Promise::AtMost(1.0),
+            figures: figures.clone(),
+        },
+        Goal {
+            what: "from there to the next decision, to 0.5 s",
+            ratio: decision / 0.5,
+            promised: Promise::AtMost(1.0),
+            figures,
+        },
     ]
 }
 
@@ -49,11 +61,13 @@ fn one_run(config: &Path, journal: &Path) -> Vec<Stamped> {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let lines = "run take-back cluster=marks one=h1 two=h2 reason=\"to be copied often\"\nnext\nas ben\nnext\n";
+    let lines =
+        "run take-back cluster=marks one=h1 two=h2 reason=\"to be copied often\"\nnext\nas ben\nnext\n";
     bot.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     bot.wait().unwrap();
     let view = steadyhand::journal::JournalView::open(journal).unwrap();
-    let model: Vec<Stamped> = view.entries_of(RunId(1)).unwrap().iter().map(|entry| stamped(entry).unwrap()).collect();
+    let model: Vec<Stamped> =
+        view.entries_of(RunId(1)).unwrap().iter().map(|entry| stamped(entry).unwrap()).collect();
     assert!(model.iter().any(|stamped| matches!(stamped.event, Event::StepFailed { .. })), "{model:?}");
     model
 }
@@ -62,7 +76,8 @@ fn one_run(config: &Path, journal: &Path) -> Vec<Stamped> {
 async fn fill(path: &Path, model: &[Stamped]) -> u64 {
     // The process before may still be closing it.
     let journal = Journal::open(path, true).unwrap();
-    let ended = u64::try_from((EVENTS - model.len() * usize::try_from(OPEN).unwrap()) / (model.len() + 2)).unwrap();
+    let ended =
+        u64::try_from((EVENTS - model.len() * usize::try_from(OPEN).unwrap()) / (model.len() + 2)).unwrap();
     let last = 1 + ended + OPEN;
     let mut waiting = Vec::new();
     for id in 2..=last {
@@ -113,11 +128,20 @@ fn copy(id: RunId, model: &[Stamped], is_open: bool) -> Vec<Append> {
         at += 1;
         let before = run.holds.clone();
         apply(&mut run, stamped);
-        let actor = stamped.by.as_ref().map(|by| Actor { person: Some(by.clone()), account: by.to_string(), door: Door::Console });
+        let actor = stamped.by.as_ref().map(|by| Actor {
+            person: Some(by.clone()),
+            account: by.to_string(),
+            door: Door::Console,
+        });
         let append = appends.last_mut().unwrap();
         append.entries.push(NewEntry::of_event(stamped, actor));
         if run.holds != before {
-            append.run = Some(RunAppend { id, expected: began, open: !run.is_ended(), holds: Some(run.holds.clone()) });
+            append.run = Some(RunAppend {
+                id,
+                expected: began,
+                open: !run.is_ended(),
+                holds: Some(run.holds.clone()),
+            });
             began = run.version;
             appends.push(Append::default());
         }

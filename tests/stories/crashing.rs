@@ -62,7 +62,8 @@ fn a_run_with_a_fault_is_parked_and_the_others_go_on() {
     let ground = Ground::new(1);
     let worker = begun(&ground);
     let agree = ["next", "as ben", "next", "as ana"];
-    let lines = [&[EVERY_KIND], &agree[..], &["status", GO_ELSEWHERE], &agree, &["stop 1", "status 1"]].concat();
+    let lines =
+        [&[EVERY_KIND], &agree[..], &["status", GO_ELSEWHERE], &agree, &["stop 1", "status 1"]].concat();
 
     let said = types_all(with_failpoint("step-intended:1:panic"), &worker.config(), &lines).ends_with(DONE);
 
@@ -125,7 +126,10 @@ fn a_disk_that_breaks_at_a_commit_ends_the_bot_and_the_next_one_asks_before_it_s
 fn on_a_small_disk(folder: &Path) -> Option<Command> {
     let in_a_room_of_its_own = |words: &[&str]| {
         let mut command = Command::new("unshare");
-        command.args(words).args(["sh", "-c", "mount -t tmpfs -o size=1m none \"$0\" && exec \"$@\""]).arg(folder);
+        command
+            .args(words)
+            .args(["sh", "-c", "mount -t tmpfs -o size=1m none \"$0\" && exec \"$@\""])
+            .arg(folder);
         command
     };
     let rooms: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
@@ -148,8 +152,12 @@ fn on_a_full_disk_the_bot_stays_up_and_what_happened_is_written_when_there_is_ro
     let Some(command) = on_a_small_disk(&disk) else {
         // Without the right to mount, a write that fails as on a full disk: the intent of the step is written later.
         let lines = [EVERY_KIND, "next", "as ben", "next"];
-        let said = types_all(with_failpoint("append-written:8:full"), &worker.config(), &lines).ends_with(DONE);
-        assert!(said.log.contains("the disk is full") && said.log.contains("stands still and tries again"), "{said}");
+        let said =
+            types_all(with_failpoint("append-written:8:full"), &worker.config(), &lines).ends_with(DONE);
+        assert!(
+            said.log.contains("the disk is full") && said.log.contains("stands still and tries again"),
+            "{said}"
+        );
         return;
     };
     let mut bot = chat::open_as(command, &worker.config());

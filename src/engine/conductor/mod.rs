@@ -18,7 +18,6 @@ use super::context::Context;
 use super::{Happened, Inner};
 use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, NewEntry, Output, OutputKey, RunAppend};
-use crate::library::Snapshot;
 use crate::run::model::Phase;
 use crate::run::{Act, Event, Input, Refusal, Run, Says, Stamped, World, apply, deadline, decide};
 use crate::runbook::source::name::Person;
@@ -268,10 +267,8 @@ impl Drop for Conductor {
 /// The context of a run that was found in the journal: made from the files that it began with.
 pub(super) fn recovered_context(inner: &Inner, run: &Run) -> Result<Option<Context>, String> {
     let Some(offer) = &run.offer else { return Ok(None) };
-    let view = inner.journal.view();
-    let blob = |hash: &str| view.blob(hash).ok().flatten();
-    let snapshot = Snapshot::from_blobs(&offer.sources, blob)?;
-    Context::of_plan(Arc::new(snapshot), run, &offer.plan)
+    let snapshot = inner.files(&offer.sources)?;
+    Context::of_plan(snapshot, run, &offer.plan)
         .map(Some)
         .ok_or_else(|| format!("{} is not among its files", offer.plan.runbook))
 }

@@ -146,7 +146,8 @@ impl Cells {
             }
             let mut counts: BTreeMap<Point, usize> = BTreeMap::new();
             for name in fs::read_to_string(&seen).unwrap_or_default().lines() {
-                let point = Point::ALL.iter().find(|point| point.name() == name).expect("a name of the table");
+                let point =
+                    Point::ALL.iter().find(|point| point.name() == name).expect("a name of the table");
                 *counts.entry(*point).or_default() += 1;
             }
             let rare = |point: &Point| matches!(point, Point::CheckpointBegins | Point::CheckpointEnds);
@@ -167,7 +168,8 @@ impl Cells {
     /// are no failpoint among them, second crashes, and disks that break.
     pub(crate) fn cases(&self, seed: u64, runs: usize) -> Vec<Case> {
         let of_point = |point: &Point| {
-            let is_at = |case: &&Case| matches!(case.kills.last(), Some(Kill::At { point: at, .. }) if at == point);
+            let is_at =
+                |case: &&Case| matches!(case.kills.last(), Some(Kill::At { point: at, .. }) if at == point);
             self.cells.iter().filter(is_at).collect::<Vec<_>>()
         };
         let mut dice = Dice(seed);
@@ -186,7 +188,8 @@ impl Cells {
                     deck.swap(at, dice.below(at + 1));
                 }
             }
-            let case = if dice.below(5) == 0 { self.at_any_moment(&mut dice) } else { deck.pop().unwrap().clone() };
+            let case =
+                if dice.below(5) == 0 { self.at_any_moment(&mut dice) } else { deck.pop().unwrap().clone() };
             cases.push(self.worse(case, &mut dice));
         }
         cases.truncate(runs);
@@ -194,7 +197,8 @@ impl Cells {
     }
 
     fn moment(&self, scenario: Scenario, dice: &mut Dice) -> Kill {
-        let longest = self.times.get(&scenario).map_or(1000, |time| usize::try_from(time.as_millis()).unwrap());
+        let longest =
+            self.times.get(&scenario).map_or(1000, |time| usize::try_from(time.as_millis()).unwrap());
         Kill::After(Duration::from_millis(dice.below(longest + 1) as u64))
     }
 

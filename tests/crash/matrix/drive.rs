@@ -277,7 +277,8 @@ fn says(case: &Case, run: Option<&Run>) -> Option<String> {
             Scenario::GoElsewhere => ("go-elsewhere", "cluster=half one=h3 dead=gone"),
             Scenario::EveryKind | Scenario::MuchBefore => ("every-kind", "cluster=marks one=h1 two=h2"),
         };
-        let much = "!approve 99 00000000\n".repeat(if case.scenario == Scenario::MuchBefore { 2_050 } else { 0 });
+        let much =
+            "!approve 99 00000000\n".repeat(if case.scenario == Scenario::MuchBefore { 2_050 } else { 0 });
         return Some(format!("{much}run {runbook} {values} reason=\"to see what a crash leaves\"\n"));
     };
     match &run.phase {

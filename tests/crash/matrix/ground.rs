@@ -43,7 +43,11 @@ impl Ground {
         let above = Path::new("/dev/shm");
         let above = if above.is_dir() { above.to_owned() } else { std::env::temp_dir() };
         let readable = fs::Permissions::from_mode(0o755);
-        let dir = tempfile::Builder::new().prefix("steadyhand-crash-").permissions(readable).tempdir_in(above).unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("steadyhand-crash-")
+            .permissions(readable)
+            .tempdir_in(above)
+            .unwrap();
         let homes = Homes::open(dir.path(), workers * HOSTS, |host| host % HOSTS == HOSTS - 1).unwrap();
         let ground = Self { homes, dir };
         for number in 0..workers {
@@ -125,7 +129,9 @@ impl Worker<'_> {
 
     /// Hosts on which nothing ever ran, and no journal.
     pub(crate) fn begin_anew(&self) {
-        for name in ["steadyhand.db", "steadyhand.db-wal", "steadyhand.db-shm", "steadyhand.db.lock", "said", "log"] {
+        for name in
+            ["steadyhand.db", "steadyhand.db-wal", "steadyhand.db-shm", "steadyhand.db.lock", "said", "log"]
+        {
             let _ = fs::remove_file(self.dir.join(name));
         }
         for home in &self.homes {

@@ -140,7 +140,12 @@ pub(crate) fn run(wanted: &Wanted) -> Tally {
                         tally.broken += 1;
                     }
                     if tally.runs % 500 == 0 {
-                        eprintln!("{} of {} runs, {:.0} s", tally.runs, cases.len(), began.elapsed().as_secs_f64());
+                        eprintln!(
+                            "{} of {} runs, {:.0} s",
+                            tally.runs,
+                            cases.len(),
+                            began.elapsed().as_secs_f64()
+                        );
                     }
                 }
             });

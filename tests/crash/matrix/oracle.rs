@@ -33,7 +33,9 @@ impl Found {
             return None;
         }
         let mut text = format!("BROKEN  make crash CASE='{case}'   (seed {seed})");
-        for (what, which) in [("unrecorded", &self.unrecorded), ("repeated", &self.repeats), ("wrong", &self.other)] {
+        for (what, which) in
+            [("unrecorded", &self.unrecorded), ("repeated", &self.repeats), ("wrong", &self.other)]
+        {
             for one in which {
                 let _ = write!(text, "\n  {what}: {one}");
             }
@@ -104,14 +106,16 @@ pub(crate) fn compare(worker: &Worker<'_>, case: &Case, story: &Story) -> Found 
     }
     for (key, intent) in &intents {
         let marks = story.run.as_ref().zip(intent.unit.as_ref()).and_then(|(run, unit)| run.step(unit));
-        if intent.ended_well && marks.is_some_and(|step| step.effect.changes()) && !effects.contains_key(key) {
+        if intent.ended_well && marks.is_some_and(|step| step.effect.changes()) && !effects.contains_key(key)
+        {
             found.other.push(format!("{key} is said to have ended well, and never ran"));
         }
     }
     repeats(story, &id, &effects, &words, &mut found);
     let resolved = |one: &&Unknown| {
         let key = key_of(&id, &one.unit, one.attempt, one.undo);
-        let reads = story.run.as_ref().and_then(|run| run.step(&one.unit)).is_some_and(|step| !step.effect.changes());
+        let reads =
+            story.run.as_ref().and_then(|run| run.step(&one.unit)).is_some_and(|step| !step.effect.changes());
         // What only reads is simply asked again.
         intents.get(&key).is_some_and(|intent| intent.settled || reads)
     };
@@ -173,7 +177,9 @@ fn read(story: &Story, id: &str, found: &mut Found) -> (BTreeMap<String, Intent>
                     intent.never = !unknown && output.is_none();
                 }
             }
-            Event::StillUnknown { unit, .. } => found.other.push(format!("a person was asked about {unit:?}")),
+            Event::StillUnknown { unit, .. } => {
+                found.other.push(format!("a person was asked about {unit:?}"))
+            }
             Event::Retried { unit } | Event::ApprovedAgain { unit } => *words.entry(unit).or_default() += 1,
             Event::UndoRetried => {}
             _ => {}
@@ -211,7 +217,11 @@ fn repeats(
         let ran = |undo: bool| (1..50).filter(|n| effects.contains_key(&key_of(id, unit, *n, undo))).count();
         let allowed = 1 + words.get(unit).copied().unwrap_or(0);
         if ran(false) > allowed {
-            found.repeats.push(format!("step {} ran as {} attempts, and {allowed} were wanted", unit.number, ran(false)));
+            found.repeats.push(format!(
+                "step {} ran as {} attempts, and {allowed} were wanted",
+                unit.number,
+                ran(false)
+            ));
         }
     }
 }

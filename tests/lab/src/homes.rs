@@ -109,9 +109,11 @@ fn start(dir: &Path, account: &Account, ports: &[u16], hosts: &[usize]) -> Resul
     let sshd = Sshd(command.spawn().context(|| "could not start sshd".to_owned())?);
     for number in hosts {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports[*number]);
-        patience::until(LIMIT, "the sshd of the homes answers", || match network::ssh(address, LOOK_LIMIT) {
-            Reach::Up => Ok(()),
-            reach => Err(format!("{reach:?}: {}", fs::read_to_string(&log).unwrap_or_default())),
+        patience::until(LIMIT, "the sshd of the homes answers", || {
+            match network::ssh(address, LOOK_LIMIT) {
+                Reach::Up => Ok(()),
+                reach => Err(format!("{reach:?}: {}", fs::read_to_string(&log).unwrap_or_default())),
+            }
         })?;
     }
     Ok(sshd)
