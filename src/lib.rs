@@ -21,6 +21,7 @@ pub mod wording;
 // The outside: what is stored, where commands are carried out, what is read; and where a test ends the process.
 pub mod failpoint;
 pub mod journal;
+pub mod secrets;
 pub mod target;
 pub mod library;
 

@@ -313,6 +313,7 @@ fn probe_execution(to: Destination, errand: &Errand) -> Execution {
         to,
         keys: None,
         body: errand.body.clone(),
+        secrets: errand.secrets.clone(),
         limit: errand.at_most.as_std(),
         step_dir: None,
         attempt: None,

@@ -215,18 +215,15 @@ impl Cells {
         {
             // A full disk is a clean no, so it comes before the commit only.
             let full = *point == Point::AppendWritten && dice.below(4) == 0;
-            *deed = if full { "full" } else { "eio" }.to_owned();
+            if full { "full" } else { "eio" }.clone_into(deed);
         }
         if dice.below(4) == 0 {
-            let kill = match dice.below(2) {
-                0 => self.moment(case.scenario, dice),
-                _ => {
-                    let points: Vec<Kill> = (self.cells.iter())
-                        .filter(|cell| cell.scenario == case.scenario)
-                        .filter_map(|cell| cell.kills.last().cloned())
-                        .collect();
-                    points[dice.below(points.len())].clone()
-                }
+            let kill = if dice.below(2) == 0 {
+                self.moment(case.scenario, dice)
+            } else {
+                let same = self.cells.iter().filter(|cell| cell.scenario == case.scenario);
+                let points: Vec<&Kill> = same.filter_map(|cell| cell.kills.last()).collect();
+                points[dice.below(points.len())].clone()
             };
             case.kills.push(kill);
         }

@@ -178,7 +178,7 @@ fn read(story: &Story, id: &str, found: &mut Found) -> (BTreeMap<String, Intent>
                 }
             }
             Event::StillUnknown { unit, .. } => {
-                found.other.push(format!("a person was asked about {unit:?}"))
+                found.other.push(format!("a person was asked about {unit:?}"));
             }
             Event::Retried { unit } | Event::ApprovedAgain { unit } => *words.entry(unit).or_default() += 1,
             Event::UndoRetried => {}
