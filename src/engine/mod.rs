@@ -114,7 +114,9 @@ impl Inner {
         let mut all = lock(&self.carried);
         if let Some(carried) = all.get_mut(&run.id) {
             carried.state.send_replace(happened.run.clone());
-            carried.far.retain(|unit, _| matches!(run.units.get(unit), Some(UnitState::Sent { .. })));
+            let works =
+                |state: &UnitState| matches!(state, UnitState::Sent { .. } | UnitState::Holding { .. });
+            carried.far.retain(|unit, _| run.units.get(unit).is_some_and(works));
         }
         // Nobody follows: that is fine.
         let _ = self.followers.send(happened);
@@ -181,6 +183,7 @@ impl Inner {
                 }
             }
         }
+        before.took = view.took(&request.runbook).unwrap_or_default();
         let cool_down = snapshot.set.runbooks.get(&request.runbook).and_then(|runbook| runbook.cool_down);
         if let Some(cool_down) = cool_down {
             before.last_end = self.last_end(id, request, cool_down);

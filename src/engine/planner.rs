@@ -9,16 +9,19 @@ use super::ask::{Asker, Known};
 use super::clock::Clock;
 use super::context::Context;
 use crate::library::{Library, Snapshot};
+use crate::plan::beside::beside;
 use crate::plan::bind::{Asked, WrongValue, bind, bind_hosts};
 use crate::plan::build::{NotPlanned, Request, build};
 use crate::plan::measure::{Errand, ErrandBody, Inquiry};
 use crate::plan::model::{CheckSeen, Offer, Plan, Verdict};
 use crate::plan::situation::{RunWords, Situation};
 use crate::plan::topology::{NoTopology, topology, topology_inquiries};
+use crate::plan::usual::Usual;
 use crate::plan::{Digest, question};
 use crate::policy::decide::{Holds, policy_of, role_names};
 use crate::run::RunId;
 use crate::run::model::Requested;
+use crate::run::next::history_key;
 use crate::runbook::expression::{Facts, NoAnswer, Reading, Type, Value};
 use crate::runbook::model::ValueType;
 use crate::runbook::source::literal::Millis;
@@ -55,6 +58,8 @@ pub struct Before {
     pub primaries: BTreeMap<ClusterName, HostName>,
     /// When this runbook last ended on one of the clusters.
     pub last_end: Option<Timestamp>,
+    /// How long the steps of this runbook took that went well, newest first, by the key of each.
+    pub took: BTreeMap<String, Vec<Millis>>,
 }
 
 /// Makes offers.
@@ -132,7 +137,13 @@ impl Planner {
         let plan = build(set, runbook, policy, &context.situation, &asked.topology, &build_request)?;
         let asker = asker(context.clone());
         let preflight = self.preflight(&asker, &plan, &mut known).await;
+        let mut beside = beside(set, runbook, policy, &context.situation, &plan);
+        for (number, written) in &beside.written {
+            let took = before.took.get(&history_key(&plan.runbook, written));
+            beside.learnt.extend(took.and_then(|took| Usual::learnt(took)).map(|usual| (*number, usual)));
+        }
         let offer = Offer {
+            beside,
             digest: Digest::of(&plan),
             plan,
             commit: self.library.commit(),
@@ -250,8 +261,7 @@ fn command_inquiries(context: &Context, plan: &Plan) -> Vec<(String, Inquiry)> {
 }
 
 fn wrong_values(wrong: &[WrongValue]) -> NotOffered {
-    let mut why: Vec<String> = wrong.iter().map(|wrong| format!("{}  {}", wrong.name, wrong.what)).collect();
-    why.push("Next: correct the values and run it again.".to_owned());
+    let why = wrong.iter().map(|wrong| format!("{}  {}", wrong.name, wrong.what)).collect();
     NotOffered { code: "bad-parameters".to_owned(), why, failed: Vec::new() }
 }
 

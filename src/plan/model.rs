@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
+use super::usual::Usual;
 use crate::runbook::expression::Value;
 use crate::runbook::model::Effect;
 use crate::runbook::source::literal::Millis;
@@ -359,6 +360,32 @@ pub struct Offer {
     pub preflight: Vec<CheckSeen>,
     /// When the first and the last of it was measured.
     pub measured: (Timestamp, Timestamp),
+    /// What is known besides.
+    #[serde(default)]
+    pub beside: Beside,
+}
+
+/// What was known when a plan was made, and what no agreement depends on: it may be another the next day.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Beside {
+    /// The role that answers for the runbook: it is asked when the driver is silent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// Who is asked next when a role is silent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub escalates_to: BTreeMap<String, String>,
+    /// Titles of steps and gates as the runbook has them, by number: the keys of their history.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<u32, String>,
+    /// How long steps usually take that say nothing of it, as earlier runs show.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learnt: BTreeMap<u32, Usual>,
+    /// The log of each pack on each host, by `pack/host`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logs: BTreeMap<String, String>,
+    /// What is typed to turn to the contingency; `…` stands for what only a person can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_to: Option<String>,
 }
 
 /// A check that was asked.
@@ -387,6 +414,16 @@ pub enum Verdict {
     Fails,
     /// It cannot be answered, and why: it does not hold.
     NoAnswer(String),
+}
+
+impl Offer {
+    /// How long a step usually takes: as it is stated, or else as it was learnt.
+    pub fn usual(&self, number: u32) -> Option<Usual> {
+        let step =
+            self.plan.units().find(|(_, unit)| unit.number == number).and_then(|(_, unit)| unit.step());
+        let stated = step.and_then(|step| step.takes).map(Usual::stated);
+        stated.or_else(|| self.beside.learnt.get(&number).copied())
+    }
 }
 
 impl CheckSeen {

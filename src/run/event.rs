@@ -5,8 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Failure, Outcome, Requested, Token, UnitAt, Variant, WatchAt};
+use super::model::{Failure, LogTail, Outcome, Requested, Token, UnitAt, Variant, WatchAt};
 use crate::plan::model::{Body, CheckSeen, Offer};
+use crate::plan::usual::Usual;
 use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{HostName, Person};
@@ -151,6 +152,9 @@ pub enum Event {
         /// What proved it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         proof: Vec<CheckSeen>,
+        /// The key of its history: the runbook, and the title as it is written there.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        key: String,
     },
     /// The step failed; a person is asked.
     StepFailed {
@@ -269,6 +273,42 @@ pub enum Event {
         done: String,
         /// Since when it stands still.
         since: Timestamp,
+        /// How fast it went before: `40 MiB/s`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rate: Option<String>,
+    },
+    /// A step works for longer than is usual.
+    StepLate {
+        /// Which.
+        unit: UnitAt,
+        /// How long it usually takes.
+        usual: Usual,
+    },
+    /// The connection to the host of a step broke while it worked there. It goes on, and its host is asked again.
+    LinkLost {
+        /// Which.
+        unit: UnitAt,
+        /// What broke.
+        why: String,
+    },
+    /// The host of a step answers again.
+    LinkFound {
+        /// Which.
+        unit: UnitAt,
+    },
+    /// The end of the log of the system was read where a step failed.
+    LogSeen {
+        /// Which.
+        unit: UnitAt,
+        /// Its end, or why it could not be read.
+        log: LogTail,
+    },
+    /// Nobody has answered a question: somebody else is asked too.
+    AskedNext {
+        /// What it is about.
+        unit: UnitAt,
+        /// The role that is asked now.
+        role: String,
     },
     /// A stalled step moves again.
     StepMoves {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Exit, OutputSummary};
 use crate::plan::model::{Block, CheckSeen, Command, Offer, Plan, StepPlan, Unit};
+use crate::plan::usual::Usual;
 use crate::plan::{Digest, Resource};
 use crate::policy::decide::Door;
 use crate::runbook::model::Effect;
@@ -53,6 +54,12 @@ pub struct HowFar {
     pub percent: Option<u8>,
     /// In its own units: `251 GiB of 412 GiB`. Empty where nothing says so.
     pub amount: String,
+    /// How fast it goes: `40 MiB/s`.
+    pub rate: Option<String>,
+    /// How long it still takes, where that is known well enough.
+    pub left: Option<Millis>,
+    /// Nobody has answered how far it is since then.
+    pub silent_since: Option<Timestamp>,
     /// The last lines that it printed, as they came from the host.
     pub lines: Vec<String>,
 }
@@ -170,6 +177,14 @@ pub struct Run {
     pub broken: BTreeMap<WatchAt, (CheckSeen, bool)>,
     /// Steps that work and stand still, since when.
     pub stalled: BTreeMap<UnitAt, Timestamp>,
+    /// Steps that work for longer than is usual.
+    pub late: BTreeSet<UnitAt>,
+    /// Steps that work on hosts to which the connection broke: since when, and why.
+    pub unlinked: BTreeMap<UnitAt, (Timestamp, String)>,
+    /// The tail of the system's log, for steps that failed.
+    pub logs: BTreeMap<UnitAt, LogTail>,
+    /// Roles that were asked about a unit because those before them were silent.
+    pub asked_next: BTreeMap<UnitAt, Vec<String>>,
     /// A person said stop.
     pub stop: Option<Stop>,
     /// A person said pause.
@@ -182,6 +197,18 @@ pub struct Run {
     pub ended: Option<Timestamp>,
     /// What it ended for, and what is left, as sentences.
     pub remarks: Vec<String>,
+}
+
+/// The end of a log of the system that a step works on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogTail {
+    /// Where it lies.
+    pub path: String,
+    /// Its last lines, as they came from the host.
+    pub lines: Vec<String>,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
 }
 
 /// A person agreed.
@@ -455,6 +482,10 @@ impl Run {
             resting: None,
             broken: BTreeMap::new(),
             stalled: BTreeMap::new(),
+            late: BTreeSet::new(),
+            unlinked: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            asked_next: BTreeMap::new(),
             stop: None,
             pause: None,
             undo: None,
@@ -493,6 +524,33 @@ impl Run {
         }
     }
 
+    /// How long a unit usually takes, if that is stated or was learnt.
+    pub fn usual(&self, at: &UnitAt) -> Option<Usual> {
+        self.offer.as_ref()?.usual(at.number)
+    }
+
+    /// Where the log lies of the system that a step works on.
+    pub fn log_path(&self, at: &UnitAt) -> Option<&str> {
+        let command = self.command(at, self.variant(at))?;
+        let (pack, _) = command.action.as_ref()?.split_once('/')?;
+        let logs = &self.offer.as_ref()?.beside.logs;
+        logs.get(&format!("{pack}/{}", command.host)).map(String::as_str)
+    }
+
+    /// A step failed, and the log of its system is still to be read: people are asked when it was.
+    pub fn wants_log(&self, at: &UnitAt) -> bool {
+        let failed = match self.units.get(at) {
+            Some(UnitState::Failed { failure, .. }) => !matches!(failure, Failure::Unreachable(_)),
+            _ => false,
+        };
+        failed && !self.logs.contains_key(at) && self.log_path(at).is_some()
+    }
+
+    /// Whether the processes of a step are halted, because a watch is broken.
+    pub fn is_halted(&self, at: &UnitAt) -> bool {
+        self.broken.keys().any(|watch| watch.unit.as_ref().is_none_or(|unit| unit == at))
+    }
+
     /// How many steps of the plan are done, and how many there are. One on several hosts is one, done when it is on all
     /// that were not left out.
     pub fn steps_done(&self) -> (usize, usize) {
@@ -529,6 +587,17 @@ impl Run {
         self.units.iter().filter(|(_, state)| state.needs_person())
     }
 
+    /// After which attempt people are asked about a unit, if they are: also about an undo of it.
+    pub fn asked_about(&self, at: &UnitAt) -> Option<u32> {
+        if let Some(undo) = self.undo.as_ref().filter(|_| self.phase == Phase::Undoing) {
+            return match undo.step {
+                UndoStep::Failed { attempts, .. } if undo.list.first() == Some(at) => Some(attempts),
+                _ => None,
+            };
+        }
+        self.units.get(at).filter(|state| state.needs_person()).map(UnitState::attempts)
+    }
+
     /// Whether nothing moves until a person says something.
     pub fn waits_for_person(&self) -> bool {
         match self.phase {
@@ -544,7 +613,8 @@ impl Run {
                     return !at_work && self.broken.values().any(|(_, ends)| *ends);
                 }
                 let asked = self.questions().next().is_some();
-                !at_work && (asked || self.pause.is_some() || self.undo.is_some())
+                let reads = self.units.keys().any(|at| self.wants_log(at));
+                !at_work && !reads && (asked || self.pause.is_some() || self.undo.is_some())
             }
         }
     }

@@ -1,10 +1,18 @@
 //! What a run wants next. A question put to the state: after a crash a replay gives the same answer.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::model::{Phase, Run, UndoStep, UnitAt, UnitState, Variant, WatchAt};
 use crate::plan::model::{Block, Work};
 use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::RunbookName;
+
+/// Whoever drives a run has so long to answer before others are asked too,
+const ANSWER_WITHIN: Millis = Millis::minutes(2);
+/// and so has each of those before the next.
+const ASK_NEXT_EVERY: Millis = Millis::minutes(5);
 
 /// Something that the bot must do now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +39,8 @@ pub enum Act {
     Prove(UnitAt, u32),
     /// Find out how a step ended that nobody knows of.
     Settle(UnitAt, u32),
+    /// Read the log of the system where a step failed.
+    ReadLog(UnitAt, u32),
     /// Measure a gate until it opens or its time is over; it is held since then.
     Gate(UnitAt, Timestamp),
     /// Measure preflight afresh, and put a question to people.
@@ -71,13 +81,17 @@ fn working(run: &Run) -> Vec<Act> {
                 }
                 if let Some(step) = run.step(at) {
                     acts.extend(watch_acts(run, Some(at), step.watches));
-                    if step.has_progress {
+                    // What is halted does not move, and nobody is called for that.
+                    if step.has_progress && !run.is_halted(at) {
                         acts.push(Act::Progress(at.clone(), *attempt, run.stalled.contains_key(at)));
                     }
                 }
             }
             UnitState::Ran { attempt, .. } => acts.push(Act::Prove(at.clone(), *attempt)),
             UnitState::Unknown { attempt, found: None, .. } => acts.push(Act::Settle(at.clone(), *attempt)),
+            UnitState::Failed { attempts, .. } if run.wants_log(at) => {
+                acts.push(Act::ReadLog(at.clone(), *attempts));
+            }
             UnitState::Holding { since } if run.stop.is_none() => {
                 acts.push(Act::Gate(at.clone(), *since));
                 if let Some(Work::Wait(wait)) = run.unit(at).map(|unit| &unit.work) {
@@ -197,7 +211,10 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
     match run.phase {
         Phase::Confirming => run.token.as_ref().map(|token| token.expires),
         Phase::Approving => run.approve_until,
-        Phase::Undoing => run.undo.as_ref()?.token.as_ref().map(|token| token.expires),
+        Phase::Undoing => {
+            let token = run.undo.as_ref()?.token.as_ref().map(|token| token.expires);
+            token.into_iter().chain(silence(run).into_iter().map(|(_, _, at)| at)).min()
+        }
         Phase::Working => {
             let questions = run.units.iter().filter_map(|(at, state)| {
                 match (state, run.unit(at).map(|unit| &unit.work)) {
@@ -214,10 +231,71 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
                 Block::Each(each) => Some(after(at, each.pause)),
                 Block::One(_) => None,
             });
-            questions.chain(rest).min()
+            let late = run.units.keys().filter_map(|at| late_from(run, at));
+            questions.chain(rest).chain(late).chain(silence(run).into_iter().map(|(_, _, at)| at)).min()
         }
         Phase::Measuring | Phase::Ready | Phase::Ended(_) => None,
     }
+}
+
+/// From when on a step that works is late; none if it is not known how long it takes, or if that was said already.
+pub fn late_from(run: &Run, at: &UnitAt) -> Option<Timestamp> {
+    let Some(UnitState::Sent { at: sent, .. }) = run.units.get(at) else { return None };
+    (!run.late.contains(at)).then(|| Some(after(*sent, run.usual(at)?.late())))?
+}
+
+/// About whom nobody has answered, which role is asked next, and when. First those who answer for the runbook, then
+/// whom they escalate to; for a question of the runbook those whom the asked ones escalate to.
+pub fn silence(run: &Run) -> Vec<(UnitAt, String, Timestamp)> {
+    let Some(beside) = run.offer.as_ref().map(|offer| &offer.beside) else { return Vec::new() };
+    let asked = run.units.iter().filter_map(|(at, state)| {
+        let since = match state {
+            UnitState::Shut { at, .. } | UnitState::Failed { at, .. } | UnitState::Overdue { at, .. } => *at,
+            UnitState::Unknown { at, found: Some(_), .. } => *at,
+            UnitState::Asked { at: since, .. } => {
+                let Some(Work::Decide(decide)) = run.unit(at).map(|unit| &unit.work) else { return None };
+                let next = decide.ask.iter().filter_map(|role| beside.escalates_to.get(role)).cloned();
+                return Some((at.clone(), next.collect(), after(*since, decide.within)));
+            }
+            _ => return None,
+        };
+        Some((at.clone(), vec![beside.owner.clone()], after(since, ANSWER_WITHIN)))
+    });
+    let undo = run.undo.as_ref().filter(|_| run.phase == Phase::Undoing).and_then(|undo| match &undo.step {
+        UndoStep::Failed { at, .. } => {
+            Some((undo.list.first()?.clone(), vec![beside.owner.clone()], after(*at, ANSWER_WITHIN)))
+        }
+        _ => None,
+    });
+    let asked: Vec<(UnitAt, Vec<String>, Timestamp)> =
+        if run.phase == Phase::Undoing { undo.into_iter().collect() } else { asked.collect() };
+    asked
+        .into_iter()
+        .filter_map(|(at, first, from)| {
+            let so_far = run.asked_next.get(&at).map_or(&[][..], Vec::as_slice);
+            let role = chain(first, &beside.escalates_to).into_iter().find(|role| !so_far.contains(role))?;
+            let steps = i64::try_from(so_far.len()).unwrap_or(i64::MAX);
+            Some((at, role, after(from, Millis(ASK_NEXT_EVERY.0.saturating_mul(steps)))))
+        })
+        .collect()
+}
+
+/// These roles, then those whom they escalate to, each once.
+fn chain(first: Vec<String>, escalates_to: &BTreeMap<String, String>) -> Vec<String> {
+    let mut roles: Vec<String> = Vec::new();
+    let mut next = first;
+    while !next.is_empty() {
+        next.retain(|role| !role.is_empty() && !roles.contains(role));
+        next.dedup();
+        roles.extend(next.iter().cloned());
+        next = next.iter().filter_map(|role| escalates_to.get(role)).cloned().collect();
+    }
+    roles
+}
+
+/// The key of the history of a step.
+pub fn history_key(runbook: &RunbookName, written: &str) -> String {
+    format!("{runbook}: {written}")
 }
 
 /// A moment so much later.

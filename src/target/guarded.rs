@@ -13,7 +13,7 @@ use super::blocks::{Blocks, Heard, Stream};
 use super::capture::Keeping;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
 use super::ssh::{Channel, Ssh, nonce, not_started, wanted};
-use super::{Control, Ending, Execution, Latest, Report};
+use super::{Control, Ending, Execution, Latest, Link, Report};
 use crate::plan::measure::ErrandBody;
 
 /// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, and 2 s
@@ -92,7 +92,10 @@ impl<'a> Guarded<'a> {
             Talked::NotReached(ending) => ending,
             Talked::Refused(why) => refused(&why),
             Talked::Stands(verdict) => self.follow(verdict).await,
-            Talked::Broke(why) => self.find_out(why).await,
+            Talked::Broke(why) => {
+                self.tell_link(Some(&why));
+                self.find_out(why).await
+            }
         };
         self.report(ending)
     }
@@ -124,6 +127,7 @@ impl<'a> Guarded<'a> {
                 Talked::NotReached(Ending::NotStarted { why: again, .. }) => why = again,
                 Talked::NotReached(_) => {}
             }
+            self.tell_link(Some(&why));
             if self.began.elapsed() > self.execution.limit + PATIENCE {
                 return Ending::Lost { why };
             }
@@ -166,6 +170,7 @@ impl<'a> Guarded<'a> {
                 Talked::Refused(refused) => return Ending::Lost { why: format!("its guard says {refused}") },
                 Talked::Broke(again) => {
                     why = again;
+                    self.tell_link(Some(&why));
                     tokio::time::sleep(AGAIN_AFTER[1]).await;
                     before
                 }
@@ -173,6 +178,7 @@ impl<'a> Guarded<'a> {
                     if let Ending::NotStarted { why: again, .. } = ending {
                         why = again;
                     }
+                    self.tell_link(Some(&why));
                     tokio::time::sleep(AGAIN_AFTER[2]).await;
                     before
                 }
@@ -204,12 +210,23 @@ impl<'a> Guarded<'a> {
         };
         let (ssh, execution) = (self.ssh, self.execution);
         let command = guard::exec_line();
+        if matches!(say, Say::Follow { .. }) {
+            // What was said before may have been lost with the connection, or with the bot that said it: whoever
+            // follows anew says again what is to become of the processes.
+            self.control.as_mut().map(watch::Receiver::mark_changed);
+        }
         let spoken = ssh.over_a_channel(execution, &command, async |channel| {
             let talked = self.listen(channel, &line, &nonce).await;
             let broke = matches!(talked, Talked::Broke(_));
             (talked, broke)
         });
         spoken.await.unwrap_or_else(Talked::NotReached)
+    }
+
+    fn tell_link(&self, lost: Option<&str>) {
+        if let Some(Link(tell)) = &self.execution.link {
+            tell(lost);
+        }
     }
 
     async fn listen(&mut self, mut channel: Channel, line: &str, nonce: &str) -> Talked {
@@ -235,7 +252,10 @@ impl<'a> Guarded<'a> {
                     let Ok(n @ 1..) = read else { break };
                     for heard in blocks.take(&out_block[..n]) {
                         match heard {
-                            Heard::Started => self.started = true,
+                            Heard::Started => {
+                                self.started = true;
+                                self.tell_link(None);
+                            }
                             Heard::Refused(why) => return Talked::Refused(why),
                             Heard::Printed(stream, bytes) => self.printed(stream).take(&bytes),
                             Heard::Gap(stream, bytes) => self.printed(stream).skip(bytes),

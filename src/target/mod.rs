@@ -55,6 +55,18 @@ pub struct Execution {
     pub control: Option<watch::Receiver<Control>>,
     /// Where the last lines that it printed are shown while it runs; none if nobody looks.
     pub latest: Option<Latest>,
+    /// Who hears that the connection broke while it ran, and that the host answers again; none if nobody asks.
+    pub link: Option<Link>,
+}
+
+/// Hears what became of the connection of an execution: why it broke, or nothing once the host answers and it runs.
+#[derive(Clone)]
+pub struct Link(pub Arc<dyn Fn(Option<&str>) + Send + Sync>);
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Link")
+    }
 }
 
 /// Hears the last lines of an execution, whichever stream they came on, each time it prints something.

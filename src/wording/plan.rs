@@ -9,6 +9,7 @@ use crate::plan::model::{
     Approvals, Block as PlanBlock, Body, CheckSeen, Command, EachBlock, Offer, Plan, StepPlan, Undo, Unit,
     Verdict, Work,
 };
+use crate::plan::usual::Usual;
 use crate::policy::Policy;
 use crate::run::Run;
 use crate::run::model::Phase;
@@ -83,10 +84,13 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
         "{}, changing {}{}. {held} of {asked} checks hold.",
         count(units, "step"),
         count(hosts, "host"),
-        usual(plan).map_or_else(String::new, |usual| format!(", usually {usual}")),
+        usual(offer).map_or_else(String::new, |usual| format!(", usually {usual}")),
     );
-    let mut page =
-        head.clone().text(format!("{}.", visible(&plan.title))).text(summary).with(Block::Table(steps(plan)));
+    let mut page = head
+        .clone()
+        .text(format!("{}.", visible(&plan.title)))
+        .text(summary)
+        .with(Block::Table(steps(offer)));
     let mut fields: Vec<(String, Vec<Span>)> = Vec::new();
     let mut field = |label: &str, text: String| fields.push((label.to_owned(), plain(text)));
     for seen in offer.preflight.iter().filter(|seen| !seen.holds()) {
@@ -135,10 +139,18 @@ pub fn unit_count(plan: &Plan) -> usize {
     numbers.len()
 }
 
-/// The usual time of all steps, if all of them say one.
-fn usual(plan: &Plan) -> Option<Millis> {
-    let steps = plan.units().filter_map(|(_, unit)| unit.step());
-    steps.map(|step| step.takes.map(|takes| takes.0)).sum::<Option<i64>>().filter(|ms| *ms > 0).map(Millis)
+/// The usual time of all steps, if it is known of all of them.
+fn usual(offer: &Offer) -> Option<Millis> {
+    let steps = offer.plan.units().filter(|(_, unit)| unit.step().is_some());
+    let each = steps.map(|(_, unit)| offer.usual(unit.number).map(|usual| usual.takes.0));
+    each.sum::<Option<i64>>().filter(|ms| *ms > 0).map(Millis)
+}
+
+/// `usually 2 h 50 min, from 7 runs`.
+pub fn usually(usual: &Usual) -> String {
+    let from =
+        if usual.runs == 0 { "as the runbook says".to_owned() } else { format!("from {} runs", usual.runs) };
+    format!("usually {}, {from}", usual.takes)
 }
 
 /// Who was what, and how old that is.
@@ -237,8 +249,12 @@ fn one_commander(approvals: &Approvals) -> bool {
     approvals.commander.is_some() && approvals.count <= 1
 }
 
+/// What takes longer than this has its usual time under it.
+const LONG: Millis = Millis::minutes(1);
+
 /// The steps with their hosts and effects; a rule stands where the way back ends.
-pub fn steps(plan: &Plan) -> Table {
+pub fn steps(offer: &Offer) -> Table {
+    let plan = &offer.plan;
     let mut rows: Vec<Row> = Vec::new();
     let no_return = plan.point_of_no_return();
     for (unit, title, hosts) in listed(plan) {
@@ -255,10 +271,16 @@ pub fn steps(plan: &Plan) -> Table {
                 plain(hosts),
                 cell(effect, role),
             ],
-            below: instead(unit).map(Below::Text).into_iter().collect(),
+            below: instead(unit).into_iter().chain(long_one(offer, unit)).map(Below::Text).collect(),
         });
     }
     Table { heads: Vec::new(), wide: Vec::new(), rows }
+}
+
+/// How long a step usually takes, where that is long or was learnt.
+fn long_one(offer: &Offer, unit: &Unit) -> Option<String> {
+    let usual = offer.usual(unit.number).filter(|usual| usual.takes >= LONG)?;
+    Some(usually(&usual))
 }
 
 /// What is done where the host of a step cannot be reached: whoever agrees must know.
@@ -341,7 +363,7 @@ pub fn long(offer: &Offer, moment: &Moment) -> Page {
     }));
     page = page.text("STEPS");
     for (lane, unit) in plan.units() {
-        page = page.join(long_unit(plan, lane, unit));
+        page = page.join(long_unit(offer, lane, unit));
     }
     let asked = plan.checks.iter().filter(|check| check.asked != "preflight").map(|check| {
         let within = check.within.map(|within| format!("   within {within}")).unwrap_or_default();
@@ -458,7 +480,8 @@ pub(super) fn values(seen: &CheckSeen) -> impl Iterator<Item = String> {
     read.map(|(name, value)| format!("{name} = {}", visible(value)))
 }
 
-fn long_unit(plan: &Plan, lane: Option<&HostName>, unit: &Unit) -> Page {
+fn long_unit(offer: &Offer, lane: Option<&HostName>, unit: &Unit) -> Page {
+    let plan = &offer.plan;
     let (effect, role) = effect(unit);
     let lane = lane.map(|lane| format!(" · {lane}")).unwrap_or_default();
     let title = format!("{:>3}  {}{lane}", unit.number, visible(&unit.title));
@@ -466,7 +489,11 @@ fn long_unit(plan: &Plan, lane: Option<&HostName>, unit: &Unit) -> Page {
     let mut page = Page::new().with(Block::Table(Table { rows: vec![head], ..Table::default() }));
     let mut fields: Vec<(String, Vec<Span>)> = Vec::new();
     match &unit.work {
-        Work::Step(step) => fields.extend(long_step(plan, step)),
+        Work::Step(step) => {
+            fields.extend(long_step(plan, step));
+            let usual = offer.usual(unit.number).map(|usual| usually(&usual));
+            fields.extend(usual.map(|usual| ("     time".to_owned(), plain(usual))));
+        }
         Work::Wait(_) => {}
         Work::Decide(decide) => {
             fields.push(("     go-on".to_owned(), plain(visible(&decide.go_on))));

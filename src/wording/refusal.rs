@@ -247,6 +247,12 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
             step(unit)
         ))
         .next(format!("status {id}"), String::new()),
+        Refusal::Stale { unit, attempt, now } => Page::sentence(format!(
+            "Not taken: it answers attempt {attempt} of {} of run {id}, and attempt {now} is asked about. Nothing changed.",
+            step(unit)
+        ))
+        .text(format!("Look at what happened since. An answer to it says attempt={now} behind the step and host."))
+        .next(format!("status {id}"), String::new()),
         Refusal::NothingToUndo { past } => match past {
             Some(past) => Page::sentence(format!(
                 "Nothing can be taken back: {} is past the point of no return. Nothing changed.",

@@ -54,6 +54,7 @@ impl Reached {
             end_with_link: true,
             control: None,
             latest: None,
+            link: None,
         }
     }
 
@@ -377,6 +378,7 @@ async fn many_commands_to_a_silent_host_wait_for_one_attempt() {
         end_with_link: true,
         control: None,
         latest: None,
+        link: None,
     };
     let began = Instant::now();
 

@@ -112,6 +112,7 @@ impl Hands {
             attempt: None,
             control: None,
             latest: None,
+            link: None,
         }))
     }
 

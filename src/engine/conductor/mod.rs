@@ -82,6 +82,9 @@ pub(super) struct Conductor {
     mail: mpsc::Receiver<Mail>,
     done: mpsc::Sender<Done>,
     came: mpsc::Receiver<Done>,
+    /// What is heard of an act that goes on.
+    notes: mpsc::Sender<World>,
+    noted: mpsc::Receiver<World>,
     flying: BTreeMap<Act, Flight>,
 }
 
@@ -93,7 +96,8 @@ impl Conductor {
         mail: mpsc::Receiver<Mail>,
     ) -> Self {
         let (done, came) = mpsc::channel(64);
-        Self { inner, run, context, mail, done, came, flying: BTreeMap::new() }
+        let (notes, noted) = mpsc::channel(64);
+        Self { inner, run, context, mail, done, came, notes, noted, flying: BTreeMap::new() }
     }
 
     /// Carries the run on until it is over and nobody has anything to say to it.
@@ -110,6 +114,10 @@ impl Conductor {
                     None => return,
                 },
                 Some(done) = self.came.recv() => self.hear_world(done).await,
+                // What the journal cannot take of it is heard again soon, or does not matter any more.
+                Some(world) = self.noted.recv() => {
+                    self.take(&Input::World(world), None, Vec::new(), Vec::new()).await.ok();
+                }
                 () = async { until_deadline.expect("guarded").await }, if until_deadline.is_some() => {
                     self.take(&Input::Tick, None, Vec::new(), Vec::new()).await.ok();
                 }

@@ -76,5 +76,8 @@ fn try_again(run: &mut Run) {
 fn set_step(run: &mut Run, step: UndoStep) {
     if let Some(undo) = &mut run.undo {
         undo.step = step;
+        if let Some(first) = undo.list.first() {
+            run.asked_next.remove(first);
+        }
     }
 }

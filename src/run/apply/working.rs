@@ -22,6 +22,9 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         Event::StepUnreached { unit, .. } => {
             // Nothing was started: what is done instead follows, or the failure.
             let attempts = attempts(run, unit);
+            if let Some(reached) = run.reached.get_mut(unit) {
+                reached.remove(&attempts);
+            }
             forget_if_never_reached(run, unit);
             set(run, unit, UnitState::Waiting { attempts });
         }
@@ -32,7 +35,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
                 set(run, unit, UnitState::Ran { attempt: *attempt, variant, took: *took });
             }
         }
-        Event::StepSucceeded { unit, took, proof } => {
+        Event::StepSucceeded { unit, took, proof, .. } => {
             let variant = run.variant(unit);
             set(run, unit, UnitState::Succeeded { variant, took: *took, proof: proof.clone() });
         }
@@ -132,6 +135,25 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::StepStalled { unit, since, .. } => {
             run.stalled.insert(unit.clone(), *since);
+        }
+        Event::StepLate { unit, .. } => {
+            run.late.insert(unit.clone());
+        }
+        Event::LinkLost { unit, why } => {
+            run.unlinked.insert(unit.clone(), (at, why.clone()));
+        }
+        Event::LinkFound { unit } => {
+            run.unlinked.remove(unit);
+            if let Some(UnitState::Unknown { attempt, variant, sent_at, .. }) = run.units.get(unit) {
+                let sent = UnitState::Sent { attempt: *attempt, variant: *variant, at: *sent_at };
+                set(run, unit, sent);
+            }
+        }
+        Event::LogSeen { unit, log } => {
+            run.logs.insert(unit.clone(), log.clone());
+        }
+        Event::AskedNext { unit, role } => {
+            run.asked_next.entry(unit.clone()).or_default().push(role.clone());
         }
         Event::StepMoves { unit, .. } => {
             run.stalled.remove(unit);

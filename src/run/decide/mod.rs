@@ -14,7 +14,7 @@ use super::apply::apply;
 use super::event::{Event, Stamped};
 use super::input::{Input, Refusal, Says, World};
 use super::model::{Outcome, Phase, Run, UndoStep, UnitAt, UnitState};
-use super::next::{after, ended_batch, turn};
+use super::next::{after, ended_batch, late_from, silence, turn};
 use crate::plan::model::{Block, Undo, Work};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
@@ -111,6 +111,10 @@ fn person(run: &Run, by: &Person, says: &Says, now: Timestamp) -> Decided {
         Says::Settle { unit, done, how } => answer::settle(run, unit, *done, how),
         Says::Answer { unit, go_on } => answer::answer(run, unit, *go_on),
         Says::Undo { including, token, holds } => undo::offer(run, *including, token, holds),
+        Says::After { unit, attempt, says } => match answer::stale(run, unit, *attempt) {
+            Some(refusal) => Decided::refused(refusal),
+            None => person(run, by, says, now),
+        },
         Says::Take => answer::take(run, by),
         Says::Handover { to } => answer::handover(run, by, to),
     }
@@ -151,7 +155,14 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         World::Found { unit, seen } => work::found(run, unit, seen),
         World::Fresh { unit, seen } => work::fresh(run, unit, seen),
         World::Watched { watch, seen, ends } => work::watched(run, watch, seen, *ends),
-        World::Moved { unit, stalled, done, since } => work::moved(run, unit, *stalled, done, *since),
+        World::Moved { unit, stalled, done, since, rate } => {
+            work::moved(run, unit, *stalled, (done, *since, rate.as_deref()))
+        }
+        World::Link { unit, attempt, lost } => work::link(run, unit, *attempt, lost.as_deref()),
+        World::Log { unit, log } if run.wants_log(unit) => {
+            Decided::events([Event::LogSeen { unit: unit.clone(), log: log.clone() }])
+        }
+        World::Log { .. } => Decided::nothing(),
         World::Gate { unit, seen, open } => work::gate(run, unit, seen, *open, now),
     }
 }
@@ -201,10 +212,25 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
             {
                 events.push(Event::BatchRested { block, batch });
             }
+            for at in run.units.keys() {
+                if let Some(usual) =
+                    run.usual(at).filter(|_| late_from(run, at).is_some_and(|from| from <= now))
+                {
+                    events.push(Event::StepLate { unit: at.clone(), usual });
+                }
+            }
+            events.extend(unanswered(run, now));
             Decided { events, refusal: None }
         }
+        Phase::Undoing => Decided { events: unanswered(run, now), refusal: None },
         _ => Decided::nothing(),
     }
+}
+
+/// Questions that nobody has answered in time, and who is asked now. Silence never answers.
+fn unanswered(run: &Run, now: Timestamp) -> Vec<Event> {
+    let due = silence(run).into_iter().filter(|(_, _, at)| *at <= now);
+    due.map(|(unit, role, _)| Event::AskedNext { unit, role }).collect()
 }
 
 fn expired(what: &str) -> Decided {

@@ -11,7 +11,7 @@ use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
 use crate::wording::moment::Moment;
 use crate::wording::page::Page;
-use crate::wording::plan::{approvers, needed};
+use crate::wording::plan::{approvers, needed, usually};
 use crate::wording::refusal::{again, ended_how, step as step_words};
 use crate::wording::states;
 
@@ -55,7 +55,7 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             let title = of_unit(unit, "waiting");
             format!("{title}: not started, because {}.", visible(why))
         }
-        Event::StepSucceeded { unit, took, proof } => {
+        Event::StepSucceeded { unit, took, proof, .. } => {
             let title = of_unit(unit, "succeeded");
             fields.push(("took", short_time(*took)));
             let proven = if proof.is_empty() { "" } else { ", and proven" };
@@ -117,10 +117,40 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
                 watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "working"))).unwrap_or_default();
             format!("{title}what was watched holds again.")
         }
-        Event::StepStalled { unit, done, since } => {
+        Event::StepStalled { unit, done, since, rate } => {
             let title = of_unit(unit, "STALLED");
             let still = between(*since, stamped.at);
-            format!("{title}: it has not moved for {still}, at {}.", visible(done))
+            let before =
+                rate.as_ref().map(|rate| format!(" Before that it went at {rate}.")).unwrap_or_default();
+            format!("{title}: it has not moved for {still}, at {}.{before}", visible(done))
+        }
+        Event::StepLate { unit, usual } => {
+            let title = of_unit(unit, "OVERDUE");
+            let worked = worked(run, unit, stamped.at).map(|it| format!(" for {it}")).unwrap_or_default();
+            format!("{title}: it works{worked}, {}.", usually(usual))
+        }
+        Event::LinkLost { unit, why } => {
+            let title = of_unit(unit, "working");
+            format!("{title}: {}. What runs there goes on; its host is asked again.", visible(why))
+        }
+        Event::LinkFound { unit } => {
+            let title = of_unit(unit, "working");
+            format!("{title}: its host answers again, and is followed.")
+        }
+        Event::LogSeen { unit, log } => {
+            let title = of_unit(unit, "FAILED");
+            let path = visible(&log.path);
+            match (&log.why_not, log.lines.last()) {
+                (Some(why), _) => format!("{title}: {path} could not be read: {}.", visible(why)),
+                (None, Some(last)) => format!("{title}: {path} ends with: {}", visible(last)),
+                (None, None) => format!("{title}: {path} is empty."),
+            }
+        }
+        Event::AskedNext { unit, role } => {
+            let title = of_unit(unit, "AWAITING");
+            format!(
+                "{title}: nobody has answered. {role} is asked too, and nothing runs until somebody does."
+            )
         }
         Event::StepMoves { unit, done } => {
             let title = of_unit(unit, "working");
@@ -209,6 +239,14 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         | Event::HandedOver { .. } => return None,
     };
     Some((fields, sentence))
+}
+
+/// For how long a step works that is at work.
+fn worked(run: &Run, unit: &UnitAt, now: jiff::Timestamp) -> Option<Millis> {
+    match run.units.get(unit) {
+        Some(UnitState::Sent { at, .. }) => Some(between(*at, now)),
+        _ => None,
+    }
 }
 
 /// What it means that the door of a step did not open.

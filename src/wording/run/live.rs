@@ -122,17 +122,20 @@ fn folded_row(run: &Run, number: u32, title: &str, lanes: &[(&HostName, &crate::
 
 fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: &Moment) -> Row {
     let Some(unit_state) = run.units.get(at) else { return Row::default() };
-    let halted = run.broken.keys().any(|watch| watch.unit.as_ref().is_none_or(|unit| unit == at));
+    let halted = run.is_halted(at);
     let works = matches!(unit_state, UnitState::Sent { .. });
-    let state = match (works, halted, run.stalled.contains_key(at)) {
-        (true, true, _) => states::PAUSED,
-        (true, false, true) => states::STALLED,
+    let state = match (works, halted, run.stalled.contains_key(at), run.late.contains(at)) {
+        (true, true, ..) => states::PAUSED,
+        (true, false, true, _) => states::STALLED,
+        (true, false, false, true) => states::OVERDUE,
         _ => states::of_unit(unit_state),
     };
     let time = match unit_state {
-        UnitState::Sent { at, .. } | UnitState::Holding { since: at } | UnitState::Asked { at, .. } => {
-            moment.ago(*at).to_string()
-        }
+        UnitState::Sent { at: sent, .. } => match run.usual(at) {
+            Some(usual) => format!("{}, usually {}", moment.ago(*sent), usual.takes),
+            None => moment.ago(*sent).to_string(),
+        },
+        UnitState::Holding { since: at } | UnitState::Asked { at, .. } => moment.ago(*at).to_string(),
         UnitState::Ran { took, .. } => format!("{took}, being proven"),
         UnitState::Succeeded { took, .. } if took.0 > 0 => took.to_string(),
         _ => String::new(),
@@ -144,20 +147,70 @@ fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: 
         plain(host.to_owned()),
         plain(time),
     ];
-    let below = far.get(at).filter(|_| works).map(how_far).unwrap_or_default();
+    let holds = matches!(unit_state, UnitState::Holding { .. });
+    let mut below =
+        far.get(at).filter(|_| works || holds).map(|far| how_far(far, moment)).unwrap_or_default();
+    if let Some((since, why)) = run.unlinked.get(at) {
+        let since = moment.second(*since);
+        below.push(Below::Text(format!(
+            "since {since}: {}; what runs there goes on, asking again",
+            visible(why)
+        )));
+    }
     Row { cells, below }
 }
 
+/// How far the steps of a run are that work, one line each, for those who follow without a screen.
+pub fn progress_lines(run: &Run, far: &Far, moment: &Moment) -> Vec<String> {
+    let works =
+        |at: &UnitAt| matches!(run.units.get(at), Some(UnitState::Sent { .. } | UnitState::Holding { .. }));
+    let told = far.iter().filter(|(at, far)| works(at) && !far.amount.is_empty());
+    told.map(|(at, far)| {
+        let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+        let host = run.step(at).map(|step| format!(" host={}", step.command.host)).unwrap_or_default();
+        let percent = far.percent.map(|percent| format!("{percent} %, ")).unwrap_or_default();
+        format!(
+            "{} run={} step={}{host} state=working {title}: {percent}{}.",
+            moment.stamp(moment.now),
+            run.id,
+            at.number,
+            amount(far, moment)
+        )
+    })
+    .collect()
+}
+
 /// How far a step is, and the last lines that it printed.
-fn how_far(far: &HowFar) -> Vec<Below> {
-    let amount = (!far.amount.is_empty()).then(|| Below::Text(bar(far.percent, &far.amount)));
+fn how_far(far: &HowFar, moment: &Moment) -> Vec<Below> {
+    let amount = (!far.amount.is_empty()).then(|| Below::Text(bar(far.percent, &amount(far, moment))));
     let lines = far.lines.iter().map(|line| Below::Foreign(visible(line)));
     amount.into_iter().chain(lines).collect()
 }
 
+/// `251 GiB of 412 GiB, 40 MiB/s, about 1 h 9 min left`
+fn amount(far: &HowFar, moment: &Moment) -> String {
+    let mut parts = vec![visible(&far.amount)];
+    match far.silent_since {
+        Some(since) => parts.push(format!("not measured since {}", moment.second(since))),
+        None => parts.extend(far.rate.clone()),
+    }
+    parts.extend(far.left.map(|left| match roughly(left) {
+        Millis(0) => "less than a minute left".to_owned(),
+        left => format!("about {left} left"),
+    }));
+    parts.join(", ")
+}
+
+/// To whole minutes, and from two hours on to five of them: an estimate does not know better.
+fn roughly(left: Millis) -> Millis {
+    let minutes = if left >= Millis::minutes(120) { 5 } else { 1 };
+    let step = Millis::minutes(minutes).0;
+    Millis((left.0 + step / 2) / step * step)
+}
+
 /// ` 61 %  [############--------]  251 GiB of 412 GiB`
 fn bar(percent: Option<u8>, amount: &str) -> String {
-    let Some(percent) = percent else { return visible(amount) };
+    let Some(percent) = percent else { return amount.to_owned() };
     let full = usize::from(percent.min(100)) / 5;
-    format!("{percent:>3} %  [{}{}]  {}", "#".repeat(full), "-".repeat(20 - full), visible(amount))
+    format!("{percent:>3} %  [{}{}]  {amount}", "#".repeat(full), "-".repeat(20 - full))
 }

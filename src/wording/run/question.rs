@@ -3,7 +3,7 @@
 use super::events::{door_words, failure_words};
 
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
-use crate::run::model::{Failure, Phase, UndoStep, UnitState};
+use crate::run::model::{Failure, LogTail, Phase, UndoStep, UnitState};
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
@@ -45,12 +45,19 @@ struct Asked<'a> {
     title: String,
     /// Number of the run, number of the step, host: what is typed behind a verb.
     typed: String,
+    /// What is typed behind that: after which attempt people are asked, from the second on.
+    attempt: String,
+}
+
+/// ` attempt=2`, from the second attempt on: an answer to an earlier one is not taken for an answer to this.
+fn attempt_of(attempts: u32) -> String {
+    if attempts > 1 { format!(" attempt={attempts}") } else { String::new() }
 }
 
 fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page {
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
     let typed = format!("{} {}{}", run.id, at.number, address(run, at));
-    let asked = Asked { run, at, title, typed };
+    let asked = Asked { run, at, title, typed, attempt: attempt_of(state.attempts()) };
     match state {
         UnitState::Asked { at: since, seen, .. } => {
             decide_question(run, at, (*since, seen), &asked.title, moment)
@@ -79,7 +86,7 @@ impl Asked<'_> {
     }
 
     fn at_the_door(&self, failed: &[CheckSeen]) -> Page {
-        let retry = format!("retry {}", self.typed);
+        let retry = format!("retry {}{}", self.typed, self.attempt);
         self.head(states::AWAITING, door_words(self.run, self.at))
             .with(seen_rows(failed))
             .with(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
@@ -88,7 +95,7 @@ impl Asked<'_> {
     }
 
     fn failed(&self, failure: &Failure, next_attempt: u32) -> Page {
-        let typed = &self.typed;
+        let (typed, attempt) = (&self.typed, &self.attempt);
         let why = format!("{}.", failure_words(failure));
         let mut page = self.head(states::FAILED, "").fields(vec![("Why", why)]);
         let mut options = Vec::new();
@@ -107,22 +114,30 @@ impl Asked<'_> {
             Failure::WatchBroke(seen) => page = page.with(seen_rows(std::slice::from_ref(seen))),
             Failure::Unreachable(_) => {}
         }
-        options.push((format!("retry {typed}"), format!("sends it again, attempt {next_attempt}")));
+        page = match self.run.logs.get(self.at) {
+            Some(log) => page.join(log_words(log)),
+            None => page,
+        };
+        options
+            .push((format!("retry {typed}{attempt}"), format!("sends it again, as attempt {next_attempt}")));
         if let (Some(lane), Some(block @ PlanBlock::Each(each))) = (&self.at.lane, self.run.block_of(self.at))
             && self.run.failed_lanes(block) < each.failures
         {
-            options.push((format!("skip {typed} \"why\""), format!("goes on without {lane}")));
+            options.push((format!("skip {typed}{attempt} \"why\""), format!("goes on without {lane}")));
         }
         page.with(self.choices(options)).text("No answer: nothing runs.").code("step-failed")
     }
 
     fn unknown(&self, why: &str, sent_at: &str, found: &[CheckSeen]) -> Page {
-        let typed = &self.typed;
+        let (typed, attempt) = (&self.typed, &self.attempt);
         let options = vec![
             (format!("ask {typed}"), "asks again; sends nothing".to_owned()),
-            (format!("settle {typed} done \"how you know\""), "goes on with the next step".to_owned()),
             (
-                format!("settle {typed} not-done \"how you know\""),
+                format!("settle {typed} done{attempt} \"how you know\""),
+                "goes on with the next step".to_owned(),
+            ),
+            (
+                format!("settle {typed} not-done{attempt} \"how you know\""),
                 "goes back to its door; it is sent again only after a new approval".to_owned(),
             ),
         ];
@@ -147,13 +162,25 @@ impl Asked<'_> {
     }
 
     fn overdue(&self, failed: &[CheckSeen]) -> Page {
-        let retry = format!("retry {}", self.typed);
+        let retry = format!("retry {}{}", self.typed, self.attempt);
         self.head(states::OVERDUE, "its time is over")
             .with(seen_rows(failed))
             .with(self.choices(vec![(retry, "waits as long again".to_owned())]))
             .text("No answer: nothing runs.")
             .code("gate-overdue")
     }
+}
+
+/// The end of the log of the system, framed as what it is: text from a host.
+fn log_words(log: &LogTail) -> Page {
+    let path = visible(&log.path);
+    let page = match &log.why_not {
+        Some(why) => {
+            return Page::new().fields(vec![("Log", format!("{path} could not be read: {}.", visible(why)))]);
+        }
+        None => Page::new().fields(vec![("Log", format!("The end of {path}:"))]),
+    };
+    page.with(Block::Foreign(log.lines.clone()))
 }
 
 fn seen_rows(seen: &[CheckSeen]) -> Block {
@@ -183,6 +210,9 @@ fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String
         options.push((format!("undo {id}"), format!("takes back {}", list.join(", "))));
     }
     options.push((format!("stop {id}"), "leaves it so; the hold is released".to_owned()));
+    if let Some(turn_to) = run.offer.as_ref().and_then(|offer| offer.beside.turn_to.clone()) {
+        options.push((turn_to, format!("after stop {id}: the runbook to turn to")));
+    }
     options
 }
 
@@ -262,20 +292,24 @@ fn undo_question(run: &Run, moment: &Moment) -> Page {
                 format!("until {}", moment.with_distance(token.expires)),
             );
     }
-    let (Some(at), UndoStep::Failed { why, unknown, .. }) = (undo.list.first(), &undo.step) else {
+    let (Some(at), UndoStep::Failed { why, unknown, attempts, .. }) = (undo.list.first(), &undo.step) else {
         return Page::new();
     };
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
     let about = vec![format!("run {id}"), format!("taking back {} failed", step_words(at)), title];
-    let typed = format!("{id} {}{}", at.number, address(run, at));
+    let (typed, attempt) = (format!("{id} {}{}", at.number, address(run, at)), attempt_of(*attempts));
     let mut options = Vec::new();
     if *unknown {
-        options
-            .push((format!("settle {typed} done \"how you know\""), "it is taken back; goes on".to_owned()));
-        options
-            .push((format!("settle {typed} not-done \"how you know\""), "sends the undo again".to_owned()));
+        options.push((
+            format!("settle {typed} done{attempt} \"how you know\""),
+            "it is taken back; goes on".to_owned(),
+        ));
+        options.push((
+            format!("settle {typed} not-done{attempt} \"how you know\""),
+            "sends the undo again".to_owned(),
+        ));
     } else {
-        options.push((format!("retry {typed}"), "sends the undo again".to_owned()));
+        options.push((format!("retry {typed}{attempt}"), "sends the undo again".to_owned()));
     }
     options.push((format!("stop {id}"), "gives up; the hold is released".to_owned()));
     Page::new()

@@ -413,7 +413,9 @@ fn silence_is_never_a_yes() {
     run.world(World::Fresh { unit: unit(1), seen: vec![holds("follows")] });
 
     assert_eq!(names(&run.later(300)), ["reminded"]);
-    assert_eq!(names(&run.later(300)), ["reminded"]);
+    // Whom they escalate to is asked too, and then there is nobody left.
+    assert_eq!(names(&run.later(300)), ["reminded", "asked-next"]);
+    assert_eq!(run.run.asked_next[&unit(1)], ["commander"]);
     assert_eq!(deadline(&run.run), None);
 
     assert!(run.later(86_400).events.is_empty() && run.run.waits_for_person());
