@@ -185,6 +185,8 @@ impl Asker {
                     // How fast it went until it stood still is what is said of it then.
                     moved_at = pace.rate().and_then(|rate| rate_words(&done, rate)).or(moved_at);
                 }
+                // A total of nothing is one that nobody knows.
+                let total = total.filter(|total| percent(&done, total).is_some());
                 pace.hears(now, &done, total.as_ref());
                 let of = total.as_ref().map(|total| format!(" of {}", total.human())).unwrap_or_default();
                 let far = HowFar {

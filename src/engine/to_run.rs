@@ -94,8 +94,14 @@ impl ToRun {
                 let asked = run.plan().and_then(|plan| plan.units().find(|(_, unit)| unit.number == *number));
                 if let Some((_, Unit { work: Work::Decide(decide), .. })) = asked {
                     let asked_next = run.asked_next.iter().filter(|(at, _)| at.number == *number);
-                    let roles = decide.ask.iter().chain(asked_next.flat_map(|(_, roles)| roles));
-                    return roles.cloned().collect();
+                    let mut roles: Vec<String> = decide.ask.clone();
+                    roles.extend(
+                        asked_next
+                            .flat_map(|(_, roles)| roles)
+                            .filter(|role| !decide.ask.contains(role))
+                            .cloned(),
+                    );
+                    return roles;
                 }
             }
             _ => {}

@@ -41,6 +41,10 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
     if matches!(outcome, Outcome::Stopped | Outcome::Stuck) && !back.is_empty() {
         let list: Vec<_> = back.iter().map(step_words).collect();
         page = page.next(format!("undo {}", run.id), format!("takes back {}", list.join(", ")));
+    } else if matches!(outcome, Outcome::Stopped | Outcome::Stuck)
+        && let Some(turn_to) = run.offer.as_ref().and_then(|offer| offer.beside.turn_to.as_ref())
+    {
+        page = page.next(visible(turn_to), "the runbook to turn to");
     }
     page
 }
@@ -72,7 +76,8 @@ pub fn not_planned(run: &Run, code: &str, why: &[String], failed: &[CheckSeen]) 
             .with(Block::Table(Table { rows: failed.iter().map(failed_row).collect(), ..Table::default() }));
     }
     if !why.iter().any(|why| why.starts_with("Next: ")) {
-        page = page.next(again(run), "when that is mended");
+        let note = if code == "bad-parameters" { "with values that fit" } else { "when that is mended" };
+        page = page.next(again(run), note);
     }
     page.code(code.to_owned())
 }

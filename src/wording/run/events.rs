@@ -110,7 +110,7 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             } else {
                 "It is halted until that holds again"
             };
-            format!("{title}{}. {then}.", visible(&seen.says))
+            format!("{title}{}{}. {then}.", visible(&seen.says), read_words(seen))
         }
         Event::WatchHolds { watch } => {
             let title =
@@ -148,9 +148,12 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         }
         Event::AskedNext { unit, role } => {
             let title = of_unit(unit, "AWAITING");
-            format!(
-                "{title}: nobody has answered. {role} is asked too, and nothing runs until somebody does."
-            )
+            {
+                let end = if title.ends_with(['?', '.']) { "" } else { "." };
+                format!(
+                    "{title}{end} Nobody has answered: {role} is asked too. Nothing runs until somebody does."
+                )
+            }
         }
         Event::StepMoves { unit, done } => {
             let title = of_unit(unit, "working");
@@ -239,6 +242,12 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
         | Event::HandedOver { .. } => return None,
     };
     Some((fields, sentence))
+}
+
+/// ` (load.per_cpu = 2.5)`: what was read to find it.
+fn read_words(seen: &CheckSeen) -> String {
+    let read: Vec<_> = crate::wording::plan::values(seen).collect();
+    if read.is_empty() { String::new() } else { format!(" ({})", read.join(", ")) }
 }
 
 /// For how long a step works that is at work.

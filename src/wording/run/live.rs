@@ -148,8 +148,10 @@ fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: 
         plain(time),
     ];
     let holds = matches!(unit_state, UnitState::Holding { .. });
-    let mut below =
-        far.get(at).filter(|_| works || holds).map(|far| how_far(far, moment)).unwrap_or_default();
+    let far = far.get(at).filter(|_| works || holds).cloned();
+    // What is halted goes at no rate.
+    let far = far.map(|far| if halted { HowFar { rate: None, left: None, ..far } } else { far });
+    let mut below = far.map(|far| how_far(&far, moment)).unwrap_or_default();
     if let Some((since, why)) = run.unlinked.get(at) {
         let since = moment.second(*since);
         below.push(Below::Text(format!(

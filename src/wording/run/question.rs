@@ -4,6 +4,7 @@ use super::events::{door_words, failure_words};
 
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
 use crate::run::model::{Failure, LogTail, Phase, UndoStep, UnitState};
+use crate::run::next::silence;
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
@@ -47,6 +48,15 @@ struct Asked<'a> {
     typed: String,
     /// What is typed behind that: after which attempt people are asked, from the second on.
     attempt: String,
+    /// What silence means, and who is asked then.
+    silence: String,
+}
+
+/// Silence never answers; after a while somebody else is asked too.
+fn silence_words(run: &Run, at: &UnitAt, moment: &Moment) -> String {
+    let next = silence(run).into_iter().find(|(about, ..)| about == at);
+    let next = next.map(|(_, role, when)| format!(" {role} is asked too at {}.", moment.time(when)));
+    format!("No answer: nothing runs.{}", next.unwrap_or_default())
 }
 
 /// ` attempt=2`, from the second attempt on: an answer to an earlier one is not taken for an answer to this.
@@ -57,7 +67,14 @@ fn attempt_of(attempts: u32) -> String {
 fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page {
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
     let typed = format!("{} {}{}", run.id, at.number, address(run, at));
-    let asked = Asked { run, at, title, typed, attempt: attempt_of(state.attempts()) };
+    let asked = Asked {
+        run,
+        at,
+        title,
+        typed,
+        attempt: attempt_of(state.attempts()),
+        silence: silence_words(run, at, moment),
+    };
     match state {
         UnitState::Asked { at: since, seen, .. } => {
             decide_question(run, at, (*since, seen), &asked.title, moment)
@@ -81,16 +98,16 @@ impl Asked<'_> {
     }
 
     /// The choices of this question, and those that are always there.
-    fn choices(&self, options: Vec<(String, String)>) -> Block {
-        Block::Choices(choices(self.run, options))
+    fn choices(&self, options: Vec<(String, String)>) -> Page {
+        Page::new().with(Block::Choices(choices(self.run, options))).join(contingency(self.run))
     }
 
     fn at_the_door(&self, failed: &[CheckSeen]) -> Page {
         let retry = format!("retry {}{}", self.typed, self.attempt);
         self.head(states::AWAITING, door_words(self.run, self.at))
             .with(seen_rows(failed))
-            .with(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
-            .text("No answer: nothing runs.")
+            .join(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
+            .text(self.silence.clone())
             .code("at-the-door")
     }
 
@@ -125,7 +142,7 @@ impl Asked<'_> {
         {
             options.push((format!("skip {typed}{attempt} \"why\""), format!("goes on without {lane}")));
         }
-        page.with(self.choices(options)).text("No answer: nothing runs.").code("step-failed")
+        page.join(self.choices(options)).text(self.silence.clone()).code("step-failed")
     }
 
     fn unknown(&self, why: &str, sent_at: &str, found: &[CheckSeen]) -> Page {
@@ -147,7 +164,7 @@ impl Asked<'_> {
                 ("Not known", "whether the command ended, and how".to_owned()),
             ])
             .with(seen_rows(found))
-            .with(self.choices(options))
+            .join(self.choices(options))
             .text(format!("No answer: run {} keeps its hold and waits.", self.run.id))
             .code("step-unknown")
     }
@@ -156,8 +173,8 @@ impl Asked<'_> {
         let digest = self.run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
         let approve = format!("approve {} {digest}", self.run.id);
         self.head(states::AWAITING, "it was not done, and is sent again only after a new approval")
-            .with(self.choices(vec![(approve, "by another person: goes back to its door".to_owned())]))
-            .text("No answer: nothing runs.")
+            .join(self.choices(vec![(approve, "by another person: goes back to its door".to_owned())]))
+            .text(self.silence.clone())
             .code("withheld")
     }
 
@@ -165,8 +182,8 @@ impl Asked<'_> {
         let retry = format!("retry {}{}", self.typed, self.attempt);
         self.head(states::OVERDUE, "its time is over")
             .with(seen_rows(failed))
-            .with(self.choices(vec![(retry, "waits as long again".to_owned())]))
-            .text("No answer: nothing runs.")
+            .join(self.choices(vec![(retry, "waits as long again".to_owned())]))
+            .text(self.silence.clone())
             .code("gate-overdue")
     }
 }
@@ -180,7 +197,7 @@ fn log_words(log: &LogTail) -> Page {
         }
         None => Page::new().fields(vec![("Log", format!("The end of {path}:"))]),
     };
-    page.with(Block::Foreign(log.lines.clone()))
+    page.with(Block::Foreign(log.lines.iter().map(|line| visible(line)).collect()))
 }
 
 fn seen_rows(seen: &[CheckSeen]) -> Block {
@@ -210,10 +227,14 @@ fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String
         options.push((format!("undo {id}"), format!("takes back {}", list.join(", "))));
     }
     options.push((format!("stop {id}"), "leaves it so; the hold is released".to_owned()));
-    if let Some(turn_to) = run.offer.as_ref().and_then(|offer| offer.beside.turn_to.clone()) {
-        options.push((turn_to, format!("after stop {id}: the runbook to turn to")));
-    }
     options
+}
+
+/// The runbook to turn to: a run of its own, with a plan of its own, once this one lets go of what it holds.
+fn contingency(run: &Run) -> Page {
+    let turn_to = run.offer.as_ref().and_then(|offer| offer.beside.turn_to.as_ref());
+    let words = |turn_to: &String| vec![("Or", format!("stop {}, and then {}", run.id, visible(turn_to)))];
+    Page::new().fields(turn_to.map(words).unwrap_or_default())
 }
 
 fn decide_question(

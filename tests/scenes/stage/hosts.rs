@@ -39,6 +39,10 @@ pub(crate) enum Answer {
     LostBefore(&'static str),
     /// What it is asked for, and the link breaks.
     LostAfter(&'static str),
+    /// What it is asked for, and it takes so long.
+    Limited(Duration),
+    /// The link is broken for so long, from 10 s on; then what it is asked for.
+    Unlinked(Duration, &'static str),
     /// Nothing, until its limit is reached or somebody ends it.
     Hangs,
     /// The bot itself has a fault, just there.
@@ -113,6 +117,21 @@ impl Hosts {
     /// Nothing is laid out any more.
     pub(crate) fn forget(&self) {
         self.with(|inside| inside.laid_out.clear());
+    }
+
+    /// From now on a copy of so many bytes goes so many of them in a second.
+    pub(crate) fn copies(&self, total: i64, rate: i64) {
+        let now = self.clock.now();
+        self.with(|inside| {
+            let done = inside.cluster.copied_at(now).0;
+            inside.cluster.copied = (done, total);
+            inside.cluster.copies = Some((now, rate));
+        });
+    }
+
+    /// How busy each processor of a host is.
+    pub(crate) fn loads(&self, host: &str, per_cpu: f64) {
+        self.with(|inside| inside.cluster.loads.insert(host.to_owned(), per_cpu));
     }
 
     /// Every change that reached a host, in order: `pg2 promote`.
@@ -191,7 +210,12 @@ impl Hosts {
         }
         let does = matches!(
             answer,
-            Answer::Well | Answer::Prints(_) | Answer::FailsAfterwards(..) | Answer::LostAfter(_)
+            Answer::Well
+                | Answer::Prints(_)
+                | Answer::FailsAfterwards(..)
+                | Answer::LostAfter(_)
+                | Answer::Limited(_)
+                | Answer::Unlinked(..)
         );
         let step_dir = execution.step_dir.clone().unwrap_or_default();
         let slot = known.variables.get("slot").filter(|_| changes).map(|slot| format!(" {slot}"));
@@ -224,7 +248,22 @@ impl Hosts {
             }
             Came::Ended(status, out, err) => (status, out, err),
         };
+        let mut lasts = takes(&name);
         let (status, out, err) = match answer {
+            Answer::Limited(wait) => {
+                lasts = wait;
+                (status, out.into_bytes(), err)
+            }
+            Answer::Unlinked(wait, why) => {
+                self.clock.after(Duration::from_secs(10)).await;
+                let tell = &execution.link.as_ref().unwrap().0;
+                // It is tried again and again, and each time it fails.
+                tell(Some(why));
+                tell(Some(why));
+                self.clock.after(wait).await;
+                tell(None);
+                (status, out.into_bytes(), err)
+            }
             Answer::Well | Answer::Late(..) => (status, out.into_bytes(), err),
             Answer::Prints(bytes) => {
                 if let Some(latest) = &execution.latest {
@@ -247,7 +286,7 @@ impl Hosts {
             }
             Answer::NotStarted(..) | Answer::NoProgram => unreachable!("answered above"),
         };
-        if changes && let Some(ending) = self.lasts(takes(&name), limit, execution.control.as_mut()).await {
+        if changes && let Some(ending) = self.lasts(lasts, limit, execution.control.as_mut()).await {
             return self.report(ending, &out, err.as_bytes(), began);
         }
         self.report(Ending::Exited(status), &out, err.as_bytes(), began)
