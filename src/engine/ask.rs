@@ -1,4 +1,4 @@
-//! Asks hosts: measurements, checks at once, checks with patience, gates.
+//! Asks hosts: measurements, checks at once, checks with patience, gates, how far a step is, how a log ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -56,6 +56,21 @@ fn the_time_in_which_no_bot_ran_does_not_count_for_a_gate() {
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
 }
 
+/// The machine of the bot slept, and the bot with it.
+#[test]
+fn a_time_in_which_nobody_measured_does_not_count_for_a_gate() {
+    let mut scene = at_the_gate();
+    scene.after(Duration::from_mins(3));
+
+    scene.clock_moves(Duration::from_mins(30));
+    scene.settle();
+    scene.after(Duration::from_mins(4));
+
+    assert!(is_holding(&scene), "nobody has seen it hold for five minutes");
+    scene.after(Duration::from_mins(2));
+    assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Succeeded));
+}
+
 /// The limit is counted from the first event: a bot that was away gives nobody more time.
 #[test]
 fn the_limit_of_a_gate_is_counted_over_a_restart() {
