@@ -61,7 +61,10 @@ pub struct Execution {
 
 /// Hears what became of the connection of an execution: why it broke, or nothing once the host answers and it runs.
 #[derive(Clone)]
-pub struct Link(pub Arc<dyn Fn(Option<&str>) + Send + Sync>);
+pub struct Link(pub Arc<HearsLink>);
+
+/// What hears it.
+pub type HearsLink = dyn Fn(Option<&str>) + Send + Sync;
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

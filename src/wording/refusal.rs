@@ -176,6 +176,7 @@ pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
 }
 
 /// What the run says.
+#[expect(clippy::too_many_lines, reason = "a table: one case a refusal")]
 pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
     let id = run.id;
     let page = match refusal {

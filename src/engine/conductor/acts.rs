@@ -342,9 +342,10 @@ impl Conductor {
             let Some((Item::Step(step), at_hand)) = found else { return std::future::pending().await };
             let Some(progress) = &step.progress else { return std::future::pending().await };
             let show = |now: Option<HowFar>, at| {
-                inner.show_far(run.id, &unit, |far| match now {
-                    Some(now) => *far = HowFar { lines: std::mem::take(&mut far.lines), ..now },
-                    None => {
+                inner.show_far(run.id, &unit, |far| {
+                    if let Some(now) = now {
+                        *far = HowFar { lines: std::mem::take(&mut far.lines), ..now };
+                    } else {
                         far.silent_since.get_or_insert(at);
                         far.left = None;
                     }

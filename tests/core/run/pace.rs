@@ -15,11 +15,11 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// Asked every ten seconds; so many MiB are done each time, of so many.
-fn heard(done: &[i64], total: impl Fn(usize) -> Option<i64>) -> Pace {
+fn heard(done: &[i64], total: impl Fn(i64) -> Option<i64>) -> Pace {
     let mut pace = Pace::default();
-    for (nth, done) in done.iter().enumerate() {
+    for (nth, done) in (0..).zip(done) {
         let total = total(nth).map(|total| Value::Size(Size(total * MIB)));
-        pace.hears(at(nth as i64 * 10), &Value::Size(Size(done * MIB)), total.as_ref());
+        pace.hears(at(nth * 10), &Value::Size(Size(done * MIB)), total.as_ref());
     }
     pace
 }
@@ -29,7 +29,7 @@ fn steady(count: i64) -> Vec<i64> {
 }
 
 fn rate(pace: &Pace) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "MiB in a second")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "MiB in a second")]
     pace.rate().map(|rate| (rate / MIB as f64).round() as i64)
 }
 
@@ -53,7 +53,7 @@ fn without_a_total_there_is_a_rate_and_no_time_left() {
 
 #[test]
 fn a_total_that_grows_as_fast_is_never_reached() {
-    let pace = heard(&steady(20), |nth| Some(10_000 + nth as i64 * 400));
+    let pace = heard(&steady(20), |nth| Some(10_000 + nth * 400));
 
     assert_eq!((rate(&pace), pace.left()), (Some(40), None));
 }
