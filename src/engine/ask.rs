@@ -332,6 +332,7 @@ fn probe_execution(to: Destination, errand: &Errand) -> Execution {
         to,
         keys: None,
         body: errand.body.clone(),
+        secrets: errand.secrets.clone(),
         limit: errand.at_most.as_std(),
         step_dir: None,
         attempt: None,
@@ -360,7 +361,9 @@ pub async fn log_tail(target: &dyn Target, to: Destination, path: String) -> Log
     let variables = BTreeMap::from([("log".to_owned(), path.clone())]);
     let body = ErrandBody::Script { text: LOG_TAIL.to_owned(), variables };
     let (host, at_most) = (to.name.clone(), Millis::from_std(LOG_AT_MOST));
-    let report = target.execute(probe_execution(to, &Errand { host: host.clone(), body, at_most })).await;
+    let report = target
+        .execute(probe_execution(to, &Errand { host: host.clone(), body, secrets: Vec::new(), at_most }))
+        .await;
     let why_not = match &report.ending {
         Ending::Exited(0) => None,
         Ending::Exited(_) => Some(first_line(&report.err.head)),

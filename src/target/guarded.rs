@@ -4,17 +4,21 @@
 #![expect(clippy::disallowed_methods, reason = "limits of connections and commands are real time")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
 use super::blocks::{Blocks, Heard, Stream};
 use super::capture::Keeping;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
-use super::ssh::{Channel, Ssh, nonce, not_started, wanted};
+use super::ssh::{Channel, Ssh, no_place_for_secrets, nonce, not_started, wanted};
 use super::{Control, Ending, Execution, Latest, Link, Report};
 use crate::plan::measure::ErrandBody;
+use crate::secrets::Secret;
+use crate::secrets::mask::Masks;
 
 /// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, and 2 s
 /// for them to be gone.
@@ -59,22 +63,28 @@ enum Talked {
 }
 
 impl<'a> Guarded<'a> {
-    pub(super) fn new(ssh: &'a Ssh, execution: &'a Execution, attempt: &'a Attempt) -> Self {
+    /// These secrets may be printed.
+    pub(super) fn new(
+        ssh: &'a Ssh,
+        execution: &'a Execution,
+        attempt: &'a Attempt,
+        masks: Option<&Arc<Masks>>,
+    ) -> Self {
         Self {
             ssh,
             execution,
             attempt,
             began: Instant::now(),
-            out: Keeping::default(),
-            err: Keeping::default(),
+            out: Keeping::masked(masks),
+            err: Keeping::masked(masks),
             control: execution.control.clone(),
             started: false,
             stopped: None,
         }
     }
 
-    /// Starts it, and follows it to its end.
-    pub(super) async fn start(mut self) -> Report {
+    /// Starts it with these secrets, and follows it to its end.
+    pub(super) async fn start(mut self, secrets: &[Secret]) -> Report {
         let (argv, variables) = match &self.execution.body {
             ErrandBody::Run(argv) => (argv.clone(), &BTreeMap::new()),
             ErrandBody::Script { text, variables } => {
@@ -84,6 +94,7 @@ impl<'a> Guarded<'a> {
         let start = Start {
             argv: &argv,
             variables,
+            secrets,
             step_dir: self.execution.step_dir.as_deref(),
             limit_seconds: self.execution.limit.as_secs().saturating_add(LATER_BY_ITSELF),
         };
@@ -161,7 +172,7 @@ impl<'a> Guarded<'a> {
             if self.began.elapsed() > self.execution.limit + PATIENCE {
                 return Ending::Lost { why };
             }
-            let from = Say::Follow { out: self.out.bytes(), err: self.err.bytes() };
+            let from = Say::Follow { out: self.out.came(), err: self.err.came() };
             let before = verdict.clone();
             verdict = match self.talk(from).await {
                 // What is printed after the end is not waited for.
@@ -187,7 +198,7 @@ impl<'a> Guarded<'a> {
     }
 
     fn has_all_of(&self, finished: &Finished) -> bool {
-        finished.printed.is_none_or(|(out, err)| self.out.bytes() >= out && self.err.bytes() >= err)
+        finished.printed.is_none_or(|(out, err)| self.out.came() >= out && self.err.came() >= err)
     }
 
     fn end(&self, finished: &Finished) -> Ending {
@@ -203,7 +214,7 @@ impl<'a> Guarded<'a> {
     async fn talk(&mut self, say: Say<'_>) -> Talked {
         let nonce = nonce();
         let line = match guard::line(self.attempt, say, &nonce) {
-            Ok(line) => line,
+            Ok(line) => Zeroizing::new(line),
             Err(why) => {
                 return Talked::NotReached(not_started("not-sendable", why.to_string()));
             }
@@ -324,6 +335,7 @@ fn refused(why: &str) -> Ending {
         "no-command" => return Ending::NoCommand,
         "fenced" => ("fenced", "the host knows a newer run that holds the same".to_owned()),
         "busy" => ("fenced", format!("a step of an earlier run is not over there ({why})")),
+        "secret-place" => return no_place_for_secrets(),
         "no-session-tool" => ("no-guard", "the host has no setsid, which the guard needs".to_owned()),
         "full" => ("state-dir", format!("the disk of {folder} is full")),
         "read-only" => ("state-dir", format!("{folder} is on a file system that is read-only")),

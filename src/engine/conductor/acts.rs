@@ -463,6 +463,7 @@ impl Conductor {
             to: self.destination(&command.host)?,
             keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
+            secrets: command.secrets.clone(),
             limit: command.at_most.as_std(),
             // A step, its attempts and its undo share it; no other run of any bot does.
             step_dir: changes.then(|| step_key.clone()),
