@@ -176,8 +176,8 @@ impl Inner {
                 continue;
             };
             for (cluster, topology) in offer.plan.topology {
-                if !topology.believed {
-                    before.primaries.entry(cluster).or_insert(topology.primary);
+                if let (false, Some(primary)) = (topology.believed, topology.primary) {
+                    before.primaries.entry(cluster).or_insert(primary);
                 }
             }
         }

@@ -270,9 +270,9 @@ fn no_topology(cluster: &ClusterName, why: &NoTopology) -> NotOffered {
             let what = format!("No host of {cluster} answers as primary, and none is known from before.");
             NotOffered::new("no-primary", what, "Next: write `primary:` of the cluster into the inventory.")
         }
-        NoTopology::NotDescribed => {
-            let what = format!("The pack of {cluster} does not say who is primary.");
-            NotOffered::new("no-topology", what, "Next: add `topology` to the pack.")
+        NoTopology::Unknown => {
+            let what = format!("{cluster} is not in the inventory any more, or there is no pack of its kind.");
+            NotOffered::new("no-topology", what, "Next: steadyhand check")
         }
     }
 }

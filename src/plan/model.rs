@@ -67,8 +67,9 @@ pub struct Plan {
 /// Who was what in a cluster when the plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
-    /// The primary.
-    pub primary: HostName,
+    /// The primary; none in a cluster whose kind knows no roles, such as web servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<HostName>,
     /// Nobody answered as primary: this one is believed, from the last plan or the inventory.
     pub believed: bool,
     /// Those that answered as replica.
@@ -77,6 +78,13 @@ pub struct Topology {
     pub silent: Vec<HostName>,
     /// Hosts that may join.
     pub spares: Vec<HostName>,
+}
+
+impl Topology {
+    /// Of a cluster whose kind knows no roles.
+    pub fn without_roles(spares: Vec<HostName>) -> Self {
+        Self { primary: None, believed: false, replicas: Vec::new(), silent: Vec::new(), spares }
+    }
 }
 
 /// How a host is reached.

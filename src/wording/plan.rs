@@ -153,11 +153,13 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
         (false, false) => format!("{youngest} to {oldest} old"),
     };
     let names = |hosts: &[HostName]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let clusters = offer.plan.topology.values().map(|seen| {
+    let clusters = offer.plan.topology.values().filter_map(|seen| {
+        // A kind that knows no roles was asked for none.
+        let primary = seen.primary.as_ref()?;
         let primary = if seen.believed {
-            format!("{} was the primary when it last answered", seen.primary)
+            format!("{primary} was the primary when it last answered")
         } else {
-            format!("{} is the primary", seen.primary)
+            format!("{primary} is the primary")
         };
         let replicas = match seen.replicas.as_slice() {
             [] => "no replica answers".to_owned(),
@@ -169,7 +171,7 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
             [one] => format!("; {one} does not answer"),
             many => format!("; {} do not answer", names(many)),
         };
-        format!("{primary}; {replicas}{silent}")
+        Some(format!("{primary}; {replicas}{silent}"))
     });
     let clusters: Vec<_> = clusters.collect();
     if clusters.is_empty() { format!("{age}.") } else { format!("{age}: {}.", clusters.join("; ")) }

@@ -11,6 +11,7 @@ mod documents;
 mod failing_over;
 mod guarded;
 mod hosts;
+mod many;
 mod packs;
 mod refusing;
 mod turns;
