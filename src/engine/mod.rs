@@ -38,7 +38,7 @@ use crate::run::model::{Far, HowFar, Requested, UnitState};
 use crate::run::next::after;
 use crate::run::{Event, Run, RunId, Stamped, UnitAt};
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::Person;
+use crate::runbook::source::name::{ClusterName, Person};
 use crate::target::Target;
 use clock::Clock;
 use conductor::{Conductor, Mail};
@@ -108,12 +108,13 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    fn publish(&self, run: &Run, stamped: Stamped) {
+    fn publish(&self, run: Run, stamped: Stamped) {
         let happened = conductor::happened(run, stamped);
+        let run = &happened.run;
         // Both under the lock: whoever reads the new state can already receive the event that led to it.
         let mut all = lock(&self.carried);
         if let Some(carried) = all.get_mut(&run.id) {
-            carried.state.send_replace(happened.run.clone());
+            carried.state.send_replace(run.clone());
             carried.far.retain(|unit, _| matches!(run.units.get(unit), Some(UnitState::Sent { .. })));
         }
         // Nobody follows: that is fine.
@@ -170,7 +171,14 @@ impl Inner {
     fn before(&self, snapshot: &Snapshot, id: RunId, request: &Requested) -> Before {
         let view = self.journal.view();
         let mut before = Before::default();
-        for entry in view.newest_of_kind("offered", 50).unwrap_or_default() {
+        // Only clusters that were named, and only until each is known: a plan of many hosts is long.
+        let named = request.arguments.iter().filter_map(|(_, value)| ClusterName::new(value));
+        let named: Vec<ClusterName> = named.filter(|name| snapshot.set.knows_roles(name)).collect();
+        let plans = if named.is_empty() { 0 } else { 50 };
+        for entry in view.newest_of_kind("offered", plans).unwrap_or_default() {
+            if named.iter().all(|name| before.primaries.contains_key(name)) {
+                break;
+            }
             let Ok(Stamped { event: Event::Offered { offer, .. }, .. }) = crate::journal::stamped(&entry)
             else {
                 continue;

@@ -150,6 +150,32 @@ pub enum Block {
     Each(EachBlock),
 }
 
+impl Block {
+    /// The unit of this number and lane, if it is in here.
+    fn unit(&self, number: u32, lane: Option<&HostName>) -> Option<&Unit> {
+        match (self, lane) {
+            (Self::One(unit), None) => Some(unit).filter(|unit| unit.number == number),
+            (Self::Each(each), Some(lane)) => {
+                each.lanes.get(lane)?.iter().find(|unit| unit.number == number)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where a unit stands in the order of the run: block by block, batch by batch; of a batch host by host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Which block of the plan.
+    pub block: usize,
+    /// Which batch of it.
+    pub batch: usize,
+    /// Which host of the batch.
+    pub nth: usize,
+    /// The number of the unit.
+    pub number: u32,
+}
+
 /// Units that are done host by host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EachBlock {
@@ -412,22 +438,55 @@ impl CheckSeen {
 impl Plan {
     /// Every unit with its lane, in the order of the plan: block by block, of an `each` host by host.
     pub fn units(&self) -> impl Iterator<Item = (Option<&HostName>, &Unit)> {
-        self.blocks.iter().flat_map(|block| match block {
-            Block::One(unit) => vec![(None, unit)],
-            Block::Each(each) => each
-                .batches
-                .iter()
-                .flatten()
-                .flat_map(|host| {
-                    each.lanes.get(host).into_iter().flatten().map(move |unit| (Some(host), unit))
-                })
-                .collect(),
+        self.placed_units().map(|(_, lane, unit)| (lane, unit))
+    }
+
+    /// The same with the place of each.
+    pub fn placed_units(&self) -> impl Iterator<Item = (Place, Option<&HostName>, &Unit)> {
+        self.blocks.iter().enumerate().flat_map(|(block, found)| match found {
+            Block::One(unit) => {
+                vec![(Place { block, batch: 0, nth: 0, number: unit.number }, None, unit)]
+            }
+            Block::Each(each) => {
+                let hosts = each.batches.iter().enumerate().flat_map(|(batch, hosts)| {
+                    hosts.iter().enumerate().map(move |(nth, host)| (batch, nth, host))
+                });
+                hosts
+                    .flat_map(|(batch, nth, host)| {
+                        let units = each.lanes.get(host).into_iter().flatten();
+                        units.map(move |unit| {
+                            (Place { block, batch, nth, number: unit.number }, Some(host), unit)
+                        })
+                    })
+                    .collect()
+            }
         })
     }
 
     /// The unit of this number and lane.
     pub fn unit(&self, number: u32, lane: Option<&HostName>) -> Option<&Unit> {
-        self.units().find(|(host, unit)| unit.number == number && *host == lane).map(|(_, unit)| unit)
+        self.blocks.iter().find_map(|block| block.unit(number, lane))
+    }
+
+    /// Where the unit of this number and lane stands in the order of the run.
+    pub fn place(&self, number: u32, lane: Option<&HostName>) -> Option<Place> {
+        let block = self.blocks.iter().position(|block| block.unit(number, lane).is_some())?;
+        let (batch, nth) = match (&self.blocks[block], lane) {
+            (Block::Each(each), Some(lane)) => {
+                let of = |hosts: &Vec<HostName>| hosts.iter().position(|host| host == lane);
+                each.batches.iter().enumerate().find_map(|(batch, hosts)| Some((batch, of(hosts)?)))?
+            }
+            _ => (0, 0),
+        };
+        Some(Place { block, batch, nth, number })
+    }
+
+    /// The lane that stands at a place; none for a unit by itself.
+    pub fn lane_at(&self, place: Place) -> Option<&HostName> {
+        match self.blocks.get(place.block)? {
+            Block::One(_) => None,
+            Block::Each(each) => each.batches.get(place.batch)?.get(place.nth),
+        }
     }
 
     /// The number of the last unit that nothing takes back; what stands before it has a way back until it is sent.

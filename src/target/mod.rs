@@ -9,6 +9,7 @@ pub mod frame;
 pub mod guard;
 mod guarded;
 pub mod known_hosts;
+mod room;
 pub mod ssh;
 
 use std::pin::Pin;

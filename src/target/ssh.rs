@@ -24,11 +24,14 @@ use super::capture::{Capture, Kept, Said};
 use super::frame::{Frame, exec_line};
 use super::guarded::Guarded;
 use super::known_hosts::KnownKeys;
+use super::room::commands_at_once;
 use super::{Control, Destination, Ending, Execution, Latest, Report, Running, Target};
 use crate::plan::measure::ErrandBody;
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
 const SESSIONS_A_HOST: usize = 6;
+/// So many connections are made at once; a few silent hosts among them hold nobody up.
+const CONNECTING: usize = 48;
 /// A connection is made within this time, or the host is unreachable.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Everything around connecting, resolving included.
@@ -68,6 +71,10 @@ pub struct Ssh {
     place: PathBuf,
     config: PathBuf,
     links: Mutex<BTreeMap<Destination, Arc<Link>>>,
+    /// Connections that may be in the making at once: each takes two processes and some time of a processor.
+    connecting: Semaphore,
+    /// Commands at once, all hosts together: as many as there are file handles for.
+    commands: Semaphore,
 }
 
 /// The connection to one host.
@@ -165,7 +172,15 @@ impl Ssh {
         let config = folder.path().join("config");
         std::fs::write(&config, CONFIG)?;
         let place = folder.path().to_owned();
-        Ok(Self { settings, folder: Mutex::new(Some(folder)), place, config, links: Mutex::default() })
+        Ok(Self {
+            settings,
+            folder: Mutex::new(Some(folder)),
+            place,
+            config,
+            links: Mutex::default(),
+            connecting: Semaphore::new(CONNECTING),
+            commands: Semaphore::new(commands_at_once()),
+        })
     }
 
     /// The folder with the control sockets.
@@ -250,6 +265,7 @@ impl Ssh {
 
     /// Makes a connection, within its time.
     async fn connect(&self, to: &Destination, pinned: &[String]) -> Result<Session, Ending> {
+        let _turn = self.connecting.acquire().await;
         let mut builder = SessionBuilder::default();
         builder
             .user(to.user.clone())
@@ -332,6 +348,10 @@ impl Ssh {
         let turn = execution.limit.max(REACH_WITHIN);
         let mut failures = link.failures();
         let mut permit = link.permit(turn).await.ok_or_else(busy)?;
+        let room = timeout(turn, self.commands.acquire()).await;
+        let _room = room.map_err(|_| {
+            not_started("busy", "too many commands are at work for the file handles of this process")
+        })?;
         let mut last = None;
         // A connection that died while nobody used it is made anew, once: nothing was sent over it.
         let mut lives = 2;

@@ -1,5 +1,6 @@
 //! What a conductor does: plans, asks, sends, waits. One act at a time for each thing that the run wants.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::engine::context::errand_body;
 use crate::engine::planner::NotOffered;
 use crate::library::NotLoaded;
 use crate::plan::difference::differences;
-use crate::plan::model::{CheckSeen, Command, Undo, Verdict};
+use crate::plan::model::{CheckSeen, Command, HostPin, Undo, Verdict};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::model::{Token, Variant, WatchAt};
@@ -20,13 +21,14 @@ use crate::run::next::after;
 use crate::run::{Act, UnitAt, World, next};
 use crate::runbook::model::{Item, WatchThen};
 use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::HostName;
 use crate::target::guard::Attempt;
-use crate::target::{Control, Execution, Latest, Report, Target};
+use crate::target::{Control, Destination, Execution, Latest, Report, Target};
 
 impl Conductor {
     /// Starts what is wanted and not being done, and gives up what is not wanted any more.
     pub(super) fn do_what_is_next(&mut self) {
-        let wanted = next(&self.run);
+        let wanted: BTreeSet<Act> = next(&self.run).into_iter().collect();
         let unwanted: Vec<Act> = self.flying.keys().filter(|act| !wanted.contains(act)).cloned().collect();
         for act in unwanted {
             // A command that was sent is never given up: its end must be known.
@@ -350,6 +352,17 @@ impl Conductor {
         });
     }
 
+    /// Connects to every host of the plan while the first of them works.
+    pub(super) fn prewarm(&self) {
+        let Some(plan) = self.run.plan() else { return };
+        let steps = plan.units().filter_map(|(_, unit)| unit.step());
+        let hosts: BTreeSet<&HostName> = steps.map(|step| &step.command.host).collect();
+        for (host, pin) in hosts.into_iter().filter_map(|host| Some((host, plan.hosts.get(host)?))) {
+            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            tokio::spawn(async move { target.prewarm(to).await });
+        }
+    }
+
     fn execution(
         &self,
         unit: &UnitAt,
@@ -366,13 +379,7 @@ impl Conductor {
         let (inner, id, at) = (self.inner.clone(), self.run.id, unit.clone());
         let show = move |lines| inner.show_far(id, &at, |far| far.lines = lines);
         Some(Execution {
-            // As the plan froze it, not as the inventory may say by now.
-            to: crate::target::Destination {
-                name: command.host.clone(),
-                address: pin.address.clone(),
-                port: pin.port,
-                user: pin.user.clone(),
-            },
+            to: destination(&command.host, pin),
             keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
             limit: command.at_most.as_std(),
@@ -388,6 +395,11 @@ impl Conductor {
             latest: Some(Latest(Arc::new(show))),
         })
     }
+}
+
+/// How a host is reached: as the plan froze it, not as the inventory may say by now.
+fn destination(host: &HostName, pin: &HostPin) -> Destination {
+    Destination { name: host.clone(), address: pin.address.clone(), port: pin.port, user: pin.user.clone() }
 }
 
 /// How a command that was intended is carried to its end.

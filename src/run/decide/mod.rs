@@ -14,7 +14,7 @@ use super::apply::apply;
 use super::event::{Event, Stamped};
 use super::input::{Input, Refusal, Says, World};
 use super::model::{Outcome, Phase, Run, UndoStep, UnitAt, UnitState};
-use super::next::{after, ended_batch, turn};
+use super::next::{after, ended_batch, gate_in_turn};
 use crate::plan::model::{Block, Undo, Work};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
@@ -183,9 +183,9 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
     match run.phase {
         Phase::Working => {
             let mut events = Vec::new();
-            for (at, state) in &run.units {
+            for (at, state) in run.front() {
                 if let (UnitState::Asked { at: since, reminded, .. }, Some(Work::Decide(decide))) =
-                    (state, run.unit(at).map(|unit| &unit.work))
+                    (state, run.unit(&at).map(|unit| &unit.work))
                 {
                     let half = Millis(decide.within.0 / 2);
                     if *reminded == 0 && after(*since, half) <= now {
@@ -216,15 +216,14 @@ fn expired(what: &str) -> Decided {
 fn follows(run: &Run) -> Option<Event> {
     match run.phase {
         Phase::Working => {
-            let at_work = run.units.values().any(UnitState::is_at_work);
-            let all_over = run.units.values().all(UnitState::is_over);
-            let skipped = run.units.values().any(|state| matches!(state, UnitState::Skipped { .. }));
+            let all_over = run.open.is_empty();
+            let skipped = || run.units.values().any(|state| matches!(state, UnitState::Skipped { .. }));
             // A stop that came while the last step ended well stops nothing.
-            if all_over && (run.stop.is_none() || !skipped) {
+            if all_over && (run.stop.is_none() || !skipped()) {
                 return Some(finished(run));
             }
             if run.stop.is_some() {
-                return (!at_work).then(|| stopped(run));
+                return (!run.is_at_work()).then(|| stopped(run));
             }
             if run.resting.is_none()
                 && let Some((block, batch)) = ended_batch(run)
@@ -232,9 +231,7 @@ fn follows(run: &Run) -> Option<Event> {
                 return Some(Event::BatchEnded { block, batch });
             }
             if run.pause.is_none() && run.broken.is_empty() {
-                let is_gate =
-                    |at: &UnitAt| matches!(run.unit(at).map(|unit| &unit.work), Some(Work::Wait(_)));
-                return turn(run).into_iter().find(is_gate).map(|unit| Event::GateEntered { unit });
+                return gate_in_turn(run).map(|unit| Event::GateEntered { unit });
             }
             None
         }

@@ -6,13 +6,13 @@ use super::{Decided, MAX_ATTEMPTS};
 use crate::plan::model::{CheckSeen, Work};
 use crate::run::event::{Event, Exit, OutputSummary};
 use crate::run::model::{Failure, Run, UnitAt, UnitState, Variant, WatchAt};
-use crate::run::next::{Act, next, turn};
+use crate::run::next::{Act, is_turn, next};
 use crate::runbook::source::literal::Millis;
 
 /// The door was measured: the intent is written, or the step stands before a shut door.
 pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     // A stop or a pause that came first wins; so does an answer that came while the door was measured.
-    let may_begin = !is_held(run) && run.step(unit).is_some() && turn(run).contains(unit);
+    let may_begin = !is_held(run) && run.step(unit).is_some() && is_turn(run, unit);
     if !may_begin {
         return Decided::nothing();
     }
@@ -140,7 +140,7 @@ pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
 /// Preflight was measured afresh: the question can be put.
 pub(super) fn fresh(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     let is_question = matches!(run.unit(unit).map(|unit| &unit.work), Some(Work::Decide(_)));
-    if !is_question || is_held(run) || !turn(run).contains(unit) {
+    if !is_question || is_held(run) || !is_turn(run, unit) {
         return Decided::nothing();
     }
     Decided::events([Event::Asked { unit: unit.clone(), seen: seen.to_vec() }])

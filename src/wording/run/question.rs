@@ -17,7 +17,7 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
     match run.phase {
         Phase::Undoing => undo_question(run, moment),
         Phase::Working => {
-            let pages = run.questions().map(|(at, state)| question(run, at, state, moment));
+            let pages = run.questions().map(|(at, state)| question(run, &at, state, moment));
             let page = pages.fold(Page::new(), Page::join);
             let page = run.broken.iter().fold(page, |page, (watch, (seen, ends))| {
                 let what = if *ends { "a watch broke, and nothing new begins" } else { "halted by a watch" };

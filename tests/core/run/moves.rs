@@ -285,7 +285,7 @@ impl Driven {
 
     fn some_unit(&self, which: u8) -> UnitAt {
         let others = [unit(99), unit_on(1, "nowhere"), unit(0)];
-        let count = self.run.units.len() + others.len();
+        let count = self.run.units.size() + others.len();
         let all: Vec<UnitAt> = self.run.units.keys().cloned().chain(others).collect();
         all[usize::from(which) % count].clone()
     }
