@@ -40,8 +40,11 @@ pub(crate) fn goals() -> Vec<Goal> {
     let peers = Peers::new(&farm);
     let mut goals = Vec::new();
     goals.extend(one_step(&runtime, &farm, rounds));
-    goals.extend(twenty_steps(&runtime, &farm, &peers, rounds));
-    goals.extend(warm(&runtime, &farm, &peers, rounds));
+    // One journal for all that changes something: hosts turn an older one away.
+    let bot = runtime.block_on(Bot::on(&farm, &farm.dir().join("bench.db"), true));
+    goals.extend(twenty_steps(&runtime, &farm, &bot, &peers, rounds));
+    goals.extend(warm(&runtime, &farm, &bot, &peers, rounds));
+    runtime.block_on(bot.ssh.close());
     goals.extend(cold(&runtime, &farm, &peers, rounds));
     goals
 }
@@ -106,7 +109,7 @@ fn one_step(runtime: &tokio::runtime::Runtime, farm: &Farm, rounds: usize) -> Ve
             ssh.execute(plain.clone()).await;
             read.push(began.elapsed().as_secs_f64() * 1_000.0);
             let attempt =
-                Attempt { key: format!("bench.{round}"), root: None, holds: vec![("host/w001".to_owned(), 1)] };
+                Attempt { key: format!("bench.{round}"), root: None, holds: vec![("bench/one".to_owned(), 1)] };
             let began = Instant::now();
             ssh.execute(Execution { attempt: Some(attempt), end_with_link: false, ..plain.clone() }).await;
             guarded.push(began.elapsed().as_secs_f64() * 1_000.0);
@@ -136,8 +139,13 @@ fn openssh_like(peers: &Peers) -> openssh::SessionBuilder {
 }
 
 /// P1 to P4: twenty steps on each of ten hosts.
-fn twenty_steps(runtime: &tokio::runtime::Runtime, farm: &Farm, peers: &Peers, rounds: usize) -> Vec<Goal> {
-    let on_disk = runtime.block_on(Bot::on(farm, &farm.dir().join("bench.db"), true));
+fn twenty_steps(
+    runtime: &tokio::runtime::Runtime,
+    farm: &Farm,
+    on_disk: &Bot,
+    peers: &Peers,
+    rounds: usize,
+) -> Vec<Goal> {
     let forgetful = runtime.block_on(Bot::on(farm, &memory(farm), true));
     let (mut disk, mut memory, mut guarded, mut cold) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut others: Vec<Vec<Cost>> = peers.twenty_steps().iter().map(|_| Vec::new()).collect();
@@ -184,7 +192,7 @@ fn twenty_steps(runtime: &tokio::runtime::Runtime, farm: &Farm, peers: &Peers, r
     println!("        for comparison, {STEPS} changes under the guard, each proven by a probe: {guarded}");
     for (peer, costs) in peers.twenty_steps().iter().zip(&others) {
         if costs.is_empty() {
-            println!("        {} is not here or failed: not compared", peer.name);
+            println!("        {} is not here or failed, so it is not compared: {}", peer.name, peer.last_words());
             continue;
         }
         let theirs = middle(costs);
@@ -206,16 +214,18 @@ fn twenty_steps(runtime: &tokio::runtime::Runtime, farm: &Farm, peers: &Peers, r
             });
         }
     }
-    runtime.block_on(async {
-        on_disk.ssh.close().await;
-        forgetful.ssh.close().await;
-    });
+    runtime.block_on(forgetful.ssh.close());
     goals
 }
 
 /// P5: one step on two hundred hosts, warm.
-fn warm(runtime: &tokio::runtime::Runtime, farm: &Farm, peers: &Peers, rounds: usize) -> Vec<Goal> {
-    let bot = runtime.block_on(Bot::on(farm, &farm.dir().join("warm.db"), true));
+fn warm(
+    runtime: &tokio::runtime::Runtime,
+    farm: &Farm,
+    bot: &Bot,
+    peers: &Peers,
+    rounds: usize,
+) -> Vec<Goal> {
     let (mut reads, mut changes, mut floor) = (Vec::new(), Vec::new(), Vec::new());
     let mut others: Vec<Vec<Cost>> = peers.fan_out().iter().map(|_| Vec::new()).collect();
     for round in 0..=rounds {
@@ -240,7 +250,7 @@ fn warm(runtime: &tokio::runtime::Runtime, farm: &Farm, peers: &Peers, rounds: u
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
     for (peer, costs) in peers.fan_out().iter().zip(&others) {
         match costs.as_slice() {
-            [] => println!("        {} is not here or failed: not compared", peer.name),
+            [] => println!("        {} is not here or failed, so it is not compared: {}", peer.name, peer.last_words()),
             costs => {
                 let theirs = middle(costs);
                 println!("        {MANY} hosts, one step: {} {theirs}; the bot is {:.2} times as fast", peer.name, theirs.wall / reads.wall);
@@ -248,7 +258,6 @@ fn warm(runtime: &tokio::runtime::Runtime, farm: &Farm, peers: &Peers, rounds: u
         }
     }
     println!("        {MANY} hosts, one change under the guard, proven by a probe: {changes}");
-    runtime.block_on(bot.ssh.close());
     vec![Goal {
         what: "P5 warm fan-out over 200 hosts, reads, to 1.5 x (sshd CPU / cores) + 20 ms",
         ratio: reads.wall / (1.5 * sshd / cores + 0.02),
@@ -399,17 +408,26 @@ struct Peer {
     faster: f64,
     less_cpu: Option<f64>,
     is_warm: bool,
+    /// Where what it prints goes.
+    said: PathBuf,
 }
 
 impl Peer {
+    /// The last line that it printed.
+    fn last_words(&self) -> String {
+        let said = fs::read_to_string(&self.said).unwrap_or_default();
+        said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned()
+    }
+
     /// What one round takes; none if it is not here or fails.
     fn run(&self) -> Option<Cost> {
         let cpu = children_cpu();
         let masters = peer_masters();
         let began = Instant::now();
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=1", "120", "sh", "-c", &self.script]);
-        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        let script = format!("exec >{} 2>&1; {}", self.said.display(), self.script);
+        command.args(["--kill-after=1", "120", "sh", "-c", &script]);
+        let status = command.stdin(Stdio::null()).status().ok()?;
         let wall = began.elapsed().as_secs_f64();
         status.success().then(|| Cost { wall, cpu: children_cpu() - cpu + peer_masters() - masters })
     }
@@ -462,7 +480,7 @@ impl Peers {
         fs::write(
             dir.join("ansible.cfg"),
             format!(
-                "[defaults]\nforks = 50\ngather_facts = False\nhost_key_checking = True\ninventory = {at}/inventory\nretry_files_enabled = False\n[ssh_connection]\npipelining = True\nssh_args = -F {at}/config\n"
+                "[defaults]\nforks = 50\ngather_facts = False\nhost_key_checking = True\ninventory = {at}/inventory\nretry_files_enabled = False\n[ssh_connection]\npipelining = True\nusetty = False\nssh_args = -F {at}/config\n"
             ),
         )
         .unwrap();
@@ -498,16 +516,19 @@ impl Peers {
         fs::write(dir.join("infra_deploy.py"), format!("from pyinfra.operations import server\n{operations}")).unwrap();
         let ansible = format!("cd {at} && ANSIBLE_CONFIG={at}/ansible.cfg");
         let mitogen = format!(
-            "plugins=$(python3 -c 'import ansible_mitogen, os; print(os.path.dirname(ansible_mitogen.__file__))')/plugins/strategy && {ansible} ANSIBLE_STRATEGY_PLUGINS=$plugins ANSIBLE_STRATEGY=mitogen_linear ansible-playbook command.yaml"
+            "plugins=$(/usr/bin/python3 -c 'import ansible_mitogen, os; print(os.path.dirname(ansible_mitogen.__file__))')/plugins/strategy && {ansible} ANSIBLE_STRATEGY_PLUGINS=$plugins ANSIBLE_STRATEGY=mitogen_linear ansible-playbook command.yaml"
         );
-        let peer = |name, what, script: String, faster, less_cpu, is_warm| Peer { name, what, script, faster, less_cpu, is_warm };
+        let peer = |name, what, script: String, faster, less_cpu, is_warm| {
+            let said = dir.join(format!("said-{}", name.replace(' ', "-")));
+            Peer { name, what, script, faster, less_cpu, is_warm, said }
+        };
         let xargs = format!("for step in $(seq {STEPS}); do xargs -P50 -I@ ssh -F {at}/config @ true <{at}/few || exit 1; done");
         let sshd = vec![
             peer("xargs -P50 ssh", "P2 xargs ssh with ControlMaster to the bot", xargs, 2.0, Some(8.0), true),
             peer("ansible raw", "P3 ansible raw to the bot", format!("{ansible} ansible-playbook raw.yaml"), 8.0, None, true),
             peer("ansible command", "P3 ansible command, pipelining, to the bot", format!("{ansible} ansible-playbook command.yaml"), 30.0, None, true),
             peer("mitogen", "P3 ansible command with mitogen to the bot", mitogen, 15.0, None, true),
-            peer("fabric", "P4 fabric to the bot, connecting included", format!("python3 {at}/with_fabric.py"), 2.5, None, false),
+            peer("fabric", "P4 fabric to the bot, connecting included", format!("/usr/bin/python3 {at}/with_fabric.py"), 2.5, None, false),
             peer(
                 "pyinfra",
                 "P4 pyinfra to the bot, connecting included",
@@ -543,6 +564,7 @@ impl Peers {
             faster: 0.0,
             less_cpu: None,
             is_warm: false,
+            said: self.dir.join("said-cold"),
         }
     }
 }
