@@ -271,7 +271,8 @@ fn no_topology(cluster: &ClusterName, why: &NoTopology) -> NotOffered {
             NotOffered::new("no-primary", what, "Next: write `primary:` of the cluster into the inventory.")
         }
         NoTopology::Unknown => {
-            let what = format!("{cluster} is not in the inventory any more, or there is no pack of its kind.");
+            let what =
+                format!("{cluster} is not in the inventory any more, or there is no pack of its kind.");
             NotOffered::new("no-topology", what, "Next: steadyhand check")
         }
     }

@@ -155,9 +155,7 @@ impl Block {
     fn unit(&self, number: u32, lane: Option<&HostName>) -> Option<&Unit> {
         match (self, lane) {
             (Self::One(unit), None) => Some(unit).filter(|unit| unit.number == number),
-            (Self::Each(each), Some(lane)) => {
-                each.lanes.get(lane)?.iter().find(|unit| unit.number == number)
-            }
+            (Self::Each(each), Some(lane)) => each.lanes.get(lane)?.iter().find(|unit| unit.number == number),
             _ => None,
         }
     }

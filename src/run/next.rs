@@ -184,8 +184,8 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
         Phase::Approving => run.approve_until,
         Phase::Undoing => run.undo.as_ref()?.token.as_ref().map(|token| token.expires),
         Phase::Working => {
-            let questions = run.front().filter_map(|(at, state)| {
-                match (state, run.unit(&at).map(|unit| &unit.work)) {
+            let questions =
+                run.front().filter_map(|(at, state)| match (state, run.unit(&at).map(|unit| &unit.work)) {
                     (UnitState::Asked { at, reminded: 0, .. }, Some(Work::Decide(decide))) => {
                         Some(after(*at, Millis(decide.within.0 / 2)))
                     }
@@ -193,8 +193,7 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
                         Some(after(*at, decide.within))
                     }
                     _ => None,
-                }
-            });
+                });
             let rest = run.resting.and_then(|(block, _, at)| match run.plan()?.blocks.get(block)? {
                 Block::Each(each) => Some(after(at, each.pause)),
                 Block::One(_) => None,

@@ -11,8 +11,8 @@ use crate::plan::model::{
     Verdict, Work,
 };
 use crate::policy::Policy;
-use crate::run::{Run, UnitAt};
 use crate::run::model::Phase;
+use crate::run::{Run, UnitAt};
 use crate::runbook::model::Effect;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
@@ -164,7 +164,8 @@ fn batches(plan: &Plan) -> Option<String> {
     });
     let told = many.map(|each| {
         let size = each.batches.iter().map(Vec::len).max().unwrap_or(1);
-        let pause = if each.pause.0 > 0 { format!(", {} between batches", each.pause) } else { String::new() };
+        let pause =
+            if each.pause.0 > 0 { format!(", {} between batches", each.pause) } else { String::new() };
         let failures = match each.failures {
             0 => "no host may be left out".to_owned(),
             n => format!("{} may be left out", count(n, "host")),

@@ -243,8 +243,7 @@ impl Conductor {
         let mut after_them = self.run.clone();
         // Each event with the state that it leads to.
         let mut happened: Vec<(Stamped, Run)> = Vec::new();
-        let (mut entries, mut blobs, mut outputs, mut refusal) =
-            (Vec::new(), Vec::new(), Vec::new(), None);
+        let (mut entries, mut blobs, mut outputs, mut refusal) = (Vec::new(), Vec::new(), Vec::new(), None);
         for told in told {
             let decided = decide(&after_them, &told.input, now);
             refusal = decided.refusal.or(refusal);

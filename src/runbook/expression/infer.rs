@@ -217,7 +217,8 @@ impl Checker<'_> {
         match self.scope.fields_of(&kind) {
             Some(fields) => match self.role_of_none(&kind, field) {
                 Some(pack) => {
-                    let message = format!("a cluster of the kind {pack} has no `{field}`: its pack has no topology");
+                    let message =
+                        format!("a cluster of the kind {pack} has no `{field}`: its pack has no topology");
                     self.no_field(tree, field, message, "hosts; or give the pack a `topology`")
                 }
                 None => self.pick(tree, &kind.to_string(), field, &fields),

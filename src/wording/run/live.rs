@@ -170,7 +170,8 @@ fn time_left(each: &EachBlock, number: u32, run: &Run) -> Option<Millis> {
         _ => None,
     });
     let slowest = slowest.max()?;
-    let is_left = |hosts: &&Vec<HostName>| hosts.iter().any(|host| state(host).is_some_and(|state| !state.is_over()));
+    let is_left =
+        |hosts: &&Vec<HostName>| hosts.iter().any(|host| state(host).is_some_and(|state| !state.is_over()));
     let left = i64::try_from(each.batches.iter().filter(is_left).count()).ok()?;
     Some(Millis(left * slowest + (left - 1).max(0) * each.pause.0))
 }

@@ -70,7 +70,8 @@ impl Farm {
         for (index, numbers) in speaking.chunks(ADDRESSES_AN_SSHD).enumerate() {
             let path = dir.join(format!("sshd{index}.conf"));
             account.write(&path, &config(&dir, block, numbers), 0o644)?;
-            let _ = write!(script, "'{}' -D -f {} -E {}.log & ", sshd.display(), path.display(), path.display());
+            let _ =
+                write!(script, "'{}' -D -f {} -E {}.log & ", sshd.display(), path.display(), path.display());
         }
         for number in 1..=hosts {
             account.make_dir(&dir.join("homes").join(name(number)), 0o755)?;
@@ -149,7 +150,8 @@ impl Farm {
 
     fn write_bot_files(&self) -> Result<()> {
         let bot = self.bot_dir();
-        fs::create_dir_all(bot.join("runbooks/packs")).context(|| format!("could not create {}", bot.display()))?;
+        fs::create_dir_all(bot.join("runbooks/packs"))
+            .context(|| format!("could not create {}", bot.display()))?;
         let key = keys::public(&self.dir.join("hostkey.pub"))?;
         let mut known_hosts = String::new();
         let mut inventory = format!(
@@ -158,7 +160,11 @@ impl Farm {
         );
         for number in 1..=self.hosts {
             let (name, address) = (name(number), self.address(number));
-            let _ = writeln!(inventory, "  {name}: {{ address: {address}, port: {PORT}, user: {} }}", self.user());
+            let _ = writeln!(
+                inventory,
+                "  {name}: {{ address: {address}, port: {PORT}, user: {} }}",
+                self.user()
+            );
             let _ = writeln!(known_hosts, "[{address}]:{PORT} {key}");
         }
         let quoted = |path: PathBuf| format!("{:?}", path.display().to_string());
