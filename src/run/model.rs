@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Exit, OutputSummary};
-use crate::plan::model::{Block, CheckSeen, Command, Offer, Plan, StepPlan, Unit};
+use crate::plan::model::{Block, CheckSeen, Command, GuardSeen, Offer, Plan, StepPlan, Unit};
 use crate::plan::{Digest, Resource};
 use crate::policy::decide::Door;
 use crate::runbook::model::Effect;
@@ -152,6 +152,8 @@ pub struct Run {
     pub approvals: Vec<Approval>,
     /// What it claims, with fencing tokens.
     pub holds: Vec<(Resource, u64)>,
+    /// What the guards of its hosts said of themselves when it started.
+    pub guards: BTreeMap<HostName, GuardSeen>,
     /// The person who answers its questions.
     pub driver: Person,
     /// Whom the driver offered the run to.
@@ -384,6 +386,9 @@ pub enum Failure {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        escaped: Vec<u32>,
     },
     /// The command ended well, and what must be true afterwards is not.
     NotProven(Vec<CheckSeen>),
@@ -447,6 +452,7 @@ impl Run {
             approve_until: None,
             approvals: Vec::new(),
             holds: Vec::new(),
+            guards: BTreeMap::new(),
             offered_to: None,
             units: BTreeMap::new(),
             sent: Vec::new(),

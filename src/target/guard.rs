@@ -46,6 +46,13 @@ pub enum Say<'a> {
     Seal,
     /// Ends its processes.
     Stop,
+    /// Removes what is kept of attempts that have ended, and folders that steps and their undos shared.
+    Sweep {
+        /// The keys of the attempts. One that has not ended is kept.
+        attempts: &'a [String],
+        /// The folders.
+        folders: &'a [String],
+    },
 }
 
 /// A command that is started.
@@ -77,6 +84,13 @@ pub fn line(attempt: &Attempt, say: Say<'_>, nonce: &str) -> Result<String, NotS
         Say::Stop => line.push_str("; verb=stop"),
         Say::Follow { out, err } => {
             let _ = write!(line, "; verb=follow; oat={out}; eat={err}");
+        }
+        Say::Sweep { attempts, folders } => {
+            let words = |all: &[String]| {
+                Ok(all.iter().map(|one| word(one)).collect::<Result<Vec<_>, _>>()?.join(" "))
+            };
+            let (attempts, folders) = (words(attempts)?, words(folders)?);
+            let _ = write!(line, "; verb=sweep; folders='{folders}'; set -- {attempts}");
         }
         Say::Start(start) => {
             let holds: Result<Vec<String>, _> = attempt
@@ -291,7 +305,10 @@ mod tests {
     fn another_state_directory_is_another_host() {
         let home = tempfile::tempdir().unwrap();
         let heard = says(&["sh"], home.path(), &attempt("4.1"), Say::Hello);
-        assert!(matches!(heard.as_slice(), [Heard::Root(root), Heard::End] if root.len() == 16), "{heard:?}");
+        assert!(
+            matches!(heard.as_slice(), [Heard::Hello(guard), Heard::End] if guard.root.len() == 16 && guard.boot.len() == 36),
+            "{heard:?}"
+        );
 
         let elsewhere = Attempt { root: Some("0123456789abcdef".to_owned()), ..attempt("4.1") };
         let heard = says(&["sh"], home.path(), &elsewhere, Say::Seal);

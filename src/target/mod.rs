@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::GuardSeen;
 use crate::runbook::source::name::HostName;
 use capture::Kept;
 
@@ -57,6 +58,23 @@ pub struct Execution {
     pub latest: Option<Latest>,
 }
 
+impl Execution {
+    /// Something that only reads: it is ended with the link, and its host keeps nothing about it.
+    pub fn probe(to: Destination, body: ErrandBody, limit: Duration) -> Self {
+        Self {
+            to,
+            keys: None,
+            body,
+            limit,
+            step_dir: None,
+            attempt: None,
+            end_with_link: true,
+            control: None,
+            latest: None,
+        }
+    }
+}
+
 /// Hears the last lines of an execution, whichever stream they came on, each time it prints something.
 #[derive(Clone)]
 pub struct Latest(pub Arc<dyn Fn(Vec<String>) + Send + Sync>);
@@ -91,6 +109,8 @@ pub enum Ending {
         by_limit: bool,
         /// The status.
         status: i32,
+        /// These processes of it live on, in sessions of their own.
+        escaped: Vec<u32>,
     },
     /// The host could not be reached, or refused: certainly nothing was started.
     NotStarted {
@@ -128,7 +148,18 @@ impl Report {
 }
 
 /// A future of a trait object.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Report> + Send + 'a>>;
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// The future of an execution.
+pub type Running<'a> = Later<'a, Report>;
+
+/// What is left on a host of steps that are over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Keys of attempts.
+    pub attempts: Vec<String>,
+    /// Folders that a step and its undo shared.
+    pub folders: Vec<String>,
+}
 
 /// Where commands are carried out: real hosts over SSH, or a script in a test.
 pub trait Target: Send + Sync {
@@ -139,6 +170,13 @@ pub trait Target: Send + Sync {
     /// will not start any more.
     fn settle(&self, execution: Execution) -> Running<'_>;
 
+    /// Asks whether what changes something can be carried out on this host, and be asked about afterwards. An error is
+    /// an [`Ending::NotStarted`].
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>>;
+
+    /// Removes what a host keeps of steps that are over. That it fails does no harm.
+    fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()>;
+
     /// Makes the next execution on this host quick, if that is possible. Errors show when something is executed.
-    fn prewarm(&self, to: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn prewarm(&self, to: Destination) -> Later<'_, ()>;
 }

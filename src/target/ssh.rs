@@ -22,10 +22,11 @@ use tokio::time::timeout;
 
 use super::capture::{Capture, Kept, Said};
 use super::frame::{Frame, exec_line};
-use super::guarded::Guarded;
+use super::guarded::{self, Guarded};
 use super::known_hosts::KnownKeys;
-use super::{Control, Destination, Ending, Execution, Latest, Report, Running, Target};
+use super::{Control, Destination, Ending, Execution, Later, Latest, Leftovers, Report, Running, Target};
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::GuardSeen;
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
 const SESSIONS_A_HOST: usize = 6;
@@ -389,7 +390,15 @@ impl Target for Ssh {
         })
     }
 
-    fn prewarm(&self, to: Destination) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>> {
+        Box::pin(guarded::hello(self, to))
+    }
+
+    fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()> {
+        Box::pin(async move { guarded::sweep(self, to, &left).await })
+    }
+
+    fn prewarm(&self, to: Destination) -> Later<'_, ()> {
         Box::pin(async move {
             let link = self.link(&to);
             let _ = self.session(&to, None, &link, link.failures()).await;
@@ -599,7 +608,7 @@ async fn ending(
         }
         (None, Some(End::Itself(status))) => return Ending::Exited(status),
         (None, Some(End::ByUs(status))) => {
-            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status };
+            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status, escaped: Vec::new() };
         }
         (None, Some(End::Left)) => {
             return Ending::Lost { why: "processes of it may still run: they could not be ended".to_owned() };

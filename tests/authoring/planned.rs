@@ -65,5 +65,6 @@ pub(crate) fn offer(
     let preflight = checks(runbook, &runbook.preflight);
     let preflight = preflight.into_iter().map(|check| answer(&situation, None, check, facts)).collect();
     let digest = Digest::of(&plan);
-    Offer { plan, digest, commit: None, sources: String::new(), preflight, measured: (now, now) }
+    let guards = BTreeMap::new();
+    Offer { plan, digest, commit: None, sources: String::new(), preflight, guards, measured: (now, now) }
 }

@@ -171,7 +171,7 @@ async fn a_command_that_is_cut_and_says_0_was_cut_all_the_same() {
 
     let report = reached.ssh.execute(late).await;
 
-    assert_eq!(report.ending, Ending::Ended { by_limit: true, status: 0 });
+    assert_eq!(report.ending, Ending::Ended { by_limit: true, status: 0, escaped: Vec::new() });
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::outcome::{NoEnd, exit_of, outputs, summary};
+use super::outcome::{NoEnd, escaped, exit_of, outputs, summary};
 use super::{Conductor, Done, Flight};
 use crate::engine::ask::{Asker, Known, elapsed};
 use crate::engine::context::errand_body;
@@ -15,6 +15,7 @@ use crate::plan::difference::differences;
 use crate::plan::model::{CheckSeen, Command, Undo, Verdict};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
+use crate::run::event::still_run;
 use crate::run::model::{Token, Variant, WatchAt};
 use crate::run::next::after;
 use crate::run::{Act, UnitAt, World, next};
@@ -133,10 +134,10 @@ impl Conductor {
 
     /// Says what is to become of the processes of a step that is in flight here.
     fn control(&self, unit: &UnitAt, attempt: u32, wanted: Control) {
-        let awaited = self
-            .flying
-            .iter()
-            .find(|(act, _)| matches!(act, Act::Await(at, sent, _) if at == unit && *sent == attempt));
+        let awaited = self.flying.iter().find(|(act, _)| match act {
+            Act::Await(at, sent, _) | Act::AwaitUndo(at, sent) => at == unit && *sent == attempt,
+            _ => false,
+        });
         if let Some(control) = awaited.and_then(|(_, flight)| flight.control.as_ref()) {
             control.send_replace(wanted);
         }
@@ -312,7 +313,7 @@ impl Conductor {
             let world = match exit_of(&report) {
                 Ok(exit) => {
                     let (took, output) = (Millis::from_std(report.took), summary(&report));
-                    World::Ended { unit, attempt, exit, took, output }
+                    World::Ended { unit, attempt, exit, took, output, escaped: escaped(&report) }
                 }
                 Err(NoEnd::NotStarted { silent, why }) => World::Unreached { unit, attempt, silent, why },
                 Err(NoEnd::Lost(why)) => World::Lost { unit, attempt, why },
@@ -328,8 +329,10 @@ impl Conductor {
     pub(super) fn carry_undo(&mut self, unit: &UnitAt, attempt: u32, how: Carry) {
         let act = Act::AwaitUndo(unit.clone(), attempt);
         let Some(Undo::Command(command)) = self.run.undo_of(unit).cloned() else { return };
-        let execution = self.execution(unit, &command, &format!("u{attempt}"), None);
+        let (control, controlled) = watch::channel(Control::Run);
+        let execution = self.execution(unit, &command, &format!("u{attempt}"), Some(controlled));
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
+        let sent = act.clone();
         self.fly(act.clone(), async move {
             let report = match execution {
                 Some(execution) => how.out(&*inner.planner.target, execution).await,
@@ -341,13 +344,19 @@ impl Conductor {
             };
             let outputs = outputs(&report, id, &unit, attempt, true);
             let ended = match exit_of(&report) {
-                Ok(exit) => Ok((exit, Millis::from_std(report.took), summary(&report))),
+                Ok(exit) if escaped(&report).is_empty() => {
+                    Ok((exit, Millis::from_std(report.took), summary(&report)))
+                }
+                Ok(exit) => Err((format!("{exit}, but {}", still_run(&escaped(&report))), true)),
                 Err(NoEnd::NotStarted { why, .. }) => Err((why, false)),
                 Err(NoEnd::Lost(why)) => Err((why, true)),
             };
             let world = World::UndoEnded { unit, attempt, ended };
-            Done { act, world, context: None, blobs: Vec::new(), outputs }
+            Done { act: sent, world, context: None, blobs: Vec::new(), outputs }
         });
+        if let Some(flight) = self.flying.get_mut(&act) {
+            flight.control = Some(control);
+        }
     }
 
     fn execution(
@@ -380,7 +389,7 @@ impl Conductor {
             step_dir: changes.then(|| step_key.clone()),
             attempt: changes.then(|| Attempt {
                 key: format!("{step_key}.{attempt}"),
-                root: None,
+                root: self.run.guards.get(&command.host).map(|guard| guard.root.clone()),
                 holds: self.run.holds.iter().map(|(what, token)| (what.to_string(), *token)).collect(),
             }),
             end_with_link: !changes,

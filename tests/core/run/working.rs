@@ -20,7 +20,7 @@ impl Driven {
     pub(super) fn ends(&mut self, unit: &UnitAt, exit: Exit) -> Decided {
         let attempt = self.state(unit).attempts();
         let (took, output) = (Millis(1_200), OutputSummary::default());
-        self.world(World::Ended { unit: unit.clone(), attempt, exit, took, output })
+        self.world(World::Ended { unit: unit.clone(), attempt, exit, took, output, escaped: Vec::new() })
     }
 
     /// The newest attempt is lost with its link.
@@ -120,7 +120,14 @@ fn a_report_about_an_attempt_that_is_over_changes_nothing() {
     run.sends(&unit(1));
 
     let (took, output) = (Millis(9), OutputSummary::default());
-    let late = run.world(World::Ended { unit: unit(1), attempt: 1, exit: Exit::Code(0), took, output });
+    let late = run.world(World::Ended {
+        unit: unit(1),
+        attempt: 1,
+        exit: Exit::Code(0),
+        took,
+        output,
+        escaped: Vec::new(),
+    });
 
     assert!(late.events.is_empty());
     assert!(matches!(run.state(&unit(1)), UnitState::Sent { attempt: 2, .. }));
