@@ -3,20 +3,21 @@
 # Empty for root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check bench build install
+.PHONY: help demo test check bench torture build install
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
 	@echo "make test    every test, on real parts"
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
+	@echo "make torture kills what carries a step at random moments, RUNS times; 1000 if not said"
 
 demo: install build
 	@sh tests/lab/demo.sh
 
-# busybox is a shell that hosts have.
+# Shells that hosts have.
 test: install
-	@command -v busybox >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends busybox
+	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
 	cargo test --workspace --locked
 
 check:
@@ -28,6 +29,9 @@ check:
 bench: install
 	@command -v yamllint >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends yamllint
 	cargo bench --locked --bench goals
+
+torture: install
+	cargo bench --locked --profile dev --bench torture -- $(or $(RUNS),1000)
 
 build:
 	@cargo build --workspace --locked --quiet

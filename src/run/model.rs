@@ -164,6 +164,8 @@ pub struct Run {
     pub sent: Vec<UnitAt>,
     /// Attempts that reached their host, or may have, with the command that was sent.
     pub reached: BTreeMap<UnitAt, BTreeMap<u32, Variant>>,
+    /// How often taking a unit back was sent, over all its undos: an attempt has a number of its own.
+    pub undo_attempts: BTreeMap<UnitAt, u32>,
     /// Batches that have rested: block and batch.
     pub rested: Vec<(usize, usize)>,
     /// When the batch before the next one ended: block, batch, time.
@@ -453,6 +455,7 @@ impl Run {
             approvals: Vec::new(),
             holds: Vec::new(),
             guards: BTreeMap::new(),
+            undo_attempts: BTreeMap::new(),
             offered_to: None,
             units: BTreeMap::new(),
             sent: Vec::new(),

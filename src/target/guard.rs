@@ -48,8 +48,8 @@ pub enum Say<'a> {
     Stop,
     /// Removes what is kept of attempts that have ended, and folders that steps and their undos shared.
     Sweep {
-        /// The keys of the attempts. One that has not ended is kept.
-        attempts: &'a [String],
+        /// The keys of attempts up to their last dot. What has not ended, or was sealed, is kept.
+        steps: &'a [String],
         /// The folders.
         folders: &'a [String],
     },
@@ -85,12 +85,12 @@ pub fn line(attempt: &Attempt, say: Say<'_>, nonce: &str) -> Result<String, NotS
         Say::Follow { out, err } => {
             let _ = write!(line, "; verb=follow; oat={out}; eat={err}");
         }
-        Say::Sweep { attempts, folders } => {
+        Say::Sweep { steps, folders } => {
             let words = |all: &[String]| {
                 Ok(all.iter().map(|one| word(one)).collect::<Result<Vec<_>, _>>()?.join(" "))
             };
-            let (attempts, folders) = (words(attempts)?, words(folders)?);
-            let _ = write!(line, "; verb=sweep; folders='{folders}'; set -- {attempts}");
+            let (steps, folders) = (words(steps)?, words(folders)?);
+            let _ = write!(line, "; verb=sweep; folders='{folders}'; set -- {steps}");
         }
         Say::Start(start) => {
             let holds: Result<Vec<String>, _> = attempt

@@ -364,7 +364,7 @@ pub(super) async fn hello(ssh: &Ssh, to: Destination) -> Result<GuardSeen, Endin
 
 /// Removes what a host keeps of steps that are over.
 pub(super) async fn sweep(ssh: &Ssh, to: Destination, left: &Leftovers) {
-    let _ = words(ssh, &to, Say::Sweep { attempts: &left.attempts, folders: &left.folders }).await;
+    let _ = words(ssh, &to, Say::Sweep { steps: &left.steps, folders: &left.folders }).await;
 }
 
 /// What a guard answers to something that is about no attempt; none if that takes too long.

@@ -155,8 +155,8 @@ pub type Running<'a> = Later<'a, Report>;
 /// What is left on a host of steps that are over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Keys of attempts.
-    pub attempts: Vec<String>,
+    /// Keys of attempts up to their last dot.
+    pub steps: Vec<String>,
     /// Folders that a step and its undo shared.
     pub folders: Vec<String>,
 }

@@ -66,6 +66,8 @@ pub struct Ssh {
     settings: SshSettings,
     /// Control sockets and configuration; ours alone, and gone with us or when we close.
     folder: Mutex<Option<tempfile::TempDir>>,
+    /// As long as we live, nobody else takes the folder for forsaken.
+    _lock: std::fs::File,
     place: PathBuf,
     config: PathBuf,
     links: Mutex<BTreeMap<Destination, Arc<Link>>>,
@@ -133,6 +135,28 @@ pub enum SshError {
     Folder(#[from] std::io::Error),
 }
 
+/// How our folders begin; six letters follow.
+const FOLDER: &str = "steadyhand-";
+/// The file in a folder that its owner has locked.
+const LOCK: &str = "owner.lock";
+
+/// Removes the folders of bots that were killed. The lock goes with its process, however that ends.
+fn remove_forsaken(temporary: &Path) {
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_ours =
+            name.to_str().and_then(|name| name.strip_prefix(FOLDER)).is_some_and(|rest| rest.len() == 6);
+        if !is_ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if let Ok(lock) = std::fs::File::open(entry.path().join(LOCK))
+            && lock.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// The ssh configuration: all of it. What the crate sets on the command line goes before it.
 const CONFIG: &str = "\
 Host *
@@ -162,11 +186,24 @@ impl Ssh {
     pub fn new(settings: SshSettings) -> Result<Self, SshError> {
         // A short path: sockets have at most 107 bytes.
         let ours_alone = std::fs::Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix("steadyhand-").permissions(ours_alone).tempdir()?;
+        remove_forsaken(&std::env::temp_dir());
+        let folder = tempfile::Builder::new().prefix(FOLDER).permissions(ours_alone).tempdir()?;
+        // It is there only once it is locked: else another bot could take it for forsaken.
+        let (new, lock) = (folder.path().join("new"), folder.path().join(LOCK));
+        let locked = std::fs::File::create(&new)?;
+        locked.lock()?;
+        std::fs::rename(new, lock)?;
         let config = folder.path().join("config");
         std::fs::write(&config, CONFIG)?;
         let place = folder.path().to_owned();
-        Ok(Self { settings, folder: Mutex::new(Some(folder)), place, config, links: Mutex::default() })
+        Ok(Self {
+            settings,
+            folder: Mutex::new(Some(folder)),
+            _lock: locked,
+            place,
+            config,
+            links: Mutex::default(),
+        })
     }
 
     /// The folder with the control sockets.

@@ -1,5 +1,6 @@
 //! What a conductor does: plans, asks, sends, waits. One act at a time for each thing that the run wants.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +13,18 @@ use crate::engine::context::errand_body;
 use crate::engine::planner::NotOffered;
 use crate::library::NotLoaded;
 use crate::plan::difference::differences;
-use crate::plan::model::{CheckSeen, Command, Undo, Verdict};
+use crate::plan::model::{CheckSeen, Command, HostPin, Undo, Verdict};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::event::still_run;
-use crate::run::model::{Token, Variant, WatchAt};
+use crate::run::model::{Token, UnitState, Variant, WatchAt};
 use crate::run::next::after;
 use crate::run::{Act, UnitAt, World, next};
 use crate::runbook::model::{Item, WatchThen};
 use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::HostName;
 use crate::target::guard::Attempt;
-use crate::target::{Control, Execution, Latest, Report, Target};
+use crate::target::{Control, Destination, Execution, Latest, Leftovers, Report, Target};
 
 impl Conductor {
     /// Starts what is wanted and not being done, and gives up what is not wanted any more.
@@ -359,6 +361,41 @@ impl Conductor {
         }
     }
 
+    /// The name of a step on its host; no other run of any bot has it.
+    fn step_key(&self, unit: &UnitAt) -> String {
+        let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
+        format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number)
+    }
+
+    /// What its hosts keep of a run that is over is removed, beside everything else. Where nobody knows how a step ended
+    /// it is kept, and so are the folders as long as something could be taken back.
+    pub(super) fn clear_up(&self) {
+        let Some(plan) = self.run.plan() else { return };
+        let goes_back = !self.run.can_undo(None).is_empty();
+        let mut left: BTreeMap<&HostName, Leftovers> = BTreeMap::new();
+        for at in self.run.units.keys() {
+            let step = self.run.step(at).filter(|step| step.effect.changes());
+            let known = !matches!(self.run.units.get(at), Some(UnitState::Unknown { .. }));
+            let sent = self.run.units.get(at).is_some_and(|state| state.attempts() > 0)
+                || self.run.sent.contains(at);
+            let Some(step) = step.filter(|_| known && sent) else { continue };
+            for host in
+                std::iter::once(&step.command.host).chain(step.instead.as_ref().map(|instead| &instead.host))
+            {
+                let of_host = left.entry(host).or_default();
+                of_host.steps.push(self.step_key(at));
+                if !goes_back {
+                    of_host.folders.push(self.step_key(at));
+                }
+            }
+        }
+        for (host, left) in left {
+            let Some(pin) = plan.hosts.get(host) else { continue };
+            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            self.inner.clearing.spawn(async move { target.sweep(to, left).await });
+        }
+    }
+
     fn execution(
         &self,
         unit: &UnitAt,
@@ -369,19 +406,12 @@ impl Conductor {
         let plan = self.run.plan()?;
         let step = self.run.step(unit)?;
         let pin = plan.hosts.get(&command.host)?;
-        let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
-        let step_key = format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number);
+        let step_key = self.step_key(unit);
         let changes = step.effect.changes();
         let (inner, id, at) = (self.inner.clone(), self.run.id, unit.clone());
         let show = move |lines| inner.show_far(id, &at, |far| far.lines = lines);
         Some(Execution {
-            // As the plan froze it, not as the inventory may say by now.
-            to: crate::target::Destination {
-                name: command.host.clone(),
-                address: pin.address.clone(),
-                port: pin.port,
-                user: pin.user.clone(),
-            },
+            to: destination(&command.host, pin),
             keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
             limit: command.at_most.as_std(),
@@ -397,6 +427,12 @@ impl Conductor {
             latest: Some(Latest(Arc::new(show))),
         })
     }
+}
+
+/// A host as the plan froze it, not as the inventory may say by now.
+fn destination(name: &HostName, pin: &HostPin) -> Destination {
+    let HostPin { address, port, user, .. } = pin;
+    Destination { name: name.clone(), address: address.clone(), port: *port, user: user.clone() }
 }
 
 /// How a command that was intended is carried to its end.

@@ -234,6 +234,7 @@ impl Conductor {
                     self.carry(unit, *attempt, *variant, Carry::Send);
                 }
                 Event::UndoSent { unit, attempt, .. } => self.carry_undo(unit, *attempt, Carry::Send),
+                Event::Ended { .. } => self.clear_up(),
                 _ => {}
             }
         }
