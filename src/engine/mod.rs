@@ -54,7 +54,7 @@ const FOLLOW_CAPACITY: usize = 4_096;
 const MAILBOX: usize = 128;
 
 /// An end waits no longer for hosts that are being rid of what they keep.
-const CLEARING_WITHIN: Duration = Duration::from_secs(1);
+const CLEARING_WITHIN: Duration = Duration::from_secs(3);
 
 /// Something that happened to a run, with the state right after it.
 #[derive(Debug, Clone)]

@@ -735,3 +735,30 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub(super) fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_bot_that_was_killed_goes_and_no_other() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = |name: &str, lock: bool| {
+            let folder = temporary.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            lock.then(|| std::fs::File::create(folder.join(LOCK)).unwrap())
+        };
+        drop(folder("steadyhand-killed", true));
+        let alive = folder("steadyhand-living", true).unwrap();
+        alive.lock().unwrap();
+        folder("steadyhand-strang", false);
+        drop(folder("steadyhand-lab-127.77", true));
+
+        remove_forsaken(temporary.path());
+
+        let mut left: Vec<_> =
+            std::fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["steadyhand-lab-127.77", "steadyhand-living", "steadyhand-strang"]);
+    }
+}

@@ -371,7 +371,7 @@ impl Conductor {
     /// it is kept, and so are the folders as long as something could be taken back.
     pub(super) fn clear_up(&self) {
         let Some(plan) = self.run.plan() else { return };
-        let goes_back = !self.run.can_undo(None).is_empty();
+        let goes_back = self.run.sent.iter().any(|at| !self.run.can_undo(Some(at.number)).is_empty());
         let mut left: BTreeMap<&HostName, Leftovers> = BTreeMap::new();
         for at in self.run.units.keys() {
             let step = self.run.step(at).filter(|step| step.effect.changes());

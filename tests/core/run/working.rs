@@ -278,6 +278,33 @@ fn a_door_that_was_being_measured_when_somebody_said_stop_opens_nothing() {
 }
 
 #[test]
+fn a_stop_and_the_next_step_go_in_the_order_of_the_journal() {
+    let plan = a_plan().step("Fence").step("Promote").made();
+    let [mut stop_first, mut step_first] = [Driven::working(&plan), Driven::working(&plan)];
+
+    stop_first.says("cara", Says::Stop { now: true });
+    let late = stop_first.sends(&unit(1));
+    assert!(late.events.is_empty(), "nothing is sent behind a stop");
+    assert_eq!(stop_first.run.phase, Phase::Ended(Outcome::Stopped));
+    assert!(stop_first.run.sent.is_empty());
+
+    step_first.sends(&unit(1));
+    step_first.says("cara", Says::Stop { now: true });
+    let wanted = next(&step_first.run);
+    assert!(
+        wanted.contains(&Act::Await(unit(1), 1, Variant::Main)) && wanted.contains(&Act::End(unit(1), 1))
+    );
+    step_first.ends(&unit(1), Exit::Code(0));
+    step_first.proves(&unit(1));
+    assert_eq!(step_first.run.phase, Phase::Ended(Outcome::Stopped));
+    assert_eq!(
+        step_first.run.sent,
+        [unit(1)],
+        "it ended well before anybody could end it, and no other began"
+    );
+}
+
+#[test]
 fn stop_now_ends_what_runs_too_and_says_what_is_left() {
     let mut run = Driven::working(&a_plan().step("Fence").step("Promote").made());
     run.sends(&unit(1));
