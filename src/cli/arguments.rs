@@ -60,8 +60,7 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
         format: CheckFormat,
     },
-    /// Examines hosts: whether runs can be carried out there, and what to do where they cannot. Changes nothing but a folder
-    /// of its own in the home of the login user.
+    /// Examines hosts: whether runs can be carried out there, and what to do where they cannot.
     Doctor {
         /// Hosts of the inventory; all of them if none is named.
         hosts: Vec<String>,

@@ -260,7 +260,10 @@ impl Engine {
         let _ = self.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
         self.inner.ending.cancel();
         self.inner.clearing.close();
-        let _ = tokio::time::timeout(CLEARING_WITHIN, self.inner.clearing.wait()).await;
+        tokio::select! {
+            () = self.inner.clearing.wait() => {}
+            () = self.inner.clock.after(CLEARING_WITHIN) => {}
+        }
     }
 
     /// The journal, for reading.

@@ -206,7 +206,7 @@ fe; exec setsid "$@";
 
 start() {
 test "$root" = - || test "$root" = "$my_root" || no "other-root $my_root";
-ready;
+command -v setsid >/dev/null || no "no-tool setsid";
 command -v "$1" >/dev/null || no no-command;
 step_dir=;
 if test -n "$dir"; then step_dir=$base/steps/$dir; mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;

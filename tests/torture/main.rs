@@ -164,7 +164,8 @@ fn count(counter: &PathBuf) -> usize {
     fs::read_to_string(counter).map_or(0, |text| text.lines().count())
 }
 
-async fn one(case: &Case, place: &Place, client: &mut Arc<Ssh>, chance: &mut Chance) -> Vec<Ending> {
+async fn one(case: &Case, place: &Place, clients: &mut [Arc<Ssh>; 2], chance: &mut Chance) -> Vec<Ending> {
+    let [client, spare] = clients;
     let (control, controlled) = watch::channel(Control::Run);
     let execution = place.changes(&case.key, case.script.clone());
     let start = |client: &Arc<Ssh>, execution: Execution| {
@@ -173,6 +174,7 @@ async fn one(case: &Case, place: &Place, client: &mut Arc<Ssh>, chance: &mut Cha
     };
     // The moment counts from the sending.
     client.prewarm(place.to.clone()).await;
+    spare.prewarm(place.to.clone()).await;
     let running = start(client, Execution { control: Some(controlled), ..execution.clone() });
     let twice = (case.harm == Harm::Twice).then(|| start(&place.client(), execution.clone()));
     tokio::time::sleep(case.moment).await;
@@ -183,8 +185,12 @@ async fn one(case: &Case, place: &Place, client: &mut Arc<Ssh>, chance: &mut Cha
     let mut endings = Vec::new();
     if case.harm.loses_client() {
         running.abort();
-        *client = place.client();
+        // The next one has a connection already: its question may overtake what is still on its way.
+        std::mem::swap(client, spare);
         endings.push(settled(client, &execution).await);
+        if case.harm == Harm::HalfOpen {
+            *spare = place.client();
+        }
     } else {
         endings.push(
             tokio::time::timeout(FOR_EVER, running)
@@ -222,14 +228,16 @@ fn hangs() -> Ending {
 
 async fn worker(place: Place, seed: u64, next: Arc<AtomicU64>, runs: u64, tally: Arc<Tally>) {
     let mut chance = Chance(seed);
-    let mut client = place.client();
+    let mut clients = [place.client(), place.client()];
+    // Logins take a while, and never the same.
+    fs::write(place.home.join(".bashrc"), "sleep 0.0$((RANDOM % 10))\n").expect("a home");
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= runs {
             return;
         }
         let case = Case::new(number, &place, &mut chance);
-        let endings = one(&case, &place, &mut client, &mut chance).await;
+        let endings = one(&case, &place, &mut clients, &mut chance).await;
         let wrong: Vec<String> = endings.iter().filter_map(|ending| case.wrong(ending, &place)).collect();
         for wrong in &wrong {
             println!("WRONG: {wrong}");
