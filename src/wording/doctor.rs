@@ -35,7 +35,7 @@ pub fn is_well(examined: &Examined) -> bool {
 pub fn examined(hosts: &[Examined]) -> Page {
     let mut page = Page::new();
     for host in hosts {
-        let rows = findings(host).into_iter().map(row).collect();
+        let rows = findings(host).iter().map(row).collect();
         page = page
             .text(format!("{}  {}", host.host, visible(&host.at)))
             .with(Block::Table(Table { rows, ..Table::default() }))
@@ -55,7 +55,7 @@ pub fn examined(hosts: &[Examined]) -> Page {
     .code("host-unwell")
 }
 
-fn row(finding: Finding) -> Row {
+fn row(finding: &Finding) -> Row {
     let (mark, role) =
         if finding.cure.is_some() { ("! WRONG", Role::Danger) } else { ("+ well", Role::Good) };
     Row {

@@ -31,7 +31,7 @@ use steadyhand::target::{Control, Destination, Ending, Execution, Target as _};
 use tokio::sync::watch;
 
 /// Every attempt is known within its limit, two minutes of patience, and a little more.
-const FOR_EVER: Duration = Duration::from_secs(180);
+const FOR_EVER: Duration = Duration::from_mins(3);
 
 /// A host with a worker of its own.
 #[derive(Clone)]
@@ -136,9 +136,7 @@ impl Case {
     fn wrong(&self, ending: &Ending, place: &Place) -> Option<String> {
         let count = self.count();
         let right = match ending {
-            Ending::NotStarted { code, .. } => {
-                count == 0 && *code == "not-started" || (count == 0 && self.harm.cuts())
-            }
+            Ending::NotStarted { code, .. } => count == 0 && (*code == "not-started" || self.harm.cuts()),
             Ending::Exited(status) if *status == self.status => count == 1,
             // The process that becomes the command was killed before it did: a wrong "it ran", which costs a look.
             Ending::Exited(137 | 143) => self.harm.kills_commands() && count <= 1,
