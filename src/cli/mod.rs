@@ -24,6 +24,7 @@ use crate::journal::{Journal, JournalView, OpenError};
 use crate::library::Library;
 use crate::policy::decide::Door;
 use crate::runbook::source::name::Person;
+use crate::secrets::Secrets;
 use crate::target::Target;
 use crate::target::ssh::Ssh;
 use crate::wording::Page;
@@ -155,7 +156,8 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     let library = Arc::new(Library::new(config.folders.clone()));
     let speaker = speaker(arguments, &config, &library)?;
     let style = style(arguments);
-    let ssh = Arc::new(Ssh::new(config.ssh.clone())?);
+    let secrets = Secrets::new(config.secrets.clone(), environment);
+    let ssh = Arc::new(Ssh::new(config.ssh.clone())?.with_secrets(secrets));
     let planner =
         Planner { library: library.clone(), target: ssh.clone() as Arc<dyn Target>, clock: Clock::System };
     let line = match &arguments.verb {

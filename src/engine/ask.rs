@@ -91,13 +91,9 @@ impl Asker {
             let Some(to) = self.context.destination(&inquiry.errand.host) else { continue };
             let (target, snapshot) = (self.target.clone(), self.context.snapshot.clone());
             asked.spawn(async move {
-                let report = target
-                    .execute(Execution::probe(
-                        to,
-                        inquiry.errand.body.clone(),
-                        inquiry.errand.at_most.as_std(),
-                    ))
-                    .await;
+                let errand = &inquiry.errand;
+                let probe = Execution::probe(to, errand.body.clone(), errand.at_most.as_std());
+                let report = target.execute(Execution { secrets: errand.secrets.clone(), ..probe }).await;
                 let reading = reading(&snapshot.set, &inquiry, &report);
                 (inquiry.errand, reading)
             });

@@ -21,7 +21,7 @@ use crate::policy::decide::{Holds, policy_of, role_names};
 use crate::run::RunId;
 use crate::run::model::Requested;
 use crate::runbook::expression::{Facts, NoAnswer, Reading, Type, Value};
-use crate::runbook::model::ValueType;
+use crate::runbook::model::{Runbook, ValueType};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{ClusterName, HostName};
 use crate::target::{Ending, Target};
@@ -129,6 +129,7 @@ impl Planner {
             now: began,
             last_end: before.last_end,
             keys: self.library.pinned_keys(set),
+            secrets: self.secrets(runbook)?,
         };
         let plan = build(set, runbook, policy, &context.situation, &asked.topology, &build_request)?;
         let asker = asker(context.clone());
@@ -145,6 +146,17 @@ impl Planner {
             measured: measured(&known, began, self.clock.now()),
         };
         Ok((offer, context))
+    }
+
+    /// Where each secret of a runbook is read from. None is read here.
+    fn secrets(&self, runbook: &Runbook) -> Result<BTreeMap<String, String>, NotOffered> {
+        let from = |name: &str| {
+            self.target.secret(name).ok_or_else(|| {
+                let what = format!("The configuration of the bot says nothing of the secret `{name}`.");
+                NotOffered::new("no-secret", what, "Next: add it to [secrets], and start the bot anew.")
+            })
+        };
+        runbook.secrets.iter().map(|name| Ok((name.value.clone(), from(name)?))).collect()
     }
 
     /// Who is primary and who a replica, of every cluster that was given.
@@ -284,7 +296,7 @@ fn command_inquiries(context: &Context, plan: &Plan) -> Vec<(String, Inquiry)> {
             let names: Vec<&str> = commands.iter().map(|word| word.value.as_str()).collect();
             let variables = BTreeMap::from([("commands".to_owned(), names.join(" "))]);
             let body = ErrandBody::Script { text: SCRIPT.to_owned(), variables };
-            let errand = Errand { host, body, at_most: Millis::seconds(5) };
+            let errand = Errand { host, body, secrets: Vec::new(), at_most: Millis::seconds(5) };
             let results = vec![("missing".to_owned(), ValueType { kind: Type::Text, optional: false })];
             let inquiry = Inquiry { errand, probe: format!("{pack} commands"), results };
             (!names.is_empty()).then_some((pack, inquiry))

@@ -48,6 +48,9 @@ pub struct Plan {
     pub blocks: Vec<Block>,
     /// Titles of what `when` left out.
     pub left_out: Vec<String>,
+    /// Where each secret is read from that a step or a probe gets. Never a value, and nothing that is made of one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
     /// Texts of all scripts, by their SHA-256.
     pub scripts: BTreeMap<String, String>,
     /// Who must agree.
@@ -236,6 +239,9 @@ pub struct Command {
     pub action: Option<String>,
     /// What is executed.
     pub body: Body,
+    /// The names of the secrets that it gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// When we stop waiting and ask.
     pub at_most: Millis,
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use super::frame::{NotSendable, is_variable, joined, not_too_much, quoted};
+use super::frame::{NotSendable, is_variable, joined, names, not_too_much, place, puts, quoted};
+use crate::secrets::Secret;
 
 /// The guard, joined to one line.
 static GUARD: LazyLock<String> = LazyLock::new(|| joined(include_str!("guard.sh")));
@@ -62,6 +63,8 @@ pub struct Start<'a> {
     pub argv: &'a [String],
     /// Variables.
     pub variables: &'a BTreeMap<String, String>,
+    /// Secrets: each becomes a file, named in a variable.
+    pub secrets: &'a [Secret],
     /// The folder that a step and its undo share.
     pub step_dir: Option<&'a str>,
     /// The host ends it by itself after so many seconds, whether or not anybody is there.
@@ -117,6 +120,10 @@ pub fn line(attempt: &Attempt, say: Say<'_>, nonce: &str) -> Result<String, NotS
                 let _ = write!(line, "; export {name}={}", quoted(value)?);
             }
             line.push_str("; }");
+            if !start.secrets.is_empty() {
+                let _ = write!(line, "; place={}; secrets='{}'", place(nonce), names(start.secrets)?);
+                let _ = write!(line, "; fs() {{ :{}; }}", puts("put", start.secrets)?);
+            }
         }
     }
     let _ = writeln!(line, "; ok={nonce}");
@@ -239,7 +246,7 @@ mod tests {
     }
 
     fn start<'a>(argv: &'a [String], variables: &'a BTreeMap<String, String>) -> Start<'a> {
-        Start { argv, variables, step_dir: Some("s"), limit_seconds: 60 }
+        Start { argv, variables, secrets: &[], step_dir: Some("s"), limit_seconds: 60 }
     }
 
     fn verdict(heard: &[Heard]) -> Option<&Verdict> {

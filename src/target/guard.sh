@@ -3,8 +3,10 @@
 # Sent whole with every question; nothing is installed. Everything variable comes in one line on stdin, the frame: shell
 # text that sets `nonce`, `verb`, `key` (run.step.attempt), `root` (the identity of the state directory, or - where it is
 # not known), `holds` (name=token, the token in 16 digits), `limit` and `grace` in seconds, `oat` and `eat` (how much of
-# the output the caller has), `dir` for the folder that a step and its undo share, `folders` of that kind that are removed,
-# the arguments, the function `fe` that exports the variables, and `ok`. After it stdin stays open: `stop` ends the processes of the command, `pause` halts
+# the output the caller has), `dir` for the folder that a step and its undo share, `folders` of that kind that are
+# removed, the arguments, the function `fe` that exports the variables, `secrets` with their names, the function `fs` that
+# puts each into a folder of the name `place` in memory or else on the disk, and `ok`. After it stdin stays open: `stop`
+# ends the processes of the command, `pause` halts
 # them, `resume` lets them go on. Its end means that the caller is gone: the command goes on.
 #
 # One file decides: `started` is created once, by the process that becomes the command, or by somebody who asks and
@@ -14,7 +16,7 @@
 # This file is joined to one line: no single quotes, no backslashes, a space behind each exclamation mark (csh would
 # expand it otherwise), and every line ends where a space may follow.
 _nl=$(echo; echo x); _nl=${_nl%x};
-nonce=; ok=; dir=; verb=; key=; root=-; holds=; folders=; limit=; grace=2; oat=0; eat=0;
+nonce=; ok=; dir=; verb=; key=; root=-; holds=; folders=; limit=; grace=2; oat=0; eat=0; secrets=; place=;
 IFS= read -r frame || exit 125;
 eval "$frame" || exit 125;
 test -n "$nonce" && test "$ok" = "$nonce" || exit 125;
@@ -147,7 +149,7 @@ IFS= read -r l <&7; test "$l" = gone && break;
 done;
 kill "$k" "$w" 2>/dev/null; test "$bell" = "$a/r" || rm -f "$bell";
 else test "$v" = never || say started; fi;
-send_both; verdict; say "$v";
+send_both; verdict; tidy; say "$v";
 say end;
 };
 
@@ -166,6 +168,13 @@ done;
 size=0; test ! -s "$f" || size=$(wc -c <"$f");
 echo "$1=$((at+size))$lost" >&6;
 };
+put() { printf %s "$2" >"$place/$1" || s_bad=y; };
+hide() {
+s_bad=; s_in=/dev/shm; test -d $s_in && test -w $s_in || s_in=$base; place=$s_in/$place;
+test "$(PATH=; printf x)" = x && echo "$place" >"$a/place" && mkdir "$place" && fs && test -z "$s_bad";
+};
+clean() { s_in=; IFS= read -r s_in 2>/dev/null <"$a/place"; case $s_in in */.steadyhand-*) rm -rf "$s_in";; esac; };
+tidy() { case $v in never|"lost "*) clean;; esac; };
 timer() { sleep "$1" & z=$! ; trap "kill $z; exit 0" TERM; wait "$z" && $2; };
 ring() { for x_f in "$a"/r*; do test -p "$x_f" && echo t 1<>"$x_f"; done; };
 keep() {
@@ -177,7 +186,7 @@ exec 6<>"$a/b" 8<>"$a/o" 9<>"$a/e";
 ( exec 6<&- 7<&-; child "$@" ) </dev/null >&8 2>&9 8>&- 9>&- & c=$! ;
 exec 8>&- 9>&-;
 tm=; if test -n "$limit"; then ( exec 6<&-; timer "$limit" "stop_group timeout" ) & tm=$! ; fi;
-wait "$c"; rc=$?;
+wait "$c"; rc=$?; clean;
 test -z "$tm" || kill "$tm" 2>/dev/null;
 v_line=; IFS= read -r v_line 2>/dev/null <"$a/started";
 case $v_line in
@@ -201,7 +210,7 @@ trap - HUP INT; me;
 STEADYHAND=$key:; export STEADYHAND; test -z "$step_dir" || export step_dir;
 claim "started $my_pid $my_start $boot $kpid $kstart end" "$a/started" || exit 120;
 durable "$a/started" "$a" "$base/a" || { echo "sealed sync end" >"$a/started"; exit 120; };
-fe; exec setsid "$@";
+for n in $secrets; do export "$n""_file=$place/$n"; done; fe; exec setsid "$@";
 };
 
 start() {
@@ -232,8 +241,9 @@ done <"$h_f";
 rm -f "$h_f";
 done;
 done;
+test -z "$secrets" || hide 2>/dev/null || { clean; claim "sealed secret-place end" "$a/started"; no secret-place; };
 bell=$a/r; b_pad="                                                            ";
-{ echo "pending$b_pad$b_pad" >"$a/finished" && : >"$a/o.0" && : >"$a/e.0" && mkfifo "$a/o" "$a/e" "$a/b" "$bell"; } 2>/dev/null || { why_not; claim "sealed $w end" "$a/started"; no "$w"; };
+{ echo "pending$b_pad$b_pad" >"$a/finished" && : >"$a/o.0" && : >"$a/e.0" && mkfifo "$a/o" "$a/e" "$a/b" "$bell"; } 2>/dev/null || { why_not; clean; claim "sealed $w end" "$a/started"; no "$w"; };
 exec 7<>"$bell";
 ( exec 3<&- 7>&-; keep "$@" ) </dev/null >/dev/null 2>&1 & 
 follow;
@@ -246,9 +256,9 @@ case $verb in
 hello) ready; hello; can_write || { why_not; no "$w"; }; boot_of; say "hello id=$my_root boot=$boot"; say end;;
 start) hello; start "$@";;
 follow) known_root; follow;;
-ask) known_root; settle; say "$v"; say end;;
-seal) known_root; mkdir -p "$a" 2>/dev/null; claim "sealed asked end" "$a/started" && durable "$a/started" "$a" "$base/a"; settle; say "$v"; say end;;
-stop) known_root; group=gone; stop_group asked; t=0; while verdict; test -z "$v_final" && test $t -lt 30; do sleep 0.1; t=$((t+1)); done; escapees; say "stopped group=$group escaped=$escaped"; say "$v"; say end;;
-sweep) known_root; for s in "$@"; do for a in "$base/a/$s".*; do verdict; case $v in *left=yes*) ;; finished*) rm -rf "$a";; esac; done; done; for s in $folders; do rm -rf "$base/steps/$s"; done; say end;;
+ask) known_root; settle; tidy; say "$v"; say end;;
+seal) known_root; mkdir -p "$a" 2>/dev/null; claim "sealed asked end" "$a/started" && durable "$a/started" "$a" "$base/a"; settle; tidy; say "$v"; say end;;
+stop) known_root; group=gone; stop_group asked; t=0; while verdict; test -z "$v_final" && test $t -lt 30; do sleep 0.1; t=$((t+1)); done; tidy; escapees; say "stopped group=$group escaped=$escaped"; say "$v"; say end;;
+sweep) known_root; for s in "$@"; do for a in "$base/a/$s".*; do verdict; case $v in *left=yes*) ;; finished*) clean; rm -rf "$a";; esac; done; done; for s in $folders; do rm -rf "$base/steps/$s"; done; say end;;
 *) no verb;;
 esac;

@@ -4,18 +4,22 @@
 #![expect(clippy::disallowed_methods, reason = "limits of connections and commands are real time")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
 use super::blocks::{Blocks, Heard, Left, Stream};
 use super::capture::Keeping;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
-use super::ssh::{Channel, Ssh, nonce, not_started, wanted};
+use super::ssh::{Channel, Ssh, no_place_for_secrets, nonce, not_started, wanted};
 use super::{Control, Destination, Ending, Execution, Latest, Leftovers, Report};
 use crate::plan::measure::ErrandBody;
 use crate::plan::model::GuardSeen;
+use crate::secrets::Secret;
+use crate::secrets::mask::Masks;
 
 /// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, 2 s for
 /// them to be gone, and 3 s for that to be written down.
@@ -66,14 +70,20 @@ enum Talked {
 }
 
 impl<'a> Guarded<'a> {
-    pub(super) fn new(ssh: &'a Ssh, execution: &'a Execution, attempt: &'a Attempt) -> Self {
+    /// These secrets may be printed.
+    pub(super) fn new(
+        ssh: &'a Ssh,
+        execution: &'a Execution,
+        attempt: &'a Attempt,
+        masks: Option<&Arc<Masks>>,
+    ) -> Self {
         Self {
             ssh,
             execution,
             attempt,
             began: Instant::now(),
-            out: Keeping::default(),
-            err: Keeping::default(),
+            out: Keeping::masked(masks),
+            err: Keeping::masked(masks),
             control: execution.control.clone(),
             started: false,
             stopped: None,
@@ -81,8 +91,8 @@ impl<'a> Guarded<'a> {
         }
     }
 
-    /// Starts it, and follows it to its end.
-    pub(super) async fn start(mut self) -> Report {
+    /// Starts it with these secrets, and follows it to its end.
+    pub(super) async fn start(mut self, secrets: &[Secret]) -> Report {
         let (argv, variables) = match &self.execution.body {
             ErrandBody::Run(argv) => (argv.clone(), &BTreeMap::new()),
             ErrandBody::Script { text, variables } => {
@@ -92,6 +102,7 @@ impl<'a> Guarded<'a> {
         let start = Start {
             argv: &argv,
             variables,
+            secrets,
             step_dir: self.execution.step_dir.as_deref(),
             limit_seconds: self.execution.limit.as_secs().saturating_add(LATER_BY_ITSELF),
         };
@@ -171,7 +182,7 @@ impl<'a> Guarded<'a> {
             }
             // Whoever was to stop it may not have heard so.
             let stop = self.stopped.is_some() && self.left.is_none();
-            let follow = Say::Follow { out: self.out.bytes(), err: self.err.bytes() };
+            let follow = Say::Follow { out: self.out.came(), err: self.err.came() };
             let before = verdict.clone();
             verdict = match self.talk(if stop { Say::Stop } else { follow }).await {
                 Talked::Stands(verdict) if stop => verdict,
@@ -197,7 +208,7 @@ impl<'a> Guarded<'a> {
     }
 
     fn has_all_of(&self, finished: &Finished) -> bool {
-        finished.printed.is_none_or(|(out, err)| self.out.bytes() >= out && self.err.bytes() >= err)
+        finished.printed.is_none_or(|(out, err)| self.out.came() >= out && self.err.came() >= err)
     }
 
     /// How it ended. Where it was ended, its host is asked once more whether anything of it lives on.
@@ -224,7 +235,7 @@ impl<'a> Guarded<'a> {
     async fn talk(&mut self, say: Say<'_>) -> Talked {
         let nonce = nonce();
         let line = match guard::line(self.attempt, say, &nonce) {
-            Ok(line) => line,
+            Ok(line) => Zeroizing::new(line),
             Err(why) => {
                 return Talked::NotReached(not_started("not-sendable", why.to_string()));
             }
@@ -408,6 +419,7 @@ fn refused(why: &str) -> Ending {
         "no-command" => return Ending::NoCommand,
         "fenced" => ("fenced", "the host knows a newer run that holds the same".to_owned()),
         "busy" => ("fenced", format!("a step of an earlier run is not over there ({why})")),
+        "secret-place" => return no_place_for_secrets(),
         "no-tool" => {
             let tool = why.split(' ').nth(1).unwrap_or_default();
             (

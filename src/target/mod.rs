@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::plan::measure::ErrandBody;
 use crate::plan::model::GuardSeen;
 use crate::runbook::source::name::HostName;
+use crate::secrets::mask::{Masks, masked};
 use capture::Kept;
 
 /// A host as it is reached.
@@ -46,6 +47,8 @@ pub struct Execution {
     pub body: ErrandBody,
     /// How long it may take, from the moment when it was sent.
     pub limit: Duration,
+    /// The names of the secrets that it gets, each as a file of the host.
+    pub secrets: Vec<String>,
     /// The folder that a step and its undo share on the host; none for what only reads.
     pub step_dir: Option<String>,
     /// What makes it one that can be asked about later: what changes something. It runs under the guard.
@@ -65,6 +68,7 @@ impl Execution {
             to,
             keys: None,
             body,
+            secrets: Vec::new(),
             limit,
             step_dir: None,
             attempt: None,
@@ -114,7 +118,8 @@ pub enum Ending {
     },
     /// The host could not be reached, or refused: certainly nothing was started.
     NotStarted {
-        /// The stable code: `unreachable`, `host-key-changed`, `host-key-unknown`, `login-refused`, `busy`, `not-sendable`.
+        /// The stable code: `unreachable`, `host-key-changed`, `host-key-unknown`, `login-refused`, `busy`, `not-sendable`,
+        /// `no-secret`.
         code: &'static str,
         /// Why, as the end of a sentence.
         why: String,
@@ -147,6 +152,17 @@ impl Report {
     }
 }
 
+impl Ending {
+    /// Without secrets: what ssh or a login prints becomes part of a reason.
+    fn masked(self, masks: Option<&Arc<Masks>>) -> Self {
+        match self {
+            Self::NotStarted { code, why } => Self::NotStarted { code, why: masked(masks, &why) },
+            Self::Lost { why } => Self::Lost { why: masked(masks, &why) },
+            ended => ended,
+        }
+    }
+}
+
 /// A future of a trait object.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The future of an execution.
@@ -176,6 +192,10 @@ pub trait Target: Send + Sync {
 
     /// Removes what a host keeps of steps that are over. That it fails does no harm.
     fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()>;
+    /// Where a secret is read from, as a plan shows and holds it; none if nobody knows.
+    fn secret(&self, _name: &str) -> Option<String> {
+        None
+    }
 
     /// Makes the next execution on this host quick, if that is possible. Errors show when something is executed.
     fn prewarm(&self, to: Destination) -> Later<'_, ()>;

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
@@ -27,6 +28,8 @@ use super::known_hosts::KnownKeys;
 use super::{Control, Destination, Ending, Execution, Later, Latest, Leftovers, Report, Running, Target};
 use crate::plan::measure::ErrandBody;
 use crate::plan::model::GuardSeen;
+use crate::secrets::mask::Masks;
+use crate::secrets::{Secret, Secrets};
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
 const SESSIONS_A_HOST: usize = 6;
@@ -64,6 +67,7 @@ pub struct SshSettings {
 #[derive(Debug)]
 pub struct Ssh {
     settings: SshSettings,
+    secrets: Secrets,
     /// Control sockets and configuration; ours alone, and gone with us or when we close.
     folder: Mutex<Option<tempfile::TempDir>>,
     /// As long as we live, nobody else takes the folder for forsaken.
@@ -198,12 +202,19 @@ impl Ssh {
         let place = folder.path().to_owned();
         Ok(Self {
             settings,
+            secrets: Secrets::default(),
             folder: Mutex::new(Some(folder)),
             _lock: locked,
             place,
             config,
             links: Mutex::default(),
         })
+    }
+
+    /// With secrets that executions may get.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The folder with the control sockets.
@@ -318,7 +329,7 @@ impl Ssh {
         }
     }
 
-    async fn run(&self, execution: Execution) -> Report {
+    async fn run(&self, execution: Execution, secrets: &[Secret], masks: Option<&Arc<Masks>>) -> Report {
         let began = Instant::now();
         let nonce = nonce();
         let (argv, variables) = match &execution.body {
@@ -330,17 +341,18 @@ impl Ssh {
         let frame = Frame {
             argv: &argv,
             variables,
+            secrets,
             step_dir: execution.step_dir.as_deref(),
             end_with_link: execution.end_with_link,
             nonce: &nonce,
         };
         let line = match frame.line() {
-            Ok(line) => line,
+            Ok(line) => Zeroizing::new(line),
             Err(why) => return Report::not_started("not-sendable", why.to_string(), began.elapsed()),
         };
         let command = exec_line();
         let spoken = self.over_a_channel(&execution, &command, async |channel| {
-            let report = converse(channel, &line, &nonce, &execution).await;
+            let report = converse(channel, &line, &nonce, &execution, masks).await;
             let broke = matches!(report.ending, Ending::Lost { .. });
             (report, broke)
         });
@@ -410,21 +422,43 @@ impl Ssh {
 impl Target for Ssh {
     fn execute(&self, execution: Execution) -> Running<'_> {
         Box::pin(async move {
-            match &execution.attempt {
-                Some(attempt) => Guarded::new(self, &execution, attempt).start().await,
-                None => self.run(execution).await,
-            }
+            let began = Instant::now();
+            let secrets = match self.secrets.resolve(&execution.secrets).await {
+                Ok(secrets) => secrets,
+                Err(why) => return Report::not_started("no-secret", why.to_string(), began.elapsed()),
+            };
+            let masks = self.secrets.masks();
+            let report = match &execution.attempt {
+                Some(attempt) => {
+                    Guarded::new(self, &execution, attempt, masks.as_ref()).start(&secrets).await
+                }
+                None => self.run(execution, &secrets, masks.as_ref()).await,
+            };
+            Report { ending: report.ending.masked(masks.as_ref()), ..report }
         })
     }
 
-    fn settle(&self, execution: Execution) -> Running<'_> {
+    fn settle(&self, mut execution: Execution) -> Running<'_> {
         Box::pin(async move {
+            // Only to mask them: the host has them already. What cannot be masked is not shown.
+            let resolved = self.secrets.resolve(&execution.secrets).await;
+            execution.latest = execution.latest.filter(|_| resolved.is_ok());
+            let masks = self.secrets.masks();
             let Some(attempt) = &execution.attempt else {
                 let ending = Ending::Lost { why: "the bot ended while it ran".to_owned() };
                 return Report { ending, out: Kept::default(), err: Kept::default(), took: Duration::ZERO };
             };
-            Guarded::new(self, &execution, attempt).settle().await
+            let mut report = Guarded::new(self, &execution, attempt, masks.as_ref()).settle().await;
+            if let Err(why) = resolved {
+                report.out = Kept::instead(&format!("(not kept, because it cannot be masked: {why})\n"));
+                report.err = Kept::default();
+            }
+            Report { ending: report.ending.masked(masks.as_ref()), ..report }
         })
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.secrets.shown(name)
     }
 
     fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>> {
@@ -445,6 +479,13 @@ impl Target for Ssh {
 
 pub(super) fn not_started(code: &'static str, why: impl Into<String>) -> Ending {
     Ending::NotStarted { code, why: why.into() }
+}
+
+/// Secrets are not put anywhere else.
+pub(super) fn no_place_for_secrets() -> Ending {
+    let why =
+        "its secrets cannot be put on the host: neither /dev/shm nor the home of the login user takes a file";
+    not_started("secret-place", why)
 }
 
 /// In whichever order they stand.
@@ -484,9 +525,15 @@ async fn open(session: &Arc<Session>, line: &str) -> Result<Channel, NotOpened> 
 }
 
 /// Sends the frame, and listens until the runner has said the end on both streams, the limit is over, or the link is.
-async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Execution) -> Report {
+async fn converse(
+    mut channel: Channel,
+    line: &str,
+    nonce: &str,
+    execution: &Execution,
+    masks: Option<&Arc<Masks>>,
+) -> Report {
     let began = Instant::now();
-    let (mut out, mut err) = (Capture::new(nonce), Capture::new(nonce));
+    let (mut out, mut err) = (Capture::new(nonce, masks), Capture::new(nonce, masks));
     let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
         (channel.stdin().take(), channel.stdout().take(), channel.stderr().take())
     else {
@@ -639,6 +686,7 @@ async fn ending(
 ) -> Ending {
     match (&talk.refused, talk.end()) {
         (Some(why), _) if why == "no-command" => return Ending::NoCommand,
+        (Some(why), _) if why == "secret-place" => return no_place_for_secrets(),
         (Some(why), _) => {
             let why = format!("the folder .steadyhand in the home of the login user cannot be used ({why})");
             return not_started("state-dir", why);

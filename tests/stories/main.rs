@@ -13,6 +13,7 @@ mod guarded;
 mod hosts;
 mod packs;
 mod refusing;
+mod secrets;
 mod stopping;
 mod turns;
 mod values;

@@ -414,6 +414,7 @@ impl Conductor {
             to: destination(&command.host, pin),
             keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
+            secrets: command.secrets.clone(),
             limit: command.at_most.as_std(),
             // A step, its attempts and its undo share it; no other run of any bot does.
             step_dir: changes.then(|| step_key.clone()),
