@@ -3,7 +3,7 @@
 # Empty for root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check bench bench-ssh build install
+.PHONY: help demo test check bench bench-ssh torture build install
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
@@ -11,13 +11,14 @@ help:
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
 	@echo "make bench-ssh  the same for commands on many hosts, beside ansible and others"
+	@echo "make torture kills what carries a step at random moments, RUNS times; 1000 if not said"
 
 demo: install build
 	@sh tests/lab/demo.sh
 
-# busybox is a shell that hosts have.
+# Shells that hosts have.
 test: install
-	@command -v busybox >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends busybox
+	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
 	cargo test --workspace --locked
 
 check:
@@ -39,6 +40,8 @@ bench-ssh: install
 	@test -x $(PYINFRA_HOME)/bin/pyinfra || { /usr/bin/python3 -m venv $(PYINFRA_HOME) && $(PYINFRA_HOME)/bin/pip --quiet install pyinfra==3.10.0; } || \
 	echo "pyinfra cannot be had here; the other peers are compared."
 	PYINFRA=$(CURDIR)/$(PYINFRA_HOME)/bin/pyinfra cargo bench --locked --bench goals -- ssh
+torture: install
+	cargo bench --locked --profile dev --bench torture -- $(or $(RUNS),1000)
 
 build:
 	@cargo build --workspace --locked --quiet

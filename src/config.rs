@@ -3,11 +3,13 @@
 //! Every key has a default that works in a folder with `runbooks/`. Relative paths are meant from the folder of the
 //! file. `STEADYHAND_JOURNAL`, `STEADYHAND_RUNBOOKS` and so on go before the file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::library::Folders;
+use crate::secrets::reference::Reference;
 use crate::target::ssh::SshSettings;
 
 /// The settings of the process. Runbooks, inventory and policy are files of their own.
@@ -21,6 +23,8 @@ pub struct Config {
     pub time_zone: jiff::tz::TimeZone,
     /// How hosts are reached.
     pub ssh: SshSettings,
+    /// Where secrets are read from.
+    pub secrets: BTreeMap<String, Reference>,
     /// A demo on a lab: `as` and `next` work, and its journal never mixes with a real one.
     pub demo: Option<Demo>,
 }
@@ -48,6 +52,8 @@ struct File {
     time_zone: Option<String>,
     #[serde(default)]
     ssh: SshFile,
+    /// Read by us: no error may repeat what somebody wrote here in clear.
+    secrets: Option<toml::Value>,
     demo: Option<Demo>,
 }
 
@@ -76,6 +82,17 @@ pub enum ConfigError {
         /// Where and why.
         why: String,
     },
+    /// A secret is not right.
+    #[error(
+        "secrets{name}: {why}. What stands there is not shown. Next: write env:NAME, file:/path or exec:/program \
+         arguments; a value never stands in the configuration"
+    )]
+    Secret {
+        /// Which one, with a dot before it.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// A value is not right.
     #[error("{name} is `{value}`, which is no {wanted}. Next: correct it in the configuration")]
     Value {
@@ -86,6 +103,34 @@ pub enum ConfigError {
         /// What it should be.
         wanted: &'static str,
     },
+}
+
+/// The secrets that are named, and the references of them. What is refused is not shown.
+fn references(given: Option<toml::Value>, base: &Path) -> Result<BTreeMap<String, Reference>, ConfigError> {
+    let wrong = |name: &str, why: &str| ConfigError::Secret { name: name.to_owned(), why: why.to_owned() };
+    let Some(given) = given else { return Ok(BTreeMap::new()) };
+    let toml::Value::Table(table) = given else { return Err(wrong("", "it is no table")) };
+    let one = |(name, value): (String, toml::Value)| {
+        let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        if !is_name {
+            return Err(wrong("", "a name in it has not the form of a variable, as in repl_password"));
+        }
+        let text = value.as_str().ok_or_else(|| wrong(&format!(".{name}"), "it is no reference"))?;
+        let reference = Reference::parse(text, base).map_err(|why| wrong(&format!(".{name}"), why))?;
+        Ok((name, reference))
+    };
+    table.into_iter().map(one).collect()
+}
+
+/// What is wrong with the file and in which line. The line itself is not shown: it may hold a secret.
+fn place_of(error: &toml::de::Error, text: &str) -> String {
+    let line =
+        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+    match line {
+        Some(line) => format!("line {line}: {}", error.message()),
+        None => error.message().to_owned(),
+    }
 }
 
 /// The file that is read when none is named and it is there.
@@ -108,7 +153,7 @@ impl Config {
         };
         let wrong = |error: toml::de::Error| ConfigError::Wrong {
             path: path.clone().unwrap_or_default(),
-            why: error.to_string(),
+            why: place_of(&error, &text),
         };
         Self::from_file(toml::from_str(&text).map_err(wrong)?, &base, env)
     }
@@ -138,6 +183,7 @@ impl Config {
                 identity_file: path("STEADYHAND_SSH_IDENTITY_FILE", file.ssh.identity_file),
                 known_hosts: PathBuf::new(),
             },
+            secrets: references(file.secrets, base)?,
             demo: file.demo,
         }
         .with_known_hosts())
@@ -176,6 +222,35 @@ mod tests {
 
         assert!(error.contains("unknown field `journl`") && error.contains("line 1"), "{error}");
         assert!(read("time_zone = \"Mars/Base\"").unwrap_err().contains("no time zone"));
+    }
+
+    #[test]
+    fn a_secret_in_clear_is_refused_and_shown_nowhere() {
+        let config = read("[secrets]\ntoken = \"env:TOKEN\"\nkey = \"file:key\"\n").unwrap();
+        assert_eq!(config.secrets["token"].to_string(), "env:TOKEN");
+        assert!(config.secrets["key"].to_string().ends_with("/key"));
+
+        for text in [
+            "[secrets]\ntoken = \"hunter2hunter2\"",
+            "[secrets]\ntoken = \"hunter2:hunter2\"",
+            "[secrets]\ntoken = \"hunter2hunter2",
+            "[secrets]\ntoken = hunter2hunter2",
+            "[secrets]\ntoken = 22222222",
+            "[secrets]\ntoken = [\"hunter2hunter2\"]",
+            "[secrets]\ntoken = \"env:A\"\ntoken = \"hunter2hunter2\"",
+            "[secrets]\n\"hunter2-X\" = \"env:A\"",
+            "secrets = \"hunter2hunter2\"",
+            "secrets = 22222222",
+            "[secret]\ntoken = \"hunter2hunter2\"",
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(!error.contains("hunter2") && !error.contains("2222"), "{error}");
+        }
+        assert!(
+            read("[secrets]\ntoken = \"hunter2hunter2\"")
+                .unwrap_err()
+                .contains("secrets.token: it is no reference")
+        );
     }
 
     #[test]

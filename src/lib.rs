@@ -20,6 +20,7 @@ pub mod wording;
 
 // The outside: what is stored, where commands are carried out, what is read.
 pub mod journal;
+pub mod secrets;
 pub mod target;
 pub mod library;
 

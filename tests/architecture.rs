@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 7] = ["runbook", "inventory", "policy", "authoring", "plan", "run", "wording"];
 
 /// Arrows that exist. A new one is a decision: add it here, and say in ARCHITECTURE.md what it is for.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("runbook", &[]),
     ("inventory", &["runbook"]),
     ("policy", &["runbook"]),
@@ -17,12 +17,19 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("run", &["plan", "policy", "runbook"]),
     ("wording", &["plan", "policy", "run", "runbook"]),
     ("journal", &["plan", "policy", "run", "runbook"]),
-    ("target", &["plan", "runbook"]),
+    ("secrets", &[]),
+    ("target", &["plan", "runbook", "secrets"]),
     ("library", &["authoring", "inventory", "plan", "runbook", "target"]),
     ("engine", &["authoring", "journal", "library", "plan", "policy", "run", "runbook", "target"]),
     ("chat", &["engine", "journal", "library", "plan", "policy", "run", "runbook", "wording"]),
-    ("config", &["library", "target"]),
-    ("cli", &["chat", "config", "engine", "journal", "library", "policy", "runbook", "target", "wording"]),
+    ("config", &["library", "secrets", "target"]),
+    (
+        "cli",
+        &[
+            "chat", "config", "engine", "journal", "library", "policy", "runbook", "secrets", "target",
+            "wording",
+        ],
+    ),
 ];
 
 fn source() -> PathBuf {

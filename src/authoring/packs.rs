@@ -31,6 +31,7 @@ pub(super) fn check_pack(pack: &Pack, problems: &mut Problems) {
             let message = format!("the probe `{}` answers nothing", probe.name.value);
             problems.add(Code::ShapeType, &probe.name.place, message, "results: { answer: bool }");
         }
+        check_secrets(pack, &probe.secrets, &probe.inputs, &[probe.body.as_ref()], problems);
     }
     for action in &pack.actions {
         check_action(pack, action, problems);
@@ -53,6 +54,11 @@ fn check_inputs(pack: &Pack, inputs: &[(Word, ValueType)], problems: &mut Proble
 fn check_action(pack: &Pack, action: &Action, problems: &mut Problems) {
     check_inputs(pack, &action.inputs, problems);
     check_body(pack, &action.name.place, action.body.as_ref(), &action.inputs, &action.secrets, problems);
+    let undo = match action.undo.as_ref().map(|undo| &undo.value) {
+        Some(Undo::Command(command)) => Some(command),
+        _ => None,
+    };
+    check_secrets(pack, &action.secrets, &action.inputs, &[action.body.as_ref(), undo], problems);
     let Some(effect) = &action.effect else { return };
     match (&action.undo, effect.value) {
         (None, Effect::Reversible) => {
@@ -79,6 +85,36 @@ fn check_action(pack: &Pack, action: &Action, problems: &mut Problems) {
         && let Undo::Command(command) = &undo.value
     {
         check_body(pack, &undo.place, Some(command), &action.inputs, &action.secrets, problems);
+    }
+}
+
+/// A secret reaches a script only, as a file: a list of words has no place for it. What nobody reads is not sent.
+fn check_secrets(
+    pack: &Pack,
+    secrets: &[Word],
+    inputs: &[(Word, ValueType)],
+    bodies: &[Option<&Command>],
+    problems: &mut Problems,
+) {
+    for secret in secrets {
+        let variable = format!("{}_file", secret.value);
+        let names = pack.settings.iter().map(|(name, _)| name).chain(inputs.iter().map(|(name, _)| name));
+        if names.into_iter().any(|name| name.value == variable) {
+            let message = format!("`${variable}` would be a setting or an input, and the file of a secret");
+            problems.add(Code::InputName, &secret.place, message, "give one of them another name");
+        }
+        let prelude = pack.prelude.iter().map(|prelude| prelude.value.as_str());
+        let scripts = bodies.iter().filter_map(|body| match body {
+            Some(Command::Script(script)) => Some(script.value.as_str()),
+            _ => None,
+        });
+        let mut scripts = scripts.peekable();
+        let has_script = scripts.peek().is_some();
+        if !(has_script && scripts.chain(prelude).any(|text| text.contains(&variable))) {
+            let message = format!("no script of it reads the secret `{}`", secret.value);
+            let cure = format!("script: read the file named in \"${variable}\"; a `run` cannot");
+            problems.add(Code::NameUnused, &secret.place, message, cure);
+        }
     }
 }
 

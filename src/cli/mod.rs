@@ -2,6 +2,7 @@
 
 mod arguments;
 mod author;
+mod doctor;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use crate::journal::{Journal, JournalView, OpenError};
 use crate::library::Library;
 use crate::policy::decide::Door;
 use crate::runbook::source::name::Person;
+use crate::secrets::Secrets;
 use crate::target::Target;
 use crate::target::ssh::Ssh;
 use crate::wording::Page;
@@ -71,7 +73,10 @@ fn run(arguments: &Arguments) -> Result<CameOut, Failed> {
         return author::check(&config, paths, format, style(arguments));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let came_out = runtime.block_on(chat(arguments, config));
+    let came_out = match &arguments.verb {
+        Some(Verb::Doctor { hosts }) => runtime.block_on(doctor::examine(arguments, config, hosts)),
+        _ => runtime.block_on(chat(arguments, config)),
+    };
     // A read of the terminal may still be waiting; it must not keep the process.
     runtime.shutdown_background();
     came_out
@@ -151,7 +156,8 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     let library = Arc::new(Library::new(config.folders.clone()));
     let speaker = speaker(arguments, &config, &library)?;
     let style = style(arguments);
-    let ssh = Arc::new(Ssh::new(config.ssh.clone())?);
+    let secrets = Secrets::new(config.secrets.clone(), environment);
+    let ssh = Arc::new(Ssh::new(config.ssh.clone())?.with_secrets(secrets));
     let planner =
         Planner { library: library.clone(), target: ssh.clone() as Arc<dyn Target>, clock: Clock::System };
     let line = match &arguments.verb {

@@ -16,7 +16,7 @@ use crate::runbook::expression::{Ask, Expr, Facts, NoAnswer, Reading, Value};
 use crate::runbook::model::{Check, Progress, Sentence, Watch};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::HostName;
-use crate::target::{Destination, Ending, Execution, Report, Target};
+use crate::target::{Ending, Execution, Report, Target};
 
 /// A check that does not hold yet is asked again after these times; the last one repeats.
 const AGAIN_AFTER: [Duration; 6] = [
@@ -91,7 +91,9 @@ impl Asker {
             let Some(to) = self.context.destination(&inquiry.errand.host) else { continue };
             let (target, snapshot) = (self.target.clone(), self.context.snapshot.clone());
             asked.spawn(async move {
-                let report = target.execute(probe_execution(to, &inquiry.errand)).await;
+                let errand = &inquiry.errand;
+                let probe = Execution::probe(to, errand.body.clone(), errand.at_most.as_std());
+                let report = target.execute(Execution { secrets: errand.secrets.clone(), ..probe }).await;
                 let reading = reading(&snapshot.set, &inquiry, &report);
                 (inquiry.errand, reading)
             });
@@ -305,21 +307,6 @@ fn next_patience(state: Patience, check: &Check, holds: bool, began: Timestamp, 
     }
     let in_time = check.within.as_ref().is_some_and(|within| elapsed(began, now) < within.value);
     if in_time { Patience::Asking } else { Patience::Done }
-}
-
-/// A probe as it is sent: it is ended with the link, and no folder is kept for it.
-fn probe_execution(to: Destination, errand: &Errand) -> Execution {
-    Execution {
-        to,
-        keys: None,
-        body: errand.body.clone(),
-        limit: errand.at_most.as_std(),
-        step_dir: None,
-        attempt: None,
-        end_with_link: true,
-        control: None,
-        latest: None,
-    }
 }
 
 /// What a probe answered, or why it did not.

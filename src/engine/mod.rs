@@ -9,6 +9,7 @@ pub mod clock;
 mod conductor;
 pub mod context;
 pub mod dice;
+pub mod doctor;
 pub mod planner;
 mod refused;
 mod requests;
@@ -19,11 +20,13 @@ use std::collections::btree_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use conductor::Heard;
 pub use planner::{NotOffered, Planner};
@@ -49,6 +52,9 @@ use planner::Before;
 const FOLLOW_CAPACITY: usize = 4_096;
 /// Things said to one run that wait.
 const MAILBOX: usize = 128;
+
+/// An end waits no longer for hosts that are being rid of what they keep.
+const CLEARING_WITHIN: Duration = Duration::from_secs(3);
 
 /// Something that happened to a run, with the state right after it.
 #[derive(Debug, Clone)]
@@ -104,6 +110,8 @@ pub(crate) struct Inner {
     carried: Mutex<BTreeMap<RunId, Carried>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
+    /// Hosts that are being rid of what they keep of runs that are over.
+    clearing: TaskTracker,
     fatal: watch::Sender<Option<String>>,
 }
 
@@ -242,6 +250,7 @@ impl Engine {
             carried: Mutex::default(),
             followers,
             ending: CancellationToken::new(),
+            clearing: TaskTracker::new(),
             fatal: watch::Sender::new(None),
         });
         let engine = Self { inner };
@@ -258,6 +267,11 @@ impl Engine {
     pub async fn end(&self) {
         let _ = self.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
         self.inner.ending.cancel();
+        self.inner.clearing.close();
+        tokio::select! {
+            () = self.inner.clearing.wait() => {}
+            () = self.inner.clock.after(CLEARING_WITHIN) => {}
+        }
     }
 
     /// The journal, for reading.

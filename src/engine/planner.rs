@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use super::ask::{Asker, Known};
 use super::clock::Clock;
@@ -12,7 +13,7 @@ use crate::library::{Library, Snapshot};
 use crate::plan::bind::{Asked, WrongValue, bind, bind_hosts};
 use crate::plan::build::{NotPlanned, Request, build};
 use crate::plan::measure::{Errand, ErrandBody, Inquiry};
-use crate::plan::model::{CheckSeen, Offer, Plan, Verdict};
+use crate::plan::model::{CheckSeen, GuardSeen, Offer, Plan, Verdict};
 use crate::plan::situation::{RunWords, Situation};
 use crate::plan::topology::{NoTopology, topology, topology_inquiries};
 use crate::plan::{Digest, question};
@@ -20,10 +21,10 @@ use crate::policy::decide::{Holds, policy_of, role_names};
 use crate::run::RunId;
 use crate::run::model::Requested;
 use crate::runbook::expression::{Facts, NoAnswer, Reading, Type, Value};
-use crate::runbook::model::ValueType;
+use crate::runbook::model::{Runbook, ValueType};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{ClusterName, HostName};
-use crate::target::Target;
+use crate::target::{Ending, Target};
 
 /// Why there is no offer.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,19 +129,34 @@ impl Planner {
             now: began,
             last_end: before.last_end,
             keys: self.library.pinned_keys(set),
+            secrets: self.secrets(runbook)?,
         };
         let plan = build(set, runbook, policy, &context.situation, &asked.topology, &build_request)?;
         let asker = asker(context.clone());
-        let preflight = self.preflight(&asker, &plan, &mut known).await;
+        let (mut preflight, (guards, cannot)) =
+            tokio::join!(self.preflight(&asker, &plan, &mut known), self.guards(&context, &plan));
+        preflight.extend(cannot);
         let offer = Offer {
             digest: Digest::of(&plan),
             plan,
             commit: self.library.commit(),
             sources: snapshot.blobs().0,
             preflight,
+            guards,
             measured: measured(&known, began, self.clock.now()),
         };
         Ok((offer, context))
+    }
+
+    /// Where each secret of a runbook is read from. None is read here.
+    fn secrets(&self, runbook: &Runbook) -> Result<BTreeMap<String, String>, NotOffered> {
+        let from = |name: &str| {
+            self.target.secret(name).ok_or_else(|| {
+                let what = format!("The configuration of the bot says nothing of the secret `{name}`.");
+                NotOffered::new("no-secret", what, "Next: add it to [secrets], and start the bot anew.")
+            })
+        };
+        runbook.secrets.iter().map(|name| Ok((name.value.clone(), from(name)?))).collect()
     }
 
     /// Who is primary and who a replica, of every cluster that was given.
@@ -184,6 +200,34 @@ impl Planner {
         Ok(asked)
     }
 
+    /// What the guards say of themselves on all hosts that the plan may change, and what stands in the way. A host that
+    /// does not answer is not held back here: what needs it says so.
+    async fn guards(
+        &self,
+        context: &Context,
+        plan: &Plan,
+    ) -> (BTreeMap<HostName, GuardSeen>, Vec<CheckSeen>) {
+        let mut asked = JoinSet::new();
+        for host in plan.guarded_hosts() {
+            let Some(to) = context.destination(host) else { continue };
+            let target = self.target.clone();
+            asked.spawn(async move { (to.name.clone(), target.hello(to).await) });
+        }
+        let (mut guards, mut cannot) = (BTreeMap::new(), BTreeMap::new());
+        while let Some(said) = asked.join_next().await {
+            match said {
+                Ok((host, Ok(guard))) => {
+                    guards.insert(host, guard);
+                }
+                Ok((host, Err(Ending::NotStarted { code, why }))) if code != "unreachable" => {
+                    cannot.insert(host.clone(), not_guarded(&host, why));
+                }
+                _ => {}
+            }
+        }
+        (guards, cannot.into_values().collect())
+    }
+
     /// Every check of preflight, and that the commands of the packs are on the hosts.
     async fn preflight(&self, asker: &Asker, plan: &Plan, known: &mut Known) -> Vec<CheckSeen> {
         let runbook = asker.context.runbook();
@@ -216,6 +260,17 @@ impl Planner {
     }
 }
 
+/// What stands in the way on a host whose guard cannot be used.
+fn not_guarded(host: &HostName, why: String) -> CheckSeen {
+    CheckSeen {
+        that: format!("what changes something can be guarded on {host}"),
+        says: format!("{host} cannot carry out what changes something"),
+        warns: false,
+        verdict: Verdict::NoAnswer(why),
+        read: Vec::new(),
+    }
+}
+
 /// When the first and the last answer came.
 fn measured(known: &Known, began: Timestamp, ended: Timestamp) -> (Timestamp, Timestamp) {
     let times = || known.values().map(|(_, at)| *at);
@@ -241,7 +296,7 @@ fn command_inquiries(context: &Context, plan: &Plan) -> Vec<(String, Inquiry)> {
             let names: Vec<&str> = commands.iter().map(|word| word.value.as_str()).collect();
             let variables = BTreeMap::from([("commands".to_owned(), names.join(" "))]);
             let body = ErrandBody::Script { text: SCRIPT.to_owned(), variables };
-            let errand = Errand { host, body, at_most: Millis::seconds(5) };
+            let errand = Errand { host, body, secrets: Vec::new(), at_most: Millis::seconds(5) };
             let results = vec![("missing".to_owned(), ValueType { kind: Type::Text, optional: false })];
             let inquiry = Inquiry { errand, probe: format!("{pack} commands"), results };
             (!names.is_empty()).then_some((pack, inquiry))

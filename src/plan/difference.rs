@@ -1,6 +1,6 @@
 //! How two plans of one run differ, as sentences: why an agreement is void.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Block, Plan, Topology};
 
@@ -38,6 +38,15 @@ pub fn differences(was: &Plan, now: &Plan) -> Vec<String> {
         if !changed.is_empty() {
             found.push(format!("The inventory of {owner} changed: {}.", changed.join(", ")));
         }
+    }
+    if was.secrets != now.secrets {
+        let names = now.secrets.keys().chain(was.secrets.keys());
+        let changed: BTreeSet<&str> = names
+            .filter(|name| was.secrets.get(*name) != now.secrets.get(*name))
+            .map(String::as_str)
+            .collect();
+        let changed: Vec<&str> = changed.into_iter().collect();
+        found.push(format!("Secrets are read from elsewhere now: {}.", changed.join(", ")));
     }
     if was.approvals != now.approvals {
         found.push(format!(

@@ -25,6 +25,8 @@ pub struct Errand {
     pub host: HostName,
     /// What is executed.
     pub body: ErrandBody,
+    /// The names of the secrets that it gets.
+    pub secrets: Vec<String>,
     /// How long it may take.
     pub at_most: Millis,
 }
@@ -108,7 +110,7 @@ pub fn probe_inquiry(
         run @ ErrandBody::Run(_) => run,
     };
     Ok(Inquiry {
-        errand: Errand { host: host.clone(), body, at_most: probe.at_most },
+        errand: Errand { host: host.clone(), body, secrets: names(&probe.secrets), at_most: probe.at_most },
         probe: format!("{}/{}", pack.name, probe.name.value),
         results: probe.results.iter().map(|(name, kind)| (name.value.clone(), kind.clone())).collect(),
     })
@@ -200,20 +202,24 @@ pub fn action_errand(
 ) -> Result<Errand, NoAnswer> {
     let body = action.body.as_ref().ok_or_else(|| NoAnswer(format!("{} does nothing", action.name.value)))?;
     let body = errand_body(pack, body, variables(set, pack, host, inputs)?)?;
-    Ok(Errand { host: host.clone(), body, at_most: action.at_most })
+    Ok(Errand { host: host.clone(), body, secrets: names(&action.secrets), at_most: action.at_most })
+}
+
+fn names(secrets: &[Word]) -> Vec<String> {
+    secrets.iter().map(|secret| secret.value.clone()).collect()
 }
 
 /// The command that takes an action back on a host.
 pub fn undo_errand(
     set: &Set,
     pack: &Pack,
+    action: &Action,
     command: &ModelCommand,
     host: &HostName,
     inputs: BTreeMap<String, String>,
-    at_most: Millis,
 ) -> Result<Errand, NoAnswer> {
     let body = errand_body(pack, command, variables(set, pack, host, inputs)?)?;
-    Ok(Errand { host: host.clone(), body, at_most })
+    Ok(Errand { host: host.clone(), body, secrets: names(&action.secrets), at_most: action.at_most })
 }
 
 /// Reads what a probe printed: one JSON object with exactly its results, each of its type.

@@ -3,7 +3,7 @@
 //! A plan is plain data and is stored whole. Its digest covers all of it; measured values are shown and recorded
 //! beside it (see [`Offer`]), because a lag changes every second and an approval must not be void for that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,9 @@ pub struct Plan {
     pub blocks: Vec<Block>,
     /// Titles of what `when` left out.
     pub left_out: Vec<String>,
+    /// Where each secret is read from that a step or a probe gets. Never a value, and nothing that is made of one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
     /// Texts of all scripts, by their SHA-256.
     pub scripts: BTreeMap<String, String>,
     /// Who must agree.
@@ -268,6 +271,9 @@ pub struct Command {
     pub action: Option<String>,
     /// What is executed.
     pub body: Body,
+    /// The names of the secrets that it gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// When we stop waiting and ask.
     pub at_most: Millis,
 }
@@ -389,8 +395,20 @@ pub struct Offer {
     pub sources: String,
     /// Every check of preflight, with what was read.
     pub preflight: Vec<CheckSeen>,
+    /// What the guards said of themselves, on the hosts that the plan changes and that answered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub guards: BTreeMap<HostName, GuardSeen>,
     /// When the first and the last of it was measured.
     pub measured: (Timestamp, Timestamp),
+}
+
+/// What the guard of a host says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardSeen {
+    /// The identity of its state directory: another one knows nothing of what was done before.
+    pub root: String,
+    /// The identity of the boot of its host.
+    pub boot: String,
 }
 
 /// A check that was asked.
@@ -500,6 +518,21 @@ impl Plan {
         let cluster = self.topology.keys().next().map(ToString::to_string);
         let host = || self.changed_hosts().first().map(ToString::to_string);
         cluster.or_else(host).unwrap_or_else(|| self.runbook.to_string())
+    }
+
+    /// Hosts on which something may be changed: by a step, by what is done instead, or when it is taken back.
+    pub fn guarded_hosts(&self) -> BTreeSet<&HostName> {
+        let steps = self.units().filter_map(|(_, unit)| unit.step()).filter(|step| step.effect.changes());
+        steps
+            .flat_map(|step| {
+                let undos = [&step.undo, &step.undo_instead].map(|undo| match undo {
+                    Some(Undo::Command(command)) => Some(command),
+                    _ => None,
+                });
+                [Some(&step.command), step.instead.as_ref()].into_iter().chain(undos).flatten()
+            })
+            .map(|command| &command.host)
+            .collect()
     }
 
     /// Hosts on which something is changed, in the order of the plan.

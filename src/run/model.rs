@@ -9,7 +9,7 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Exit, OutputSummary};
-use crate::plan::model::{Block, CheckSeen, Command, Offer, Place, Plan, StepPlan, Unit};
+use crate::plan::model::{Block, CheckSeen, Command, GuardSeen, Offer, Place, Plan, StepPlan, Unit};
 use crate::plan::{Digest, Resource};
 use crate::policy::decide::Door;
 use crate::runbook::model::Effect;
@@ -153,6 +153,8 @@ pub struct Run {
     pub approvals: Vec<Approval>,
     /// What it claims, with fencing tokens.
     pub holds: Vec<(Resource, u64)>,
+    /// What the guards of its hosts said of themselves when it started.
+    pub guards: BTreeMap<HostName, GuardSeen>,
     /// The person who answers its questions.
     pub driver: Person,
     /// Whom the driver offered the run to.
@@ -166,6 +168,8 @@ pub struct Run {
     pub sent: Vec<UnitAt>,
     /// Attempts that reached their host, or may have, with the command that was sent.
     pub reached: RedBlackTreeMapSync<UnitAt, BTreeMap<u32, Variant>>,
+    /// How often taking a unit back was sent, over all its undos: an attempt has a number of its own.
+    pub undo_attempts: BTreeMap<UnitAt, u32>,
     /// Batches that have rested: block and batch.
     pub rested: Vec<(usize, usize)>,
     /// When the batch before the next one ended: block, batch, time.
@@ -388,6 +392,9 @@ pub enum Failure {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        escaped: Vec<u32>,
     },
     /// The command ended well, and what must be true afterwards is not.
     NotProven(Vec<CheckSeen>),
@@ -451,6 +458,8 @@ impl Run {
             approve_until: None,
             approvals: Vec::new(),
             holds: Vec::new(),
+            guards: BTreeMap::new(),
+            undo_attempts: BTreeMap::new(),
             offered_to: None,
             units: RedBlackTreeMapSync::new_sync(),
             open: RedBlackTreeSetSync::new_sync(),

@@ -125,7 +125,10 @@ fn undoing(run: &Run) -> Vec<Act> {
     let Some(at) = undo.list.first() else { return Vec::new() };
     match undo.step {
         UndoStep::Waiting { attempts } if run.stop.is_none() => vec![Act::Undo(at.clone(), attempts + 1)],
-        UndoStep::Sent { attempt } => vec![Act::AwaitUndo(at.clone(), attempt)],
+        UndoStep::Sent { attempt } => {
+            let end = run.stop.as_ref().is_some_and(|stop| stop.now).then(|| Act::End(at.clone(), attempt));
+            std::iter::once(Act::AwaitUndo(at.clone(), attempt)).chain(end).collect()
+        }
         UndoStep::Waiting { .. } | UndoStep::Failed { .. } => Vec::new(),
     }
 }

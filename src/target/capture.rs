@@ -1,20 +1,32 @@
 //! Reads what a command prints, in bounded memory, and finds the lines of the runner in it.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 
 use crate::plan::measure::{HEAD_BYTES, TAIL_BYTES};
+use crate::secrets::mask::{Masking, Masks};
 
-/// One stream, bounded.
+/// One stream, bounded, without secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Its first bytes.
     pub head: Vec<u8>,
     /// Its last bytes, if it was longer than the head.
     pub tail: Vec<u8>,
-    /// All bytes that came.
+    /// All bytes, as they are kept: a mask is shorter or longer than what it hides.
     pub bytes: u64,
     /// SHA-256 of all of them, in hex.
     pub sha256: String,
+}
+
+impl Kept {
+    /// These words instead of a stream.
+    pub fn instead(words: &str) -> Self {
+        let mut keeping = Keeping::default();
+        keeping.take(words.as_bytes());
+        keeping.finish()
+    }
 }
 
 /// What the runner says.
@@ -32,9 +44,11 @@ pub enum Said {
     Left(i32),
 }
 
-/// Keeps the beginning and the end of a stream, and counts and hashes all of it.
+/// Masks a stream, keeps its beginning and its end, and counts and hashes all of it. A secret goes no further than here.
 #[derive(Debug, Default)]
 pub struct Keeping {
+    masking: Option<Masking>,
+    came: u64,
     head: Vec<u8>,
     tail: Vec<u8>,
     bytes: u64,
@@ -43,8 +57,24 @@ pub struct Keeping {
 }
 
 impl Keeping {
+    /// A stream in which these secrets may be printed.
+    pub fn masked(masks: Option<&Arc<Masks>>) -> Self {
+        Self { masking: masks.cloned().map(Masking::new), ..Self::default() }
+    }
+
     /// The next bytes.
     pub fn take(&mut self, bytes: &[u8]) {
+        self.came += bytes.len() as u64;
+        match &mut self.masking {
+            Some(masking) => {
+                let bytes = masking.take(bytes);
+                self.keep(&bytes);
+            }
+            None => self.keep(bytes),
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
         self.hash.update(bytes);
         let room = HEAD_BYTES - self.head.len();
@@ -58,13 +88,18 @@ impl Keeping {
 
     /// So many bytes are not kept anywhere any more.
     pub fn skip(&mut self, bytes: u64) {
+        self.came += bytes;
+        if let Some(masking) = &mut self.masking {
+            let before = masking.skip();
+            self.keep(&before);
+        }
         self.bytes += bytes;
         self.has_gap |= bytes > 0;
     }
 
-    /// How many bytes there were so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    /// How many bytes came so far.
+    pub fn came(&self) -> u64 {
+        self.came
     }
 
     /// The last lines that came so far, as text; no more than the last kilobyte of them.
@@ -77,6 +112,8 @@ impl Keeping {
 
     /// The stream as it is kept. Where a part of it was never seen, nothing proves the whole.
     pub fn finish(mut self) -> Kept {
+        let last = self.masking.as_mut().map(Masking::finish);
+        self.keep(&last.unwrap_or_default());
         let tail = self.tail.split_off(self.tail.len().saturating_sub(TAIL_BYTES));
         let sha256 = if self.has_gap { String::new() } else { hex::encode(self.hash.finalize()) };
         Kept { head: self.head, tail, bytes: self.bytes, sha256 }
@@ -101,11 +138,11 @@ const MAX_SAID: usize = 200;
 
 impl Capture {
     /// A capture of one stream of an execution.
-    pub fn new(nonce: &str) -> Self {
+    pub fn new(nonce: &str, masks: Option<&Arc<Masks>>) -> Self {
         Self {
             mark: format!("\nSH1 {nonce} ").into_bytes(),
             pending: Vec::new(),
-            kept: Keeping::default(),
+            kept: Keeping::masked(masks),
             started: false,
             noise: Vec::new(),
         }
@@ -215,7 +252,7 @@ mod tests {
     use super::*;
 
     fn take_in_pieces(stream: &[u8], cuts: &[usize]) -> (Vec<Said>, Kept) {
-        let mut capture = Capture::new("n0");
+        let mut capture = Capture::new("n0", None);
         let mut said = Vec::new();
         let mut at = 0;
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
@@ -254,7 +291,7 @@ mod tests {
 
     #[test]
     fn endless_output_is_kept_as_head_tail_size_and_digest() {
-        let mut capture = Capture::new("n0");
+        let mut capture = Capture::new("n0", None);
         capture.take(b"\nSH1 n0 started\n");
         let block = vec![b'x'; 1 << 20];
         for _ in 0..64 {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use sha2::{Digest as _, Sha256};
+
+use crate::secrets::Secret;
+
 /// Linux executes nothing with an argument or variable of 128 KiB or more.
 pub const MAX_ARGUMENT: usize = 128 * 1024 - 1;
 /// All arguments and variables together.
@@ -49,6 +53,8 @@ pub struct Frame<'a> {
     pub argv: &'a [String],
     /// Variables.
     pub variables: &'a BTreeMap<String, String>,
+    /// Secrets: each becomes a file, named in a variable.
+    pub secrets: &'a [Secret],
     /// The folder that a step and its undo share; none for what only reads.
     pub step_dir: Option<&'a str>,
     /// Whether the command is ended when the caller is gone.
@@ -79,6 +85,10 @@ impl Frame<'_> {
             let _ = write!(line, "; export {name}={}", quoted(value)?);
         }
         line.push_str("; }");
+        if !self.secrets.is_empty() {
+            let _ = write!(line, "; _place={}; _secrets='{}'", place(self.nonce), names(self.secrets)?);
+            let _ = write!(line, "; _fs() {{ :{}; }}", puts("_put", self.secrets)?);
+        }
         if let Some(dir) = self.step_dir {
             let _ = write!(line, "; _dir={}", quoted(dir)?);
         }
@@ -88,6 +98,30 @@ impl Frame<'_> {
         let _ = writeln!(line, "; _ok={}", self.nonce);
         not_too_much(line)
     }
+}
+
+/// The name of the folder of the secrets of one execution. It tells nothing of the nonce, which the command may not know.
+pub(super) fn place(nonce: &str) -> String {
+    let digest = hex::encode(Sha256::digest(format!("place {nonce}")));
+    format!(".steadyhand-{}", &digest[..32])
+}
+
+/// The names of secrets, each of which is one of a variable.
+pub(super) fn names(secrets: &[Secret]) -> Result<String, NotSendable> {
+    let name = |secret: &Secret| {
+        let name = secret.name();
+        if is_variable(name) { Ok(name.to_owned()) } else { Err(NotSendable::Name(name.to_owned())) }
+    };
+    Ok(secrets.iter().map(name).collect::<Result<Vec<_>, _>>()?.join(" "))
+}
+
+/// The body of the function that puts them there. What calls `put` is built into the shell: no program gets a value.
+pub(super) fn puts(put: &str, secrets: &[Secret]) -> Result<String, NotSendable> {
+    let mut body = String::new();
+    for secret in secrets {
+        let _ = write!(body, "; {put} {} {}", secret.name(), quoted(secret.expose())?);
+    }
+    Ok(body)
 }
 
 /// The line, unless it is longer than what is sent.
@@ -172,7 +206,14 @@ mod tests {
         let script = "for a; do printf '%s\\0' \"$a\"; done; printf '%s\\0' \"${x-unset}\"";
         let mut all = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned(), "sh".to_owned()];
         all.extend(argv.iter().cloned());
-        let frame = Frame { argv: &all, variables, step_dir: None, end_with_link: true, nonce: "abc123" };
+        let frame = Frame {
+            argv: &all,
+            variables,
+            secrets: &[],
+            step_dir: None,
+            end_with_link: true,
+            nonce: "abc123",
+        };
         run(&frame).split_terminator('\0').map(str::to_owned).collect()
     }
 
@@ -245,7 +286,7 @@ mod tests {
             step_dir in prop::option::of(Just("7-1")),
         ) {
             let argv = ["env".to_owned(), "-0".to_owned()];
-            let frame = Frame { argv: &argv, variables: &variables, step_dir, end_with_link: true, nonce: "abc123" };
+            let frame = Frame { argv: &argv, variables: &variables, secrets: &[], step_dir, end_with_link: true, nonce: "abc123" };
 
             let printed = run(&frame);
 
@@ -263,6 +304,7 @@ mod tests {
         let frame = Frame {
             argv: &["true".to_owned()],
             variables: &BTreeMap::new(),
+            secrets: &[],
             step_dir: Some("7-1"),
             end_with_link: true,
             nonce: "n",
@@ -311,6 +353,7 @@ mod tests {
             let frame = Frame {
                 argv: &argv,
                 variables: &BTreeMap::new(),
+                secrets: &[],
                 step_dir: None,
                 end_with_link: false,
                 nonce: "n",
@@ -342,15 +385,29 @@ mod tests {
         let line = |argument: &str, name: &str| {
             let argv = ["echo".to_owned(), argument.to_owned()];
             let variables = BTreeMap::from([(name.to_owned(), String::new())]);
-            Frame { argv: &argv, variables: &variables, step_dir: None, end_with_link: false, nonce: "a" }
-                .line()
+            Frame {
+                argv: &argv,
+                variables: &variables,
+                secrets: &[],
+                step_dir: None,
+                end_with_link: false,
+                nonce: "a",
+            }
+            .line()
         };
 
         assert_eq!(line("a\0b", "x"), Err(NotSendable::Nul));
         assert_eq!(line(&"x".repeat(128 * 1024), "x"), Err(NotSendable::TooLong(128 * 1024)));
         let long = BTreeMap::from([("x".to_owned(), "x".repeat(MAX_ARGUMENT - 1))]);
         let argv = ["env".to_owned()];
-        let frame = Frame { argv: &argv, variables: &long, step_dir: None, end_with_link: false, nonce: "a" };
+        let frame = Frame {
+            argv: &argv,
+            variables: &long,
+            secrets: &[],
+            step_dir: None,
+            end_with_link: false,
+            nonce: "a",
+        };
         assert_eq!(frame.line(), Err(NotSendable::TooLong(128 * 1024)));
         assert_eq!(line("a", "LD_PRELOAD"), Err(NotSendable::Name("LD_PRELOAD".into())));
         assert!(line(&"x".repeat(MAX_ARGUMENT), "x").is_ok());
@@ -363,6 +420,7 @@ mod tests {
         let frame = Frame {
             argv: &argv,
             variables: &variables,
+            secrets: &[],
             step_dir: Some("7-1"),
             end_with_link: true,
             nonce: "n",

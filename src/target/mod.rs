@@ -19,7 +19,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::GuardSeen;
 use crate::runbook::source::name::HostName;
+use crate::secrets::mask::{Masks, masked};
 use capture::Kept;
 
 /// A host as it is reached.
@@ -46,6 +48,8 @@ pub struct Execution {
     pub body: ErrandBody,
     /// How long it may take, from the moment when it was sent.
     pub limit: Duration,
+    /// The names of the secrets that it gets, each as a file of the host.
+    pub secrets: Vec<String>,
     /// The folder that a step and its undo share on the host; none for what only reads.
     pub step_dir: Option<String>,
     /// What makes it one that can be asked about later: what changes something. It runs under the guard.
@@ -56,6 +60,24 @@ pub struct Execution {
     pub control: Option<watch::Receiver<Control>>,
     /// Where the last lines that it printed are shown while it runs; none if nobody looks.
     pub latest: Option<Latest>,
+}
+
+impl Execution {
+    /// Something that only reads: it is ended with the link, and its host keeps nothing about it.
+    pub fn probe(to: Destination, body: ErrandBody, limit: Duration) -> Self {
+        Self {
+            to,
+            keys: None,
+            body,
+            secrets: Vec::new(),
+            limit,
+            step_dir: None,
+            attempt: None,
+            end_with_link: true,
+            control: None,
+            latest: None,
+        }
+    }
 }
 
 /// Hears the last lines of an execution, whichever stream they came on, each time it prints something.
@@ -92,10 +114,13 @@ pub enum Ending {
         by_limit: bool,
         /// The status.
         status: i32,
+        /// These processes of it live on, in sessions of their own.
+        escaped: Vec<u32>,
     },
     /// The host could not be reached, or refused: certainly nothing was started.
     NotStarted {
-        /// The stable code: `unreachable`, `host-key-changed`, `host-key-unknown`, `login-refused`, `busy`, `not-sendable`.
+        /// The stable code: `unreachable`, `host-key-changed`, `host-key-unknown`, `login-refused`, `busy`, `not-sendable`,
+        /// `no-secret`.
         code: &'static str,
         /// Why, as the end of a sentence.
         why: String,
@@ -128,8 +153,30 @@ impl Report {
     }
 }
 
+impl Ending {
+    /// Without secrets: what ssh or a login prints becomes part of a reason.
+    fn masked(self, masks: Option<&Arc<Masks>>) -> Self {
+        match self {
+            Self::NotStarted { code, why } => Self::NotStarted { code, why: masked(masks, &why) },
+            Self::Lost { why } => Self::Lost { why: masked(masks, &why) },
+            ended => ended,
+        }
+    }
+}
+
 /// A future of a trait object.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Report> + Send + 'a>>;
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// The future of an execution.
+pub type Running<'a> = Later<'a, Report>;
+
+/// What is left on a host of steps that are over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Keys of attempts up to their last dot.
+    pub steps: Vec<String>,
+    /// Folders that a step and its undo shared.
+    pub folders: Vec<String>,
+}
 
 /// Where commands are carried out: real hosts over SSH, or a script in a test.
 pub trait Target: Send + Sync {
@@ -140,6 +187,17 @@ pub trait Target: Send + Sync {
     /// will not start any more.
     fn settle(&self, execution: Execution) -> Running<'_>;
 
+    /// Asks whether what changes something can be carried out on this host, and be asked about afterwards. An error is
+    /// an [`Ending::NotStarted`].
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>>;
+
+    /// Removes what a host keeps of steps that are over. That it fails does no harm.
+    fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()>;
+    /// Where a secret is read from, as a plan shows and holds it; none if nobody knows.
+    fn secret(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// Makes the next execution on this host quick, if that is possible. Errors show when something is executed.
-    fn prewarm(&self, to: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn prewarm(&self, to: Destination) -> Later<'_, ()>;
 }

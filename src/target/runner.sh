@@ -1,7 +1,8 @@
 # Runs one command on a host and says how it ended. Sent whole with every command; nothing is installed.
 #
 # Everything variable comes in one line on stdin, the frame: shell text that sets `_nonce`, the arguments, the function
-# `_fe` that exports the variables, `_dir` for the folder that a step and its undo share, `_end=y` if the command is
+# `_fe` that exports the variables, `_secrets` with the names of secrets, the function `_fs` that puts each into `_place`,
+# a folder of this name in memory or else in the home, `_dir` for the folder that a step and its undo share, `_end=y` if the command is
 # ended when the caller is gone, and `_ok`. After it stdin stays open: `stop` ends the processes of the command, `pause`
 # halts them, `resume` lets them go on.
 # All names here begin with `_`, and no variable of the frame may, so that none of them can change what is done here.
@@ -14,7 +15,7 @@
 # This file is joined to one line: no single quotes, no backslashes, a space behind each exclamation mark (csh would
 # expand it otherwise), and every line ends where a space may follow.
 _nl=$(echo; echo x); _nl=${_nl%x};
-_nonce=; _ok=; _dir=; _end=;
+_nonce=; _ok=; _dir=; _end=; _secrets=; _place=;
 IFS= read -r _frame || exit 125;
 eval "$_frame" || exit 125;
 test -n "$_nonce" && test "$_ok" = "$_nonce" || exit 125;
@@ -26,10 +27,17 @@ _folder=$HOME/.steadyhand/steps/$_dir;
 mkdir -p "$_folder" && chmod 700 "$HOME/.steadyhand" "$_folder" || { _say "refused state-dir"; exit 3; };
 fi;
 command -v "$1" >/dev/null || { _say "refused no-command"; exit 3; };
+_put() { printf %s "$2" >"$_place/$1" || _bad=y; };
+_clean() { test -z "$_secrets" || rm -rf "$_place"; };
+if test -n "$_secrets"; then
+_bad=; _memory=/dev/shm; test -d $_memory && test -w $_memory || _memory=$HOME;
+_place=$_memory/$_place; trap "_clean; exit 129" HUP INT TERM;
+( umask 077; test "$(PATH=; printf x)" = x && mkdir "$_place" && _fs && test -z "$_bad" ) 2>/dev/null || { _clean; _say "refused secret-place"; exit 3; };
+fi;
 _own=; if command -v setsid >/dev/null; then _own=y; set -- setsid "$@"; fi;
 exec 3<&0 4>&1 5>&2;
 _say started;
-( exec 3<&- 4>&- 5>&-; _fe; test -z "$_folder" || export step_dir="$_folder"; exec "$@" </dev/null ) & _c=$! ;
+( exec 3<&- 4>&- 5>&-; for _n in $_secrets; do export "$_n""_file=$_place/$_n"; done; _fe; test -z "$_folder" || export step_dir="$_folder"; exec "$@" </dev/null ) & _c=$! ;
 ( exec 4>&- 5>&- >/dev/null 2>&1; _k=;
 _g=$_c; _member="^$_c .*[)] [^ZX] ";
 test -z "$_own" || { _g=-$_c; _member="[)] [^ZX] [0-9]* $_c "; };
@@ -43,9 +51,9 @@ done;
 test -n "$_k$_end" || exit 0;
 trap "" TERM;
 _signal TERM; _signal CONT; _wait 20;
-kill -KILL $_g; _wait 10;
+kill -KILL $_g; _wait 10; _clean;
 test -n "$_own" || exit 8; _lives && exit 8; exit 7 ) <&3 & _w=$! ;
 exec 3<&-;
-wait $_c 2>/dev/null; _rc=$?;
+wait $_c 2>/dev/null; _rc=$?; _clean;
 kill $_w 2>/dev/null; wait $_w 2>/dev/null;
 case $? in 7) _say "ended=$_rc";; 8) _say "left=$_rc";; *) _say "exit=$_rc";; esac;

@@ -16,17 +16,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::capture::{Capture, Kept, Said};
 use super::frame::{Frame, exec_line};
-use super::guarded::Guarded;
+use super::guarded::{self, Guarded};
 use super::known_hosts::KnownKeys;
 use super::room::commands_at_once;
-use super::{Control, Destination, Ending, Execution, Latest, Report, Running, Target};
+use super::{Control, Destination, Ending, Execution, Later, Latest, Leftovers, Report, Running, Target};
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::GuardSeen;
+use crate::secrets::mask::Masks;
+use crate::secrets::{Secret, Secrets};
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
 const SESSIONS_A_HOST: usize = 6;
@@ -66,8 +70,11 @@ pub struct SshSettings {
 #[derive(Debug)]
 pub struct Ssh {
     settings: SshSettings,
+    secrets: Secrets,
     /// Control sockets and configuration; ours alone, and gone with us or when we close.
     folder: Mutex<Option<tempfile::TempDir>>,
+    /// As long as we live, nobody else takes the folder for forsaken.
+    _lock: std::fs::File,
     place: PathBuf,
     config: PathBuf,
     links: Mutex<BTreeMap<Destination, Arc<Link>>>,
@@ -139,6 +146,28 @@ pub enum SshError {
     Folder(#[from] std::io::Error),
 }
 
+/// How our folders begin; six letters follow.
+const FOLDER: &str = "steadyhand-";
+/// The file in a folder that its owner has locked.
+const LOCK: &str = "owner.lock";
+
+/// Removes the folders of bots that were killed. The lock goes with its process, however that ends.
+fn remove_forsaken(temporary: &Path) {
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_ours =
+            name.to_str().and_then(|name| name.strip_prefix(FOLDER)).is_some_and(|rest| rest.len() == 6);
+        if !is_ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if let Ok(lock) = std::fs::File::open(entry.path().join(LOCK))
+            && lock.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// The ssh configuration: all of it. What the crate sets on the command line goes before it.
 const CONFIG: &str = "\
 Host *
@@ -168,19 +197,33 @@ impl Ssh {
     pub fn new(settings: SshSettings) -> Result<Self, SshError> {
         // A short path: sockets have at most 107 bytes.
         let ours_alone = std::fs::Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix("steadyhand-").permissions(ours_alone).tempdir()?;
+        remove_forsaken(&std::env::temp_dir());
+        let folder = tempfile::Builder::new().prefix(FOLDER).permissions(ours_alone).tempdir()?;
+        // It is there only once it is locked: else another bot could take it for forsaken.
+        let (new, lock) = (folder.path().join("new"), folder.path().join(LOCK));
+        let locked = std::fs::File::create(&new)?;
+        locked.lock()?;
+        std::fs::rename(new, lock)?;
         let config = folder.path().join("config");
         std::fs::write(&config, CONFIG)?;
         let place = folder.path().to_owned();
         Ok(Self {
             settings,
+            secrets: Secrets::default(),
             folder: Mutex::new(Some(folder)),
+            _lock: locked,
             place,
             config,
             links: Mutex::default(),
             connecting: Semaphore::new(CONNECTING),
             commands: Semaphore::new(commands_at_once()),
         })
+    }
+
+    /// With secrets that executions may get.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The folder with the control sockets.
@@ -296,7 +339,7 @@ impl Ssh {
         }
     }
 
-    async fn run(&self, execution: Execution) -> Report {
+    async fn run(&self, execution: Execution, secrets: &[Secret], masks: Option<&Arc<Masks>>) -> Report {
         let began = Instant::now();
         let nonce = nonce();
         let (argv, variables) = match &execution.body {
@@ -308,17 +351,18 @@ impl Ssh {
         let frame = Frame {
             argv: &argv,
             variables,
+            secrets,
             step_dir: execution.step_dir.as_deref(),
             end_with_link: execution.end_with_link,
             nonce: &nonce,
         };
         let line = match frame.line() {
-            Ok(line) => line,
+            Ok(line) => Zeroizing::new(line),
             Err(why) => return Report::not_started("not-sendable", why.to_string(), began.elapsed()),
         };
         let command = exec_line();
         let spoken = self.over_a_channel(&execution, &command, async |channel| {
-            let report = converse(channel, &line, &nonce, &execution).await;
+            let report = converse(channel, &line, &nonce, &execution, masks).await;
             let broke = matches!(report.ending, Ending::Lost { .. });
             (report, broke)
         });
@@ -392,24 +436,54 @@ impl Ssh {
 impl Target for Ssh {
     fn execute(&self, execution: Execution) -> Running<'_> {
         Box::pin(async move {
-            match &execution.attempt {
-                Some(attempt) => Guarded::new(self, &execution, attempt).start().await,
-                None => self.run(execution).await,
-            }
+            let began = Instant::now();
+            let secrets = match self.secrets.resolve(&execution.secrets).await {
+                Ok(secrets) => secrets,
+                Err(why) => return Report::not_started("no-secret", why.to_string(), began.elapsed()),
+            };
+            let masks = self.secrets.masks();
+            let report = match &execution.attempt {
+                Some(attempt) => {
+                    Guarded::new(self, &execution, attempt, masks.as_ref()).start(&secrets).await
+                }
+                None => self.run(execution, &secrets, masks.as_ref()).await,
+            };
+            Report { ending: report.ending.masked(masks.as_ref()), ..report }
         })
     }
 
-    fn settle(&self, execution: Execution) -> Running<'_> {
+    fn settle(&self, mut execution: Execution) -> Running<'_> {
         Box::pin(async move {
+            // Only to mask them: the host has them already. What cannot be masked is not shown.
+            let resolved = self.secrets.resolve(&execution.secrets).await;
+            execution.latest = execution.latest.filter(|_| resolved.is_ok());
+            let masks = self.secrets.masks();
             let Some(attempt) = &execution.attempt else {
                 let ending = Ending::Lost { why: "the bot ended while it ran".to_owned() };
                 return Report { ending, out: Kept::default(), err: Kept::default(), took: Duration::ZERO };
             };
-            Guarded::new(self, &execution, attempt).settle().await
+            let mut report = Guarded::new(self, &execution, attempt, masks.as_ref()).settle().await;
+            if let Err(why) = resolved {
+                report.out = Kept::instead(&format!("(not kept, because it cannot be masked: {why})\n"));
+                report.err = Kept::default();
+            }
+            Report { ending: report.ending.masked(masks.as_ref()), ..report }
         })
     }
 
-    fn prewarm(&self, to: Destination) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn secret(&self, name: &str) -> Option<String> {
+        self.secrets.shown(name)
+    }
+
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>> {
+        Box::pin(guarded::hello(self, to))
+    }
+
+    fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()> {
+        Box::pin(async move { guarded::sweep(self, to, &left).await })
+    }
+
+    fn prewarm(&self, to: Destination) -> Later<'_, ()> {
         Box::pin(async move {
             let link = self.link(&to);
             let _ = self.session(&to, None, &link, link.failures()).await;
@@ -419,6 +493,13 @@ impl Target for Ssh {
 
 pub(super) fn not_started(code: &'static str, why: impl Into<String>) -> Ending {
     Ending::NotStarted { code, why: why.into() }
+}
+
+/// Secrets are not put anywhere else.
+pub(super) fn no_place_for_secrets() -> Ending {
+    let why =
+        "its secrets cannot be put on the host: neither /dev/shm nor the home of the login user takes a file";
+    not_started("secret-place", why)
 }
 
 /// In whichever order they stand.
@@ -458,9 +539,15 @@ async fn open(session: &Arc<Session>, line: &str) -> Result<Channel, NotOpened> 
 }
 
 /// Sends the frame, and listens until the runner has said the end on both streams, the limit is over, or the link is.
-async fn converse(mut channel: Channel, line: &str, nonce: &str, execution: &Execution) -> Report {
+async fn converse(
+    mut channel: Channel,
+    line: &str,
+    nonce: &str,
+    execution: &Execution,
+    masks: Option<&Arc<Masks>>,
+) -> Report {
     let began = Instant::now();
-    let (mut out, mut err) = (Capture::new(nonce), Capture::new(nonce));
+    let (mut out, mut err) = (Capture::new(nonce, masks), Capture::new(nonce, masks));
     let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
         (channel.stdin().take(), channel.stdout().take(), channel.stderr().take())
     else {
@@ -613,13 +700,14 @@ async fn ending(
 ) -> Ending {
     match (&talk.refused, talk.end()) {
         (Some(why), _) if why == "no-command" => return Ending::NoCommand,
+        (Some(why), _) if why == "secret-place" => return no_place_for_secrets(),
         (Some(why), _) => {
             let why = format!("the folder .steadyhand in the home of the login user cannot be used ({why})");
             return not_started("state-dir", why);
         }
         (None, Some(End::Itself(status))) => return Ending::Exited(status),
         (None, Some(End::ByUs(status))) => {
-            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status };
+            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status, escaped: Vec::new() };
         }
         (None, Some(End::Left)) => {
             return Ending::Lost { why: "processes of it may still run: they could not be ended".to_owned() };
@@ -708,4 +796,31 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// 128 random bits as hex.
 pub(super) fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_bot_that_was_killed_goes_and_no_other() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = |name: &str, lock: bool| {
+            let folder = temporary.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            lock.then(|| std::fs::File::create(folder.join(LOCK)).unwrap())
+        };
+        drop(folder("steadyhand-killed", true));
+        let alive = folder("steadyhand-living", true).unwrap();
+        alive.lock().unwrap();
+        folder("steadyhand-strang", false);
+        drop(folder("steadyhand-lab-127.77", true));
+
+        remove_forsaken(temporary.path());
+
+        let mut left: Vec<_> =
+            std::fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["steadyhand-lab-127.77", "steadyhand-living", "steadyhand-strang"]);
+    }
 }

@@ -101,6 +101,9 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
     if !plan.left_out.is_empty() {
         field("Left out", format!("{}.", visible(&plan.left_out.join("; "))));
     }
+    for (name, from) in &plan.secrets {
+        field("Secret", format!("{name}, from {}, to {}", visible(from), given_to(plan, name)));
+    }
     if let Some(starts) = starts(plan) {
         field("Starts", starts);
     }
@@ -122,6 +125,30 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
     field("From", format!("{}{commit}", plan.runbook));
     page = page.with(Block::Fields(fields));
     page
+}
+
+/// Which steps get a secret.
+fn given_to(plan: &Plan, name: &str) -> String {
+    let mut steps: Vec<String> = Vec::new();
+    for (_, unit) in plan.units() {
+        let gets = unit.step().is_some_and(|step| {
+            let undo = [&step.undo, &step.undo_instead].into_iter().filter_map(|undo| match undo {
+                Some(Undo::Command(command)) => Some(command),
+                _ => None,
+            });
+            let commands = std::iter::once(&step.command).chain(&step.instead).chain(undo);
+            commands.into_iter().any(|command| command.secrets.iter().any(|secret| secret == name))
+        });
+        let number = unit.number.to_string();
+        if gets && !steps.contains(&number) {
+            steps.push(number);
+        }
+    }
+    match steps.as_slice() {
+        [] => "probes only.".to_owned(),
+        [one] => format!("step {one}."),
+        many => format!("steps {}.", many.join(", ")),
+    }
 }
 
 /// `5 steps`, `1 step`.
@@ -426,6 +453,10 @@ pub fn long(offer: &Offer, moment: &Moment) -> Page {
         (check.asked.clone(), plain(visible(&text)))
     });
     page = page.text("CHECKS, asked again where they stand").with(Block::Fields(asked.collect()));
+    if !plan.secrets.is_empty() {
+        let secrets = plan.secrets.iter().map(|(name, from)| (name.clone(), plain(visible(from))));
+        page = page.text("SECRETS, read when they are sent").with(Block::Fields(secrets.collect()));
+    }
     let hosts = plan.hosts.iter().map(|(name, pin)| {
         let keys = if pin.keys.is_empty() { "NO KEY IS PINNED".to_owned() } else { pin.keys.join(" ") };
         (name.to_string(), plain(format!("{}@{}:{}  {keys}", pin.user, pin.address, pin.port)))
@@ -571,6 +602,10 @@ fn long_step(plan: &Plan, step: &StepPlan) -> Vec<(String, Vec<Span>)> {
             let variables: Vec<_> =
                 variables.iter().map(|(name, value)| format!("{name}=[{}]", visible(value))).collect();
             add("", variables.join(" "));
+        }
+        if !command.secrets.is_empty() {
+            let files = command.secrets.iter().map(|name| format!("{name} as the file ${name}_file"));
+            add("", format!("secrets: {}", files.collect::<Vec<_>>().join(", ")));
         }
     };
     command("runs", &step.command);

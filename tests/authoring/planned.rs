@@ -59,11 +59,13 @@ pub(crate) fn offer(
     let situation = Situation::new(set, runbook, values, &topology, &run);
     let keys = BTreeMap::new();
     let asked_by = Person::new("anna").unwrap();
-    let request = Request { asked_by, reason: run.reason, now, last_end: None, keys };
+    let request =
+        Request { asked_by, reason: run.reason, now, last_end: None, keys, secrets: BTreeMap::new() };
     let policy = set.policy.as_ref().unwrap();
     let plan = build(set, runbook, policy, &situation, &topology, &request).expect("a plan");
     let preflight = checks(runbook, &runbook.preflight);
     let preflight = preflight.into_iter().map(|check| answer(&situation, None, check, facts)).collect();
     let digest = Digest::of(&plan);
-    Offer { plan, digest, commit: None, sources: String::new(), preflight, measured: (now, now) }
+    let guards = BTreeMap::new();
+    Offer { plan, digest, commit: None, sources: String::new(), preflight, guards, measured: (now, now) }
 }

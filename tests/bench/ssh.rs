@@ -80,22 +80,14 @@ fn one_step(runtime: &tokio::runtime::Runtime, farm: &Farm, rounds: usize) -> Ve
 
     let config = Config::load(Some(&farm.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
     let ssh = Ssh::new(config.ssh).unwrap();
-    let plain = Execution {
-        to: Destination {
-            name: HostName::new("w001").unwrap(),
-            address: farm.address(1).to_string(),
-            port: farm.port(),
-            user: farm.user().to_owned(),
-        },
-        keys: None,
-        body: ErrandBody::Run(vec!["true".to_owned()]),
-        limit: Duration::from_secs(20),
-        step_dir: None,
-        attempt: None,
-        end_with_link: true,
-        control: None,
-        latest: None,
+    let to = Destination {
+        name: HostName::new("w001").unwrap(),
+        address: farm.address(1).to_string(),
+        port: farm.port(),
+        user: farm.user().to_owned(),
     };
+    let no_op = ErrandBody::Run(vec!["true".to_owned()]);
+    let plain = Execution::probe(to, no_op, Duration::from_secs(20));
     let mux = Peers::new(farm);
     let (mut bare, mut read, mut guarded) = (Vec::new(), Vec::new(), Vec::new());
     runtime.block_on(async {

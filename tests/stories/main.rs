@@ -14,6 +14,8 @@ mod hosts;
 mod many;
 mod packs;
 mod refusing;
+mod secrets;
+mod stopping;
 mod turns;
 mod values;
 mod witness;

@@ -54,7 +54,7 @@ impl Hands {
         let inputs = owned(inputs);
         let errand = match action.undo.as_ref().map(|undo| &undo.value) {
             Some(Undo::Command(undo)) if undoes => {
-                undo_errand(&self.files.set, pack, undo, &host, inputs, action.at_most).unwrap()
+                undo_errand(&self.files.set, pack, action, undo, &host, inputs).unwrap()
             }
             _ => action_errand(&self.files.set, pack, action, &host, inputs).unwrap(),
         };
@@ -106,6 +106,7 @@ impl Hands {
             },
             keys: None,
             body: errand.body,
+            secrets: errand.secrets,
             limit: errand.at_most.as_std(),
             end_with_link: step_dir.is_none(),
             step_dir,

@@ -228,6 +228,7 @@ async fn arrivals(planner: &Planner, name: &str, value: &str) -> Result<Vec<Stri
                 to: context.destination(&command.host).unwrap(),
                 keys: None,
                 body: errand_body(&offer.plan, command, 1).unwrap(),
+                secrets: command.secrets.clone(),
                 limit: command.at_most.as_std(),
                 step_dir: None,
                 attempt: None,

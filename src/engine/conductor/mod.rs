@@ -293,6 +293,7 @@ impl Conductor {
                 }
                 Event::Started { .. } => self.prewarm(),
                 Event::UndoSent { unit, attempt, .. } => self.carry_undo(unit, *attempt, Carry::Send),
+                Event::Ended { .. } => self.clear_up(),
                 _ => {}
             }
         }

@@ -41,6 +41,8 @@ pub struct Request {
     pub last_end: Option<Timestamp>,
     /// The fingerprints of the pinned keys of each host.
     pub keys: BTreeMap<HostName, Vec<String>>,
+    /// Where the secrets of the runbook are read from.
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// Why there is no plan.
@@ -103,6 +105,7 @@ pub fn build(
         watches: runbook.watch.len(),
         blocks,
         left_out: std::mem::take(&mut builder.left_out),
+        secrets: request.secrets.clone(),
         scripts: std::mem::take(&mut builder.scripts),
         approvals: Approvals::default(),
         holds: Vec::new(),

@@ -153,8 +153,7 @@ impl Builder<'_> {
         let undo = match action.undo.as_ref().map(|undo| &undo.value) {
             Some(ModelUndo::Nothing(why)) => Some(Undo::Nothing(why.clone())),
             Some(ModelUndo::Command(command)) => {
-                let errand =
-                    undo_errand(self.set, pack, command, host, inputs, action.at_most).map_err(cannot)?;
+                let errand = undo_errand(self.set, pack, action, command, host, inputs).map_err(cannot)?;
                 Some(Undo::Command(self.command(errand, called.clone())))
             }
             Some(ModelUndo::Broken) | None => None,
@@ -197,7 +196,7 @@ impl Builder<'_> {
                     ErrandBody::Script { text: script.value.clone(), variables }
                 }
             };
-            Ok(builder.command(Errand { host: host.clone(), body, at_most }, None))
+            Ok(builder.command(Errand { host: host.clone(), body, secrets: Vec::new(), at_most }, None))
         };
         let main = errand(self, command)?;
         let undo = match step.undo.as_ref().map(|undo| &undo.value) {
@@ -218,7 +217,7 @@ impl Builder<'_> {
                 Body::Script { sha256, variables }
             }
         };
-        Command { host: errand.host, action, body, at_most: errand.at_most }
+        Command { host: errand.host, action, body, secrets: errand.secrets, at_most: errand.at_most }
     }
 }
 

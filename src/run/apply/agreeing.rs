@@ -49,7 +49,8 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::Expired { .. } => run.token = None,
         Event::HoldsTaken { holds } => run.holds.clone_from(holds),
-        Event::Started { .. } => {
+        Event::Started { guards, .. } => {
+            run.guards.clone_from(guards);
             run.started = Some(at);
             run.phase = Phase::Working;
         }

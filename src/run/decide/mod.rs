@@ -143,8 +143,8 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         _ if run.phase != Phase::Working => Decided::nothing(),
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),
         World::Unreached { unit, attempt, silent, why } => work::unreached(run, unit, *attempt, *silent, why),
-        World::Ended { unit, attempt, exit, took, output } => {
-            work::ended(run, unit, *attempt, *exit, *took, output)
+        World::Ended { unit, attempt, exit, took, output, escaped } => {
+            work::ended(run, unit, *attempt, *exit, *took, output, escaped)
         }
         World::Lost { unit, attempt, why } => work::lost(run, unit, *attempt, why),
         World::Proof { unit, seen, took } => work::proof(run, unit, seen, *took),

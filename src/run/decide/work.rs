@@ -80,17 +80,25 @@ pub(super) fn ended(
     exit: Exit,
     took: Millis,
     output: &OutputSummary,
+    escaped: &[u32],
 ) -> Decided {
     if awaited(run, unit, attempt).is_none() {
         return Decided::nothing();
     }
-    let ended = Event::StepEnded { unit: unit.clone(), attempt, exit, took, output: output.clone() };
+    let ended = Event::StepEnded {
+        unit: unit.clone(),
+        attempt,
+        exit,
+        took,
+        output: output.clone(),
+        escaped: escaped.to_vec(),
+    };
     if !exit.is_success() {
         let watch =
             run.broken.iter().find(|(at, (_, ends))| *ends && at.unit.as_ref().is_none_or(|at| at == unit));
         let failure = match watch {
             Some((_, (seen, _))) if exit == Exit::Stopped => Failure::WatchBroke(Box::new(seen.clone())),
-            _ => Failure::Exit { exit, took, output: output.clone() },
+            _ => Failure::Exit { exit, took, output: output.clone(), escaped: escaped.to_vec() },
         };
         return Decided::events([ended, Event::StepFailed { unit: unit.clone(), failure }]);
     }

@@ -60,7 +60,7 @@ pub static RUNBOOK: Shape = Shape {
             Form::Word(Refers::Runbook),
             "The runbook to turn to. Required if a step is irreversible.",
         ),
-        later(may("secrets", SECRETS, "The secrets that its probes and actions may read.")),
+        may("secrets", SECRETS, "The secrets that its probes and actions may read."),
         may(
             "parameters",
             Form::Table(NameForm::Variable, &Form::Map(&PARAMETER)),
@@ -439,7 +439,7 @@ static PROBE: Shape = Shape {
     keys: &[
         must("asks", Form::Plain, "The question that it answers."),
         may("inputs", TYPES, "What it must be given."),
-        later(may("secrets", SECRETS, "Secrets that it reads; each comes as a file named in `$NAME_file`.")),
+        may("secrets", SECRETS, "Secrets that its script reads; each comes as a file named in `$NAME_file`."),
         must("at_most", Form::Duration, "How long it may take."),
         must(
             "results",
@@ -458,7 +458,11 @@ static ACTION: Shape = Shape {
     keys: &[
         must("does", Form::Plain, "What it does, as a sentence."),
         may("inputs", TYPES, "What it must be given."),
-        later(may("secrets", SECRETS, "Secrets that it reads.")),
+        may(
+            "secrets",
+            SECRETS,
+            "Secrets that its script and its undo read; each comes as a file named in `$NAME_file`.",
+        ),
         must("effect", EFFECT, "What a reader must know first."),
         may("takes", Form::Duration, "How long it usually takes."),
         must("at_most", Form::Duration, "How long it may take."),
@@ -534,11 +538,11 @@ pub static POLICY: Shape = Shape {
         may("windows", Form::Table(NameForm::Dashed, &Form::Map(&WINDOW)), "Times of the week."),
         may("doors", Form::Map(&DOORS), "Where commands are taken from."),
         may("rules", Form::List(&Form::Map(&RULE)), "What makes runbooks stricter."),
-        later(may(
+        may(
             "secrets",
             Form::Table(NameForm::Variable, &Form::List(&Form::Word(Refers::Runbook))),
             "Secrets, and the runbooks that may read each.",
-        )),
+        ),
         later(may("break_glass", Form::Map(&BREAK_GLASS), "The last way: who may take it, and who is told.")),
     ],
 };

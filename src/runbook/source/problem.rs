@@ -51,7 +51,7 @@ codes! {
     "names" {
         NameUnknown "name-unknown" "A name that nothing declares.",
         NameTaken "name-taken" "A name declared twice, or one that hides another or a pack.",
-        NameUnused "name-unused" "A parameter, let, measurement or check that nothing uses.",
+        NameUnused "name-unused" "A parameter, let, measurement, check or secret that nothing uses.",
         FieldUnknown "field-unknown" "A field that this host, cluster, service or probe does not have.",
         RunbookUnknown "runbook-unknown" "No runbook has this name.",
         PackUnknown "pack-unknown" "No pack has this name.",

@@ -169,6 +169,7 @@ pub(super) fn plan(
         now,
         last_end,
         keys: BTreeMap::new(),
+        secrets: BTreeMap::new(),
     };
     build(&set, runbook, set.policy.as_ref().expect("a policy"), &situation, &topology, &request)
 }

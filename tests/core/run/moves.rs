@@ -346,7 +346,14 @@ fn settle(unit: UnitAt, how: u8) -> Says {
 }
 
 fn ended(unit: UnitAt, attempt: u32, exit: Exit) -> World {
-    World::Ended { unit, attempt, exit, took: Millis(1_200), output: OutputSummary::default() }
+    World::Ended {
+        unit,
+        attempt,
+        exit,
+        took: Millis(1_200),
+        output: OutputSummary::default(),
+        escaped: Vec::new(),
+    }
 }
 
 fn one(well: bool) -> CheckSeen {

@@ -58,6 +58,7 @@ pub(crate) fn command(host_name: &str, what: &str) -> Command {
         host: host(host_name),
         action: None,
         body: Body::Run { argv: vec![what.to_owned(), host_name.to_owned()] },
+        secrets: Vec::new(),
         at_most: Millis::minutes(1),
     }
 }
@@ -86,6 +87,7 @@ pub(crate) fn a_plan() -> PlanOf {
         watches: 0,
         blocks: Vec::new(),
         left_out: Vec::new(),
+        secrets: BTreeMap::new(),
         scripts: BTreeMap::new(),
         approvals: Approvals { count: 1, by: vec!["dba".to_owned()], ..Approvals::default() },
         holds: vec![Resource("cluster/orders".to_owned())],
@@ -265,6 +267,7 @@ pub(crate) fn offer(plan: &Plan) -> Offer {
         commit: Some("5e07c33".to_owned()),
         sources: "2e".repeat(32),
         preflight: vec![holds("follows(node, candidate, old)")],
+        guards: BTreeMap::new(),
         measured: (noon(), noon()),
     }
 }
