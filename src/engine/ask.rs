@@ -80,7 +80,9 @@ impl Asker {
             let Some(to) = self.context.destination(&inquiry.errand.host) else { continue };
             let (target, snapshot) = (self.target.clone(), self.context.snapshot.clone());
             asked.spawn(async move {
-                let report = target.execute(probe_execution(to, &inquiry.errand)).await;
+                let errand = &inquiry.errand;
+                let probe = Execution::probe(to, errand.body.clone(), errand.at_most.as_std());
+                let report = target.execute(Execution { secrets: errand.secrets.clone(), ..probe }).await;
                 let reading = reading(&snapshot.set, &inquiry, &report);
                 (inquiry.errand, reading)
             });
@@ -326,23 +328,6 @@ fn next_patience(state: Patience, check: &Check, holds: bool, began: Timestamp, 
     if in_time { Patience::Asking } else { Patience::Done }
 }
 
-/// A probe as it is sent: it is ended with the link, and no folder is kept for it.
-fn probe_execution(to: Destination, errand: &Errand) -> Execution {
-    Execution {
-        to,
-        keys: None,
-        body: errand.body.clone(),
-        secrets: errand.secrets.clone(),
-        limit: errand.at_most.as_std(),
-        step_dir: None,
-        attempt: None,
-        end_with_link: true,
-        control: None,
-        latest: None,
-        link: None,
-    }
-}
-
 /// What is none is no answer.
 fn measured(value: Value) -> Result<Value, NoAnswer> {
     if value == Value::None { Err(NoAnswer("it is none".to_owned())) } else { Ok(value) }
@@ -360,15 +345,13 @@ const LOG_WIDTH: usize = 300;
 pub async fn log_tail(target: &dyn Target, to: Destination, path: String) -> LogTail {
     let variables = BTreeMap::from([("log".to_owned(), path.clone())]);
     let body = ErrandBody::Script { text: LOG_TAIL.to_owned(), variables };
-    let (host, at_most) = (to.name.clone(), Millis::from_std(LOG_AT_MOST));
-    let report = target
-        .execute(probe_execution(to, &Errand { host: host.clone(), body, secrets: Vec::new(), at_most }))
-        .await;
+    let host = to.name.clone();
+    let report = target.execute(Execution::probe(to, body, LOG_AT_MOST)).await;
     let why_not = match &report.ending {
         Ending::Exited(0) => None,
         Ending::Exited(_) => Some(first_line(&report.err.head)),
         Ending::NoCommand => Some("tail is not there".to_owned()),
-        Ending::Ended { .. } => Some(format!("{host} did not show it in {at_most}")),
+        Ending::Ended { .. } => Some(format!("{host} did not show it in {} s", LOG_AT_MOST.as_secs())),
         Ending::NotStarted { why, .. } | Ending::Lost { why } => Some(why.clone()),
     };
     let printed = [report.out.head, report.out.tail].concat();

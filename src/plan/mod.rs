@@ -8,6 +8,7 @@ pub mod bind;
 pub mod build;
 pub mod difference;
 pub mod digest;
+pub mod examined;
 pub mod measure;
 pub mod model;
 pub mod question;

@@ -1,12 +1,13 @@
 //! What happened to a run. Events are stored for ever: a new field has a default, and nothing changes its meaning.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Failure, LogTail, Outcome, Requested, Token, UnitAt, Variant, WatchAt};
-use crate::plan::model::{Body, CheckSeen, Offer};
+use crate::plan::model::{Body, CheckSeen, GuardSeen, Offer};
 use crate::plan::usual::Usual;
 use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
@@ -96,6 +97,9 @@ pub enum Event {
     Started {
         /// Every check of preflight, as it was seen now.
         preflight: Vec<CheckSeen>,
+        /// What the guards of the hosts say of themselves now.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        guards: BTreeMap<HostName, GuardSeen>,
     },
     /// The door of a step did not open; nothing was sent.
     DoorShut {
@@ -142,6 +146,9 @@ pub enum Event {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        escaped: Vec<u32>,
     },
     /// The step is done, and proven where something proves it.
     StepSucceeded {
@@ -443,6 +450,18 @@ impl fmt::Display for Exit {
             Self::Stopped => f.write_str("it was stopped and its processes were ended"),
         }
     }
+}
+
+/// Of what was ended, these live on.
+pub fn still_run(escaped: &[u32]) -> String {
+    let pids: Vec<String> = escaped.iter().map(ToString::to_string).collect();
+    let which = if pids.len() == 1 { "process" } else { "processes" };
+    let runs = if pids.len() == 1 {
+        "still runs there, in a session of its own"
+    } else {
+        "still run there, in sessions of their own"
+    };
+    format!("{which} {} of it {runs}", pids.join(", "))
 }
 
 /// What a command printed: head and tail, with the size and the digest of the whole.

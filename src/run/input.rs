@@ -143,6 +143,8 @@ pub enum World {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        escaped: Vec<u32>,
     },
     /// The link broke after the command was sent.
     Lost {

@@ -5,10 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Exit, OutputSummary};
-use crate::plan::model::{Block, CheckSeen, Command, Offer, Plan, StepPlan, Unit};
+use crate::plan::model::{Block, CheckSeen, Command, GuardSeen, Offer, Place, Plan, StepPlan, Unit};
 use crate::plan::usual::Usual;
 use crate::plan::{Digest, Resource};
 use crate::policy::decide::Door;
@@ -159,16 +160,23 @@ pub struct Run {
     pub approvals: Vec<Approval>,
     /// What it claims, with fencing tokens.
     pub holds: Vec<(Resource, u64)>,
+    /// What the guards of its hosts said of themselves when it started.
+    pub guards: BTreeMap<HostName, GuardSeen>,
     /// The person who answers its questions.
     pub driver: Person,
     /// Whom the driver offered the run to.
     pub offered_to: Option<Person>,
-    /// The state of every unit.
-    pub units: BTreeMap<UnitAt, UnitState>,
+    /// The state of every unit. As with the other two maps of units, a copy of it shares what did not change: each event
+    /// has a state of its own, and a run may have thousands of units.
+    pub units: RedBlackTreeMapSync<UnitAt, UnitState>,
+    /// The units that are not over, in the order of the run.
+    pub open: RedBlackTreeSetSync<Place>,
     /// Units in the order in which they were sent.
     pub sent: Vec<UnitAt>,
     /// Attempts that reached their host, or may have, with the command that was sent.
-    pub reached: BTreeMap<UnitAt, BTreeMap<u32, Variant>>,
+    pub reached: RedBlackTreeMapSync<UnitAt, BTreeMap<u32, Variant>>,
+    /// How often taking a unit back was sent, over all its undos: an attempt has a number of its own.
+    pub undo_attempts: BTreeMap<UnitAt, u32>,
     /// Batches that have rested: block and batch.
     pub rested: Vec<(usize, usize)>,
     /// When the batch before the next one ended: block, batch, time.
@@ -411,6 +419,9 @@ pub enum Failure {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        escaped: Vec<u32>,
     },
     /// The command ended well, and what must be true afterwards is not.
     NotProven(Vec<CheckSeen>),
@@ -474,10 +485,13 @@ impl Run {
             approve_until: None,
             approvals: Vec::new(),
             holds: Vec::new(),
+            guards: BTreeMap::new(),
+            undo_attempts: BTreeMap::new(),
             offered_to: None,
-            units: BTreeMap::new(),
+            units: RedBlackTreeMapSync::new_sync(),
+            open: RedBlackTreeSetSync::new_sync(),
             sent: Vec::new(),
-            reached: BTreeMap::new(),
+            reached: RedBlackTreeMapSync::new_sync(),
             rested: Vec::new(),
             resting: None,
             broken: BTreeMap::new(),
@@ -582,9 +596,31 @@ impl Run {
         matches!(self.phase, Phase::Ended(_))
     }
 
+    /// The first unit of each host of the batch at hand that is not over, or the one unit at hand: what comes before is
+    /// over, and what comes after has not begun.
+    pub fn front(&self) -> impl Iterator<Item = (UnitAt, &UnitState)> {
+        let first = self.open.first().copied();
+        let after = |place: &Place| {
+            let next_lane = Place { nth: place.nth + 1, number: 0, ..*place };
+            let next = self.open.range(next_lane..).next().copied();
+            next.filter(|next| (next.block, next.batch) == (place.block, place.batch))
+        };
+        std::iter::successors(first, after).filter_map(|place| {
+            let lane = self.plan()?.lane_at(place).cloned();
+            let at = UnitAt { number: place.number, lane };
+            let state = self.units.get(&at)?;
+            Some((at, state))
+        })
+    }
+
+    /// Whether the bot or a host is at work for any unit.
+    pub fn is_at_work(&self) -> bool {
+        self.front().any(|(_, state)| state.is_at_work())
+    }
+
     /// Units about which a person is asked, in the order of the plan.
-    pub fn questions(&self) -> impl Iterator<Item = (&UnitAt, &UnitState)> {
-        self.units.iter().filter(|(_, state)| state.needs_person())
+    pub fn questions(&self) -> impl Iterator<Item = (UnitAt, &UnitState)> {
+        self.front().filter(|(_, state)| state.needs_person())
     }
 
     /// After which attempt people are asked about a unit, if they are: also about an undo of it.
@@ -608,7 +644,7 @@ impl Run {
                 .as_ref()
                 .is_some_and(|undo| undo.token.is_some() || matches!(undo.step, UndoStep::Failed { .. })),
             Phase::Working => {
-                let at_work = self.units.values().any(UnitState::is_at_work);
+                let at_work = self.is_at_work();
                 if !self.broken.is_empty() {
                     return !at_work && self.broken.values().any(|(_, ends)| *ends);
                 }

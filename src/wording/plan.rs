@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
+use super::refusal::step as step_words;
 use super::states;
 use crate::plan::model::{
     Approvals, Block as PlanBlock, Body, CheckSeen, Command, EachBlock, Offer, Plan, StepPlan, Undo, Unit,
@@ -11,8 +12,8 @@ use crate::plan::model::{
 };
 use crate::plan::usual::Usual;
 use crate::policy::Policy;
-use crate::run::Run;
 use crate::run::model::Phase;
+use crate::run::{Run, UnitAt};
 use crate::runbook::model::Effect;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
@@ -67,7 +68,7 @@ pub fn looked_at(offer: &Offer, asked_by: &Person, policy: Option<&Policy>, mome
 pub fn target(plan: &Plan) -> String {
     let clusters: Vec<_> = plan.topology.keys().map(ToString::to_string).collect();
     if clusters.is_empty() {
-        plan.changed_hosts().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        hosts_of(&plan.changed_hosts().iter().map(ToString::to_string).collect::<Vec<_>>())
     } else {
         clusters.join(" ")
     }
@@ -98,6 +99,9 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
         field(label, format!("{}.", visible(&seen.says)));
     }
     field("Facts", facts(offer, moment));
+    if let Some(batches) = batches(plan) {
+        field("Batches", batches);
+    }
     if !plan.left_out.is_empty() {
         field("Left out", format!("{}.", visible(&plan.left_out.join("; "))));
     }
@@ -115,8 +119,7 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
         field("", why.clone());
     }
     if !plan.holds.is_empty() {
-        let holds: Vec<_> = plan.holds.iter().map(ToString::to_string).collect();
-        field("Holds", holds.join(" "));
+        field("Holds", holds(plan));
     }
     for owed in &plan.follow_up {
         let by = owed.runbook.as_ref().map(|runbook| format!(" ({runbook})")).unwrap_or_default();
@@ -157,6 +160,63 @@ pub fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// More hosts than this are counted, not named: a terminal has 24 rows.
+pub const NAMED: usize = 8;
+
+/// Hosts by name, or how many they are.
+pub fn hosts_of(names: &[String]) -> String {
+    if names.len() > NAMED { count(names.len(), "host") } else { names.join(" ") }
+}
+
+/// Steps by number and host; one on many hosts is told by their number.
+pub fn steps_of(units: &[UnitAt]) -> String {
+    if units.len() <= NAMED {
+        return units.iter().map(step_words).collect::<Vec<_>>().join(", ");
+    }
+    let mut numbers: Vec<(u32, Vec<&UnitAt>)> = Vec::new();
+    for unit in units {
+        match numbers.iter_mut().find(|(number, _)| *number == unit.number) {
+            Some((_, of_number)) => of_number.push(unit),
+            None => numbers.push((unit.number, vec![unit])),
+        }
+    }
+    let told = numbers.iter().map(|(number, of_number)| match of_number.as_slice() {
+        [one] => step_words(one),
+        many => format!("step {number} on {} hosts", many.len()),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// How an `each` over many hosts goes through them.
+fn batches(plan: &Plan) -> Option<String> {
+    let many = plan.blocks.iter().filter_map(|block| match block {
+        PlanBlock::Each(each) if each.lanes.len() > NAMED => Some(each),
+        _ => None,
+    });
+    let told = many.map(|each| {
+        let size = each.batches.iter().map(Vec::len).max().unwrap_or(1);
+        let pause =
+            if each.pause.0 > 0 { format!(", {} between batches", each.pause) } else { String::new() };
+        let failures = match each.failures {
+            0 => "no host may be left out".to_owned(),
+            n => format!("{} may be left out", count(n, "host")),
+        };
+        format!("1 host first, then at most {size} at once{pause}; {failures}")
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| format!("{}.", told.join("; ")))
+}
+
+/// Claims: many hosts are counted.
+fn holds(plan: &Plan) -> String {
+    if plan.holds.len() <= NAMED {
+        return plan.holds.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    }
+    let (hosts, others): (Vec<String>, Vec<String>) =
+        plan.holds.iter().map(ToString::to_string).partition(|hold| hold.starts_with("host/"));
+    format!("{} {}", others.join(" "), count(hosts.len(), "host")).trim().to_owned()
+}
+
 /// Units as people count them: those of an `each` once.
 pub fn unit_count(plan: &Plan) -> usize {
     let mut numbers: Vec<u32> = plan.units().map(|(_, unit)| unit.number).collect();
@@ -168,9 +228,23 @@ pub fn unit_count(plan: &Plan) -> usize {
 
 /// The usual time of all steps, if it is known of all of them.
 fn usual(offer: &Offer) -> Option<Millis> {
-    let steps = offer.plan.units().filter(|(_, unit)| unit.step().is_some());
-    let each = steps.map(|(_, unit)| offer.usual(unit.number).map(|usual| usual.takes.0));
-    each.sum::<Option<i64>>().filter(|ms| *ms > 0).map(Millis)
+    let takes = |units: &[Unit]| -> Option<i64> {
+        let steps = units.iter().filter(|unit| unit.step().is_some());
+        steps.map(|unit| offer.usual(unit.number).map(|usual| usual.takes.0)).sum()
+    };
+    let all = offer.plan.blocks.iter().map(|block| match block {
+        PlanBlock::One(unit) => takes(std::slice::from_ref(unit)),
+        // Hosts of a batch go side by side: the slowest counts.
+        PlanBlock::Each(each) => {
+            let lane = |host: &HostName| takes(each.lanes.get(host).map_or(&[], Vec::as_slice));
+            let batch = |hosts: &Vec<HostName>| {
+                hosts.iter().map(lane).try_fold(0, |most, takes| Some(most.max(takes?)))
+            };
+            let pauses = each.pause.0 * i64::try_from(each.batches.len().saturating_sub(1)).unwrap_or(0);
+            each.batches.iter().map(batch).sum::<Option<i64>>().map(|takes| takes + pauses)
+        }
+    });
+    all.sum::<Option<i64>>().filter(|ms| *ms > 0).map(Millis)
 }
 
 /// `usually 2 h 50 min, from 7 runs`.
@@ -191,12 +265,14 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
         (false, false) if youngest.to_string() == oldest.to_string() => format!("{oldest} old"),
         (false, false) => format!("{youngest} to {oldest} old"),
     };
-    let names = |hosts: &[HostName]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let clusters = offer.plan.topology.values().map(|seen| {
+    let names = |hosts: &[HostName]| hosts_of(&hosts.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let clusters = offer.plan.topology.values().filter_map(|seen| {
+        // A kind that knows no roles was asked for none.
+        let primary = seen.primary.as_ref()?;
         let primary = if seen.believed {
-            format!("{} was the primary when it last answered", seen.primary)
+            format!("{primary} was the primary when it last answered")
         } else {
-            format!("{} is the primary", seen.primary)
+            format!("{primary} is the primary")
         };
         let replicas = match seen.replicas.as_slice() {
             [] => "no replica answers".to_owned(),
@@ -208,7 +284,7 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
             [one] => format!("; {one} does not answer"),
             many => format!("; {} do not answer", names(many)),
         };
-        format!("{primary}; {replicas}{silent}")
+        Some(format!("{primary}; {replicas}{silent}"))
     });
     let clusters: Vec<_> = clusters.collect();
     if clusters.is_empty() { format!("{age}.") } else { format!("{age}: {}.", clusters.join("; ")) }
@@ -332,7 +408,7 @@ pub fn listed(plan: &Plan) -> Vec<(&Unit, String, String)> {
                     let lanes = lanes_of(each, *number);
                     if let Some((_, unit)) = lanes.first() {
                         let hosts: Vec<_> = lanes.iter().map(|(host, _)| host.to_string()).collect();
-                        all.push((unit, title.clone(), hosts.join(" ")));
+                        all.push((unit, title.clone(), hosts_of(&hosts)));
                     }
                 }
             }

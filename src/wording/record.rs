@@ -121,7 +121,7 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
                 holds.iter().map(|(resource, token)| format!("{resource} ({token})")).collect();
             ("holds taken".into(), none(), none(), vec![Below::Text(holds.join(" "))])
         }
-        Event::Started { preflight } => ("started".into(), none(), hold_of(preflight), Vec::new()),
+        Event::Started { preflight, .. } => ("started".into(), none(), hold_of(preflight), Vec::new()),
         Event::StepSent { unit: at, attempt, host, body, token, .. } => {
             let (title, _) = unit(at);
             let body = run.plan().map(|plan| super::plan::body(plan, body)).unwrap_or_default();

@@ -47,7 +47,7 @@ pub(crate) fn offer(
     facts: &Facts,
 ) -> Offer {
     let topology = Topology {
-        primary: host(primary),
+        primary: Some(host(primary)),
         believed: false,
         replicas: replicas.iter().map(|name| host(name)).collect(),
         silent: Vec::new(),
@@ -72,6 +72,7 @@ pub(crate) fn offer(
         commit: None,
         sources: String::new(),
         preflight,
+        guards: BTreeMap::new(),
         measured: (now, now),
         beside: Beside::default(),
     }

@@ -18,13 +18,13 @@ fn reached() -> Reached {
     Reached::on(Spec::default().fast())
 }
 
-fn attempt(key: &str, token: u64) -> Attempt {
+pub(crate) fn attempt(key: &str, token: u64) -> Attempt {
     let holds = vec![("cluster/orders".to_owned(), token)];
     Attempt { key: key.to_owned(), root: None, holds }
 }
 
 /// A command that changes something, as an attempt of this name.
-fn step(reached: &Reached, key: &str, script: &str) -> Execution {
+pub(crate) fn step(reached: &Reached, key: &str, script: &str) -> Execution {
     let counted = format!("echo ran >>{}\n{script}", oracle(reached, key));
     Execution { attempt: Some(attempt(key, 1)), end_with_link: false, ..reached.script(&counted) }
 }

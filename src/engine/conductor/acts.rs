@@ -1,20 +1,22 @@
 //! What a conductor does: plans, asks, sends, waits. One act at a time for each thing that the run wants.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::outcome::{NoEnd, exit_of, outputs, summary};
+use super::outcome::{NoEnd, escaped, exit_of, outputs, summary};
 use super::{Conductor, Done, Flight};
 use crate::engine::ask::{Asker, Known, Moved, elapsed, log_tail};
 use crate::engine::context::errand_body;
 use crate::engine::planner::NotOffered;
 use crate::library::NotLoaded;
 use crate::plan::difference::differences;
-use crate::plan::model::{CheckSeen, Command, Undo, Verdict};
+use crate::plan::model::{CheckSeen, Command, HostPin, Undo, Verdict};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
+use crate::run::event::still_run;
 use crate::run::model::{HowFar, LogTail, Token, UnitState, Variant, WatchAt};
 use crate::run::next::after;
 use crate::run::{Act, Run, UnitAt, World, next};
@@ -22,7 +24,7 @@ use crate::runbook::model::{Item, WatchThen};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::HostName;
 use crate::target::guard::Attempt;
-use crate::target::{Control, Destination, Ending, Execution, Latest, Link, Report, Target};
+use crate::target::{Control, Destination, Ending, Execution, Latest, Leftovers, Link, Report, Target};
 
 /// A host that is asked once more what became of a step has so long to answer. It was asked with patience before.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
@@ -30,7 +32,7 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 impl Conductor {
     /// Starts what is wanted and not being done, and gives up what is not wanted any more.
     pub(super) fn do_what_is_next(&mut self) {
-        let wanted = next(&self.run);
+        let wanted: BTreeSet<Act> = next(&self.run).into_iter().collect();
         let unwanted: Vec<Act> = self.flying.keys().filter(|act| !wanted.contains(act)).cloned().collect();
         for act in unwanted {
             // A command that was sent is never given up: its end must be known.
@@ -128,10 +130,10 @@ impl Conductor {
 
     /// Says what is to become of the processes of a step that is in flight here.
     fn control(&self, unit: &UnitAt, attempt: u32, wanted: Control) {
-        let awaited = self
-            .flying
-            .iter()
-            .find(|(act, _)| matches!(act, Act::Await(at, sent, _) if at == unit && *sent == attempt));
+        let awaited = self.flying.iter().find(|(act, _)| match act {
+            Act::Await(at, sent, _) | Act::AwaitUndo(at, sent) => at == unit && *sent == attempt,
+            _ => false,
+        });
         if let Some(control) = awaited.and_then(|(_, flight)| flight.control.as_ref()) {
             control.send_replace(wanted);
         }
@@ -389,7 +391,7 @@ impl Conductor {
             let world = match exit_of(&report) {
                 Ok(exit) => {
                     let (took, output) = (Millis::from_std(report.took), summary(&report));
-                    World::Ended { unit, attempt, exit, took, output }
+                    World::Ended { unit, attempt, exit, took, output, escaped: escaped(&report) }
                 }
                 Err(NoEnd::NotStarted { silent, why }) => World::Unreached { unit, attempt, silent, why },
                 Err(NoEnd::Lost(why)) => World::Lost { unit, attempt, why },
@@ -405,8 +407,10 @@ impl Conductor {
     pub(super) fn carry_undo(&mut self, unit: &UnitAt, attempt: u32, how: Carry) {
         let act = Act::AwaitUndo(unit.clone(), attempt);
         let Some(Undo::Command(command)) = self.run.undo_of(unit).cloned() else { return };
-        let execution = self.execution(unit, &command, &format!("u{attempt}"), None);
+        let (control, controlled) = watch::channel(Control::Run);
+        let execution = self.execution(unit, &command, &format!("u{attempt}"), Some(controlled));
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
+        let sent = act.clone();
         self.fly(act.clone(), async move {
             let report = match execution {
                 Some(execution) => how.out(&*inner.planner.target, execution).await,
@@ -418,13 +422,65 @@ impl Conductor {
             };
             let outputs = outputs(&report, id, &unit, attempt, true);
             let ended = match exit_of(&report) {
-                Ok(exit) => Ok((exit, Millis::from_std(report.took), summary(&report))),
+                Ok(exit) if escaped(&report).is_empty() => {
+                    Ok((exit, Millis::from_std(report.took), summary(&report)))
+                }
+                Ok(exit) => Err((format!("{exit}, but {}", still_run(&escaped(&report))), true)),
                 Err(NoEnd::NotStarted { why, .. }) => Err((why, false)),
                 Err(NoEnd::Lost(why)) => Err((why, true)),
             };
             let world = World::UndoEnded { unit, attempt, ended };
-            Done { act, world, context: None, blobs: Vec::new(), outputs }
+            Done { act: sent, world, context: None, blobs: Vec::new(), outputs }
         });
+        if let Some(flight) = self.flying.get_mut(&act) {
+            flight.control = Some(control);
+        }
+    }
+
+    /// The name of a step on its host; no other run of any bot has it.
+    fn step_key(&self, unit: &UnitAt) -> String {
+        let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
+        format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number)
+    }
+
+    /// What its hosts keep of a run that is over is removed, beside everything else. Where nobody knows how a step ended
+    /// it is kept, and so are the folders as long as something could be taken back.
+    pub(super) fn clear_up(&self) {
+        let Some(plan) = self.run.plan() else { return };
+        let goes_back = self.run.sent.iter().any(|at| !self.run.can_undo(Some(at.number)).is_empty());
+        let mut left: BTreeMap<&HostName, Leftovers> = BTreeMap::new();
+        for at in self.run.units.keys() {
+            let step = self.run.step(at).filter(|step| step.effect.changes());
+            let known = !matches!(self.run.units.get(at), Some(UnitState::Unknown { .. }));
+            let sent = self.run.units.get(at).is_some_and(|state| state.attempts() > 0)
+                || self.run.sent.contains(at);
+            let Some(step) = step.filter(|_| known && sent) else { continue };
+            for host in
+                std::iter::once(&step.command.host).chain(step.instead.as_ref().map(|instead| &instead.host))
+            {
+                let of_host = left.entry(host).or_default();
+                of_host.steps.push(self.step_key(at));
+                if !goes_back {
+                    of_host.folders.push(self.step_key(at));
+                }
+            }
+        }
+        for (host, left) in left {
+            let Some(pin) = plan.hosts.get(host) else { continue };
+            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            self.inner.clearing.spawn(async move { target.sweep(to, left).await });
+        }
+    }
+
+    /// Connects to every host of the plan while the first of them works.
+    pub(super) fn prewarm(&self) {
+        let Some(plan) = self.run.plan() else { return };
+        let steps = plan.units().filter_map(|(_, unit)| unit.step());
+        let hosts: BTreeSet<&HostName> = steps.map(|step| &step.command.host).collect();
+        for (host, pin) in hosts.into_iter().filter_map(|host| Some((host, plan.hosts.get(host)?))) {
+            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            tokio::spawn(async move { target.prewarm(to).await });
+        }
     }
 
     /// Hears what becomes of the connection over which a step is followed.
@@ -454,13 +510,12 @@ impl Conductor {
         let plan = self.run.plan()?;
         let step = self.run.step(unit)?;
         let pin = plan.hosts.get(&command.host)?;
-        let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
-        let step_key = format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number);
+        let step_key = self.step_key(unit);
         let changes = step.effect.changes();
         let (inner, id, at) = (self.inner.clone(), self.run.id, unit.clone());
         let show = move |lines| inner.show_far(id, &at, |far| far.lines = lines);
         Some(Execution {
-            to: self.destination(&command.host)?,
+            to: destination(&command.host, pin),
             keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
             secrets: command.secrets.clone(),
@@ -469,7 +524,7 @@ impl Conductor {
             step_dir: changes.then(|| step_key.clone()),
             attempt: changes.then(|| Attempt {
                 key: format!("{step_key}.{attempt}"),
-                root: None,
+                root: self.run.guards.get(&command.host).map(|guard| guard.root.clone()),
                 holds: self.run.holds.iter().map(|(what, token)| (what.to_string(), *token)).collect(),
             }),
             end_with_link: !changes,
@@ -487,7 +542,7 @@ fn ended(act: &Act, run: &Run, unit: &UnitAt, attempt: u32, report: &Report) -> 
     let world = match exit_of(report) {
         Ok(exit) => {
             let (took, output) = (Millis::from_std(report.took), summary(report));
-            World::Ended { unit, attempt, exit, took, output }
+            World::Ended { unit, attempt, exit, took, output, escaped: escaped(report) }
         }
         Err(NoEnd::NotStarted { why, .. })
             if matches!(report.ending, Ending::NotStarted { code: "not-started", .. }) =>
@@ -497,6 +552,12 @@ fn ended(act: &Act, run: &Run, unit: &UnitAt, attempt: u32, report: &Report) -> 
         Err(_) => return None,
     };
     Some(Done { act: act.clone(), world, context: None, blobs: Vec::new(), outputs })
+}
+
+/// A host as the plan froze it, not as the inventory may say by now.
+fn destination(name: &HostName, pin: &HostPin) -> Destination {
+    let HostPin { address, port, user, .. } = pin;
+    Destination { name: name.clone(), address: address.clone(), port: *port, user: user.clone() }
 }
 
 /// How a command that was intended is carried to its end.

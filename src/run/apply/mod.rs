@@ -58,6 +58,13 @@ fn set(run: &mut Run, unit: &UnitAt, state: UnitState) {
     }
     run.logs.remove(unit);
     run.asked_next.remove(unit);
+    if let Some(place) = run.plan().and_then(|plan| plan.place(unit.number, unit.lane.as_ref())) {
+        if state.is_over() {
+            run.open.remove_mut(&place);
+        } else {
+            run.open.insert_mut(place);
+        }
+    }
     if let Some(slot) = run.units.get_mut(unit) {
         *slot = state;
     }

@@ -30,7 +30,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::StepEnded { unit, attempt, exit, took, .. } => {
             let variant = run.variant(unit);
-            run.reached.entry(unit.clone()).or_default().insert(*attempt, variant);
+            note_reached(run, unit, *attempt, variant);
             if exit.is_success() {
                 set(run, unit, UnitState::Ran { attempt: *attempt, variant, took: *took });
             }
@@ -46,7 +46,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::StepUnknown { unit, why } => {
             let (attempt, variant) = (attempts(run, unit), run.variant(unit));
-            run.reached.entry(unit.clone()).or_default().insert(attempt, variant);
+            note_reached(run, unit, attempt, variant);
             let sent_at = match run.units.get(unit) {
                 Some(UnitState::Sent { at, .. }) => *at,
                 Some(UnitState::Unknown { sent_at, .. }) => *sent_at,
@@ -186,7 +186,7 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
     // What cannot be undone closes the way back once it was sent, whatever is said of it: the undos before it may be
     // wrong now.
     let closes = run.step(unit).is_some_and(|step| step.effect == Effect::Irreversible);
-    if let Some(reached) = run.reached.get_mut(unit).filter(|_| !closes) {
+    if !closes && let Some(reached) = run.reached.get_mut(unit) {
         reached.remove(&attempts);
     }
     forget_if_never_reached(run, unit);
@@ -199,6 +199,13 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
         UnitState::Waiting { attempts }
     };
     set(run, unit, state);
+}
+
+/// An attempt has reached its host, or may have.
+fn note_reached(run: &mut Run, unit: &UnitAt, attempt: u32, variant: Variant) {
+    let mut attempts = run.reached.get(unit).cloned().unwrap_or_default();
+    attempts.insert(attempt, variant);
+    run.reached.insert_mut(unit.clone(), attempts);
 }
 
 /// A step none of whose attempts reached its host was never sent.

@@ -14,7 +14,7 @@ use super::apply::apply;
 use super::event::{Event, Stamped};
 use super::input::{Input, Refusal, Says, World};
 use super::model::{Outcome, Phase, Run, UndoStep, UnitAt, UnitState};
-use super::next::{after, ended_batch, late_from, silence, turn};
+use super::next::{after, ended_batch, gate_in_turn, late_from, silence};
 use crate::plan::model::{Block, Undo, Work};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
@@ -147,8 +147,8 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         _ if run.phase != Phase::Working => Decided::nothing(),
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),
         World::Unreached { unit, attempt, silent, why } => work::unreached(run, unit, *attempt, *silent, why),
-        World::Ended { unit, attempt, exit, took, output } => {
-            work::ended(run, unit, *attempt, *exit, *took, output)
+        World::Ended { unit, attempt, exit, took, output, escaped } => {
+            work::ended(run, unit, *attempt, *exit, *took, output, escaped)
         }
         World::Lost { unit, attempt, why } => work::lost(run, unit, *attempt, why),
         World::Proof { unit, seen, took } => work::proof(run, unit, seen, *took),
@@ -194,9 +194,9 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
     match run.phase {
         Phase::Working => {
             let mut events = Vec::new();
-            for (at, state) in &run.units {
+            for (at, state) in run.front() {
                 if let (UnitState::Asked { at: since, reminded, .. }, Some(Work::Decide(decide))) =
-                    (state, run.unit(at).map(|unit| &unit.work))
+                    (state, run.unit(&at).map(|unit| &unit.work))
                 {
                     let half = Millis(decide.within.0 / 2);
                     if *reminded == 0 && after(*since, half) <= now {
@@ -212,11 +212,11 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
             {
                 events.push(Event::BatchRested { block, batch });
             }
-            for at in run.units.keys() {
-                if let Some(usual) =
-                    run.usual(at).filter(|_| late_from(run, at).is_some_and(|from| from <= now))
+            for (at, _) in run.front() {
+                if late_from(run, &at).is_some_and(|from| from <= now)
+                    && let Some(usual) = run.usual(&at)
                 {
-                    events.push(Event::StepLate { unit: at.clone(), usual });
+                    events.push(Event::StepLate { unit: at, usual });
                 }
             }
             events.extend(unanswered(run, now));
@@ -242,15 +242,14 @@ fn expired(what: &str) -> Decided {
 fn follows(run: &Run) -> Option<Event> {
     match run.phase {
         Phase::Working => {
-            let at_work = run.units.values().any(UnitState::is_at_work);
-            let all_over = run.units.values().all(UnitState::is_over);
-            let skipped = run.units.values().any(|state| matches!(state, UnitState::Skipped { .. }));
+            let all_over = run.open.is_empty();
+            let skipped = || run.units.values().any(|state| matches!(state, UnitState::Skipped { .. }));
             // A stop that came while the last step ended well stops nothing.
-            if all_over && (run.stop.is_none() || !skipped) {
+            if all_over && (run.stop.is_none() || !skipped()) {
                 return Some(finished(run));
             }
             if run.stop.is_some() {
-                return (!at_work).then(|| stopped(run));
+                return (!run.is_at_work()).then(|| stopped(run));
             }
             if run.resting.is_none()
                 && let Some((block, batch)) = ended_batch(run)
@@ -258,9 +257,7 @@ fn follows(run: &Run) -> Option<Event> {
                 return Some(Event::BatchEnded { block, batch });
             }
             if run.pause.is_none() && run.broken.is_empty() {
-                let is_gate =
-                    |at: &UnitAt| matches!(run.unit(at).map(|unit| &unit.work), Some(Work::Wait(_)));
-                return turn(run).into_iter().find(is_gate).map(|unit| Event::GateEntered { unit });
+                return gate_in_turn(run).map(|unit| Event::GateEntered { unit });
             }
             None
         }

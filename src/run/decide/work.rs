@@ -6,13 +6,13 @@ use super::{Decided, MAX_ATTEMPTS};
 use crate::plan::model::{CheckSeen, Work};
 use crate::run::event::{Event, Exit, OutputSummary};
 use crate::run::model::{Failure, Run, UnitAt, UnitState, Variant, WatchAt};
-use crate::run::next::{Act, history_key, next, turn};
+use crate::run::next::{Act, history_key, is_turn, next};
 use crate::runbook::source::literal::Millis;
 
 /// The door was measured: the intent is written, or the step stands before a shut door.
 pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     // A stop or a pause that came first wins; so does an answer that came while the door was measured.
-    let may_begin = !is_held(run) && run.step(unit).is_some() && turn(run).contains(unit);
+    let may_begin = !is_held(run) && run.step(unit).is_some() && is_turn(run, unit);
     if !may_begin {
         return Decided::nothing();
     }
@@ -99,17 +99,25 @@ pub(super) fn ended(
     exit: Exit,
     took: Millis,
     output: &OutputSummary,
+    escaped: &[u32],
 ) -> Decided {
     if awaited(run, unit, attempt).is_none() {
         return Decided::nothing();
     }
-    let ended = Event::StepEnded { unit: unit.clone(), attempt, exit, took, output: output.clone() };
+    let ended = Event::StepEnded {
+        unit: unit.clone(),
+        attempt,
+        exit,
+        took,
+        output: output.clone(),
+        escaped: escaped.to_vec(),
+    };
     if !exit.is_success() {
         let watch =
             run.broken.iter().find(|(at, (_, ends))| *ends && at.unit.as_ref().is_none_or(|at| at == unit));
         let failure = match watch {
             Some((_, (seen, _))) if exit == Exit::Stopped => Failure::WatchBroke(Box::new(seen.clone())),
-            _ => Failure::Exit { exit, took, output: output.clone() },
+            _ => Failure::Exit { exit, took, output: output.clone(), escaped: escaped.to_vec() },
         };
         return Decided::events([ended, Event::StepFailed { unit: unit.clone(), failure }]);
     }
@@ -166,7 +174,7 @@ pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
 /// Preflight was measured afresh: the question can be put.
 pub(super) fn fresh(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     let is_question = matches!(run.unit(unit).map(|unit| &unit.work), Some(Work::Decide(_)));
-    if !is_question || is_held(run) || !turn(run).contains(unit) {
+    if !is_question || is_held(run) || !is_turn(run, unit) {
         return Decided::nothing();
     }
     Decided::events([Event::Asked { unit: unit.clone(), seen: seen.to_vec() }])

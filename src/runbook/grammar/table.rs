@@ -412,7 +412,11 @@ pub static PACK: Shape = Shape {
             "The setting that names a log; its tail is shown when a step of this pack fails there.",
         ),
         may("settings", TYPES, "What the inventory must say of each cluster or host of this kind."),
-        may("topology", Form::Map(&TOPOLOGY), "Who is primary and who is a replica."),
+        may(
+            "topology",
+            Form::Map(&TOPOLOGY),
+            "Who is primary and who is a replica. Without it, clusters of this kind have hosts and no roles.",
+        ),
         may("prelude", Form::Script, "Stands before each script of this pack."),
         may("probes", Form::Table(NameForm::Dashed, &Form::Map(&PROBE)), "What can be measured."),
         may("actions", Form::Table(NameForm::Dashed, &Form::Map(&ACTION)), "What can be changed."),

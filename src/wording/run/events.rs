@@ -4,7 +4,7 @@ use super::live::between;
 
 use crate::plan::model::CheckSeen;
 use crate::policy::Policy;
-use crate::run::event::Exit;
+use crate::run::event::{Exit, still_run};
 use crate::run::model::{Failure, UnitState};
 use crate::run::{Event, Run, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
@@ -277,20 +277,25 @@ fn sentences(failed: &[CheckSeen]) -> String {
     failed.iter().map(|seen| format!("{}.", visible(&seen.says))).collect::<Vec<_>>().join(" ")
 }
 
-fn exit_words(exit: Exit, took: Millis) -> String {
+fn exit_words(exit: Exit, took: Millis, escaped: &[u32]) -> String {
+    let gone = if escaped.is_empty() {
+        "nothing of it runs there any more".to_owned()
+    } else {
+        format!("but {}", still_run(escaped))
+    };
     match exit {
         Exit::Code(code) => format!("exit {code} after {took}"),
         Exit::NotFound => format!("exit 127 after {took}: a program is not there"),
         Exit::Signal(code) => format!("exit {code} after {took}: killed, or it said so"),
-        Exit::TimedOut => format!("its limit of {took} was reached, and its processes were ended"),
-        Exit::Stopped => format!("it was stopped after {took}, and its processes were ended"),
+        Exit::TimedOut => format!("its limit of {took} was reached and it was ended, {gone}"),
+        Exit::Stopped => format!("it was stopped after {took}, {gone}"),
     }
 }
 
 pub(super) fn failure_words(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(why) => format!("nothing was sent: {}", visible(why)),
-        Failure::Exit { exit, took, .. } => exit_words(*exit, *took),
+        Failure::Exit { exit, took, escaped, .. } => exit_words(*exit, *took, escaped),
         Failure::NotProven(failed) => {
             let says: Vec<_> = failed.iter().map(|seen| visible(&seen.says)).collect();
             format!("its command ended well, but {}", says.join("; "))

@@ -9,17 +9,27 @@ use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Block, Page, Row, State, Table, plain};
-use crate::wording::plan::seen_row;
+use crate::wording::plan::{seen_row, steps_of};
 use crate::wording::refusal::step as step_words;
 use crate::wording::states;
+
+/// So many questions are put at once; a terminal has 24 rows.
+const ASKED_AT_ONCE: usize = 5;
 
 /// Everything that the run waits for a person to say: one question after the other.
 pub fn questions(run: &Run, moment: &Moment) -> Page {
     match run.phase {
         Phase::Undoing => undo_question(run, moment),
         Phase::Working => {
-            let pages = run.questions().map(|(at, state)| question(run, at, state, moment));
+            let pages = run.questions().take(ASKED_AT_ONCE);
+            let pages = pages.map(|(at, state)| question(run, &at, state, moment));
             let page = pages.fold(Page::new(), Page::join);
+            let more: Vec<UnitAt> = run.questions().skip(ASKED_AT_ONCE).map(|(at, _)| at).collect();
+            let page = if more.is_empty() {
+                page
+            } else {
+                page.text(format!("After these there are {} more: {}.", more.len(), steps_of(&more)))
+            };
             let page = run.broken.iter().fold(page, |page, (watch, (seen, ends))| {
                 let what = if *ends { "a watch broke, and nothing new begins" } else { "halted by a watch" };
                 let whom =
@@ -223,8 +233,7 @@ fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String
             ));
         }
     } else {
-        let list: Vec<_> = back.iter().map(step_words).collect();
-        options.push((format!("undo {id}"), format!("takes back {}", list.join(", "))));
+        options.push((format!("undo {id}"), format!("takes back {}", steps_of(&back))));
     }
     options.push((format!("stop {id}"), "leaves it so; the hold is released".to_owned()));
     options

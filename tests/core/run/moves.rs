@@ -302,7 +302,7 @@ impl Driven {
 
     fn some_unit(&self, which: u8) -> UnitAt {
         let others = [unit(99), unit_on(1, "nowhere"), unit(0)];
-        let count = self.run.units.len() + others.len();
+        let count = self.run.units.size() + others.len();
         let all: Vec<UnitAt> = self.run.units.keys().cloned().chain(others).collect();
         all[usize::from(which) % count].clone()
     }
@@ -377,7 +377,14 @@ fn settle(unit: UnitAt, how: u8) -> Says {
 }
 
 fn ended(unit: UnitAt, attempt: u32, exit: Exit) -> World {
-    World::Ended { unit, attempt, exit, took: Millis(1_200), output: OutputSummary::default() }
+    World::Ended {
+        unit,
+        attempt,
+        exit,
+        took: Millis(1_200),
+        output: OutputSummary::default(),
+        escaped: Vec::new(),
+    }
 }
 
 fn one(well: bool) -> CheckSeen {

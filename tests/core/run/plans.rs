@@ -268,6 +268,7 @@ pub(crate) fn offer(plan: &Plan) -> Offer {
         commit: Some("5e07c33".to_owned()),
         sources: "2e".repeat(32),
         preflight: vec![holds("follows(node, candidate, old)")],
+        guards: BTreeMap::new(),
         measured: (noon(), noon()),
         beside: beside(plan),
     }

@@ -20,7 +20,7 @@ impl Driven {
     pub(super) fn ends(&mut self, unit: &UnitAt, exit: Exit) -> Decided {
         let attempt = self.state(unit).attempts();
         let (took, output) = (Millis(1_200), OutputSummary::default());
-        self.world(World::Ended { unit: unit.clone(), attempt, exit, took, output })
+        self.world(World::Ended { unit: unit.clone(), attempt, exit, took, output, escaped: Vec::new() })
     }
 
     /// The newest attempt is lost with its link.
@@ -120,7 +120,14 @@ fn a_report_about_an_attempt_that_is_over_changes_nothing() {
     run.sends(&unit(1));
 
     let (took, output) = (Millis(9), OutputSummary::default());
-    let late = run.world(World::Ended { unit: unit(1), attempt: 1, exit: Exit::Code(0), took, output });
+    let late = run.world(World::Ended {
+        unit: unit(1),
+        attempt: 1,
+        exit: Exit::Code(0),
+        took,
+        output,
+        escaped: Vec::new(),
+    });
 
     assert!(late.events.is_empty());
     assert!(matches!(run.state(&unit(1)), UnitState::Sent { attempt: 2, .. }));
@@ -268,6 +275,33 @@ fn a_door_that_was_being_measured_when_somebody_said_stop_opens_nothing() {
     run.ends(&unit_on(1, "web1"), Exit::Code(0));
     run.proves(&unit_on(1, "web1"));
     assert_eq!(run.run.phase, Phase::Ended(Outcome::Stopped));
+}
+
+#[test]
+fn a_stop_and_the_next_step_go_in_the_order_of_the_journal() {
+    let plan = a_plan().step("Fence").step("Promote").made();
+    let [mut stop_first, mut step_first] = [Driven::working(&plan), Driven::working(&plan)];
+
+    stop_first.says("cara", Says::Stop { now: true });
+    let late = stop_first.sends(&unit(1));
+    assert!(late.events.is_empty(), "nothing is sent behind a stop");
+    assert_eq!(stop_first.run.phase, Phase::Ended(Outcome::Stopped));
+    assert!(stop_first.run.sent.is_empty());
+
+    step_first.sends(&unit(1));
+    step_first.says("cara", Says::Stop { now: true });
+    let wanted = next(&step_first.run);
+    assert!(
+        wanted.contains(&Act::Await(unit(1), 1, Variant::Main)) && wanted.contains(&Act::End(unit(1), 1))
+    );
+    step_first.ends(&unit(1), Exit::Code(0));
+    step_first.proves(&unit(1));
+    assert_eq!(step_first.run.phase, Phase::Ended(Outcome::Stopped));
+    assert_eq!(
+        step_first.run.sent,
+        [unit(1)],
+        "it ended well before anybody could end it, and no other began"
+    );
 }
 
 #[test]
@@ -540,7 +574,7 @@ fn a_step_of_which_nothing_is_known_is_never_late() {
     let mut offer = (**run.run.offer.as_ref().unwrap()).clone();
     offer.beside.learnt.clear();
     run.run.offer = Some(std::sync::Arc::new(offer));
-    run.run.units.insert(unit(1), UnitState::Sent { attempt: 1, variant: Variant::Main, at: run.now });
+    run.run.units.insert_mut(unit(1), UnitState::Sent { attempt: 1, variant: Variant::Main, at: run.now });
 
     assert_eq!(deadline(&run.run), None);
 }

@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
-use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use steadyhand::authoring::Set;
 use steadyhand::engine::clock::Clock;
+use steadyhand::plan::model::GuardSeen;
 use steadyhand::target::capture::Kept;
-use steadyhand::target::{Control, Destination, Ending, Execution, Report, Running, Target};
+use steadyhand::target::{
+    Control, Destination, Ending, Execution, Later, Leftovers, Report, Running, Target,
+};
 
 use super::cluster::{Came, Cluster};
 use super::commands::Commands;
@@ -166,9 +168,9 @@ impl Hosts {
         };
         tokio::select! {
             biased;
-            () = stopped => Some(Ending::Ended { by_limit: false, status: 143 }),
+            () = stopped => Some(Ending::Ended { by_limit: false, status: 143, escaped: Vec::new() }),
             () = self.clock.after(wait.min(limit)) => {
-                (wait >= limit).then_some(Ending::Ended { by_limit: true, status: 143 })
+                (wait >= limit).then_some(Ending::Ended { by_limit: true, status: 143, escaped: Vec::new() })
             }
         }
     }
@@ -329,7 +331,24 @@ impl Target for Hosts {
         Box::pin(async move { report })
     }
 
-    fn prewarm(&self, _: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    /// They keep nothing, and can be asked nevertheless: who they are is asked by the name `?hello`.
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>> {
+        let host = to.name.to_string();
+        let said = self.with(|inside| {
+            let laid_out = inside.laid_out.get_mut(&(host.clone(), "?hello".to_owned()));
+            match laid_out.and_then(VecDeque::pop_front) {
+                Some(Answer::NotStarted(code, why)) => Err(Ending::NotStarted { code, why: why.to_owned() }),
+                _ => Ok(GuardSeen { root: format!("{:0>16}", host.len()), boot: "as ever".to_owned() }),
+            }
+        });
+        Box::pin(async move { said })
+    }
+
+    fn sweep(&self, _: Destination, _: Leftovers) -> Later<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn prewarm(&self, _: Destination) -> Later<'_, ()> {
         Box::pin(async {})
     }
 }
