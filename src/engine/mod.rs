@@ -9,6 +9,7 @@ pub mod clock;
 mod conductor;
 pub mod context;
 pub mod dice;
+pub mod doctor;
 pub mod planner;
 mod refused;
 mod requests;
@@ -19,11 +20,13 @@ use std::collections::btree_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use conductor::Heard;
 pub use planner::{NotOffered, Planner};
@@ -39,7 +42,7 @@ use crate::run::model::{Far, HowFar, Requested, UnitState};
 use crate::run::next::after;
 use crate::run::{Event, Run, RunId, Stamped, UnitAt};
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::Person;
+use crate::runbook::source::name::{ClusterName, Person};
 use crate::target::Target;
 use clock::Clock;
 use conductor::{Conductor, Mail};
@@ -50,6 +53,9 @@ use planner::Before;
 const FOLLOW_CAPACITY: usize = 4_096;
 /// Things said to one run that wait.
 const MAILBOX: usize = 128;
+
+/// An end waits no longer for hosts that are being rid of what they keep.
+const CLEARING_WITHIN: Duration = Duration::from_secs(3);
 
 /// Something that happened to a run, with the state right after it.
 #[derive(Debug, Clone)]
@@ -109,17 +115,22 @@ pub(crate) struct Inner {
     files: Mutex<Option<(String, Arc<Snapshot>)>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
+    /// Hosts that are being rid of what they keep of runs that are over.
+    clearing: TaskTracker,
     fatal: watch::Sender<Option<String>>,
 }
 
 impl Inner {
-    fn publish(&self, run: &Run, stamped: Stamped) {
+    fn publish(&self, run: Run, stamped: Stamped) {
         let happened = conductor::happened(run, stamped);
+        let run = &happened.run;
         // Both under the lock: whoever reads the new state can already receive the event that led to it.
         let mut all = lock(&self.carried);
         if let Some(carried) = all.get_mut(&run.id) {
-            carried.state.send_replace(happened.run.clone());
-            carried.far.retain(|unit, _| matches!(run.units.get(unit), Some(UnitState::Sent { .. })));
+            carried.state.send_replace(run.clone());
+            let works =
+                |state: &UnitState| matches!(state, UnitState::Sent { .. } | UnitState::Holding { .. });
+            carried.far.retain(|unit, _| run.units.get(unit).is_some_and(works));
         }
         // Nobody follows: that is fine.
         let _ = self.followers.send(happened);
@@ -214,17 +225,25 @@ impl Inner {
     fn before(&self, snapshot: &Snapshot, id: RunId, request: &Requested) -> Before {
         let view = self.journal.view();
         let mut before = Before::default();
-        for entry in view.newest_of_kind("offered", 50).unwrap_or_default() {
+        // Only clusters that were named, and only until each is known: a plan of many hosts is long.
+        let named = request.arguments.iter().filter_map(|(_, value)| ClusterName::new(value));
+        let named: Vec<ClusterName> = named.filter(|name| snapshot.set.knows_roles(name)).collect();
+        let plans = if named.is_empty() { 0 } else { 50 };
+        for entry in view.newest_of_kind("offered", plans).unwrap_or_default() {
+            if named.iter().all(|name| before.primaries.contains_key(name)) {
+                break;
+            }
             let Ok(Stamped { event: Event::Offered { offer, .. }, .. }) = crate::journal::stamped(&entry)
             else {
                 continue;
             };
             for (cluster, topology) in offer.plan.topology {
-                if !topology.believed {
-                    before.primaries.entry(cluster).or_insert(topology.primary);
+                if let (false, Some(primary)) = (topology.believed, topology.primary) {
+                    before.primaries.entry(cluster).or_insert(primary);
                 }
             }
         }
+        before.took = view.took(&request.runbook).unwrap_or_default();
         let cool_down = snapshot.set.runbooks.get(&request.runbook).and_then(|runbook| runbook.cool_down);
         if let Some(cool_down) = cool_down {
             before.last_end = self.last_end(id, request, cool_down);
@@ -280,6 +299,7 @@ impl Engine {
             files: Mutex::default(),
             followers,
             ending: CancellationToken::new(),
+            clearing: TaskTracker::new(),
             fatal: watch::Sender::new(None),
         });
         let engine = Self { inner };
@@ -301,6 +321,11 @@ impl Engine {
         let _ = self.inner.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
         failpoint::pass(Point::EngineEnds);
         self.inner.ending.cancel();
+        self.inner.clearing.close();
+        tokio::select! {
+            () = self.inner.clearing.wait() => {}
+            () = self.inner.clock.after(CLEARING_WITHIN) => {}
+        }
     }
 
     /// The journal, for reading.

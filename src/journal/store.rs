@@ -175,6 +175,19 @@ impl Reader {
         self.connection.prepare(sql)?.query_map(params![kind, limit], stored_line)?.collect()
     }
 
+    /// The entries of one kind that have this text somewhere, newest first; of all of the kind only the newest `among`
+    /// are looked at.
+    pub(super) fn newest_with(
+        &self,
+        kind: &str,
+        text: &str,
+        among: u32,
+    ) -> rusqlite::Result<Vec<StoredLine>> {
+        let sql = "select * from (select seq, hash, run, nth, kind, line from entries where kind = ?1
+                   order by seq desc limit ?3) where instr(line, ?2) > 0 order by seq desc";
+        self.connection.prepare(sql)?.query_map(params![kind, text, among], stored_line)?.collect()
+    }
+
     /// Every run as the table has it: how many events, and whether it is open.
     pub(super) fn run_rows(&self) -> rusqlite::Result<Vec<(RunId, u64, bool)>> {
         let read = |row: &rusqlite::Row<'_>| Ok((RunId(row.get(0)?), row.get(1)?, row.get(2)?));

@@ -291,7 +291,7 @@ fn says(case: &Case, run: Option<&Run>) -> Option<String> {
             }
             let failed = matches!(undo.step, UndoStep::Failed { unknown: false, .. });
             let unit = undo.list.first().filter(|_| failed)?;
-            Some(format!("retry 1 {}{}\n", unit.number, lane(unit)))
+            Some(retry(run, unit))
         }
         Phase::Working if run.stop.is_none() => {
             let (unit, state) = run.questions().next()?;
@@ -301,9 +301,7 @@ fn says(case: &Case, run: Option<&Run>) -> Option<String> {
                 {
                     "undo 1\n".to_owned()
                 }
-                UnitState::Failed { .. } | UnitState::Shut { .. } => {
-                    format!("retry 1 {}{}\n", unit.number, lane(unit))
-                }
+                UnitState::Failed { .. } | UnitState::Shut { .. } => retry(run, &unit),
                 // Nobody should have to say how it ended: the host knows.
                 _ => "stop 1\n".to_owned(),
             })
@@ -312,8 +310,10 @@ fn says(case: &Case, run: Option<&Run>) -> Option<String> {
     }
 }
 
-fn lane(unit: &UnitAt) -> String {
-    unit.lane.as_ref().map(|lane| format!(" {lane}")).unwrap_or_default()
+/// The answer to the question that is asked now, and to no later one.
+fn retry(run: &Run, unit: &UnitAt) -> String {
+    let lane = unit.lane.as_ref().map(|lane| format!(" {lane}")).unwrap_or_default();
+    format!("retry 1 {}{lane} attempt={}\n", unit.number, run.asked_about(unit).unwrap_or(1))
 }
 
 /// Ends the connections that killed processes left; OpenSSH would close each of them a minute later.
