@@ -3,20 +3,27 @@
 # Empty for root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check bench build install
+# How many runs `make crash` and `make torture` make, and which cases: the same seed makes the same ones.
+RUNS ?= 1000
+SEED ?= 1
+
+.PHONY: help demo test check bench bench-ssh crash torture build install
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
 	@echo "make test    every test, on real parts"
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
+	@echo "make bench-ssh  the same for commands on many hosts, beside ansible and others"
+	@echo "make crash   kills the bot at every failpoint and at any moment, RUNS=10000 times (1000), SEED=1"
+	@echo "make torture kills what carries a step at random moments, RUNS times"
 
 demo: install build
 	@sh tests/lab/demo.sh
 
-# busybox is a shell that hosts have.
+# Shells that hosts have.
 test: install
-	@command -v busybox >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends busybox
+	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
 	cargo test --workspace --locked
 
 check:
@@ -28,6 +35,23 @@ check:
 bench: install
 	@command -v yamllint >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends yamllint
 	cargo bench --locked --bench goals
+
+# With failpoints, so not as a release.
+crash: install
+	RUNS=$(RUNS) SEED=$(SEED) cargo bench --profile dev --locked --quiet --bench crash
+
+# What people use instead to run commands on many hosts; pyinfra is not in Debian, and comes into a folder of its own.
+PYINFRA_HOME := target/pyinfra
+bench-ssh: install
+	@for program in clush parallel-ssh ansible-playbook; do command -v $$program >/dev/null || missing=1; done; \
+	test -z "$$missing" && /usr/bin/python3 -c 'import fabric, ansible_mitogen' 2>/dev/null || \
+	$(SUDO) apt-get install --yes --no-install-recommends clustershell pssh ansible-core ansible-mitogen python3-fabric python3-venv
+	@test -x $(PYINFRA_HOME)/bin/pyinfra || { /usr/bin/python3 -m venv $(PYINFRA_HOME) && $(PYINFRA_HOME)/bin/pip --quiet install pyinfra==3.10.0; } || \
+	echo "pyinfra cannot be had here; the other peers are compared."
+	PYINFRA=$(CURDIR)/$(PYINFRA_HOME)/bin/pyinfra cargo bench --locked --bench goals -- ssh
+
+torture: install
+	cargo bench --locked --profile dev --bench torture -- $(RUNS)
 
 build:
 	@cargo build --workspace --locked --quiet

@@ -18,7 +18,8 @@ pub mod plan;
 pub mod run;
 pub mod wording;
 
-// The outside: what is stored, where commands are carried out, what is read.
+// The outside: what is stored, where commands are carried out, what is read; and where a test ends the process.
+pub mod failpoint;
 pub mod journal;
 pub mod secrets;
 pub mod target;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 7] = ["runbook", "inventory", "policy", "authoring", "plan", "run", "wording"];
 
 /// Arrows that exist. A new one is a decision: add it here, and say in ARCHITECTURE.md what it is for.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("runbook", &[]),
     ("inventory", &["runbook"]),
     ("policy", &["runbook"]),
@@ -16,11 +16,15 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("plan", &["authoring", "policy", "runbook"]),
     ("run", &["plan", "policy", "runbook"]),
     ("wording", &["plan", "policy", "run", "runbook"]),
-    ("journal", &["plan", "policy", "run", "runbook"]),
+    ("failpoint", &[]),
+    ("journal", &["failpoint", "plan", "policy", "run", "runbook"]),
     ("secrets", &[]),
-    ("target", &["plan", "runbook", "secrets"]),
+    ("target", &["failpoint", "plan", "runbook", "secrets"]),
     ("library", &["authoring", "inventory", "plan", "runbook", "target"]),
-    ("engine", &["authoring", "journal", "library", "plan", "policy", "run", "runbook", "target"]),
+    (
+        "engine",
+        &["authoring", "failpoint", "journal", "library", "plan", "policy", "run", "runbook", "target"],
+    ),
     ("chat", &["engine", "journal", "library", "plan", "policy", "run", "runbook", "wording"]),
     ("config", &["library", "secrets", "target"]),
     (

@@ -26,7 +26,7 @@ use crate::inventory::Inventory;
 use crate::policy::model::Policy;
 use crate::runbook::grammar::schema::Names;
 use crate::runbook::model::{Pack, ParameterKind, Runbook, Word};
-use crate::runbook::source::name::{PackName, RunbookName};
+use crate::runbook::source::name::{ClusterName, PackName, RunbookName};
 use crate::runbook::source::place::{At, FileName};
 use crate::runbook::source::problem::{Code, Problem, Problems};
 
@@ -62,6 +62,13 @@ pub struct Set {
 }
 
 impl Set {
+    /// Whether hosts of this cluster are primary or replica: its kind has a topology.
+    pub fn knows_roles(&self, cluster: &ClusterName) -> bool {
+        let cluster = self.inventory.clusters.get(cluster);
+        let pack = cluster.and_then(|cluster| self.packs.get(cluster.kind.value.as_str()));
+        pack.is_some_and(|pack| pack.topology.is_some())
+    }
+
     /// Every name that an editor can complete.
     pub fn names(&self) -> Names {
         let mut names = Names::default();

@@ -26,7 +26,7 @@ pub(super) fn check_parameters(runbook: &Runbook, desk: &Desk<'_>, problems: &mu
                 let message = format!("`{}` could be a cluster of any kind", name.value);
                 problems.add(Code::ParameterKind, &name.place, message, "kind: [postgresql]");
             }
-            ParameterKind::Cluster(kinds) => kinds.iter().for_each(|kind| check_kind(kind, desk, problems)),
+            ParameterKind::Cluster(kinds) => kinds.iter().for_each(|kind| _ = desk.pack(kind, problems)),
             ParameterKind::Choice(words) => check_choice(name, words, problems),
             ParameterKind::Text(Some(pattern)) => {
                 if let Err(error) = Regex::new(pattern) {
@@ -38,14 +38,6 @@ pub(super) fn check_parameters(runbook: &Runbook, desk: &Desk<'_>, problems: &mu
             _ => {}
         }
         check_default(parameter, problems);
-    }
-}
-
-/// No plan is made for a cluster whose primary nobody can tell: better said now than when it is needed.
-fn check_kind(kind: &Word, desk: &Desk<'_>, problems: &mut Problems) {
-    if desk.pack(kind, problems).is_some_and(|pack| pack.topology.is_none()) {
-        let message = format!("the pack {} has no topology, so nobody can tell who is primary", kind.value);
-        problems.add(Code::ParameterKind, &kind.place, message, "give the pack a `topology`, or name hosts");
     }
 }
 

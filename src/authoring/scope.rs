@@ -32,6 +32,7 @@ impl<'a> Scoped<'a> {
             names: BTreeMap::from([("run".to_owned(), Named::Run)]),
             host_fields: desk.host_fields.clone(),
             cluster_settings: desk.cluster_settings.clone(),
+            without_roles: desk.without_roles.clone(),
         };
         let mut taken = BTreeMap::new();
         let words = runbook.parameters.iter().map(|parameter| &parameter.name);

@@ -1,6 +1,6 @@
 //! What runbooks refer to in other files: packs with their probes and actions, roles, windows, runbooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::Files;
 use super::unknown;
@@ -24,6 +24,8 @@ pub(super) struct Desk<'a> {
     pub(super) host_fields: Fields,
     /// Settings of each pack, as fields of its clusters.
     pub(super) cluster_settings: BTreeMap<PackName, Fields>,
+    /// Packs without a topology.
+    pub(super) without_roles: BTreeSet<PackName>,
 }
 
 impl<'a> Desk<'a> {
@@ -38,6 +40,7 @@ impl<'a> Desk<'a> {
         }
         let cluster_settings =
             files.packs.iter().map(|(name, pack)| (name.clone(), fields_of(&pack.settings))).collect();
+        let without_roles = files.packs.iter().filter(|(_, pack)| pack.topology.is_none());
         Self {
             packs: &files.packs,
             runbooks: &files.runbooks,
@@ -45,6 +48,7 @@ impl<'a> Desk<'a> {
             unread: files.unread,
             host_fields,
             cluster_settings,
+            without_roles: without_roles.map(|(name, _)| name.clone()).collect(),
         }
     }
 

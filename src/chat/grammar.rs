@@ -262,17 +262,22 @@ fn to_run(verb: &str, rest: &mut Rest<'_>) -> Result<Option<Command>, NotUnderst
         "stop" => ToRun::Stop { now: rest.flag("now") },
         "pause" => ToRun::Pause,
         "resume" => ToRun::Resume,
-        "retry" => ToRun::Retry { number: rest.number()?, host: rest.maybe_plain() },
+        "retry" => {
+            let number = rest.number()?;
+            ToRun::Retry { number, host: rest.maybe_plain(), attempt: rest.attempt()? }
+        }
         "ask" => ToRun::Ask { number: rest.number()?, host: rest.maybe_plain() },
         "skip" => {
             let number = rest.number()?;
-            let host = rest.maybe_plain();
-            ToRun::Skip { number, host, why: rest.text("why, in quotes")? }
+            let (host, attempt) = (rest.maybe_plain(), rest.attempt()?);
+            ToRun::Skip { number, host, attempt, why: rest.text("why, in quotes")? }
         }
         "settle" => {
             let number = rest.number()?;
             let (host, word) = rest.host_and_word(&["done", "not-done"])?;
-            ToRun::Settle { number, host, done: word == "done", how: rest.text("how you know, in quotes")? }
+            let attempt = rest.attempt()?;
+            let how = rest.text("how you know, in quotes")?;
+            ToRun::Settle { number, host, attempt, done: word == "done", how }
         }
         "answer" => {
             let number = rest.number()?;
@@ -377,6 +382,16 @@ impl Rest<'_> {
         Err(self.wrong(&format!("{} is neither {}", quoted(&word), words.join(" nor "))))
     }
 
+    /// After which attempt somebody was asked; the first, if that is not said.
+    fn attempt(&mut self) -> Result<u32, NotUnderstood> {
+        let Some(Word::Pair(name, value)) = self.words.first().cloned() else { return Ok(1) };
+        if name != "attempt" {
+            return Ok(1);
+        }
+        self.take();
+        value.parse().map_err(|_| self.wrong("attempt=<number of an attempt>"))
+    }
+
     fn including(&mut self) -> Result<Option<u32>, NotUnderstood> {
         match self.take().cloned() {
             None => Ok(None),
@@ -469,16 +484,23 @@ mod tests {
             ("stop 142 now", ToRun::Stop { now: true }),
             ("pause 142", ToRun::Pause),
             ("resume 142", ToRun::Resume),
-            ("retry 142 4 pg4", ToRun::Retry { number: 4, host: host.clone() }),
-            ("retry 142 4", ToRun::Retry { number: 4, host: None }),
+            ("retry 142 4 pg4", ToRun::Retry { number: 4, host: host.clone(), attempt: 1 }),
+            ("retry 142 4 attempt=3", ToRun::Retry { number: 4, host: None, attempt: 3 }),
+            ("retry 142 4", ToRun::Retry { number: 4, host: None, attempt: 1 }),
             (
-                "skip 142 4 pg4 \"disk swap\"",
-                ToRun::Skip { number: 4, host: host.clone(), why: "disk swap".into() },
+                "skip 142 4 pg4 attempt=2 \"disk swap\"",
+                ToRun::Skip { number: 4, host: host.clone(), attempt: 2, why: "disk swap".into() },
             ),
             ("ask 142 3 pg4", ToRun::Ask { number: 3, host: host.clone() }),
             (
                 "settle 142 3 pg4 not-done \"it is a replica\"",
-                ToRun::Settle { number: 3, host: host.clone(), done: false, how: "it is a replica".into() },
+                ToRun::Settle {
+                    number: 3,
+                    host: host.clone(),
+                    attempt: 1,
+                    done: false,
+                    how: "it is a replica".into(),
+                },
             ),
             ("answer 142 1 go-on", ToRun::Answer { number: 1, host: None, go_on: true }),
             ("answer 142 1 pg4 stop", ToRun::Answer { number: 1, host, go_on: false }),

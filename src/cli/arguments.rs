@@ -60,6 +60,11 @@ pub(super) enum Verb {
         #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
         format: CheckFormat,
     },
+    /// Examines hosts: whether runs can be carried out there, and what to do where they cannot.
+    Doctor {
+        /// Hosts of the inventory; all of them if none is named.
+        hosts: Vec<String>,
+    },
     /// Prints the JSON Schema of a kind of file, for editors.
     Schema {
         /// runbook, pack, inventory or policy.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod author;
+mod doctor;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -72,7 +73,10 @@ fn run(arguments: &Arguments) -> Result<CameOut, Failed> {
         return author::check(&config, paths, format, style(arguments));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let came_out = runtime.block_on(chat(arguments, config));
+    let came_out = match &arguments.verb {
+        Some(Verb::Doctor { hosts }) => runtime.block_on(doctor::examine(arguments, config, hosts)),
+        _ => runtime.block_on(chat(arguments, config)),
+    };
     // A read of the terminal may still be waiting; it must not keep the process.
     runtime.shutdown_background();
     came_out

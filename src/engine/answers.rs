@@ -12,7 +12,7 @@ use crate::policy::model::Policy;
 use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::model::{Outcome, Phase, Token};
 use crate::run::next::after;
-use crate::run::{Event, Refusal, Run, RunId, Says, World};
+use crate::run::{Event, Refusal, Run, RunId, Says, UnitAt, World};
 use crate::runbook::source::name::Person;
 
 impl Engine {
@@ -84,11 +84,7 @@ impl Engine {
             return now;
         }
         let offer = self.run(id).ok().and_then(|run| run.offer.clone());
-        let blob = |hash: &str| self.view().blob(hash).ok().flatten();
-        match offer.and_then(|offer| Snapshot::from_blobs(&offer.sources, blob).ok()) {
-            Some(snapshot) => Ok(Arc::new(snapshot)),
-            None => now,
-        }
+        offer.and_then(|offer| self.inner.files(&offer.sources).ok()).map_or(now, Ok)
     }
 
     /// Before an agreement is taken: if a file of the plan changed meanwhile, the plan is made anew at once.
@@ -142,6 +138,8 @@ impl Engine {
         to_run: ToRun,
     ) -> Result<Result<Says, Refusal>, Refused> {
         let unit = |number, host: Option<String>| find_unit(run, number, host.as_deref());
+        let after =
+            |attempt, unit: &UnitAt, says| Says::After { unit: unit.clone(), attempt, says: Box::new(says) };
         Ok(Ok(match to_run {
             ToRun::Confirm { token } => Says::Confirm { token },
             ToRun::Approve { digest } => {
@@ -154,20 +152,20 @@ impl Engine {
             ToRun::Stop { now } => Says::Stop { now },
             ToRun::Pause => Says::Pause,
             ToRun::Resume => Says::Resume,
-            ToRun::Retry { number, host } => match unit(number, host) {
-                Ok(unit) => Says::Retry { unit },
+            ToRun::Retry { number, host, attempt } => match unit(number, host) {
+                Ok(unit) => after(attempt, &unit, Says::Retry { unit: unit.clone() }),
                 Err(refusal) => return Ok(Err(refusal)),
             },
-            ToRun::Skip { number, host, why } => match unit(number, host) {
-                Ok(unit) => Says::Skip { unit, why },
+            ToRun::Skip { number, host, attempt, why } => match unit(number, host) {
+                Ok(unit) => after(attempt, &unit, Says::Skip { unit: unit.clone(), why }),
                 Err(refusal) => return Ok(Err(refusal)),
             },
             ToRun::Ask { number, host } => match unit(number, host) {
                 Ok(unit) => Says::Ask { unit },
                 Err(refusal) => return Ok(Err(refusal)),
             },
-            ToRun::Settle { number, host, done, how } => match unit(number, host) {
-                Ok(unit) => Says::Settle { unit, done, how },
+            ToRun::Settle { number, host, attempt, done, how } => match unit(number, host) {
+                Ok(unit) => after(attempt, &unit, Says::Settle { unit: unit.clone(), done, how }),
                 Err(refusal) => return Ok(Err(refusal)),
             },
             ToRun::Answer { number, host, go_on } => match unit(number, host) {

@@ -1,4 +1,4 @@
-//! Asks hosts: measurements, checks at once, checks with patience, gates.
+//! Asks hosts: measurements, checks at once, checks with patience, gates, how far a step is, how a log ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,9 +9,11 @@ use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::context::Context;
-use crate::plan::measure::{Errand, Inquiry, inquiry, read_results};
+use crate::plan::measure::{Errand, ErrandBody, Inquiry, inquiry, read_results};
 use crate::plan::model::CheckSeen;
 use crate::plan::question;
+use crate::run::model::{HowFar, LogTail};
+use crate::run::pace::{Pace, percent, rate_words};
 use crate::runbook::expression::{Ask, Expr, Facts, NoAnswer, Reading, Value};
 use crate::runbook::model::{Check, Progress, Sentence, Watch};
 use crate::runbook::source::literal::Millis;
@@ -32,6 +34,10 @@ const HOLD_EVERY: Duration = Duration::from_secs(5);
 /// How far a step is is asked so often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
+/// Between two answers no more than this may lie, or what happened meanwhile is not known: what must hold for a while
+/// begins anew.
+const UNSEEN_AT_MOST: Millis = Millis::minutes(1);
+
 /// Something new about how far a step is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
@@ -41,25 +47,8 @@ pub struct Moved {
     pub done: String,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// So many percent are done.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "0 to 100"
-)]
-fn percent(done: &Value, total: &Value) -> Option<u8> {
-    let amount = |value: &Value| match value {
-        Value::Int(n) => Some(*n as f64),
-        Value::Number(n) => Some(*n),
-        Value::Size(size) => Some(size.0 as f64),
-        Value::Duration(millis) => Some(millis.0 as f64),
-        _ => None,
-    };
-    let (done, total) = (amount(done)?, amount(total)?);
-    (total > 0.0).then(|| (done / total * 100.0).clamp(0.0, 100.0) as u8)
+    /// How fast it went before.
+    pub rate: Option<String>,
 }
 
 /// Asks hosts on behalf of one run.
@@ -91,7 +80,9 @@ impl Asker {
             let Some(to) = self.context.destination(&inquiry.errand.host) else { continue };
             let (target, snapshot) = (self.target.clone(), self.context.snapshot.clone());
             asked.spawn(async move {
-                let report = target.execute(probe_execution(to, &inquiry.errand)).await;
+                let errand = &inquiry.errand;
+                let probe = Execution::probe(to, errand.body.clone(), errand.at_most.as_std());
+                let report = target.execute(Execution { secrets: errand.secrets.clone(), ..probe }).await;
                 let reading = reading(&snapshot.set, &inquiry, &report);
                 (inquiry.errand, reading)
             });
@@ -172,14 +163,17 @@ impl Asker {
     }
 
     /// Asks how far a step is until that says something new: it stands still for too long, or it moves again.
+    ///
+    /// No answer is not standing still: nobody knows. When it is answered again, and is where it was, it has stood.
     pub async fn progress(
         &self,
         at_hand: AtHand<'_>,
         progress: &Progress,
         is_stalled: bool,
-        show: impl Fn(&str, Option<&str>, Option<u8>),
+        show: impl Fn(Option<HowFar>, Timestamp),
     ) -> Moved {
         let mut last: Option<(Value, Timestamp)> = None;
+        let (mut pace, mut moved_at) = (Pace::default(), None);
         loop {
             let done = self.value(at_hand, &progress.done).await;
             let total = match &progress.total {
@@ -187,20 +181,42 @@ impl Asker {
                 None => None,
             };
             let now = self.clock.now();
-            if let Ok(done) = done {
-                let percent = total.as_ref().and_then(|total| percent(&done, total));
-                show(&done.human(), total.map(|total| total.human()).as_deref(), percent);
-                let same = last.as_ref().filter(|(value, _)| *value == done).map(|(_, since)| *since);
-                match same {
-                    Some(since) if !is_stalled && elapsed(since, now) >= progress.stalled_after => {
-                        return Moved { stalled: true, done: done.human(), since };
-                    }
-                    Some(_) => {}
-                    None if is_stalled && last.is_some() => {
-                        return Moved { stalled: false, done: done.human(), since: now };
-                    }
-                    None => last = Some((done, now)),
+            if let Ok(done) = done.and_then(measured) {
+                let is_same = last.as_ref().is_some_and(|(value, _)| *value == done);
+                if !is_same {
+                    // How fast it went until it stood still is what is said of it then.
+                    moved_at = pace.rate().and_then(|rate| rate_words(&done, rate)).or(moved_at);
                 }
+                // A total of nothing is one that nobody knows.
+                let total = total.filter(|total| percent(&done, total).is_some());
+                pace.hears(now, &done, total.as_ref());
+                let of = total.as_ref().map(|total| format!(" of {}", total.human())).unwrap_or_default();
+                let far = HowFar {
+                    percent: total.as_ref().and_then(|total| percent(&done, total)),
+                    amount: format!("{}{of}", done.human()),
+                    rate: pace.rate().and_then(|rate| rate_words(&done, rate)),
+                    left: pace.left().filter(|_| !is_same),
+                    ..HowFar::default()
+                };
+                show(Some(far), now);
+                match &last {
+                    Some((_, since)) if is_same => {
+                        if !is_stalled && elapsed(*since, now) >= progress.stalled_after {
+                            return Moved {
+                                stalled: true,
+                                done: done.human(),
+                                since: *since,
+                                rate: moved_at,
+                            };
+                        }
+                    }
+                    Some(_) if is_stalled => {
+                        return Moved { stalled: false, done: done.human(), since: now, rate: None };
+                    }
+                    _ => last = Some((done, now)),
+                }
+            } else {
+                show(None, now);
             }
             self.clock.after(PROGRESS_EVERY).await;
         }
@@ -233,31 +249,36 @@ impl Asker {
         }
     }
 
-    /// Measures a gate until all of it holds, for as long as it must, or its time is over.
+    /// Measures a gate until all of it holds, for as long as it must, or its time is over. `show` hears each time since
+    /// when it holds, and what was seen.
     pub async fn gate(
         &self,
         at_hand: AtHand<'_>,
         checks: &[&Check],
         hold_for: Option<Millis>,
         until: Timestamp,
+        show: impl Fn(Option<Timestamp>, &[CheckSeen]),
     ) -> (bool, Vec<CheckSeen>) {
         let mut waits = Waits::default();
-        let mut held_since: Option<Timestamp> = None;
+        let mut held: Option<(Timestamp, Timestamp)> = None;
         loop {
             let seen = self.once(at_hand, checks, &mut Known::new()).await;
             let now = self.clock.now();
+            held = held.filter(|(_, last)| elapsed(*last, now) <= UNSEEN_AT_MOST);
             if seen.iter().all(CheckSeen::holds) {
-                let since = *held_since.get_or_insert(now);
+                let since = held.map_or(now, |(since, _)| since);
+                held = Some((since, now));
                 if elapsed(since, now) >= hold_for.unwrap_or_default() {
                     return (true, seen);
                 }
             } else {
-                held_since = None;
+                held = None;
             }
+            show(held.map(|(since, _)| since), &seen);
             if now >= until {
                 return (false, seen);
             }
-            let wait = if held_since.is_some() { HOLD_EVERY } else { waits.next() };
+            let wait = if held.is_some() { HOLD_EVERY } else { waits.next() };
             let next = now.checked_add(wait).unwrap_or(Timestamp::MAX).min(until);
             self.clock.until(next).await;
         }
@@ -307,20 +328,44 @@ fn next_patience(state: Patience, check: &Check, holds: bool, began: Timestamp, 
     if in_time { Patience::Asking } else { Patience::Done }
 }
 
-/// A probe as it is sent: it is ended with the link, and no folder is kept for it.
-fn probe_execution(to: Destination, errand: &Errand) -> Execution {
-    Execution {
-        to,
-        keys: None,
-        body: errand.body.clone(),
-        secrets: errand.secrets.clone(),
-        limit: errand.at_most.as_std(),
-        step_dir: None,
-        attempt: None,
-        end_with_link: true,
-        control: None,
-        latest: None,
-    }
+/// What is none is no answer.
+fn measured(value: Value) -> Result<Value, NoAnswer> {
+    if value == Value::None { Err(NoAnswer("it is none".to_owned())) } else { Ok(value) }
+}
+
+/// The script that reads the end of a log. What is named is a file of the inventory, and no option.
+const LOG_TAIL: &str = "tail -n 20 -- \"$log\"\n";
+/// Reading a log takes no longer: people wait for it.
+const LOG_AT_MOST: Duration = Duration::from_secs(5);
+/// So many of its lines are kept, and so many characters of each.
+const LOG_LINES: usize = 12;
+const LOG_WIDTH: usize = 300;
+
+/// The end of a log on a host.
+pub async fn log_tail(target: &dyn Target, to: Destination, path: String) -> LogTail {
+    let variables = BTreeMap::from([("log".to_owned(), path.clone())]);
+    let body = ErrandBody::Script { text: LOG_TAIL.to_owned(), variables };
+    let host = to.name.clone();
+    let report = target.execute(Execution::probe(to, body, LOG_AT_MOST)).await;
+    let why_not = match &report.ending {
+        Ending::Exited(0) => None,
+        Ending::Exited(_) => Some(first_line(&report.err.head)),
+        Ending::NoCommand => Some("tail is not there".to_owned()),
+        Ending::Ended { .. } => Some(format!("{host} did not show it in {} s", LOG_AT_MOST.as_secs())),
+        Ending::NotStarted { why, .. } | Ending::Lost { why } => Some(why.clone()),
+    };
+    let printed = [report.out.head, report.out.tail].concat();
+    let text = String::from_utf8_lossy(&printed);
+    let lines: Vec<String> = text.lines().map(|line| line.chars().take(LOG_WIDTH).collect()).collect();
+    let lines = lines[lines.len().saturating_sub(LOG_LINES)..].to_vec();
+    LogTail { path, lines: if why_not.is_none() { lines } else { Vec::new() }, why_not }
+}
+
+/// What a program complained of first.
+fn first_line(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
+    crate::runbook::source::hidden::visible(line).chars().take(160).collect()
 }
 
 /// What a probe answered, or why it did not.
@@ -329,10 +374,7 @@ fn reading(set: &crate::authoring::Set, inquiry: &Inquiry, report: &Report) -> R
     let why = match &report.ending {
         Ending::Exited(0) => return read_results(set, inquiry, &report.out.head),
         Ending::Exited(status) => {
-            let said = String::from_utf8_lossy(&report.err.head);
-            let line = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it said nothing");
-            let line: String = crate::runbook::source::hidden::visible(line).chars().take(160).collect();
-            format!("{probe} on {host} ended with {status}: {line}")
+            format!("{probe} on {host} ended with {status}: {}", first_line(&report.err.head))
         }
         Ending::NoCommand => format!("{probe} on {host} needs a program that is not there"),
         Ending::Ended { .. } => format!("{host} did not answer {probe} in {}", inquiry.errand.at_most),

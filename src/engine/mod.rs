@@ -9,6 +9,7 @@ pub mod clock;
 mod conductor;
 pub mod context;
 pub mod dice;
+pub mod doctor;
 pub mod planner;
 mod refused;
 mod requests;
@@ -19,17 +20,20 @@ use std::collections::btree_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use conductor::Heard;
 pub use planner::{NotOffered, Planner};
 pub use refused::Refused;
 pub use to_run::ToRun;
 
+use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, Journal, JournalView, NewEntry};
 use crate::library::{Library, Snapshot};
 use crate::plan::model::Offer;
@@ -38,7 +42,7 @@ use crate::run::model::{Far, HowFar, Requested, UnitState};
 use crate::run::next::after;
 use crate::run::{Event, Run, RunId, Stamped, UnitAt};
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::Person;
+use crate::runbook::source::name::{ClusterName, Person};
 use crate::target::Target;
 use clock::Clock;
 use conductor::{Conductor, Mail};
@@ -49,6 +53,9 @@ use planner::Before;
 const FOLLOW_CAPACITY: usize = 4_096;
 /// Things said to one run that wait.
 const MAILBOX: usize = 128;
+
+/// An end waits no longer for hosts that are being rid of what they keep.
+const CLEARING_WITHIN: Duration = Duration::from_secs(3);
 
 /// Something that happened to a run, with the state right after it.
 #[derive(Debug, Clone)]
@@ -102,19 +109,28 @@ pub(crate) struct Inner {
     zone: jiff::tz::TimeZone,
     /// Runs that a conductor carries: all open ones, and those that people still talk to.
     carried: Mutex<BTreeMap<RunId, Carried>>,
+    /// Open runs that nobody carries on, and why: they stand still and keep what they hold.
+    parked: Mutex<BTreeMap<RunId, String>>,
+    /// The files that a run was found to have begun with last, by their hash: most open runs have the same ones.
+    files: Mutex<Option<(String, Arc<Snapshot>)>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
+    /// Hosts that are being rid of what they keep of runs that are over.
+    clearing: TaskTracker,
     fatal: watch::Sender<Option<String>>,
 }
 
 impl Inner {
-    fn publish(&self, run: &Run, stamped: Stamped) {
+    fn publish(&self, run: Run, stamped: Stamped) {
         let happened = conductor::happened(run, stamped);
+        let run = &happened.run;
         // Both under the lock: whoever reads the new state can already receive the event that led to it.
         let mut all = lock(&self.carried);
         if let Some(carried) = all.get_mut(&run.id) {
-            carried.state.send_replace(happened.run.clone());
-            carried.far.retain(|unit, _| matches!(run.units.get(unit), Some(UnitState::Sent { .. })));
+            carried.state.send_replace(run.clone());
+            let works =
+                |state: &UnitState| matches!(state, UnitState::Sent { .. } | UnitState::Holding { .. });
+            carried.far.retain(|unit, _| run.units.get(unit).is_some_and(works));
         }
         // Nobody follows: that is fine.
         let _ = self.followers.send(happened);
@@ -150,16 +166,55 @@ impl Inner {
         self.set_fatal(&format!("the journal cannot be relied on any more ({why})"));
     }
 
-    /// Does what a run needs. After a fault of ours in it the bot must not go on half alive.
-    async fn survives(&self, work: impl Future<Output = ()>, id: RunId) {
+    /// Does what a run needs. After a fault of ours in it that run is parked; all others go on.
+    async fn survives(self: Arc<Self>, work: impl Future<Output = ()>, id: RunId) {
         let mut work = std::pin::pin!(work);
         let ended = std::future::poll_fn(|context| {
             let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
             polled.map_or_else(|_| Poll::Ready(Err(())), |polled| polled.map(Ok))
         });
         if ended.await.is_err() {
-            self.set_fatal(&format!("a fault in the bot itself, while it carried run {id}"));
+            self.park(id, "a fault in the bot itself".to_owned());
         }
+    }
+
+    /// Lets a run stand still: its conductor ends, what was sent to hosts goes on there, and it keeps what it holds.
+    /// Somebody who speaks to it, or another start of the bot, has it carried on again.
+    fn park(self: Arc<Self>, id: RunId, why: String) {
+        tracing::error!(run.id = %id, "run {id} is parked: {why}");
+        lock(&self.parked).insert(id, why.clone());
+        // Those who wait for it hear that nobody carries it any more.
+        lock(&self.carried).remove(&id);
+        tokio::spawn(async move {
+            self.note("run-parked", None, serde_json::json!({ "run": id, "why": why })).await
+        });
+    }
+
+    /// Records something that belongs to no run.
+    async fn note(&self, kind: &str, actor: Option<Actor>, data: serde_json::Value) -> Result<(), Refused> {
+        let entry = NewEntry { time: self.clock.now(), actor, kind: kind.to_owned(), data };
+        let append = Append { entries: vec![entry], ..Append::default() };
+        match self.journal.append(append).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                if let AppendError::Fatal { why } = &error {
+                    self.journal_is_lost(why);
+                }
+                Err(Refused::NotWritten(error))
+            }
+        }
+    }
+
+    /// The files that a run began with, from the journal.
+    fn files(&self, sources: &str) -> Result<Arc<Snapshot>, String> {
+        let mut last = lock(&self.files);
+        if let Some((_, files)) = last.as_ref().filter(|(hash, _)| hash == sources) {
+            return Ok(files.clone());
+        }
+        let blob = |hash: &str| self.journal.view().blob(hash).ok().flatten();
+        let files = Arc::new(Snapshot::from_blobs(sources, blob)?);
+        *last = Some((sources.to_owned(), files.clone()));
+        Ok(files)
     }
 
     fn time_of(&self, at: Timestamp) -> String {
@@ -170,17 +225,25 @@ impl Inner {
     fn before(&self, snapshot: &Snapshot, id: RunId, request: &Requested) -> Before {
         let view = self.journal.view();
         let mut before = Before::default();
-        for entry in view.newest_of_kind("offered", 50).unwrap_or_default() {
+        // Only clusters that were named, and only until each is known: a plan of many hosts is long.
+        let named = request.arguments.iter().filter_map(|(_, value)| ClusterName::new(value));
+        let named: Vec<ClusterName> = named.filter(|name| snapshot.set.knows_roles(name)).collect();
+        let plans = if named.is_empty() { 0 } else { 50 };
+        for entry in view.newest_of_kind("offered", plans).unwrap_or_default() {
+            if named.iter().all(|name| before.primaries.contains_key(name)) {
+                break;
+            }
             let Ok(Stamped { event: Event::Offered { offer, .. }, .. }) = crate::journal::stamped(&entry)
             else {
                 continue;
             };
             for (cluster, topology) in offer.plan.topology {
-                if !topology.believed {
-                    before.primaries.entry(cluster).or_insert(topology.primary);
+                if let (false, Some(primary)) = (topology.believed, topology.primary) {
+                    before.primaries.entry(cluster).or_insert(primary);
                 }
             }
         }
+        before.took = view.took(&request.runbook).unwrap_or_default();
         let cool_down = snapshot.set.runbooks.get(&request.runbook).and_then(|runbook| runbook.cool_down);
         if let Some(cool_down) = cool_down {
             before.last_end = self.last_end(id, request, cool_down);
@@ -232,15 +295,22 @@ impl Engine {
             dice,
             zone,
             carried: Mutex::default(),
+            parked: Mutex::default(),
+            files: Mutex::default(),
             followers,
             ending: CancellationToken::new(),
+            clearing: TaskTracker::new(),
             fatal: watch::Sender::new(None),
         });
         let engine = Self { inner };
-        engine.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
+        engine.inner.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
+        failpoint::pass(Point::EngineStarted);
         for id in engine.view().open_runs()? {
-            if let Some(run) = engine.view().run(id)? {
-                engine.conduct(run, None);
+            match engine.view().run(id) {
+                Ok(Some(run)) => _ = engine.conduct(run, None),
+                Ok(None) => {}
+                // It is never reinterpreted, and keeps no other from going on.
+                Err(error) => engine.inner.clone().park(id, error.to_string()),
             }
         }
         Ok(engine)
@@ -248,8 +318,14 @@ impl Engine {
 
     /// Ends: no new step begins. What runs on hosts is left alone.
     pub async fn end(&self) {
-        let _ = self.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
+        let _ = self.inner.note("stop", None, serde_json::json!({ "pid": std::process::id() })).await;
+        failpoint::pass(Point::EngineEnds);
         self.inner.ending.cancel();
+        self.inner.clearing.close();
+        tokio::select! {
+            () = self.inner.clearing.wait() => {}
+            () = self.inner.clock.after(CLEARING_WITHIN) => {}
+        }
     }
 
     /// The journal, for reading.
@@ -311,9 +387,16 @@ impl Engine {
 
     /// Runs that have not ended.
     pub fn open_runs(&self) -> Vec<Arc<Run>> {
-        let carried = lock(&self.inner.carried);
-        let runs = carried.values().map(|carried| carried.state.borrow().clone());
-        runs.filter(|run| !run.is_ended()).collect()
+        let mut ids: Vec<RunId> = lock(&self.inner.carried).keys().copied().collect();
+        ids.extend(self.parked().into_keys());
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_iter().filter_map(|id| self.run(id).ok()).filter(|run| !run.is_ended()).collect()
+    }
+
+    /// Open runs that stand still because of a fault, and why.
+    pub fn parked(&self) -> BTreeMap<RunId, String> {
+        lock(&self.inner.parked).clone()
     }
 
     /// Ends when the run waits for a person, or is over.
@@ -331,21 +414,6 @@ impl Engine {
         self.run(id)
     }
 
-    /// Records something that belongs to no run.
-    async fn note(&self, kind: &str, actor: Option<Actor>, data: serde_json::Value) -> Result<(), Refused> {
-        let entry = NewEntry { time: self.inner.clock.now(), actor, kind: kind.to_owned(), data };
-        let append = Append { entries: vec![entry], ..Append::default() };
-        match self.inner.journal.append(append).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                if let AppendError::Fatal { why } = &error {
-                    self.inner.journal_is_lost(why);
-                }
-                Err(Refused::NotWritten(error))
-            }
-        }
-    }
-
     /// Records that somebody was refused.
     async fn note_denied(
         &self,
@@ -355,7 +423,7 @@ impl Engine {
         run: Option<RunId>,
     ) -> Result<(), Refused> {
         let data = serde_json::json!({ "what": what, "code": code, "run": run });
-        self.note("command-denied", Some(speaker.actor()), data).await
+        self.inner.note("command-denied", Some(speaker.actor()), data).await
     }
 
     /// Gives the run to a conductor of its own, with the first thing that is said to it; that comes back if the run
@@ -372,6 +440,7 @@ impl Engine {
         let mut carried = lock(&self.inner.carried);
         // Two may talk to an ended run at once: one conductor is enough, and there must be no second.
         let Entry::Vacant(entry) = carried.entry(run.id) else { return first };
+        lock(&self.inner.parked).remove(&run.id);
         let (mailbox, mail) = mpsc::channel(MAILBOX);
         if let Some(first) = first {
             // An empty mailbox takes it.
@@ -398,7 +467,7 @@ impl Engine {
         while let Some(mail) = unsent.take() {
             unsent = self.hand_over(id, mail)?;
             if let Some(mail) = unsent.take() {
-                // It has ended; it can still be taken back.
+                // It has ended, and can still be taken back; or it is parked.
                 let run = self.view().run(id)?.ok_or(Refused::UnknownRun(id))?;
                 unsent = self.conduct(run, Some(mail));
             }

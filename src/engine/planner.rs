@@ -4,26 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use super::ask::{Asker, Known};
 use super::clock::Clock;
 use super::context::Context;
 use crate::library::{Library, Snapshot};
+use crate::plan::beside::beside;
 use crate::plan::bind::{Asked, WrongValue, bind, bind_hosts};
 use crate::plan::build::{NotPlanned, Request, build};
 use crate::plan::measure::{Errand, ErrandBody, Inquiry};
-use crate::plan::model::{CheckSeen, Offer, Plan, Verdict};
+use crate::plan::model::{CheckSeen, GuardSeen, Offer, Plan, Verdict};
 use crate::plan::situation::{RunWords, Situation};
 use crate::plan::topology::{NoTopology, topology, topology_inquiries};
+use crate::plan::usual::Usual;
 use crate::plan::{Digest, question};
 use crate::policy::decide::{Holds, policy_of, role_names};
 use crate::run::RunId;
 use crate::run::model::Requested;
+use crate::run::next::history_key;
 use crate::runbook::expression::{Facts, NoAnswer, Reading, Type, Value};
 use crate::runbook::model::{Runbook, ValueType};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{ClusterName, HostName};
-use crate::target::Target;
+use crate::target::{Ending, Target};
 
 /// Why there is no offer.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +59,8 @@ pub struct Before {
     pub primaries: BTreeMap<ClusterName, HostName>,
     /// When this runbook last ended on one of the clusters.
     pub last_end: Option<Timestamp>,
+    /// How long the steps of this runbook took that went well, newest first, by the key of each.
+    pub took: BTreeMap<String, Vec<Millis>>,
 }
 
 /// Makes offers.
@@ -132,13 +138,22 @@ impl Planner {
         };
         let plan = build(set, runbook, policy, &context.situation, &asked.topology, &build_request)?;
         let asker = asker(context.clone());
-        let preflight = self.preflight(&asker, &plan, &mut known).await;
+        let (mut preflight, (guards, cannot)) =
+            tokio::join!(self.preflight(&asker, &plan, &mut known), self.guards(&context, &plan));
+        preflight.extend(cannot);
+        let mut beside = beside(set, runbook, policy, &context.situation, &plan);
+        for (number, written) in &beside.written {
+            let took = before.took.get(&history_key(&plan.runbook, written));
+            beside.learnt.extend(took.and_then(|took| Usual::learnt(took)).map(|usual| (*number, usual)));
+        }
         let offer = Offer {
+            beside,
             digest: Digest::of(&plan),
             plan,
             commit: self.library.commit(),
             sources: snapshot.blobs().0,
             preflight,
+            guards,
             measured: measured(&known, began, self.clock.now()),
         };
         Ok((offer, context))
@@ -196,6 +211,34 @@ impl Planner {
         Ok(asked)
     }
 
+    /// What the guards say of themselves on all hosts that the plan may change, and what stands in the way. A host that
+    /// does not answer is not held back here: what needs it says so.
+    async fn guards(
+        &self,
+        context: &Context,
+        plan: &Plan,
+    ) -> (BTreeMap<HostName, GuardSeen>, Vec<CheckSeen>) {
+        let mut asked = JoinSet::new();
+        for host in plan.guarded_hosts() {
+            let Some(to) = context.destination(host) else { continue };
+            let target = self.target.clone();
+            asked.spawn(async move { (to.name.clone(), target.hello(to).await) });
+        }
+        let (mut guards, mut cannot) = (BTreeMap::new(), BTreeMap::new());
+        while let Some(said) = asked.join_next().await {
+            match said {
+                Ok((host, Ok(guard))) => {
+                    guards.insert(host, guard);
+                }
+                Ok((host, Err(Ending::NotStarted { code, why }))) if code != "unreachable" => {
+                    cannot.insert(host.clone(), not_guarded(&host, why));
+                }
+                _ => {}
+            }
+        }
+        (guards, cannot.into_values().collect())
+    }
+
     /// Every check of preflight, and that the commands of the packs are on the hosts.
     async fn preflight(&self, asker: &Asker, plan: &Plan, known: &mut Known) -> Vec<CheckSeen> {
         let runbook = asker.context.runbook();
@@ -225,6 +268,17 @@ impl Planner {
             }
         }
         seen
+    }
+}
+
+/// What stands in the way on a host whose guard cannot be used.
+fn not_guarded(host: &HostName, why: String) -> CheckSeen {
+    CheckSeen {
+        that: format!("what changes something can be guarded on {host}"),
+        says: format!("{host} cannot carry out what changes something"),
+        warns: false,
+        verdict: Verdict::NoAnswer(why),
+        read: Vec::new(),
     }
 }
 
@@ -262,8 +316,7 @@ fn command_inquiries(context: &Context, plan: &Plan) -> Vec<(String, Inquiry)> {
 }
 
 fn wrong_values(wrong: &[WrongValue]) -> NotOffered {
-    let mut why: Vec<String> = wrong.iter().map(|wrong| format!("{}  {}", wrong.name, wrong.what)).collect();
-    why.push("Next: correct the values and run it again.".to_owned());
+    let why = wrong.iter().map(|wrong| format!("{}  {}", wrong.name, wrong.what)).collect();
     NotOffered { code: "bad-parameters".to_owned(), why, failed: Vec::new() }
 }
 
@@ -282,9 +335,10 @@ fn no_topology(cluster: &ClusterName, why: &NoTopology) -> NotOffered {
             let what = format!("No host of {cluster} answers as primary, and none is known from before.");
             NotOffered::new("no-primary", what, "Next: write `primary:` of the cluster into the inventory.")
         }
-        NoTopology::NotDescribed => {
-            let what = format!("The pack of {cluster} does not say who is primary.");
-            NotOffered::new("no-topology", what, "Next: add `topology` to the pack.")
+        NoTopology::Unknown => {
+            let what =
+                format!("{cluster} is not in the inventory any more, or there is no pack of its kind.");
+            NotOffered::new("no-topology", what, "Next: steadyhand check")
         }
     }
 }

@@ -18,10 +18,10 @@ pub enum ToRun {
     Stop { now: bool },
     Pause,
     Resume,
-    Retry { number: u32, host: Option<String> },
-    Skip { number: u32, host: Option<String>, why: String },
+    Retry { number: u32, host: Option<String>, attempt: u32 },
+    Skip { number: u32, host: Option<String>, attempt: u32, why: String },
     Ask { number: u32, host: Option<String> },
-    Settle { number: u32, host: Option<String>, done: bool, how: String },
+    Settle { number: u32, host: Option<String>, attempt: u32, done: bool, how: String },
     Answer { number: u32, host: Option<String>, go_on: bool },
     Undo { including: Option<u32> },
     Take,
@@ -93,7 +93,15 @@ impl ToRun {
             Self::Answer { number, .. } => {
                 let asked = run.plan().and_then(|plan| plan.units().find(|(_, unit)| unit.number == *number));
                 if let Some((_, Unit { work: Work::Decide(decide), .. })) = asked {
-                    return decide.ask.clone();
+                    let asked_next = run.asked_next.iter().filter(|(at, _)| at.number == *number);
+                    let mut roles: Vec<String> = decide.ask.clone();
+                    roles.extend(
+                        asked_next
+                            .flat_map(|(_, roles)| roles)
+                            .filter(|role| !decide.ask.contains(role))
+                            .cloned(),
+                    );
+                    return roles;
                 }
             }
             _ => {}
@@ -103,6 +111,7 @@ impl ToRun {
             roles.extend(role_names(&runbook.access.start));
             roles.push(runbook.owner.value.clone());
         }
+        roles.extend(run.asked_next.values().flatten().cloned());
         roles.push("commander".to_owned());
         roles.sort();
         roles.dedup();

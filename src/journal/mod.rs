@@ -9,8 +9,10 @@ pub mod output;
 mod store;
 pub mod verify;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,14 +23,20 @@ pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
 pub use entry::{Actor, Broken, Entry};
 pub use output::{Output, OutputKey};
 
+use crate::failpoint::{self, Point};
 use crate::plan::Resource;
+use crate::run::next::history_key;
 use crate::run::{Event, Run, RunId, Stamped};
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::RunbookName;
 use store::{Lines, Reader, Store, StoredLine};
 
 /// At most so many waiting appends are committed together.
 const MAX_GROUP: usize = 256;
 /// After so many entries, and when nobody waits, the write-ahead log is moved into the main file.
 const CHECKPOINT_AFTER: usize = 2_000;
+/// How long steps take is learnt from among so many of the newest that went well.
+const HISTORY_AMONG: u32 = 5_000;
 /// A follower that is further behind reads the journal instead.
 const FOLLOW_CAPACITY: usize = 4_096;
 
@@ -201,6 +209,7 @@ fn commit_forever(
             }
             let _ = reply.send(result);
         }
+        failpoint::pass(Point::AppendTold);
         if fatal {
             return;
         }
@@ -294,9 +303,11 @@ impl JournalView {
             if let (None, Event::Requested(request)) = (&run, &stamped.event) {
                 run = Some(Run::new(id, request.clone(), stamped.at));
             }
-            if let Some(run) = &mut run {
-                crate::run::apply(run, &stamped);
-            }
+            let Some(run) = &mut run else { continue };
+            // A fault of ours in one entry must not take along whoever reads it.
+            catch_unwind(AssertUnwindSafe(|| crate::run::apply(run, &stamped))).map_err(|_| {
+                OpenError::Entry { seq: entry.seq, why: Broken::Unreadable("it does not follow".to_owned()) }
+            })?;
         }
         Ok(run)
     }
@@ -317,6 +328,19 @@ impl JournalView {
     pub fn newest_of_kind(&self, kind: &str, limit: u32) -> Result<Vec<Entry>, OpenError> {
         let lines = self.reader().newest_of_kind(kind, limit)?;
         lines.iter().map(read_entry).collect()
+    }
+
+    /// How long the steps of a runbook took that went well, newest first, by the key of each.
+    pub fn took(&self, runbook: &RunbookName) -> Result<BTreeMap<String, Vec<Millis>>, OpenError> {
+        let text = format!("\"key\":\"{}", history_key(runbook, ""));
+        let lines = self.reader().newest_with("step-succeeded", &text, HISTORY_AMONG)?;
+        let mut all: BTreeMap<String, Vec<Millis>> = BTreeMap::new();
+        for line in &lines {
+            if let Event::StepSucceeded { key, took, .. } = stamped(&read_entry(line)?)?.event {
+                all.entry(key).or_default().push(took);
+            }
+        }
+        Ok(all)
     }
 
     /// Every entry.

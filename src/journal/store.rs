@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use super::append::{Append, AppendError, Held, NewEntry};
 use super::entry::{ENTRY_FORMAT, Entry, GENESIS, leaf};
 use super::{OpenError, Output, OutputKey};
+use crate::failpoint::{self, Fault, Point};
 use crate::plan::Resource;
 use crate::run::RunId;
 
@@ -40,7 +41,10 @@ impl Store {
             0 if !is_empty(&connection).map_err(broken)? => {
                 return Err(OpenError::Unusable { path: path.to_owned(), why: FOREIGN.to_owned() });
             }
-            0 => create(&mut connection, demo).map_err(broken)?,
+            0 => {
+                create(&mut connection, demo).map_err(broken)?;
+                failpoint::pass(Point::JournalMade);
+            }
             SCHEMA_VERSION => {}
             newer => return Err(OpenError::Newer { path: path.to_owned(), version: newer }),
         }
@@ -75,6 +79,7 @@ impl Store {
         let mut results = Vec::with_capacity(appends.len());
         let mut head = self.head.clone();
         let outcome = (|| {
+            passes(Point::AppendBegins)?;
             let mut transaction =
                 self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             for append in appends {
@@ -93,7 +98,9 @@ impl Store {
                     Err(WriteError::Sql(error)) => return Err(error),
                 }
             }
-            transaction.commit()
+            passes(Point::AppendWritten)?;
+            transaction.commit()?;
+            passes(Point::AppendDurable)
         })();
         match outcome {
             Ok(()) => {
@@ -109,7 +116,9 @@ impl Store {
 
     /// Moves what was written into the main file. Off the commit path: called when nobody waits.
     pub(super) fn checkpoint(&self) {
+        failpoint::pass(Point::CheckpointBegins);
         let _ = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+        failpoint::pass(Point::CheckpointEnds);
     }
 }
 
@@ -164,6 +173,19 @@ impl Reader {
         let sql =
             "select seq, hash, run, nth, kind, line from entries where kind = ?1 order by seq desc limit ?2";
         self.connection.prepare(sql)?.query_map(params![kind, limit], stored_line)?.collect()
+    }
+
+    /// The entries of one kind that have this text somewhere, newest first; of all of the kind only the newest `among`
+    /// are looked at.
+    pub(super) fn newest_with(
+        &self,
+        kind: &str,
+        text: &str,
+        among: u32,
+    ) -> rusqlite::Result<Vec<StoredLine>> {
+        let sql = "select * from (select seq, hash, run, nth, kind, line from entries where kind = ?1
+                   order by seq desc limit ?3) where instr(line, ?2) > 0 order by seq desc";
+        self.connection.prepare(sql)?.query_map(params![kind, text, among], stored_line)?.collect()
     }
 
     /// Every run as the table has it: how many events, and whether it is open.
@@ -354,6 +376,7 @@ fn name_it(connection: &Connection) -> rusqlite::Result<String> {
     }
     let name = "insert into meta (key, value) values ('id', lower(hex(randomblob(8))))";
     connection.execute(name, [])?;
+    failpoint::pass(Point::JournalNamed);
     id()?.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
@@ -495,6 +518,16 @@ fn claim(transaction: &rusqlite::Savepoint<'_>, append: &Append) -> Result<(), W
         )?;
     }
     Ok(())
+}
+
+/// A write that a test lets fail, as `SQLite` would say it.
+fn passes(point: Point) -> rusqlite::Result<()> {
+    let code = match failpoint::writes(point) {
+        Ok(()) => return Ok(()),
+        Err(Fault::Io) => rusqlite::ffi::SQLITE_IOERR_FSYNC,
+        Err(Fault::Full) => rusqlite::ffi::SQLITE_FULL,
+    };
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))
 }
 
 /// A full disk, a read-only file and a lock are a clean no. Anything else leaves it open whether it was written.

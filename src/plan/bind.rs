@@ -253,7 +253,7 @@ impl Asked {
             return format!(": {}", why.0);
         }
         for (cluster, seen) in &self.topology {
-            if seen.primary == *host {
+            if seen.primary.as_ref() == Some(host) {
                 return format!(": it is the primary of {cluster}");
             }
             if seen.spares.contains(host) {

@@ -65,8 +65,10 @@ fn topology(cluster: &str, was: &Topology, now: &Topology) -> Option<String> {
         let names: Vec<_> = hosts.iter().map(ToString::to_string).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(" ") }
     };
-    if was.primary != now.primary {
-        Some(format!("The primary of {cluster} was {}, now {}.", was.primary, now.primary))
+    if let (Some(before), Some(after)) = (&was.primary, &now.primary)
+        && before != after
+    {
+        Some(format!("The primary of {cluster} was {before}, now {after}."))
     } else if was.replicas != now.replicas {
         Some(format!("The replicas of {cluster} were {}, now {}.", list(&was.replicas), list(&now.replicas)))
     } else if was.silent != now.silent {

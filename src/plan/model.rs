@@ -3,12 +3,13 @@
 //! A plan is plain data and is stored whole. Its digest covers all of it; measured values are shown and recorded
 //! beside it (see [`Offer`]), because a lag changes every second and an approval must not be void for that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
+use super::usual::Usual;
 use crate::runbook::expression::Value;
 use crate::runbook::model::Effect;
 use crate::runbook::source::literal::Millis;
@@ -70,8 +71,9 @@ pub struct Plan {
 /// Who was what in a cluster when the plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
-    /// The primary.
-    pub primary: HostName,
+    /// The primary; none in a cluster whose kind knows no roles, such as web servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<HostName>,
     /// Nobody answered as primary: this one is believed, from the last plan or the inventory.
     pub believed: bool,
     /// Those that answered as replica.
@@ -80,6 +82,13 @@ pub struct Topology {
     pub silent: Vec<HostName>,
     /// Hosts that may join.
     pub spares: Vec<HostName>,
+}
+
+impl Topology {
+    /// Of a cluster whose kind knows no roles.
+    pub fn without_roles(spares: Vec<HostName>) -> Self {
+        Self { primary: None, believed: false, replicas: Vec::new(), silent: Vec::new(), spares }
+    }
 }
 
 /// How a host is reached.
@@ -143,6 +152,30 @@ pub enum Block {
     One(Unit),
     /// Units host by host.
     Each(EachBlock),
+}
+
+impl Block {
+    /// The unit of this number and lane, if it is in here.
+    fn unit(&self, number: u32, lane: Option<&HostName>) -> Option<&Unit> {
+        match (self, lane) {
+            (Self::One(unit), None) => Some(unit).filter(|unit| unit.number == number),
+            (Self::Each(each), Some(lane)) => each.lanes.get(lane)?.iter().find(|unit| unit.number == number),
+            _ => None,
+        }
+    }
+}
+
+/// Where a unit stands in the order of the run: block by block, batch by batch; of a batch host by host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Which block of the plan.
+    pub block: usize,
+    /// Which batch of it.
+    pub batch: usize,
+    /// Which host of the batch.
+    pub nth: usize,
+    /// The number of the unit.
+    pub number: u32,
 }
 
 /// Units that are done host by host.
@@ -363,8 +396,46 @@ pub struct Offer {
     pub sources: String,
     /// Every check of preflight, with what was read.
     pub preflight: Vec<CheckSeen>,
+    /// What the guards said of themselves, on the hosts that the plan changes and that answered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub guards: BTreeMap<HostName, GuardSeen>,
     /// When the first and the last of it was measured.
     pub measured: (Timestamp, Timestamp),
+    /// What is known besides.
+    #[serde(default)]
+    pub beside: Beside,
+}
+
+/// What was known when a plan was made, and what no agreement depends on: it may be another the next day.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Beside {
+    /// The role that answers for the runbook: it is asked when the driver is silent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// Who is asked next when a role is silent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub escalates_to: BTreeMap<String, String>,
+    /// Titles of steps and gates as the runbook has them, by number: the keys of their history.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub written: BTreeMap<u32, String>,
+    /// How long steps usually take that say nothing of it, as earlier runs show.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub learnt: BTreeMap<u32, Usual>,
+    /// The log of each pack on each host, by `pack/host`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logs: BTreeMap<String, String>,
+    /// What is typed to turn to the contingency; `…` stands for what only a person can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_to: Option<String>,
+}
+
+/// What the guard of a host says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardSeen {
+    /// The identity of its state directory: another one knows nothing of what was done before.
+    pub root: String,
+    /// The identity of the boot of its host.
+    pub boot: String,
 }
 
 /// A check that was asked.
@@ -395,6 +466,16 @@ pub enum Verdict {
     NoAnswer(String),
 }
 
+impl Offer {
+    /// How long a step usually takes: as it is stated, or else as it was learnt.
+    pub fn usual(&self, number: u32) -> Option<Usual> {
+        let step =
+            self.plan.units().find(|(_, unit)| unit.number == number).and_then(|(_, unit)| unit.step());
+        let stated = step.and_then(|step| step.takes).map(Usual::stated);
+        stated.or_else(|| self.beside.learnt.get(&number).copied())
+    }
+}
+
 impl CheckSeen {
     /// Whether it holds.
     pub fn holds(&self) -> bool {
@@ -410,22 +491,55 @@ impl CheckSeen {
 impl Plan {
     /// Every unit with its lane, in the order of the plan: block by block, of an `each` host by host.
     pub fn units(&self) -> impl Iterator<Item = (Option<&HostName>, &Unit)> {
-        self.blocks.iter().flat_map(|block| match block {
-            Block::One(unit) => vec![(None, unit)],
-            Block::Each(each) => each
-                .batches
-                .iter()
-                .flatten()
-                .flat_map(|host| {
-                    each.lanes.get(host).into_iter().flatten().map(move |unit| (Some(host), unit))
-                })
-                .collect(),
+        self.placed_units().map(|(_, lane, unit)| (lane, unit))
+    }
+
+    /// The same with the place of each.
+    pub fn placed_units(&self) -> impl Iterator<Item = (Place, Option<&HostName>, &Unit)> {
+        self.blocks.iter().enumerate().flat_map(|(block, found)| match found {
+            Block::One(unit) => {
+                vec![(Place { block, batch: 0, nth: 0, number: unit.number }, None, unit)]
+            }
+            Block::Each(each) => {
+                let hosts = each.batches.iter().enumerate().flat_map(|(batch, hosts)| {
+                    hosts.iter().enumerate().map(move |(nth, host)| (batch, nth, host))
+                });
+                hosts
+                    .flat_map(|(batch, nth, host)| {
+                        let units = each.lanes.get(host).into_iter().flatten();
+                        units.map(move |unit| {
+                            (Place { block, batch, nth, number: unit.number }, Some(host), unit)
+                        })
+                    })
+                    .collect()
+            }
         })
     }
 
     /// The unit of this number and lane.
     pub fn unit(&self, number: u32, lane: Option<&HostName>) -> Option<&Unit> {
-        self.units().find(|(host, unit)| unit.number == number && *host == lane).map(|(_, unit)| unit)
+        self.blocks.iter().find_map(|block| block.unit(number, lane))
+    }
+
+    /// Where the unit of this number and lane stands in the order of the run.
+    pub fn place(&self, number: u32, lane: Option<&HostName>) -> Option<Place> {
+        let block = self.blocks.iter().position(|block| block.unit(number, lane).is_some())?;
+        let (batch, nth) = match (&self.blocks[block], lane) {
+            (Block::Each(each), Some(lane)) => {
+                let of = |hosts: &Vec<HostName>| hosts.iter().position(|host| host == lane);
+                each.batches.iter().enumerate().find_map(|(batch, hosts)| Some((batch, of(hosts)?)))?
+            }
+            _ => (0, 0),
+        };
+        Some(Place { block, batch, nth, number })
+    }
+
+    /// The lane that stands at a place; none for a unit by itself.
+    pub fn lane_at(&self, place: Place) -> Option<&HostName> {
+        match self.blocks.get(place.block)? {
+            Block::One(_) => None,
+            Block::Each(each) => each.batches.get(place.batch)?.get(place.nth),
+        }
     }
 
     /// The number of the last unit that nothing takes back; what stands before it has a way back until it is sent.
@@ -441,6 +555,21 @@ impl Plan {
         let cluster = self.topology.keys().next().map(ToString::to_string);
         let host = || self.changed_hosts().first().map(ToString::to_string);
         cluster.or_else(host).unwrap_or_else(|| self.runbook.to_string())
+    }
+
+    /// Hosts on which something may be changed: by a step, by what is done instead, or when it is taken back.
+    pub fn guarded_hosts(&self) -> BTreeSet<&HostName> {
+        let steps = self.units().filter_map(|(_, unit)| unit.step()).filter(|step| step.effect.changes());
+        steps
+            .flat_map(|step| {
+                let undos = [&step.undo, &step.undo_instead].map(|undo| match undo {
+                    Some(Undo::Command(command)) => Some(command),
+                    _ => None,
+                });
+                [Some(&step.command), step.instead.as_ref()].into_iter().chain(undos).flatten()
+            })
+            .map(|command| &command.host)
+            .collect()
     }
 
     /// Hosts on which something is changed, in the order of the plan.

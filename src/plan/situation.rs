@@ -161,8 +161,10 @@ fn records(set: &Set, topology: &BTreeMap<ClusterName, Topology>, run: &RunWords
             fields.insert("service".to_owned(), Value::Service(service));
         }
         if let Some(seen) = topology.get(name) {
-            fields.insert("primary".to_owned(), Value::Host(seen.primary.clone()));
-            fields.insert("replicas".to_owned(), hosts(&seen.replicas));
+            if let Some(primary) = &seen.primary {
+                fields.insert("primary".to_owned(), Value::Host(primary.clone()));
+                fields.insert("replicas".to_owned(), hosts(&seen.replicas));
+            }
             fields.insert("spares".to_owned(), hosts(&seen.spares));
         }
         if let Some(pack) = set.packs.get(cluster.kind.as_str()) {

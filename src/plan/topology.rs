@@ -17,8 +17,8 @@ pub enum NoTopology {
     TwoPrimaries(Vec<HostName>),
     /// None answers as primary, and none is known from before.
     NoPrimary,
-    /// The kind of the cluster has no topology.
-    NotDescribed,
+    /// The inventory does not have the cluster, or there is no pack of its kind.
+    Unknown,
 }
 
 /// The questions that tell the topology of a cluster, one for each member.
@@ -60,7 +60,7 @@ fn only_one(mut hosts: impl Iterator<Item = HostName>) -> Option<HostName> {
     hosts.all(|host| host == first).then_some(first)
 }
 
-/// What the answers say. If none answers as primary, one that is silent is believed to be it: the one that the replicas
+/// What the answers say. A kind that knows no roles is asked nothing and has no primary. If none answers as primary, one that is silent is believed to be it: the one that the replicas
 /// follow, else `last_known`, the primary of the last plan, else that of the inventory, else the only silent one.
 pub fn topology(
     set: &Set,
@@ -68,8 +68,9 @@ pub fn topology(
     readings: &BTreeMap<HostName, Reading>,
     last_known: Option<&HostName>,
 ) -> Result<Topology, NoTopology> {
-    let (pack, members) = pack_and_members(set, cluster).ok_or(NoTopology::NotDescribed)?;
-    let described = pack.topology.as_ref().ok_or(NoTopology::NotDescribed)?;
+    let (pack, members) = pack_and_members(set, cluster).ok_or(NoTopology::Unknown)?;
+    let spares = set.inventory.spares_for(pack.name.as_str()).cloned().collect();
+    let Some(described) = &pack.topology else { return Ok(Topology::without_roles(spares)) };
     let holds = |host: &HostName, expr| {
         let reading =
             readings.get(host).cloned().unwrap_or_else(|| Err(NoAnswer("it was not asked".to_owned())));
@@ -107,6 +108,5 @@ pub fn topology(
         }
         _ => return Err(NoTopology::TwoPrimaries(primaries)),
     };
-    let spares = set.inventory.spares_for(pack.name.as_str()).cloned().collect();
-    Ok(Topology { primary, believed, replicas, silent, spares })
+    Ok(Topology { primary: Some(primary), believed, replicas, silent, spares })
 }

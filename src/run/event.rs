@@ -1,12 +1,14 @@
 //! What happened to a run. Events are stored for ever: a new field has a default, and nothing changes its meaning.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Failure, Outcome, Requested, Token, UnitAt, Variant, WatchAt};
-use crate::plan::model::{Body, CheckSeen, Offer};
+use super::model::{Failure, LogTail, Outcome, Requested, Token, UnitAt, Variant, WatchAt};
+use crate::plan::model::{Body, CheckSeen, GuardSeen, Offer};
+use crate::plan::usual::Usual;
 use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{HostName, Person};
@@ -95,6 +97,9 @@ pub enum Event {
     Started {
         /// Every check of preflight, as it was seen now.
         preflight: Vec<CheckSeen>,
+        /// What the guards of the hosts say of themselves now.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        guards: BTreeMap<HostName, GuardSeen>,
     },
     /// The door of a step did not open; nothing was sent.
     DoorShut {
@@ -141,6 +146,9 @@ pub enum Event {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        escaped: Vec<u32>,
     },
     /// The step is done, and proven where something proves it.
     StepSucceeded {
@@ -151,6 +159,9 @@ pub enum Event {
         /// What proved it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         proof: Vec<CheckSeen>,
+        /// The key of its history: the runbook, and the title as it is written there.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        key: String,
     },
     /// The step failed; a person is asked.
     StepFailed {
@@ -269,6 +280,42 @@ pub enum Event {
         done: String,
         /// Since when it stands still.
         since: Timestamp,
+        /// How fast it went before: `40 MiB/s`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rate: Option<String>,
+    },
+    /// A step works for longer than is usual.
+    StepLate {
+        /// Which.
+        unit: UnitAt,
+        /// How long it usually takes.
+        usual: Usual,
+    },
+    /// The connection to the host of a step broke while it worked there. It goes on, and its host is asked again.
+    LinkLost {
+        /// Which.
+        unit: UnitAt,
+        /// What broke.
+        why: String,
+    },
+    /// The host of a step answers again.
+    LinkFound {
+        /// Which.
+        unit: UnitAt,
+    },
+    /// The end of the log of the system was read where a step failed.
+    LogSeen {
+        /// Which.
+        unit: UnitAt,
+        /// Its end, or why it could not be read.
+        log: LogTail,
+    },
+    /// Nobody has answered a question: somebody else is asked too.
+    AskedNext {
+        /// What it is about.
+        unit: UnitAt,
+        /// The role that is asked now.
+        role: String,
     },
     /// A stalled step moves again.
     StepMoves {
@@ -403,6 +450,18 @@ impl fmt::Display for Exit {
             Self::Stopped => f.write_str("it was stopped and its processes were ended"),
         }
     }
+}
+
+/// Of what was ended, these live on.
+pub fn still_run(escaped: &[u32]) -> String {
+    let pids: Vec<String> = escaped.iter().map(ToString::to_string).collect();
+    let which = if pids.len() == 1 { "process" } else { "processes" };
+    let runs = if pids.len() == 1 {
+        "still runs there, in a session of its own"
+    } else {
+        "still run there, in sessions of their own"
+    };
+    format!("{which} {} of it {runs}", pids.join(", "))
 }
 
 /// What a command printed: head and tail, with the size and the digest of the whole.

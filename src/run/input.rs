@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::{Exit, OutputSummary};
-use super::model::{Outcome, Token, UnitAt, WatchAt};
+use super::model::{LogTail, Outcome, Token, UnitAt, WatchAt};
 use crate::plan::model::{CheckSeen, Offer};
 use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
@@ -71,6 +71,12 @@ pub enum Says {
         token: Token,
         holds: Vec<(Resource, u64)>,
     },
+    /// What is said of a unit, by somebody who was asked after this attempt.
+    After {
+        unit: UnitAt,
+        attempt: u32,
+        says: Box<Says>,
+    },
     Take,
     Handover {
         to: Person,
@@ -137,6 +143,8 @@ pub enum World {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        escaped: Vec<u32>,
     },
     /// The link broke after the command was sent.
     Lost {
@@ -189,6 +197,24 @@ pub enum World {
         done: String,
         /// Since when.
         since: Timestamp,
+        /// How fast it went before.
+        rate: Option<String>,
+    },
+    /// The connection to the host of a step broke, or the host answers again.
+    Link {
+        /// Which.
+        unit: UnitAt,
+        /// Which attempt.
+        attempt: u32,
+        /// What broke; none if it answers.
+        lost: Option<String>,
+    },
+    /// The end of the log was read where a step failed.
+    Log {
+        /// Which.
+        unit: UnitAt,
+        /// Its end, or why it could not be read.
+        log: LogTail,
     },
     /// A gate was measured to its end: it opened, or its time is over.
     Gate {
@@ -283,6 +309,15 @@ pub enum Refusal {
         /// What it is, as a sentence.
         because: String,
     },
+    /// The answer is for an attempt that is over: another one was asked about since.
+    Stale {
+        /// Which.
+        unit: UnitAt,
+        /// The attempt that it is for.
+        attempt: u32,
+        /// The attempt that is asked about now.
+        now: u32,
+    },
     /// Nothing can be taken back.
     NothingToUndo {
         /// The step past which nothing is taken back.
@@ -321,6 +356,7 @@ impl Refusal {
             Self::NotNow { .. } => "not-now",
             Self::NoSuchStep { .. } => "no-such-step",
             Self::NotAsked { .. } => "not-asked",
+            Self::Stale { .. } => "stale",
             Self::NothingToUndo { .. } => "no-way-back",
             Self::TooManyFailures { .. } => "too-many-failures",
             Self::TooShort { .. } => "too-short",

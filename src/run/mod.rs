@@ -13,6 +13,7 @@ pub mod event;
 pub mod input;
 pub mod model;
 pub mod next;
+pub mod pace;
 
 pub use apply::apply;
 pub use decide::{Decided, decide};

@@ -5,10 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Exit, OutputSummary};
-use crate::plan::model::{Block, CheckSeen, Command, Offer, Plan, StepPlan, Unit};
+use crate::plan::model::{Block, CheckSeen, Command, GuardSeen, Offer, Place, Plan, StepPlan, Unit};
+use crate::plan::usual::Usual;
 use crate::plan::{Digest, Resource};
 use crate::policy::decide::Door;
 use crate::runbook::model::Effect;
@@ -53,6 +55,12 @@ pub struct HowFar {
     pub percent: Option<u8>,
     /// In its own units: `251 GiB of 412 GiB`. Empty where nothing says so.
     pub amount: String,
+    /// How fast it goes: `40 MiB/s`.
+    pub rate: Option<String>,
+    /// How long it still takes, where that is known well enough.
+    pub left: Option<Millis>,
+    /// Nobody has answered how far it is since then.
+    pub silent_since: Option<Timestamp>,
     /// The last lines that it printed, as they came from the host.
     pub lines: Vec<String>,
 }
@@ -152,16 +160,23 @@ pub struct Run {
     pub approvals: Vec<Approval>,
     /// What it claims, with fencing tokens.
     pub holds: Vec<(Resource, u64)>,
+    /// What the guards of its hosts said of themselves when it started.
+    pub guards: BTreeMap<HostName, GuardSeen>,
     /// The person who answers its questions.
     pub driver: Person,
     /// Whom the driver offered the run to.
     pub offered_to: Option<Person>,
-    /// The state of every unit.
-    pub units: BTreeMap<UnitAt, UnitState>,
+    /// The state of every unit. As with the other two maps of units, a copy of it shares what did not change: each event
+    /// has a state of its own, and a run may have thousands of units.
+    pub units: RedBlackTreeMapSync<UnitAt, UnitState>,
+    /// The units that are not over, in the order of the run.
+    pub open: RedBlackTreeSetSync<Place>,
     /// Units in the order in which they were sent.
     pub sent: Vec<UnitAt>,
     /// Attempts that reached their host, or may have, with the command that was sent.
-    pub reached: BTreeMap<UnitAt, BTreeMap<u32, Variant>>,
+    pub reached: RedBlackTreeMapSync<UnitAt, BTreeMap<u32, Variant>>,
+    /// How often taking a unit back was sent, over all its undos: an attempt has a number of its own.
+    pub undo_attempts: BTreeMap<UnitAt, u32>,
     /// Batches that have rested: block and batch.
     pub rested: Vec<(usize, usize)>,
     /// When the batch before the next one ended: block, batch, time.
@@ -170,6 +185,14 @@ pub struct Run {
     pub broken: BTreeMap<WatchAt, (CheckSeen, bool)>,
     /// Steps that work and stand still, since when.
     pub stalled: BTreeMap<UnitAt, Timestamp>,
+    /// Steps that work for longer than is usual.
+    pub late: BTreeSet<UnitAt>,
+    /// Steps that work on hosts to which the connection broke: since when, and why.
+    pub unlinked: BTreeMap<UnitAt, (Timestamp, String)>,
+    /// The tail of the system's log, for steps that failed.
+    pub logs: BTreeMap<UnitAt, LogTail>,
+    /// Roles that were asked about a unit because those before them were silent.
+    pub asked_next: BTreeMap<UnitAt, Vec<String>>,
     /// A person said stop.
     pub stop: Option<Stop>,
     /// A person said pause.
@@ -182,6 +205,18 @@ pub struct Run {
     pub ended: Option<Timestamp>,
     /// What it ended for, and what is left, as sentences.
     pub remarks: Vec<String>,
+}
+
+/// The end of a log of the system that a step works on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogTail {
+    /// Where it lies.
+    pub path: String,
+    /// Its last lines, as they came from the host.
+    pub lines: Vec<String>,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
 }
 
 /// A person agreed.
@@ -384,6 +419,9 @@ pub enum Failure {
         took: Millis,
         /// What it printed.
         output: OutputSummary,
+        /// It was ended, and these processes of it live on in sessions of their own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        escaped: Vec<u32>,
     },
     /// The command ended well, and what must be true afterwards is not.
     NotProven(Vec<CheckSeen>),
@@ -447,14 +485,21 @@ impl Run {
             approve_until: None,
             approvals: Vec::new(),
             holds: Vec::new(),
+            guards: BTreeMap::new(),
+            undo_attempts: BTreeMap::new(),
             offered_to: None,
-            units: BTreeMap::new(),
+            units: RedBlackTreeMapSync::new_sync(),
+            open: RedBlackTreeSetSync::new_sync(),
             sent: Vec::new(),
-            reached: BTreeMap::new(),
+            reached: RedBlackTreeMapSync::new_sync(),
             rested: Vec::new(),
             resting: None,
             broken: BTreeMap::new(),
             stalled: BTreeMap::new(),
+            late: BTreeSet::new(),
+            unlinked: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            asked_next: BTreeMap::new(),
             stop: None,
             pause: None,
             undo: None,
@@ -493,6 +538,33 @@ impl Run {
         }
     }
 
+    /// How long a unit usually takes, if that is stated or was learnt.
+    pub fn usual(&self, at: &UnitAt) -> Option<Usual> {
+        self.offer.as_ref()?.usual(at.number)
+    }
+
+    /// Where the log lies of the system that a step works on.
+    pub fn log_path(&self, at: &UnitAt) -> Option<&str> {
+        let command = self.command(at, self.variant(at))?;
+        let (pack, _) = command.action.as_ref()?.split_once('/')?;
+        let logs = &self.offer.as_ref()?.beside.logs;
+        logs.get(&format!("{pack}/{}", command.host)).map(String::as_str)
+    }
+
+    /// A step failed, and the log of its system is still to be read: people are asked when it was.
+    pub fn wants_log(&self, at: &UnitAt) -> bool {
+        let failed = match self.units.get(at) {
+            Some(UnitState::Failed { failure, .. }) => !matches!(failure, Failure::Unreachable(_)),
+            _ => false,
+        };
+        failed && !self.logs.contains_key(at) && self.log_path(at).is_some()
+    }
+
+    /// Whether the processes of a step are halted, because a watch is broken.
+    pub fn is_halted(&self, at: &UnitAt) -> bool {
+        self.broken.keys().any(|watch| watch.unit.as_ref().is_none_or(|unit| unit == at))
+    }
+
     /// How many steps of the plan are done, and how many there are. One on several hosts is one, done when it is on all
     /// that were not left out.
     pub fn steps_done(&self) -> (usize, usize) {
@@ -524,9 +596,42 @@ impl Run {
         matches!(self.phase, Phase::Ended(_))
     }
 
+    /// The first unit of each host of the batch at hand that is not over, or the one unit at hand: what comes before is
+    /// over, and what comes after has not begun.
+    pub fn front(&self) -> impl Iterator<Item = (UnitAt, &UnitState)> {
+        let first = self.open.first().copied();
+        let after = |place: &Place| {
+            let next_lane = Place { nth: place.nth + 1, number: 0, ..*place };
+            let next = self.open.range(next_lane..).next().copied();
+            next.filter(|next| (next.block, next.batch) == (place.block, place.batch))
+        };
+        std::iter::successors(first, after).filter_map(|place| {
+            let lane = self.plan()?.lane_at(place).cloned();
+            let at = UnitAt { number: place.number, lane };
+            let state = self.units.get(&at)?;
+            Some((at, state))
+        })
+    }
+
+    /// Whether the bot or a host is at work for any unit.
+    pub fn is_at_work(&self) -> bool {
+        self.front().any(|(_, state)| state.is_at_work())
+    }
+
     /// Units about which a person is asked, in the order of the plan.
-    pub fn questions(&self) -> impl Iterator<Item = (&UnitAt, &UnitState)> {
-        self.units.iter().filter(|(_, state)| state.needs_person())
+    pub fn questions(&self) -> impl Iterator<Item = (UnitAt, &UnitState)> {
+        self.front().filter(|(_, state)| state.needs_person())
+    }
+
+    /// After which attempt people are asked about a unit, if they are: also about an undo of it.
+    pub fn asked_about(&self, at: &UnitAt) -> Option<u32> {
+        if let Some(undo) = self.undo.as_ref().filter(|_| self.phase == Phase::Undoing) {
+            return match undo.step {
+                UndoStep::Failed { attempts, .. } if undo.list.first() == Some(at) => Some(attempts),
+                _ => None,
+            };
+        }
+        self.units.get(at).filter(|state| state.needs_person()).map(UnitState::attempts)
     }
 
     /// Whether nothing moves until a person says something.
@@ -539,12 +644,13 @@ impl Run {
                 .as_ref()
                 .is_some_and(|undo| undo.token.is_some() || matches!(undo.step, UndoStep::Failed { .. })),
             Phase::Working => {
-                let at_work = self.units.values().any(UnitState::is_at_work);
+                let at_work = self.is_at_work();
                 if !self.broken.is_empty() {
                     return !at_work && self.broken.values().any(|(_, ends)| *ends);
                 }
                 let asked = self.questions().next().is_some();
-                !at_work && (asked || self.pause.is_some() || self.undo.is_some())
+                let reads = self.units.keys().any(|at| self.wants_log(at));
+                !at_work && !reads && (asked || self.pause.is_some() || self.undo.is_some())
             }
         }
     }

@@ -1,10 +1,18 @@
 //! What a run wants next. A question put to the state: after a crash a replay gives the same answer.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::model::{Phase, Run, UndoStep, UnitAt, UnitState, Variant, WatchAt};
-use crate::plan::model::{Block, Work};
+use crate::plan::model::{Block, Place, Unit, Work};
 use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::RunbookName;
+
+/// Whoever drives a run has so long to answer before others are asked too,
+const ANSWER_WITHIN: Millis = Millis::minutes(2);
+/// and so has each of those before the next.
+const ASK_NEXT_EVERY: Millis = Millis::minutes(5);
 
 /// Something that the bot must do now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +39,8 @@ pub enum Act {
     Prove(UnitAt, u32),
     /// Find out how a step ended that nobody knows of.
     Settle(UnitAt, u32),
+    /// Read the log of the system where a step failed.
+    ReadLog(UnitAt, u32),
     /// Measure a gate until it opens or its time is over; it is held since then.
     Gate(UnitAt, Timestamp),
     /// Measure preflight afresh, and put a question to people.
@@ -57,7 +67,8 @@ pub fn next(run: &Run) -> Vec<Act> {
 
 fn working(run: &Run) -> Vec<Act> {
     let mut acts = Vec::new();
-    for (at, state) in &run.units {
+    for (at, state) in run.front() {
+        let at = &at;
         match state {
             UnitState::Sent { attempt, variant, .. } => {
                 acts.push(Act::Await(at.clone(), *attempt, *variant));
@@ -71,13 +82,17 @@ fn working(run: &Run) -> Vec<Act> {
                 }
                 if let Some(step) = run.step(at) {
                     acts.extend(watch_acts(run, Some(at), step.watches));
-                    if step.has_progress {
+                    // What is halted does not move, and nobody is called for that.
+                    if step.has_progress && !run.is_halted(at) {
                         acts.push(Act::Progress(at.clone(), *attempt, run.stalled.contains_key(at)));
                     }
                 }
             }
             UnitState::Ran { attempt, .. } => acts.push(Act::Prove(at.clone(), *attempt)),
             UnitState::Unknown { attempt, found: None, .. } => acts.push(Act::Settle(at.clone(), *attempt)),
+            UnitState::Failed { attempts, .. } if run.wants_log(at) => {
+                acts.push(Act::ReadLog(at.clone(), *attempts));
+            }
             UnitState::Holding { since } if run.stop.is_none() => {
                 acts.push(Act::Gate(at.clone(), *since));
                 if let Some(Work::Wait(wait)) = run.unit(at).map(|unit| &unit.work) {
@@ -88,10 +103,11 @@ fn working(run: &Run) -> Vec<Act> {
         }
     }
     if let Some(plan) = run.plan().filter(|_| run.stop.is_none()) {
-        let changed = run.sent.iter().any(|at| run.step(at).is_some_and(|step| step.effect.changes()));
+        let changed = || run.sent.iter().any(|at| run.step(at).is_some_and(|step| step.effect.changes()));
         // A broken one is asked until it holds, also when the step that began it turned out never to have been sent.
         let broken = run.broken.keys().any(|watch| watch.unit.is_none());
-        acts.extend(watch_acts(run, None, if changed || broken { plan.watches } else { 0 }));
+        let asked = plan.watches > 0 && (broken || changed());
+        acts.extend(watch_acts(run, None, if asked { plan.watches } else { 0 }));
     }
     if run.stop.is_none() && run.pause.is_none() && run.broken.is_empty() {
         for at in turn(run) {
@@ -123,73 +139,59 @@ fn undoing(run: &Run) -> Vec<Act> {
     let Some(at) = undo.list.first() else { return Vec::new() };
     match undo.step {
         UndoStep::Waiting { attempts } if run.stop.is_none() => vec![Act::Undo(at.clone(), attempts + 1)],
-        UndoStep::Sent { attempt } => vec![Act::AwaitUndo(at.clone(), attempt)],
+        UndoStep::Sent { attempt } => {
+            let end = run.stop.as_ref().is_some_and(|stop| stop.now).then(|| Act::End(at.clone(), attempt));
+            std::iter::once(Act::AwaitUndo(at.clone(), attempt)).chain(end).collect()
+        }
         UndoStep::Waiting { .. } | UndoStep::Failed { .. } => Vec::new(),
     }
 }
 
 /// Units that may begin now and have not begun: the next one, or the next of each host of the batch at hand.
 pub fn turn(run: &Run) -> Vec<UnitAt> {
-    let Some(plan) = run.plan() else { return Vec::new() };
-    let is_over = |at: &UnitAt| run.units.get(at).is_some_and(UnitState::is_over);
-    let waits = |at: &UnitAt| matches!(run.units.get(at), Some(UnitState::Waiting { .. }));
-    for (index, block) in plan.blocks.iter().enumerate() {
-        match block {
-            Block::One(unit) => {
-                let at = UnitAt { number: unit.number, lane: None };
-                if !is_over(&at) {
-                    return if waits(&at) { vec![at] } else { Vec::new() };
-                }
-            }
-            Block::Each(each) => {
-                for (batch, hosts) in each.batches.iter().enumerate() {
-                    let next_of = |host: &crate::runbook::source::name::HostName| {
-                        let units = each.lanes.get(host).into_iter().flatten();
-                        let at = |number| UnitAt { number, lane: Some(host.clone()) };
-                        units.map(|unit| at(unit.number)).find(|at| !is_over(at))
-                    };
-                    let open: Vec<UnitAt> = hosts.iter().filter_map(next_of).collect();
-                    if open.is_empty() {
-                        continue;
-                    }
-                    let rests =
-                        batch > 0 && each.pause > Millis(0) && !run.rested.contains(&(index, batch - 1));
-                    return if rests { Vec::new() } else { open.into_iter().filter(waits).collect() };
-                }
-            }
-        }
+    if rests(run) {
+        return Vec::new();
     }
-    Vec::new()
+    let waits = |state: &UnitState| matches!(state, UnitState::Waiting { .. });
+    run.front().filter(|(_, state)| waits(state)).map(|(at, _)| at).collect()
+}
+
+/// Whether this unit is one of those that may begin now.
+pub fn is_turn(run: &Run, unit: &UnitAt) -> bool {
+    let place = run.plan().and_then(|plan| plan.place(unit.number, unit.lane.as_ref()));
+    let (Some(place), Some(first)) = (place, run.open.first()) else { return false };
+    let of_lane = run.open.range(Place { number: 0, ..place }..).next();
+    (place.block, place.batch) == (first.block, first.batch)
+        && of_lane == Some(&place)
+        && matches!(run.units.get(unit), Some(UnitState::Waiting { .. }))
+        && !rests(run)
+}
+
+/// Whether a gate is among the units that may begin now.
+pub fn gate_in_turn(run: &Run) -> Option<UnitAt> {
+    let is_gate = |unit: &Unit| matches!(unit.work, Work::Wait(_));
+    let block = run.plan()?.blocks.get(run.open.first()?.block)?;
+    let any = match block {
+        Block::One(unit) => is_gate(unit),
+        Block::Each(each) => each.lanes.values().flatten().any(is_gate),
+    };
+    if !any {
+        return None;
+    }
+    turn(run).into_iter().find(|at| run.unit(at).is_some_and(is_gate))
+}
+
+/// Whether the batch at hand waits until the pause behind the one before is over.
+fn rests(run: &Run) -> bool {
+    ended_batch(run).is_some()
 }
 
 /// The batch that has ended and must rest before the next one begins: block and batch.
 pub fn ended_batch(run: &Run) -> Option<(usize, usize)> {
-    let is_over = |at: &UnitAt| run.units.get(at).is_some_and(UnitState::is_over);
-    for (index, block) in run.plan()?.blocks.iter().enumerate() {
-        let all_over = match block {
-            Block::One(unit) => is_over(&UnitAt { number: unit.number, lane: None }),
-            Block::Each(each) => {
-                let over = |hosts: &[crate::runbook::source::name::HostName]| {
-                    hosts.iter().all(|host| {
-                        let units = each.lanes.get(host).into_iter().flatten();
-                        units
-                            .map(|unit| UnitAt { number: unit.number, lane: Some(host.clone()) })
-                            .all(|at| is_over(&at))
-                    })
-                };
-                let ended = each.batches.iter().take_while(|hosts| over(hosts)).count();
-                let waits = ended > 0 && ended < each.batches.len() && each.pause > Millis(0);
-                if waits && !run.rested.contains(&(index, ended - 1)) {
-                    return Some((index, ended - 1));
-                }
-                ended == each.batches.len()
-            }
-        };
-        if !all_over {
-            return None;
-        }
-    }
-    None
+    let first = run.open.first()?;
+    let Block::Each(each) = run.plan()?.blocks.get(first.block)? else { return None };
+    let before = (first.block, first.batch.checked_sub(1)?);
+    (each.pause > Millis(0) && !run.rested.contains(&before)).then_some(before)
 }
 
 /// When something must happen by itself, if nothing else does before.
@@ -197,10 +199,13 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
     match run.phase {
         Phase::Confirming => run.token.as_ref().map(|token| token.expires),
         Phase::Approving => run.approve_until,
-        Phase::Undoing => run.undo.as_ref()?.token.as_ref().map(|token| token.expires),
+        Phase::Undoing => {
+            let token = run.undo.as_ref()?.token.as_ref().map(|token| token.expires);
+            token.into_iter().chain(silence(run).into_iter().map(|(_, _, at)| at)).min()
+        }
         Phase::Working => {
-            let questions = run.units.iter().filter_map(|(at, state)| {
-                match (state, run.unit(at).map(|unit| &unit.work)) {
+            let questions =
+                run.front().filter_map(|(at, state)| match (state, run.unit(&at).map(|unit| &unit.work)) {
                     (UnitState::Asked { at, reminded: 0, .. }, Some(Work::Decide(decide))) => {
                         Some(after(*at, Millis(decide.within.0 / 2)))
                     }
@@ -208,16 +213,76 @@ pub fn deadline(run: &Run) -> Option<Timestamp> {
                         Some(after(*at, decide.within))
                     }
                     _ => None,
-                }
-            });
+                });
             let rest = run.resting.and_then(|(block, _, at)| match run.plan()?.blocks.get(block)? {
                 Block::Each(each) => Some(after(at, each.pause)),
                 Block::One(_) => None,
             });
-            questions.chain(rest).min()
+            let late = run.front().filter_map(|(at, _)| late_from(run, &at));
+            questions.chain(rest).chain(late).chain(silence(run).into_iter().map(|(_, _, at)| at)).min()
         }
         Phase::Measuring | Phase::Ready | Phase::Ended(_) => None,
     }
+}
+
+/// From when on a step that works is late; none if it is not known how long it takes, or if that was said already.
+pub fn late_from(run: &Run, at: &UnitAt) -> Option<Timestamp> {
+    let Some(UnitState::Sent { at: sent, .. }) = run.units.get(at) else { return None };
+    (!run.late.contains(at)).then(|| Some(after(*sent, run.usual(at)?.late())))?
+}
+
+/// About whom nobody has answered, which role is asked next, and when. First those who answer for the runbook, then
+/// whom they escalate to; for a question of the runbook those whom the asked ones escalate to.
+pub fn silence(run: &Run) -> Vec<(UnitAt, String, Timestamp)> {
+    let Some(beside) = run.offer.as_ref().map(|offer| &offer.beside) else { return Vec::new() };
+    let asked = run.front().filter_map(|(at, state)| {
+        let since = match state {
+            UnitState::Shut { at, .. } | UnitState::Failed { at, .. } | UnitState::Overdue { at, .. } => *at,
+            UnitState::Unknown { at, found: Some(_), .. } => *at,
+            UnitState::Asked { at: since, .. } => {
+                let Some(Work::Decide(decide)) = run.unit(&at).map(|unit| &unit.work) else { return None };
+                let next = decide.ask.iter().filter_map(|role| beside.escalates_to.get(role)).cloned();
+                return Some((at, next.collect(), after(*since, decide.within)));
+            }
+            _ => return None,
+        };
+        Some((at, vec![beside.owner.clone()], after(since, ANSWER_WITHIN)))
+    });
+    let undo = run.undo.as_ref().filter(|_| run.phase == Phase::Undoing).and_then(|undo| match &undo.step {
+        UndoStep::Failed { at, .. } => {
+            Some((undo.list.first()?.clone(), vec![beside.owner.clone()], after(*at, ANSWER_WITHIN)))
+        }
+        _ => None,
+    });
+    let asked: Vec<(UnitAt, Vec<String>, Timestamp)> =
+        if run.phase == Phase::Undoing { undo.into_iter().collect() } else { asked.collect() };
+    asked
+        .into_iter()
+        .filter_map(|(at, first, from)| {
+            let so_far = run.asked_next.get(&at).map_or(&[][..], Vec::as_slice);
+            let role = chain(first, &beside.escalates_to).into_iter().find(|role| !so_far.contains(role))?;
+            let steps = i64::try_from(so_far.len()).unwrap_or(i64::MAX);
+            Some((at, role, after(from, Millis(ASK_NEXT_EVERY.0.saturating_mul(steps)))))
+        })
+        .collect()
+}
+
+/// These roles, then those whom they escalate to, each once.
+fn chain(first: Vec<String>, escalates_to: &BTreeMap<String, String>) -> Vec<String> {
+    let mut roles: Vec<String> = Vec::new();
+    let mut next = first;
+    while !next.is_empty() {
+        next.retain(|role| !role.is_empty() && !roles.contains(role));
+        next.dedup();
+        roles.extend(next.iter().cloned());
+        next = next.iter().filter_map(|role| escalates_to.get(role)).cloned().collect();
+    }
+    roles
+}
+
+/// The key of the history of a step.
+pub fn history_key(runbook: &RunbookName, written: &str) -> String {
+    format!("{runbook}: {written}")
 }
 
 /// A moment so much later.

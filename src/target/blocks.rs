@@ -2,6 +2,7 @@
 //! prints can be taken for a line.
 
 use super::guard::Verdict;
+use crate::plan::model::GuardSeen;
 
 /// The longest line of a guard.
 const MAX_LINE: usize = 1024;
@@ -30,12 +31,21 @@ pub enum Heard {
     Gap(Stream, u64),
     /// How the attempt stands.
     Verdict(Verdict),
-    /// The processes that had to end: `gone`, `still-there`, `not-ours`.
-    Stopped(String),
-    /// The identity of the state directory.
-    Root(String),
+    /// The processes that had to end.
+    Stopped(Left),
+    /// What the guard says of itself.
+    Hello(GuardSeen),
     /// Nothing more will be said.
     End,
+}
+
+/// What lives on of a command that was ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Somebody of its process group does, or somebody else has the group by now.
+    pub group: bool,
+    /// These left the group, and carry the mark of the attempt.
+    pub escaped: Vec<u32>,
 }
 
 /// Takes what comes apart.
@@ -124,10 +134,14 @@ impl Blocks {
             "exists" => Verdict::read(rest).map(Heard::Verdict),
             "end" => Some(Heard::End),
             "hello" => {
-                let id = rest.split(' ').find_map(|word| word.strip_prefix("id="))?;
-                Some(Heard::Root(id.to_owned()))
+                let field = |name| Some(rest.split(' ').find_map(|word| word.strip_prefix(name))?.to_owned());
+                Some(Heard::Hello(GuardSeen { root: field("id=")?, boot: field("boot=")? }))
             }
-            "stopped" => rest.strip_prefix("group=").map(|group| Heard::Stopped(group.to_owned())),
+            "stopped" => {
+                let field = |name| rest.split(' ').find_map(|word| word.strip_prefix(name));
+                let escaped = field("escaped=")?.split(',').filter_map(|pid| pid.parse().ok()).collect();
+                Some(Heard::Stopped(Left { group: field("group=")? != "gone", escaped }))
+            }
             "gap" => {
                 let mut words = rest.split(' ');
                 let stream = stream(words.next()?)?;

@@ -47,6 +47,13 @@ pub enum Say<'a> {
     Seal,
     /// Ends its processes.
     Stop,
+    /// Removes what is kept of attempts that have ended, and folders that steps and their undos shared.
+    Sweep {
+        /// The keys of attempts up to their last dot. What has not ended, or was sealed, is kept.
+        steps: &'a [String],
+        /// The folders.
+        folders: &'a [String],
+    },
 }
 
 /// A command that is started.
@@ -80,6 +87,13 @@ pub fn line(attempt: &Attempt, say: Say<'_>, nonce: &str) -> Result<String, NotS
         Say::Stop => line.push_str("; verb=stop"),
         Say::Follow { out, err } => {
             let _ = write!(line, "; verb=follow; oat={out}; eat={err}");
+        }
+        Say::Sweep { steps, folders } => {
+            let words = |all: &[String]| {
+                Ok(all.iter().map(|one| word(one)).collect::<Result<Vec<_>, _>>()?.join(" "))
+            };
+            let (steps, folders) = (words(steps)?, words(folders)?);
+            let _ = write!(line, "; verb=sweep; folders='{folders}'; set -- {steps}");
         }
         Say::Start(start) => {
             let holds: Result<Vec<String>, _> = attempt
@@ -269,6 +283,74 @@ mod tests {
         }
     }
 
+    /// As sshd does: the login shell is given the whole line, and its profile prints something.
+    #[test]
+    fn every_login_shell_hands_over_to_the_guard_whatever_its_profile_prints() {
+        let argv = ["printf".to_owned(), "%s".to_owned(), "it's \\ \"$x\" !!\n`y`".to_owned()];
+        let variables = BTreeMap::new();
+        for login in [&["dash"][..], &["bash"], &["busybox", "sh"], &["mksh"], &["zsh"], &["fish"], &["tcsh"]]
+        {
+            let home = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(home.path().join(".config/fish")).unwrap();
+            for profile in [".bashrc", ".zshenv", ".tcshrc", ".config/fish/config.fish"] {
+                std::fs::write(home.path().join(profile), "echo Welcome; echo SH1 n1 never\n").unwrap();
+            }
+            let mut shell = Command::new(login[0]);
+            shell.args(&login[1..]).args(["-c", &exec_line()]).env_clear();
+            shell.env("HOME", home.path()).env("PATH", "/usr/bin:/bin").env("SSH_CLIENT", "127.0.0.1 1 2");
+            let spawned = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            let mut shell = spawned
+                .unwrap_or_else(|error| panic!("{login:?} is not installed: {error}. Next: make test"));
+            let mut stdin = shell.stdin.take().unwrap();
+            let start = line(&attempt("5.1"), Say::Start(&start(&argv, &variables)), "n2").unwrap();
+            stdin.write_all(start.as_bytes()).unwrap();
+            let output = shell.wait_with_output().unwrap();
+            drop(stdin);
+
+            let heard = Blocks::new("n2").take(&output.stdout);
+
+            let printed =
+                |heard: &Heard| matches!(heard, Heard::Printed(_, bytes) if bytes == argv[2].as_bytes());
+            assert!(
+                heard.iter().any(printed),
+                "{login:?}: {heard:?} {}",
+                String::from_utf8_lossy(&output.stdout)
+            );
+            assert!(
+                matches!(verdict(&heard), Some(Verdict::Finished(end)) if end.status == 0),
+                "{login:?}: {heard:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_over_is_swept_and_what_is_sealed_or_runs_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let variables = BTreeMap::new();
+        let run = |key: &str, argv: &[&str]| {
+            let argv: Vec<String> = argv.iter().map(ToString::to_string).collect();
+            says(&["sh"], home.path(), &attempt(key), Say::Start(&start(&argv, &variables)))
+        };
+        run("1-1.1", &["true"]);
+        run("1-1.u1", &["false"]);
+        run("1-10.1", &["true"]);
+        says(&["sh"], home.path(), &attempt("1-1.2"), Say::Seal);
+        let steps = ["1-1".to_owned(), "1-7".to_owned()];
+
+        let folders = ["s".to_owned()];
+        says(&["sh"], home.path(), &attempt("-"), Say::Sweep { steps: &steps, folders: &folders });
+
+        let names = |folder: &str| {
+            let entries = std::fs::read_dir(home.path().join(".steadyhand").join(folder)).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(names("a"), ["1-1.2", "1-10.1"]);
+        assert!(names("steps").is_empty());
+    }
+
     #[test]
     fn what_was_sealed_never_starts() {
         let home = tempfile::tempdir().unwrap();
@@ -298,7 +380,10 @@ mod tests {
     fn another_state_directory_is_another_host() {
         let home = tempfile::tempdir().unwrap();
         let heard = says(&["sh"], home.path(), &attempt("4.1"), Say::Hello);
-        assert!(matches!(heard.as_slice(), [Heard::Root(root), Heard::End] if root.len() == 16), "{heard:?}");
+        assert!(
+            matches!(heard.as_slice(), [Heard::Hello(guard), Heard::End] if guard.root.len() == 16 && guard.boot.len() == 36),
+            "{heard:?}"
+        );
 
         let elsewhere = Attempt { root: Some("0123456789abcdef".to_owned()), ..attempt("4.1") };
         let heard = says(&["sh"], home.path(), &elsewhere, Say::Seal);

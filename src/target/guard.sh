@@ -3,9 +3,10 @@
 # Sent whole with every question; nothing is installed. Everything variable comes in one line on stdin, the frame: shell
 # text that sets `nonce`, `verb`, `key` (run.step.attempt), `root` (the identity of the state directory, or - where it is
 # not known), `holds` (name=token, the token in 16 digits), `limit` and `grace` in seconds, `oat` and `eat` (how much of
-# the output the caller has), `dir` for the folder that a step and its undo share, the arguments, the function `fe` that
-# exports the variables, `secrets` with their names, the function `fs` that puts each into a folder of the name `place` in
-# memory or else on the disk, and `ok`. After it stdin stays open: `stop` ends the processes of the command, `pause` halts
+# the output the caller has), `dir` for the folder that a step and its undo share, `folders` of that kind that are
+# removed, the arguments, the function `fe` that exports the variables, `secrets` with their names, the function `fs` that
+# puts each into a folder of the name `place` in memory or else on the disk, and `ok`. After it stdin stays open: `stop`
+# ends the processes of the command, `pause` halts
 # them, `resume` lets them go on. Its end means that the caller is gone: the command goes on.
 #
 # One file decides: `started` is created once, by the process that becomes the command, or by somebody who asks and
@@ -15,7 +16,7 @@
 # This file is joined to one line: no single quotes, no backslashes, a space behind each exclamation mark (csh would
 # expand it otherwise), and every line ends where a space may follow.
 _nl=$(echo; echo x); _nl=${_nl%x};
-nonce=; ok=; dir=; verb=; key=; root=-; holds=; limit=; grace=2; oat=0; eat=0; secrets=; place=;
+nonce=; ok=; dir=; verb=; key=; root=-; holds=; folders=; limit=; grace=2; oat=0; eat=0; secrets=; place=;
 IFS= read -r frame || exit 125;
 eval "$frame" || exit 125;
 test -n "$nonce" && test "$ok" = "$nonce" || exit 125;
@@ -37,6 +38,12 @@ done; return 1; };
 claim() { ( set -C; echo "$1" >"$2" ) 2>/dev/null; };
 durable() { sync "$@" 2>/dev/null; };
 
+ready() {
+test -r /proc/self/stat && test -r /proc/sys/kernel/random/boot_id || no no-linux;
+w="a b"; set -- $w; test $# = 2 || no bad-shell;
+for t in setsid mkfifo dd wc head tail sync sleep grep od tr ln rm; do command -v "$t" >/dev/null || no "no-tool $t"; done;
+};
+can_write() { w_probe=$base/.probe.$$; { echo x >"$w_probe"; } 2>/dev/null && test -s "$w_probe"; w=$?; rm -f "$w_probe"; return $w; };
 why_not() {
 w_probe=$base/.probe.$$;
 if w_said=$( { echo x >"$w_probe"; } 2>&1 ) && test -s "$w_probe"; then rm -f "$w_probe"; w=state-dir;
@@ -78,12 +85,16 @@ f_read() { f_line=; IFS= read -r f_line 2>/dev/null <"$a/finished";
 case $f_line in "finished "*" end"*) v=${f_line%% end*}; v_final=y;; "never "*" end"*) v=never; v_final=y;; esac; };
 settle() { t=0; while verdict; test "$v" = torn && test $t -lt 20; do sleep 0.1; t=$((t+1)); done; };
 
+marked() { for m in $(grep -laF "STEADYHAND=$key:" /proc/[0-9]*/environ 2>/dev/null); do m=${m#/proc/}; echo "${m%%/*}"; done; };
+escapees() { escaped=; for g_p in $(marked); do
+stat_of "$g_p" || continue; case $s_state in Z|X) continue;; esac; test "$s_group" = "$v_pid" || escaped=$escaped,$g_p;
+done; escaped=${escaped#,}; };
 stop_group() {
-verdict; case $v in running*) ;; *) case $v in finished*) group_there "${v_pid:-x}" || return 0;; *) return 0;; esac;; esac;
+verdict; case $v in running*) ;; finished*|"lost guard") group_there "${v_pid:-x}" || return 0;; *) return 0;; esac;
 claim "$1" "$a/stop";
 if ! is_there "$v_pid" "$v_start"; then
-g_mine=; for g_p in /proc/[0-9]*; do
-stat_of "${g_p##*/}" && test "$s_group" = "$v_pid" && grep -qa "STEADYHAND=$key" "$g_p/environ" 2>/dev/null && g_mine=y;
+g_mine=; for g_p in $(marked); do
+stat_of "$g_p" && test "$s_group" = "$v_pid" && g_mine=y;
 done; test -n "$g_mine" || { group=not-ours; return; };
 fi;
 { kill -TERM "-$v_pid" || kill -TERM "$v_pid"; } 2>/dev/null; kill -CONT "-$v_pid" 2>/dev/null;
@@ -196,7 +207,7 @@ ring;
 };
 child() {
 trap - HUP INT; me;
-STEADYHAND=$key; export STEADYHAND; test -z "$step_dir" || export step_dir;
+STEADYHAND=$key:; export STEADYHAND; test -z "$step_dir" || export step_dir;
 claim "started $my_pid $my_start $boot $kpid $kstart end" "$a/started" || exit 120;
 durable "$a/started" "$a" "$base/a" || { echo "sealed sync end" >"$a/started"; exit 120; };
 for n in $secrets; do export "$n""_file=$place/$n"; done; fe; exec setsid "$@";
@@ -204,8 +215,8 @@ for n in $secrets; do export "$n""_file=$place/$n"; done; fe; exec setsid "$@";
 
 start() {
 test "$root" = - || test "$root" = "$my_root" || no "other-root $my_root";
+command -v setsid >/dev/null || no "no-tool setsid";
 command -v "$1" >/dev/null || no no-command;
-command -v setsid >/dev/null || no no-session-tool;
 step_dir=;
 if test -n "$dir"; then step_dir=$base/steps/$dir; mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;
 for h in $holds; do
@@ -242,12 +253,12 @@ exec 3<&0;
 echo;
 bell=;
 case $verb in
-hello) hello; t=; command -v setsid >/dev/null && t=setsid; IFS= read -r boot </proc/sys/kernel/random/boot_id; say "hello id=$my_root boot=$boot session=${t:-none}"; say end;;
+hello) ready; hello; can_write || { why_not; no "$w"; }; boot_of; say "hello id=$my_root boot=$boot"; say end;;
 start) hello; start "$@";;
 follow) known_root; follow;;
 ask) known_root; settle; tidy; say "$v"; say end;;
 seal) known_root; mkdir -p "$a" 2>/dev/null; claim "sealed asked end" "$a/started" && durable "$a/started" "$a" "$base/a"; settle; tidy; say "$v"; say end;;
-stop) known_root; group=gone; stop_group asked; t=0; while verdict; test -z "$v_final" && test $t -lt 30; do sleep 0.1; t=$((t+1)); done; tidy; say "stopped group=$group"; say "$v"; say end;;
-sweep) known_root; for s in "$@"; do a=$base/a/$s; verdict; if test -n "$v_final"; then clean; rm -rf "$a"; say "swept $s"; else say "kept $s"; fi; done; say end;;
+stop) known_root; group=gone; stop_group asked; t=0; while verdict; test -z "$v_final" && test $t -lt 30; do sleep 0.1; t=$((t+1)); done; tidy; escapees; say "stopped group=$group escaped=$escaped"; say "$v"; say end;;
+sweep) known_root; for s in "$@"; do for a in "$base/a/$s".*; do verdict; case $v in *left=yes*) ;; finished*) clean; rm -rf "$a";; esac; done; done; for s in $folders; do rm -rf "$base/steps/$s"; done; say end;;
 *) no verb;;
 esac;

@@ -11,18 +11,22 @@ use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
-use super::blocks::{Blocks, Heard, Stream};
+use super::blocks::{Blocks, Heard, Left, Stream};
 use super::capture::Keeping;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
 use super::ssh::{Channel, Ssh, no_place_for_secrets, nonce, not_started, wanted};
-use super::{Control, Ending, Execution, Latest, Report};
+use super::{Control, Destination, Ending, Execution, Latest, Leftovers, Link, Report};
+use crate::failpoint::{self, Point};
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::GuardSeen;
 use crate::secrets::Secret;
 use crate::secrets::mask::Masks;
 
-/// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, and 2 s
-/// for them to be gone.
-const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, 2 s for
+/// them to be gone, and 3 s for that to be written down.
+const STOP_WITHIN: Duration = Duration::from_secs(12);
+/// A guard of which nothing but words is wanted has this long for them.
+const WORDS_WITHIN: Duration = Duration::from_secs(10);
 /// A host that cannot be reached any more is asked again for so long after the limit of what runs there.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How long it is waited before a host is asked again; the last one counts for all that follow.
@@ -32,6 +36,8 @@ const AGAIN_AFTER: [Duration; 4] =
 const LATER_BY_ITSELF: u64 = 5;
 /// So many of the last lines are shown while a command runs.
 const SHOWN_LINES: usize = 2;
+/// No answer that is about no attempt has more parts.
+const MAX_WORDS: usize = 16;
 /// Of what ssh itself says, so many bytes are kept.
 const MAX_HINT: usize = 4096;
 
@@ -45,8 +51,10 @@ pub(super) struct Guarded<'a> {
     err: Keeping,
     control: Option<watch::Receiver<Control>>,
     started: bool,
-    /// Stop was said: because of the limit, or because somebody said so.
+    /// It must end: because of the limit, or because somebody said so.
     stopped: Option<bool>,
+    /// What lives on of it, once its guard was told to stop it and has looked.
+    left: Option<Left>,
 }
 
 /// How one conversation with a guard ended.
@@ -80,6 +88,7 @@ impl<'a> Guarded<'a> {
             control: execution.control.clone(),
             started: false,
             stopped: None,
+            left: None,
         }
     }
 
@@ -103,7 +112,10 @@ impl<'a> Guarded<'a> {
             Talked::NotReached(ending) => ending,
             Talked::Refused(why) => refused(&why),
             Talked::Stands(verdict) => self.follow(verdict).await,
-            Talked::Broke(why) => self.find_out(why).await,
+            Talked::Broke(why) => {
+                self.tell_link(Some(&why));
+                self.find_out(why).await
+            }
         };
         self.report(ending)
     }
@@ -123,18 +135,15 @@ impl<'a> Guarded<'a> {
         let mut waits = AGAIN_AFTER.iter();
         let mut wait = AGAIN_AFTER[0];
         loop {
-            match self.talk(if self.stopped.is_some() { Say::Stop } else { Say::Seal }).await {
+            match self.talk(Say::Seal).await {
                 Talked::Stands(verdict) => return self.follow(verdict).await,
-                Talked::Refused(refused) if refused.starts_with("other-root") => {
-                    let why =
-                        "the folder .steadyhand in the home of the login user is another one than before";
-                    return Ending::Lost { why: why.to_owned() };
-                }
+                Talked::Refused(refused) if refused.starts_with("other-root") => return nobody_knows(),
                 Talked::Refused(refused) => why = format!("its guard says {refused}"),
                 Talked::Broke(again) => why = again,
                 Talked::NotReached(Ending::NotStarted { why: again, .. }) => why = again,
                 Talked::NotReached(_) => {}
             }
+            self.tell_link(Some(&why));
             if self.began.elapsed() > self.execution.limit + PATIENCE {
                 return Ending::Lost { why };
             }
@@ -148,6 +157,12 @@ impl<'a> Guarded<'a> {
         let mut why = "the connection broke".to_owned();
         loop {
             match verdict {
+                // Its directory was removed or restored from a copy meanwhile.
+                Verdict::Never if self.started => {
+                    return Ending::Lost {
+                        why: "it started there, and its guard knows nothing of it any more".to_owned(),
+                    };
+                }
                 Verdict::Never => {
                     return not_started("not-started", "it never started there, and will not any more");
                 }
@@ -162,21 +177,28 @@ impl<'a> Guarded<'a> {
                 Verdict::Torn => {
                     return Ending::Lost { why: "the mark of its guard cannot be read".to_owned() };
                 }
-                Verdict::Finished(finished) if self.has_all_of(&finished) => return self.end(&finished),
+                Verdict::Finished(finished) if self.has_all_of(&finished) => {
+                    return self.end(&finished).await;
+                }
                 Verdict::Finished(_) | Verdict::NotYet | Verdict::Running { .. } | Verdict::Ending => {}
             }
             if self.began.elapsed() > self.execution.limit + PATIENCE {
                 return Ending::Lost { why };
             }
-            let from = Say::Follow { out: self.out.came(), err: self.err.came() };
+            // Whoever was to stop it may not have heard so.
+            let stop = self.stopped.is_some() && self.left.is_none();
+            let follow = Say::Follow { out: self.out.came(), err: self.err.came() };
             let before = verdict.clone();
-            verdict = match self.talk(from).await {
+            verdict = match self.talk(if stop { Say::Stop } else { follow }).await {
+                Talked::Stands(verdict) if stop => verdict,
                 // What is printed after the end is not waited for.
-                Talked::Stands(Verdict::Finished(finished)) => return self.end(&finished),
+                Talked::Stands(Verdict::Finished(finished)) => return self.end(&finished).await,
                 Talked::Stands(verdict) => verdict,
+                Talked::Refused(refused) if refused.starts_with("other-root") => return nobody_knows(),
                 Talked::Refused(refused) => return Ending::Lost { why: format!("its guard says {refused}") },
                 Talked::Broke(again) => {
                     why = again;
+                    self.tell_link(Some(&why));
                     tokio::time::sleep(AGAIN_AFTER[1]).await;
                     before
                 }
@@ -184,6 +206,7 @@ impl<'a> Guarded<'a> {
                     if let Ending::NotStarted { why: again, .. } = ending {
                         why = again;
                     }
+                    self.tell_link(Some(&why));
                     tokio::time::sleep(AGAIN_AFTER[2]).await;
                     before
                 }
@@ -195,13 +218,24 @@ impl<'a> Guarded<'a> {
         finished.printed.is_none_or(|(out, err)| self.out.came() >= out && self.err.came() >= err)
     }
 
-    fn end(&self, finished: &Finished) -> Ending {
+    /// How it ended. Where it was ended, its host is asked once more whether anything of it lives on.
+    async fn end(&mut self, finished: &Finished) -> Ending {
         let status = finished.status;
         let Some(stopped) = &finished.stopped else { return Ending::Exited(status) };
-        if finished.left {
-            return Ending::Lost { why: "not all of its processes could be ended".to_owned() };
+        if self.left.is_none() {
+            self.talk(Say::Stop).await;
         }
-        Ending::Ended { by_limit: stopped == "timeout" || self.stopped == Some(true), status }
+        let by_limit = stopped == "timeout" || self.stopped == Some(true);
+        match self.left.take() {
+            Some(left) if left.group => {
+                let why = "processes of its group could not be ended, and still run there".to_owned();
+                Ending::Lost { why }
+            }
+            None if finished.left => {
+                Ending::Lost { why: "not all of its processes could be ended".to_owned() }
+            }
+            left => Ending::Ended { by_limit, status, escaped: left.unwrap_or_default().escaped },
+        }
     }
 
     /// One conversation, from the connecting to the last word.
@@ -215,15 +249,38 @@ impl<'a> Guarded<'a> {
         };
         let (ssh, execution) = (self.ssh, self.execution);
         let command = guard::exec_line();
+        let follows = matches!(say, Say::Start(_) | Say::Follow { .. });
+        if matches!(say, Say::Follow { .. }) {
+            // What was said before may have been lost with the connection, or with the bot that said it: whoever
+            // follows anew says again what is to become of the processes.
+            self.control.as_mut().map(watch::Receiver::mark_changed);
+        }
+        let (unsent, sent) = points(say);
         let spoken = ssh.over_a_channel(execution, &command, async |channel| {
-            let talked = self.listen(channel, &line, &nonce).await;
+            failpoint::pass(unsent);
+            let talked = self.listen(channel, &line, &nonce, follows, sent).await;
             let broke = matches!(talked, Talked::Broke(_));
             (talked, broke)
         });
         spoken.await.unwrap_or_else(Talked::NotReached)
     }
 
-    async fn listen(&mut self, mut channel: Channel, line: &str, nonce: &str) -> Talked {
+    fn tell_link(&self, lost: Option<&str>) {
+        if let Some(Link(tell)) = &self.execution.link {
+            tell(lost);
+        }
+    }
+
+    /// Hears what a guard says to its last word. One that `follows` a command hears stop and pause itself, and takes as
+    /// long as the command does.
+    async fn listen(
+        &mut self,
+        mut channel: Channel,
+        line: &str,
+        nonce: &str,
+        follows: bool,
+        sent: Point,
+    ) -> Talked {
         let (Some(mut stdin), Some(mut stdout), Some(mut stderr)) =
             (channel.stdin().take(), channel.stdout().take(), channel.stderr().take())
         else {
@@ -232,12 +289,14 @@ impl<'a> Guarded<'a> {
         if let Err(error) = stdin.write_all(line.as_bytes()).await {
             return Talked::Broke(format!("the command could not be sent whole: {error}"));
         }
+        failpoint::pass(sent);
         let mut blocks = Blocks::new(nonce);
         let mut hint = Vec::new();
         let (mut out_block, mut err_block) = (vec![0; 64 * 1024], vec![0; 4096]);
         let limit = tokio::time::sleep_until((self.began + self.execution.limit).into());
         tokio::pin!(limit);
-        let mut give_up = self.stopped.map(|_| Box::pin(tokio::time::sleep(STOP_WITHIN)));
+        let mut give_up =
+            (!follows || self.stopped.is_some()).then(|| Box::pin(tokio::time::sleep(STOP_WITHIN)));
         let mut stands = None;
         let mut hint_is_open = true;
         loop {
@@ -246,13 +305,21 @@ impl<'a> Guarded<'a> {
                     let Ok(n @ 1..) = read else { break };
                     for heard in blocks.take(&out_block[..n]) {
                         match heard {
-                            Heard::Started => self.started = true,
+                            Heard::Started => {
+                                self.started = true;
+                                failpoint::pass(Point::Started);
+                                self.tell_link(None);
+                            }
                             Heard::Refused(why) => return Talked::Refused(why),
                             Heard::Printed(stream, bytes) => self.printed(stream).take(&bytes),
                             Heard::Gap(stream, bytes) => self.printed(stream).skip(bytes),
                             Heard::Verdict(verdict) => stands = Some(verdict),
-                            Heard::Stopped(_) | Heard::Root(_) => {}
-                            Heard::End => return stands.map_or_else(|| Talked::Broke("its guard said nothing".to_owned()), Talked::Stands),
+                            Heard::Stopped(left) => self.left = Some(left),
+                            Heard::Hello(_) => {}
+                            Heard::End => {
+                                failpoint::pass(Point::Ended);
+                                return stands.map_or_else(|| Talked::Broke("its guard said nothing".to_owned()), Talked::Stands);
+                            }
                         }
                     }
                     self.show();
@@ -264,19 +331,23 @@ impl<'a> Guarded<'a> {
                     }
                     _ => hint_is_open = false,
                 },
-                () = &mut limit, if self.stopped.is_none() => {
+                () = &mut limit, if follows && self.stopped.is_none() => {
                     self.stopped = Some(true);
                     let _ = stdin.write_all(b"stop\n").await;
                     give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
                 }
-                wanted = wanted(&mut self.control), if self.stopped.is_none() => {
+                wanted = wanted(&mut self.control), if follows && self.stopped.is_none() => {
                     let word: &[u8] = match wanted {
                         Control::Run => b"resume\n",
                         Control::Pause => b"pause\n",
                         Control::Stop => b"stop\n",
                     };
+                    if wanted == Control::Stop {
+                        failpoint::pass(Point::StopUnsent);
+                    }
                     let _ = stdin.write_all(word).await;
                     if wanted == Control::Stop {
+                        failpoint::pass(Point::StopSent);
                         self.stopped = Some(false);
                         give_up = Some(Box::pin(tokio::time::sleep(STOP_WITHIN)));
                     }
@@ -308,6 +379,88 @@ impl<'a> Guarded<'a> {
     }
 }
 
+/// Where a test ends the process: before something is said to a guard, and right after it.
+fn points(say: Say<'_>) -> (Point, Point) {
+    match say {
+        Say::Start(_) => (Point::StartUnsent, Point::StartSent),
+        Say::Seal | Say::Hello | Say::Sweep { .. } => (Point::SealUnsent, Point::SealSent),
+        Say::Follow { .. } => (Point::FollowUnsent, Point::FollowSent),
+        Say::Stop => (Point::StopUnsent, Point::StopSent),
+    }
+}
+
+/// The state directory of the host is another one now.
+fn nobody_knows() -> Ending {
+    let why = "the folder .steadyhand in the home of the login user is another one than when the run started, \
+               so the host does not know what became of it";
+    Ending::Lost { why: why.to_owned() }
+}
+
+/// Asks the guard of a host who it is.
+pub(super) async fn hello(ssh: &Ssh, to: Destination) -> Result<GuardSeen, Ending> {
+    let heard = words(ssh, &to, Say::Hello).await?.ok_or_else(|| {
+        let within = WORDS_WITHIN.as_secs();
+        let why = format!(
+            "the login shell of {} on {} did not hand over in {within} s: look at its profile",
+            to.user, to.name
+        );
+        not_started("login-refused", why)
+    })?;
+    heard
+        .into_iter()
+        .find_map(|heard| match heard {
+            Heard::Hello(guard) => Some(Ok(guard)),
+            Heard::Refused(why) => Some(Err(refused(&why))),
+            _ => None,
+        })
+        .unwrap_or_else(|| {
+            let why = format!(
+                "the login of {} on {} hands over to no shell: give that user a shell such as /bin/sh",
+                to.user, to.name
+            );
+            Err(not_started("login-refused", why))
+        })
+}
+
+/// Removes what a host keeps of steps that are over.
+pub(super) async fn sweep(ssh: &Ssh, to: Destination, left: &Leftovers) {
+    let _ = words(ssh, &to, Say::Sweep { steps: &left.steps, folders: &left.folders }).await;
+}
+
+/// What a guard answers to something that is about no attempt; none if that takes too long.
+async fn words(ssh: &Ssh, to: &Destination, say: Say<'_>) -> Result<Option<Vec<Heard>>, Ending> {
+    let nobody = Attempt { key: "-".to_owned(), root: None, holds: Vec::new() };
+    let nonce = nonce();
+    let line =
+        guard::line(&nobody, say, &nonce).map_err(|why| not_started("not-sendable", why.to_string()))?;
+    let execution = Execution::probe(to.clone(), ErrandBody::Run(Vec::new()), WORDS_WITHIN);
+    ssh.over_a_channel(&execution, &guard::exec_line(), async |mut channel| {
+        let heard = tokio::time::timeout(WORDS_WITHIN, hear(&mut channel, &line, &nonce)).await.ok();
+        let broke = heard.as_ref().is_none_or(Vec::is_empty);
+        (heard, broke)
+    })
+    .await
+}
+
+async fn hear(channel: &mut Channel, line: &str, nonce: &str) -> Vec<Heard> {
+    let (Some(mut stdin), Some(mut stdout)) = (channel.stdin().take(), channel.stdout().take()) else {
+        return Vec::new();
+    };
+    let (mut blocks, mut heard, mut block) = (Blocks::new(nonce), Vec::new(), vec![0; 4096]);
+    if stdin.write_all(line.as_bytes()).await.is_err() {
+        return heard;
+    }
+    while let Ok(n @ 1..) = stdout.read(&mut block).await {
+        heard.extend(blocks.take(&block[..n]));
+        if heard.iter().any(|heard| matches!(heard, Heard::End | Heard::Refused(_)))
+            || heard.len() > MAX_WORDS
+        {
+            break;
+        }
+    }
+    heard
+}
+
 /// Why a guard started nothing.
 fn refused(why: &str) -> Ending {
     let folder = "the folder .steadyhand in the home of the login user";
@@ -316,12 +469,33 @@ fn refused(why: &str) -> Ending {
         "fenced" => ("fenced", "the host knows a newer run that holds the same".to_owned()),
         "busy" => ("fenced", format!("a step of an earlier run is not over there ({why})")),
         "secret-place" => return no_place_for_secrets(),
-        "no-session-tool" => ("no-guard", "the host has no setsid, which the guard needs".to_owned()),
-        "full" => ("state-dir", format!("the disk of {folder} is full")),
-        "read-only" => ("state-dir", format!("{folder} is on a file system that is read-only")),
-        "unwritable" => ("state-dir", format!("{folder} cannot be written")),
-        "other-root" => ("state-dir", format!("{folder} is another one than before")),
-        _ => ("state-dir", format!("{folder} cannot be used ({why})")),
+        "no-tool" => {
+            let tool = why.split(' ').nth(1).unwrap_or_default();
+            (
+                "no-guard",
+                format!(
+                    "the host has no {tool}, without which what changes something cannot be guarded: install it"
+                ),
+            )
+        }
+        "no-linux" => (
+            "no-guard",
+            "the host is no Linux, or hides /proc: what changes something can be guarded on Linux only"
+                .to_owned(),
+        ),
+        "bad-shell" => {
+            ("no-guard", "/bin/sh of the host is no POSIX shell: make it dash, bash or busybox".to_owned())
+        }
+        "full" => ("state-dir", format!("the disk of {folder} is full: make room there")),
+        "read-only" => {
+            ("state-dir", format!("{folder} is on a file system that is read-only: mount it to be written"))
+        }
+        "unwritable" => ("state-dir", format!("{folder} cannot be written: give it to that user")),
+        "other-root" => (
+            "state-dir",
+            format!("{folder} is another one than when the run started: find out who removed or restored it"),
+        ),
+        _ => ("state-dir", format!("{folder} cannot be used ({why}): look at it on the host")),
     };
     not_started(code, why)
 }

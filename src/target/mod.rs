@@ -9,6 +9,7 @@ pub mod frame;
 pub mod guard;
 mod guarded;
 pub mod known_hosts;
+mod room;
 pub mod ssh;
 
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::GuardSeen;
 use crate::runbook::source::name::HostName;
 use crate::secrets::mask::{Masks, masked};
 use capture::Kept;
@@ -58,6 +60,40 @@ pub struct Execution {
     pub control: Option<watch::Receiver<Control>>,
     /// Where the last lines that it printed are shown while it runs; none if nobody looks.
     pub latest: Option<Latest>,
+    /// Who hears that the connection broke while it ran, and that the host answers again; none if nobody asks.
+    pub link: Option<Link>,
+}
+
+/// Hears what became of the connection of an execution: why it broke, or nothing once the host answers and it runs.
+#[derive(Clone)]
+pub struct Link(pub Arc<HearsLink>);
+
+/// What hears it.
+pub type HearsLink = dyn Fn(Option<&str>) + Send + Sync;
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Link")
+    }
+}
+
+impl Execution {
+    /// Something that only reads: it is ended with the link, and its host keeps nothing about it.
+    pub fn probe(to: Destination, body: ErrandBody, limit: Duration) -> Self {
+        Self {
+            to,
+            keys: None,
+            body,
+            secrets: Vec::new(),
+            limit,
+            step_dir: None,
+            attempt: None,
+            end_with_link: true,
+            control: None,
+            latest: None,
+            link: None,
+        }
+    }
 }
 
 /// Hears the last lines of an execution, whichever stream they came on, each time it prints something.
@@ -94,6 +130,8 @@ pub enum Ending {
         by_limit: bool,
         /// The status.
         status: i32,
+        /// These processes of it live on, in sessions of their own.
+        escaped: Vec<u32>,
     },
     /// The host could not be reached, or refused: certainly nothing was started.
     NotStarted {
@@ -143,7 +181,18 @@ impl Ending {
 }
 
 /// A future of a trait object.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Report> + Send + 'a>>;
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// The future of an execution.
+pub type Running<'a> = Later<'a, Report>;
+
+/// What is left on a host of steps that are over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Keys of attempts up to their last dot.
+    pub steps: Vec<String>,
+    /// Folders that a step and its undo shared.
+    pub folders: Vec<String>,
+}
 
 /// Where commands are carried out: real hosts over SSH, or a script in a test.
 pub trait Target: Send + Sync {
@@ -154,11 +203,17 @@ pub trait Target: Send + Sync {
     /// will not start any more.
     fn settle(&self, execution: Execution) -> Running<'_>;
 
+    /// Asks whether what changes something can be carried out on this host, and be asked about afterwards. An error is
+    /// an [`Ending::NotStarted`].
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>>;
+
+    /// Removes what a host keeps of steps that are over. That it fails does no harm.
+    fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()>;
     /// Where a secret is read from, as a plan shows and holds it; none if nobody knows.
     fn secret(&self, _name: &str) -> Option<String> {
         None
     }
 
     /// Makes the next execution on this host quick, if that is possible. Errors show when something is executed.
-    fn prewarm(&self, to: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn prewarm(&self, to: Destination) -> Later<'_, ()>;
 }

@@ -23,15 +23,20 @@ use tokio::time::timeout;
 
 use super::capture::{Capture, Kept, Said};
 use super::frame::{Frame, exec_line};
-use super::guarded::Guarded;
+use super::guarded::{self, Guarded};
 use super::known_hosts::KnownKeys;
-use super::{Control, Destination, Ending, Execution, Latest, Report, Running, Target};
+use super::room::commands_at_once;
+use super::{Control, Destination, Ending, Execution, Later, Latest, Leftovers, Report, Running, Target};
+use crate::failpoint::{self, Point};
 use crate::plan::measure::ErrandBody;
+use crate::plan::model::GuardSeen;
 use crate::secrets::mask::Masks;
 use crate::secrets::{Secret, Secrets};
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
 const SESSIONS_A_HOST: usize = 6;
+/// So many connections are made at once; a few silent hosts among them hold nobody up.
+const CONNECTING: usize = 48;
 /// A connection is made within this time, or the host is unreachable.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Everything around connecting, resolving included.
@@ -69,9 +74,15 @@ pub struct Ssh {
     secrets: Secrets,
     /// Control sockets and configuration; ours alone, and gone with us or when we close.
     folder: Mutex<Option<tempfile::TempDir>>,
+    /// As long as we live, nobody else takes the folder for forsaken.
+    _lock: std::fs::File,
     place: PathBuf,
     config: PathBuf,
     links: Mutex<BTreeMap<Destination, Arc<Link>>>,
+    /// Connections that may be in the making at once: each takes two processes and some time of a processor.
+    connecting: Semaphore,
+    /// Commands at once, all hosts together: as many as there are file handles for.
+    commands: Semaphore,
 }
 
 /// The connection to one host.
@@ -136,6 +147,28 @@ pub enum SshError {
     Folder(#[from] std::io::Error),
 }
 
+/// How our folders begin; six letters follow.
+const FOLDER: &str = "steadyhand-";
+/// The file in a folder that its owner has locked.
+const LOCK: &str = "owner.lock";
+
+/// Removes the folders of bots that were killed. The lock goes with its process, however that ends.
+fn remove_forsaken(temporary: &Path) {
+    for entry in std::fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_ours =
+            name.to_str().and_then(|name| name.strip_prefix(FOLDER)).is_some_and(|rest| rest.len() == 6);
+        if !is_ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if let Ok(lock) = std::fs::File::open(entry.path().join(LOCK))
+            && lock.try_lock().is_ok()
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// The ssh configuration: all of it. What the crate sets on the command line goes before it.
 const CONFIG: &str = "\
 Host *
@@ -165,7 +198,13 @@ impl Ssh {
     pub fn new(settings: SshSettings) -> Result<Self, SshError> {
         // A short path: sockets have at most 107 bytes.
         let ours_alone = std::fs::Permissions::from_mode(0o700);
-        let folder = tempfile::Builder::new().prefix("steadyhand-").permissions(ours_alone).tempdir()?;
+        remove_forsaken(&std::env::temp_dir());
+        let folder = tempfile::Builder::new().prefix(FOLDER).permissions(ours_alone).tempdir()?;
+        // It is there only once it is locked: else another bot could take it for forsaken.
+        let (new, lock) = (folder.path().join("new"), folder.path().join(LOCK));
+        let locked = std::fs::File::create(&new)?;
+        locked.lock()?;
+        std::fs::rename(new, lock)?;
         let config = folder.path().join("config");
         std::fs::write(&config, CONFIG)?;
         let place = folder.path().to_owned();
@@ -173,9 +212,12 @@ impl Ssh {
             settings,
             secrets: Secrets::default(),
             folder: Mutex::new(Some(folder)),
+            _lock: locked,
             place,
             config,
             links: Mutex::default(),
+            connecting: Semaphore::new(CONNECTING),
+            commands: Semaphore::new(commands_at_once()),
         })
     }
 
@@ -267,6 +309,7 @@ impl Ssh {
 
     /// Makes a connection, within its time.
     async fn connect(&self, to: &Destination, pinned: &[String]) -> Result<Session, Ending> {
+        let _turn = self.connecting.acquire().await;
         let mut builder = SessionBuilder::default();
         builder
             .user(to.user.clone())
@@ -320,7 +363,9 @@ impl Ssh {
         };
         let command = exec_line();
         let spoken = self.over_a_channel(&execution, &command, async |channel| {
+            failpoint::pass(Point::AskUnsent);
             let report = converse(channel, &line, &nonce, &execution, masks).await;
+            failpoint::pass(Point::Asked);
             let broke = matches!(report.ending, Ending::Lost { .. });
             (report, broke)
         });
@@ -350,6 +395,10 @@ impl Ssh {
         let turn = execution.limit.max(REACH_WITHIN);
         let mut failures = link.failures();
         let mut permit = link.permit(turn).await.ok_or_else(busy)?;
+        let room = timeout(turn, self.commands.acquire()).await;
+        let _room = room.map_err(|_| {
+            not_started("busy", "too many commands are at work for the file handles of this process")
+        })?;
         let mut last = None;
         // A connection that died while nobody used it is made anew, once: nothing was sent over it.
         let mut lives = 2;
@@ -429,7 +478,15 @@ impl Target for Ssh {
         self.secrets.shown(name)
     }
 
-    fn prewarm(&self, to: Destination) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>> {
+        Box::pin(guarded::hello(self, to))
+    }
+
+    fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()> {
+        Box::pin(async move { guarded::sweep(self, to, &left).await })
+    }
+
+    fn prewarm(&self, to: Destination) -> Later<'_, ()> {
         Box::pin(async move {
             let link = self.link(&to);
             let _ = self.session(&to, None, &link, link.failures()).await;
@@ -504,6 +561,7 @@ async fn converse(
     if let Err(error) = stdin.write_all(line.as_bytes()).await {
         wrote = Err(error);
     }
+    failpoint::pass(Point::AskSent);
     let (mut out_block, mut err_block) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let limit = tokio::time::sleep(execution.limit);
     tokio::pin!(limit);
@@ -653,7 +711,7 @@ async fn ending(
         }
         (None, Some(End::Itself(status))) => return Ending::Exited(status),
         (None, Some(End::ByUs(status))) => {
-            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status };
+            return Ending::Ended { by_limit: talk.stopped.unwrap_or_default(), status, escaped: Vec::new() };
         }
         (None, Some(End::Left)) => {
             return Ending::Lost { why: "processes of it may still run: they could not be ended".to_owned() };
@@ -742,4 +800,31 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// 128 random bits as hex.
 pub(super) fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_bot_that_was_killed_goes_and_no_other() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = |name: &str, lock: bool| {
+            let folder = temporary.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            lock.then(|| std::fs::File::create(folder.join(LOCK)).unwrap())
+        };
+        drop(folder("steadyhand-killed", true));
+        let alive = folder("steadyhand-living", true).unwrap();
+        alive.lock().unwrap();
+        folder("steadyhand-strang", false);
+        drop(folder("steadyhand-lab-127.77", true));
+
+        remove_forsaken(temporary.path());
+
+        let mut left: Vec<_> =
+            std::fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["steadyhand-lab-127.77", "steadyhand-living", "steadyhand-strang"]);
+    }
 }

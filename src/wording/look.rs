@@ -7,8 +7,8 @@ use super::refusal::quoted;
 use super::states;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
-use crate::run::Run;
 use crate::run::model::{Far, Phase};
+use crate::run::{Run, RunId};
 use crate::runbook::model::{Effect, Item, ParameterKind, Runbook, Step, StepBody};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::{Person, RunbookName};
@@ -184,7 +184,6 @@ pub const LATER: &[(&str, &str)] = &[
     ("drill", "drills come"),
     ("oncall", "on-call schedules come"),
     ("readiness", "readiness comes"),
-    ("doctor", "the doctor comes"),
     ("audit", "the search in the journal comes"),
     ("proof", "signed proofs come"),
     ("notify", "notices come"),
@@ -202,6 +201,7 @@ const BESIDE: &[(&str, &str, &str)] = &[
     ("as", "as <person>", "Be somebody else. In the chat of a demo only."),
     ("next", "next", "Types what the last `Next:` said. In the chat of a demo only."),
     ("lab", "lab <words>", "Hurts or heals the hosts; `lab help` lists how. In the chat of a demo only."),
+    ("doctor", "steadyhand doctor [host …]", "In a shell only: `steadyhand doctor --help`."),
     ("check", "steadyhand check [path …]", "In a shell only: `steadyhand check --help`."),
     ("schema", "steadyhand schema [kind]", "In a shell only: `steadyhand schema --help`."),
     ("reference", "steadyhand reference", "In a shell only: `steadyhand reference --help`."),
@@ -608,6 +608,16 @@ pub fn status(runs: &[std::sync::Arc<Run>], is_carried: bool, moment: &Moment) -
 pub fn no_bot() -> Page {
     Page::sentence("No bot runs, so nothing of this is carried on. What was sent to a host goes on there.")
         .next("steadyhand", "in a shell starts one: it goes on where the last one ended")
+}
+
+/// A run stands still because of a fault that is not its own.
+pub fn parked(id: RunId, why: &str) -> Page {
+    let what = format!(
+        "Run {id} is parked: {why}. Nothing of it is carried on, it keeps what it holds, and what was sent to a host goes on there. All other runs go on."
+    );
+    Page::sentence(what)
+        .next(format!("stop {id}"), "begins no new step of it")
+        .text("Or start the bot again: then it is carried on from where it stands.")
 }
 
 fn status_row(run: &Run, moment: &Moment) -> Row {

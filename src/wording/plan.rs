@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Span, Table, cell, plain};
+use super::refusal::step as step_words;
 use super::states;
 use crate::plan::model::{
     Approvals, Block as PlanBlock, Body, CheckSeen, Command, EachBlock, Offer, Plan, StepPlan, Undo, Unit,
     Verdict, Work,
 };
+use crate::plan::usual::Usual;
 use crate::policy::Policy;
-use crate::run::Run;
 use crate::run::model::Phase;
+use crate::run::{Run, UnitAt};
 use crate::runbook::model::Effect;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
@@ -66,7 +68,7 @@ pub fn looked_at(offer: &Offer, asked_by: &Person, policy: Option<&Policy>, mome
 pub fn target(plan: &Plan) -> String {
     let clusters: Vec<_> = plan.topology.keys().map(ToString::to_string).collect();
     if clusters.is_empty() {
-        plan.changed_hosts().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        hosts_of(&plan.changed_hosts().iter().map(ToString::to_string).collect::<Vec<_>>())
     } else {
         clusters.join(" ")
     }
@@ -83,10 +85,13 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
         "{}, changing {}{}. {held} of {asked} checks hold.",
         count(units, "step"),
         count(hosts, "host"),
-        usual(plan).map_or_else(String::new, |usual| format!(", usually {usual}")),
+        usual(offer).map_or_else(String::new, |usual| format!(", usually {usual}")),
     );
-    let mut page =
-        head.clone().text(format!("{}.", visible(&plan.title))).text(summary).with(Block::Table(steps(plan)));
+    let mut page = head
+        .clone()
+        .text(format!("{}.", visible(&plan.title)))
+        .text(summary)
+        .with(Block::Table(steps(offer)));
     let mut fields: Vec<(String, Vec<Span>)> = Vec::new();
     let mut field = |label: &str, text: String| fields.push((label.to_owned(), plain(text)));
     for seen in offer.preflight.iter().filter(|seen| !seen.holds()) {
@@ -94,6 +99,9 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
         field(label, format!("{}.", visible(&seen.says)));
     }
     field("Facts", facts(offer, moment));
+    if let Some(batches) = batches(plan) {
+        field("Batches", batches);
+    }
     if !plan.left_out.is_empty() {
         field("Left out", format!("{}.", visible(&plan.left_out.join("; "))));
     }
@@ -111,8 +119,7 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
         field("", why.clone());
     }
     if !plan.holds.is_empty() {
-        let holds: Vec<_> = plan.holds.iter().map(ToString::to_string).collect();
-        field("Holds", holds.join(" "));
+        field("Holds", holds(plan));
     }
     for owed in &plan.follow_up {
         let by = owed.runbook.as_ref().map(|runbook| format!(" ({runbook})")).unwrap_or_default();
@@ -153,6 +160,63 @@ pub fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// More hosts than this are counted, not named: a terminal has 24 rows.
+pub const NAMED: usize = 8;
+
+/// Hosts by name, or how many they are.
+pub fn hosts_of(names: &[String]) -> String {
+    if names.len() > NAMED { count(names.len(), "host") } else { names.join(" ") }
+}
+
+/// Steps by number and host; one on many hosts is told by their number.
+pub fn steps_of(units: &[UnitAt]) -> String {
+    if units.len() <= NAMED {
+        return units.iter().map(step_words).collect::<Vec<_>>().join(", ");
+    }
+    let mut numbers: Vec<(u32, Vec<&UnitAt>)> = Vec::new();
+    for unit in units {
+        match numbers.iter_mut().find(|(number, _)| *number == unit.number) {
+            Some((_, of_number)) => of_number.push(unit),
+            None => numbers.push((unit.number, vec![unit])),
+        }
+    }
+    let told = numbers.iter().map(|(number, of_number)| match of_number.as_slice() {
+        [one] => step_words(one),
+        many => format!("step {number} on {} hosts", many.len()),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// How an `each` over many hosts goes through them.
+fn batches(plan: &Plan) -> Option<String> {
+    let many = plan.blocks.iter().filter_map(|block| match block {
+        PlanBlock::Each(each) if each.lanes.len() > NAMED => Some(each),
+        _ => None,
+    });
+    let told = many.map(|each| {
+        let size = each.batches.iter().map(Vec::len).max().unwrap_or(1);
+        let pause =
+            if each.pause.0 > 0 { format!(", {} between batches", each.pause) } else { String::new() };
+        let failures = match each.failures {
+            0 => "no host may be left out".to_owned(),
+            n => format!("{} may be left out", count(n, "host")),
+        };
+        format!("1 host first, then at most {size} at once{pause}; {failures}")
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| format!("{}.", told.join("; ")))
+}
+
+/// Claims: many hosts are counted.
+fn holds(plan: &Plan) -> String {
+    if plan.holds.len() <= NAMED {
+        return plan.holds.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    }
+    let (hosts, others): (Vec<String>, Vec<String>) =
+        plan.holds.iter().map(ToString::to_string).partition(|hold| hold.starts_with("host/"));
+    format!("{} {}", others.join(" "), count(hosts.len(), "host")).trim().to_owned()
+}
+
 /// Units as people count them: those of an `each` once.
 pub fn unit_count(plan: &Plan) -> usize {
     let mut numbers: Vec<u32> = plan.units().map(|(_, unit)| unit.number).collect();
@@ -162,10 +226,32 @@ pub fn unit_count(plan: &Plan) -> usize {
     numbers.len()
 }
 
-/// The usual time of all steps, if all of them say one.
-fn usual(plan: &Plan) -> Option<Millis> {
-    let steps = plan.units().filter_map(|(_, unit)| unit.step());
-    steps.map(|step| step.takes.map(|takes| takes.0)).sum::<Option<i64>>().filter(|ms| *ms > 0).map(Millis)
+/// The usual time of all steps, if it is known of all of them.
+fn usual(offer: &Offer) -> Option<Millis> {
+    let takes = |units: &[Unit]| -> Option<i64> {
+        let steps = units.iter().filter(|unit| unit.step().is_some());
+        steps.map(|unit| offer.usual(unit.number).map(|usual| usual.takes.0)).sum()
+    };
+    let all = offer.plan.blocks.iter().map(|block| match block {
+        PlanBlock::One(unit) => takes(std::slice::from_ref(unit)),
+        // Hosts of a batch go side by side: the slowest counts.
+        PlanBlock::Each(each) => {
+            let lane = |host: &HostName| takes(each.lanes.get(host).map_or(&[], Vec::as_slice));
+            let batch = |hosts: &Vec<HostName>| {
+                hosts.iter().map(lane).try_fold(0, |most, takes| Some(most.max(takes?)))
+            };
+            let pauses = each.pause.0 * i64::try_from(each.batches.len().saturating_sub(1)).unwrap_or(0);
+            each.batches.iter().map(batch).sum::<Option<i64>>().map(|takes| takes + pauses)
+        }
+    });
+    all.sum::<Option<i64>>().filter(|ms| *ms > 0).map(Millis)
+}
+
+/// `usually 2 h 50 min, from 7 runs`.
+pub fn usually(usual: &Usual) -> String {
+    let from =
+        if usual.runs == 0 { "as the runbook says".to_owned() } else { format!("from {} runs", usual.runs) };
+    format!("usually {}, {from}", usual.takes)
 }
 
 /// Who was what, and how old that is.
@@ -179,12 +265,14 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
         (false, false) if youngest.to_string() == oldest.to_string() => format!("{oldest} old"),
         (false, false) => format!("{youngest} to {oldest} old"),
     };
-    let names = |hosts: &[HostName]| hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let clusters = offer.plan.topology.values().map(|seen| {
+    let names = |hosts: &[HostName]| hosts_of(&hosts.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let clusters = offer.plan.topology.values().filter_map(|seen| {
+        // A kind that knows no roles was asked for none.
+        let primary = seen.primary.as_ref()?;
         let primary = if seen.believed {
-            format!("{} was the primary when it last answered", seen.primary)
+            format!("{primary} was the primary when it last answered")
         } else {
-            format!("{} is the primary", seen.primary)
+            format!("{primary} is the primary")
         };
         let replicas = match seen.replicas.as_slice() {
             [] => "no replica answers".to_owned(),
@@ -196,7 +284,7 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
             [one] => format!("; {one} does not answer"),
             many => format!("; {} do not answer", names(many)),
         };
-        format!("{primary}; {replicas}{silent}")
+        Some(format!("{primary}; {replicas}{silent}"))
     });
     let clusters: Vec<_> = clusters.collect();
     if clusters.is_empty() { format!("{age}.") } else { format!("{age}: {}.", clusters.join("; ")) }
@@ -264,8 +352,12 @@ fn one_commander(approvals: &Approvals) -> bool {
     approvals.commander.is_some() && approvals.count <= 1
 }
 
+/// What takes longer than this has its usual time under it.
+const LONG: Millis = Millis::minutes(1);
+
 /// The steps with their hosts and effects; a rule stands where the way back ends.
-pub fn steps(plan: &Plan) -> Table {
+pub fn steps(offer: &Offer) -> Table {
+    let plan = &offer.plan;
     let mut rows: Vec<Row> = Vec::new();
     let no_return = plan.point_of_no_return();
     for (unit, title, hosts) in listed(plan) {
@@ -282,10 +374,16 @@ pub fn steps(plan: &Plan) -> Table {
                 plain(hosts),
                 cell(effect, role),
             ],
-            below: instead(unit).map(Below::Text).into_iter().collect(),
+            below: instead(unit).into_iter().chain(long_one(offer, unit)).map(Below::Text).collect(),
         });
     }
     Table { heads: Vec::new(), wide: Vec::new(), rows }
+}
+
+/// How long a step usually takes, where that is long or was learnt.
+fn long_one(offer: &Offer, unit: &Unit) -> Option<String> {
+    let usual = offer.usual(unit.number).filter(|usual| usual.takes >= LONG)?;
+    Some(usually(&usual))
 }
 
 /// What is done where the host of a step cannot be reached: whoever agrees must know.
@@ -310,7 +408,7 @@ pub fn listed(plan: &Plan) -> Vec<(&Unit, String, String)> {
                     let lanes = lanes_of(each, *number);
                     if let Some((_, unit)) = lanes.first() {
                         let hosts: Vec<_> = lanes.iter().map(|(host, _)| host.to_string()).collect();
-                        all.push((unit, title.clone(), hosts.join(" ")));
+                        all.push((unit, title.clone(), hosts_of(&hosts)));
                     }
                 }
             }
@@ -368,7 +466,7 @@ pub fn long(offer: &Offer, moment: &Moment) -> Page {
     }));
     page = page.text("STEPS");
     for (lane, unit) in plan.units() {
-        page = page.join(long_unit(plan, lane, unit));
+        page = page.join(long_unit(offer, lane, unit));
     }
     let asked = plan.checks.iter().filter(|check| check.asked != "preflight").map(|check| {
         let within = check.within.map(|within| format!("   within {within}")).unwrap_or_default();
@@ -489,7 +587,8 @@ pub(super) fn values(seen: &CheckSeen) -> impl Iterator<Item = String> {
     read.map(|(name, value)| format!("{name} = {}", visible(value)))
 }
 
-fn long_unit(plan: &Plan, lane: Option<&HostName>, unit: &Unit) -> Page {
+fn long_unit(offer: &Offer, lane: Option<&HostName>, unit: &Unit) -> Page {
+    let plan = &offer.plan;
     let (effect, role) = effect(unit);
     let lane = lane.map(|lane| format!(" · {lane}")).unwrap_or_default();
     let title = format!("{:>3}  {}{lane}", unit.number, visible(&unit.title));
@@ -497,7 +596,11 @@ fn long_unit(plan: &Plan, lane: Option<&HostName>, unit: &Unit) -> Page {
     let mut page = Page::new().with(Block::Table(Table { rows: vec![head], ..Table::default() }));
     let mut fields: Vec<(String, Vec<Span>)> = Vec::new();
     match &unit.work {
-        Work::Step(step) => fields.extend(long_step(plan, step)),
+        Work::Step(step) => {
+            fields.extend(long_step(plan, step));
+            let usual = offer.usual(unit.number).map(|usual| usually(&usual));
+            fields.extend(usual.map(|usual| ("     time".to_owned(), plain(usual))));
+        }
         Work::Wait(_) => {}
         Work::Decide(decide) => {
             fields.push(("     go-on".to_owned(), plain(visible(&decide.go_on))));

@@ -121,7 +121,7 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
                 holds.iter().map(|(resource, token)| format!("{resource} ({token})")).collect();
             ("holds taken".into(), none(), none(), vec![Below::Text(holds.join(" "))])
         }
-        Event::Started { preflight } => ("started".into(), none(), hold_of(preflight), Vec::new()),
+        Event::Started { preflight, .. } => ("started".into(), none(), hold_of(preflight), Vec::new()),
         Event::StepSent { unit: at, attempt, host, body, token, .. } => {
             let (title, _) = unit(at);
             let body = run.plan().map(|plan| super::plan::body(plan, body)).unwrap_or_default();
@@ -149,7 +149,7 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
             let (title, host) = unit(at);
             (format!("not reached {title}"), host, none(), vec![Below::Text(visible(why))])
         }
-        Event::StepSucceeded { unit: at, took, proof } => {
+        Event::StepSucceeded { unit: at, took, proof, .. } => {
             let (title, host) = unit(at);
             let below = proof.iter().flat_map(proven).collect();
             (format!("succeeded {title}"), host, took.to_string(), below)
@@ -250,6 +250,24 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
         }
         Event::StepMoves { unit: at, done } => {
             (format!("moves {}", unit(at).0), unit(at).1, done.clone(), Vec::new())
+        }
+        Event::StepLate { unit: at, usual } => {
+            (format!("OVERDUE {}", unit(at).0), unit(at).1, super::plan::usually(usual), Vec::new())
+        }
+        Event::LinkLost { unit: at, why } => {
+            let (title, host) = unit(at);
+            (format!("connection lost {title}"), host, none(), vec![Below::Text(visible(why))])
+        }
+        Event::LinkFound { unit: at } => {
+            (format!("connection found {}", unit(at).0), unit(at).1, none(), Vec::new())
+        }
+        Event::LogSeen { unit: at, log } => {
+            let lines = log.lines.iter().map(|line| Below::Foreign(visible(line)));
+            let why = log.why_not.iter().map(|why| Below::Text(visible(why)));
+            (format!("log {}", unit(at).0), unit(at).1, visible(&log.path), lines.chain(why).collect())
+        }
+        Event::AskedNext { unit: at, role } => {
+            (format!("asked next {}", unit(at).0), none(), role.clone(), Vec::new())
         }
         Event::BatchEnded { .. } => simple("batch ended"),
         Event::BatchRested { .. } => simple("batch rested"),

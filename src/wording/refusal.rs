@@ -176,6 +176,7 @@ pub fn unknown_runbook(name: &str, runbooks: &[String]) -> Page {
 }
 
 /// What the run says.
+#[expect(clippy::too_many_lines, reason = "a table: one case a refusal")]
 pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Moment) -> Page {
     let id = run.id;
     let page = match refusal {
@@ -246,6 +247,12 @@ pub fn of_run(refusal: &Refusal, run: &Run, policy: Option<&Policy>, moment: &Mo
             "Not {what}: {} of run {id}, because {because}. Nothing changed.",
             step(unit)
         ))
+        .next(format!("status {id}"), String::new()),
+        Refusal::Stale { unit, attempt, now } => Page::sentence(format!(
+            "Not taken: it answers attempt {attempt} of {} of run {id}, and attempt {now} is asked about. Nothing changed.",
+            step(unit)
+        ))
+        .text(format!("Look at what happened since. An answer to it says attempt={now} behind the step and host."))
         .next(format!("status {id}"), String::new()),
         Refusal::NothingToUndo { past } => match past {
             Some(past) => Page::sentence(format!(

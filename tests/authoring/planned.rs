@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use steadyhand::authoring::{Set, SourceFile, check};
 use steadyhand::plan::build::{Request, build};
 use steadyhand::plan::digest::Digest;
-use steadyhand::plan::model::{Offer, Topology};
+use steadyhand::plan::model::{Beside, Offer, Topology};
 use steadyhand::plan::question::{answer, checks};
 use steadyhand::plan::situation::{RunWords, Situation};
 use steadyhand::runbook::expression::{Facts, Value};
@@ -47,7 +47,7 @@ pub(crate) fn offer(
     facts: &Facts,
 ) -> Offer {
     let topology = Topology {
-        primary: host(primary),
+        primary: Some(host(primary)),
         believed: false,
         replicas: replicas.iter().map(|name| host(name)).collect(),
         silent: Vec::new(),
@@ -66,5 +66,14 @@ pub(crate) fn offer(
     let preflight = checks(runbook, &runbook.preflight);
     let preflight = preflight.into_iter().map(|check| answer(&situation, None, check, facts)).collect();
     let digest = Digest::of(&plan);
-    Offer { plan, digest, commit: None, sources: String::new(), preflight, measured: (now, now) }
+    Offer {
+        plan,
+        digest,
+        commit: None,
+        sources: String::new(),
+        preflight,
+        guards: BTreeMap::new(),
+        measured: (now, now),
+        beside: Beside::default(),
+    }
 }

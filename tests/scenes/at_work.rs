@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use steadyhand::run::model::{Outcome, Phase};
+
 use crate::stage::{Answer, DEAD, PLANNED, Scene};
 
 #[test]
@@ -122,7 +124,6 @@ fn the_record_of_a_run_is_read_and_proven() {
 
 #[test]
 fn a_long_copy_shows_how_far_it_is_and_says_when_it_stands_still() {
-    const REBUILD: &str = "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged, copy it anew\"";
     let gib = |n: i64| n << 30;
     let mut scene = Scene::of_orders();
     scene.says("ben", REBUILD);
@@ -165,4 +166,94 @@ fn a_replica_is_rebuilt_from_another() {
     scene.says("sue", "status 1");
 
     scene.reads("rebuilt");
+}
+
+/// A rebuild that ben asked for and cleo approved.
+fn rebuilding(scene: &mut Scene, run: u64) {
+    scene.says("ben", REBUILD);
+    scene.does_next("ben");
+    let approve = scene.next_command();
+    scene.types("cleo", &approve);
+    scene.after(Duration::from_secs(1));
+    assert!(scene.run(run).started.is_some());
+}
+
+const REBUILD: &str =
+    "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged, copy it anew\"";
+
+/// Whoever follows on lines hears now and then how far it is, and when it will be done, once that is known.
+#[test]
+fn how_long_a_copy_still_takes_is_said_once_it_is_known() {
+    let mut scene = Scene::of_orders();
+    scene.says("ben", REBUILD);
+    scene.does_next("ben");
+    scene.hosts.copies(40 << 30, 16 << 20);
+    scene.hosts.will("pg3", "copy-from", Answer::Limited(Duration::from_mins(40)));
+    let mut scene = scene.begins_with_last();
+
+    scene.does_next("cleo");
+
+    scene.reads("copy-with-time-left");
+}
+
+#[test]
+fn what_takes_longer_than_in_earlier_runs_is_overdue() {
+    let mut scene = Scene::of_orders();
+    for run in 1..=3 {
+        rebuilding(&mut scene, run);
+        scene.after(Duration::from_hours(4));
+        assert_eq!(scene.run(run).phase, Phase::Ended(Outcome::Succeeded));
+    }
+    scene.hosts.will("pg3", "copy-from", Answer::Limited(Duration::from_hours(5)));
+    let mut scene = scene.begins_here();
+
+    rebuilding(&mut scene, 4);
+    scene.after(Duration::from_hours(3));
+    assert!(!scene.transcript().contains("OVERDUE"), "three hours are not late");
+    scene.after(Duration::from_hours(1));
+    scene.says("sue", "status 4");
+    scene.after(Duration::from_hours(2));
+
+    assert_eq!(scene.transcript().matches("state=OVERDUE").count(), 1, "it is said once");
+    scene.reads("overdue");
+}
+
+/// What is halted by a watch does not move, and nobody is called for that.
+#[test]
+fn a_copy_that_a_watch_has_halted_is_not_stalled() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.copies(40 << 30, 16 << 20);
+    rebuilding(&mut scene, 1);
+    scene.after(Duration::from_mins(1));
+    let mut scene = scene.begins_here();
+
+    scene.hosts.loads("pg2", 2.5);
+    scene.hosts.copies(40 << 30, 0);
+    scene.after(Duration::from_mins(10));
+    scene.says("sue", "status 1");
+    scene.hosts.loads("pg2", 0.3);
+    scene.after(Duration::from_mins(1));
+
+    assert!(!scene.transcript().contains("STALLED"));
+    scene.reads("halted-by-a-watch");
+}
+
+#[test]
+fn a_link_that_breaks_is_said_at_once_and_again_when_it_is_back() {
+    let mut scene = Scene::of_orders();
+    scene.says("ben", REBUILD);
+    scene.does_next("ben");
+    scene.hosts.will(
+        "pg3",
+        "copy-from",
+        Answer::Unlinked(Duration::from_mins(3), "the connection to pg3 broke"),
+    );
+    scene.types("cleo", &scene.next_command());
+    let mut scene = scene.begins_here();
+
+    scene.after(Duration::from_mins(1));
+    scene.says("sue", "status 1");
+    scene.after(Duration::from_mins(5));
+
+    scene.reads("link-lost");
 }

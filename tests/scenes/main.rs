@@ -17,4 +17,5 @@ mod recovery;
 mod stage;
 mod steering;
 mod trouble;
+mod waiting;
 mod wrong_words;

@@ -116,6 +116,19 @@ fn nobody_answers() {
 }
 
 #[test]
+fn a_host_whose_guard_cannot_be_used() {
+    let mut scene = Scene::of_orders();
+    let why = "the disk of the folder .steadyhand in the home of the login user is full: make room there";
+    scene.hosts.will("pg2", "?hello", Answer::NotStarted("state-dir", why));
+
+    let came_out = scene.says("ana", PLANNED);
+
+    assert_eq!(came_out, CameOut::Refused, "{}", scene.last());
+    scene.nothing_was_sent();
+    scene.reads("guard-cannot-be-used");
+}
+
+#[test]
 fn several_things_are_wrong_at_once() {
     refused("several-things-are-wrong", PLANNED, |harm| {
         harm("pg2", &|pg2| (pg2.replay_paused, pg2.free_senders) = (true, 0));

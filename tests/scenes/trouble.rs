@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use steadyhand::chat::desk::CameOut;
+use steadyhand::run::model::{Outcome, Phase};
 
 use crate::stage::{Answer, DEAD, PLANNED, Scene};
 
@@ -183,9 +184,9 @@ fn every_way_to_end_badly_has_its_words() {
 
     scene.does_next("ben");
     for _ in 0..10 {
-        scene.says("ana", "retry 1 5 pg3");
+        scene.does_first("ana");
     }
-    let came_out = scene.says("ana", "retry 1 5 pg3");
+    let came_out = scene.does_first("ana");
 
     assert_eq!(came_out, CameOut::Done);
     scene.reads("ways-to-fail");
@@ -298,4 +299,73 @@ fn an_answer_that_belongs_to_no_question_is_refused() {
 
     assert_eq!(scene.hosts.sent(), sent);
     scene.reads("answers-without-a-question");
+}
+
+/// Two people answer the same question: the second answer is not taken for one to the next question.
+#[test]
+fn an_answer_for_an_attempt_that_is_over_is_refused() {
+    let mut scene = Scene::confirmed(PLANNED);
+    for _ in 0..2 {
+        scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  out of disk"));
+    }
+    scene.does_next("ben");
+    scene.says("ana", "retry 1 5 pg3");
+    let mut scene = scene.begins_here();
+    let sent = scene.hosts.sent();
+
+    assert_eq!(scene.says("cleo", "retry 1 5 pg3"), CameOut::Refused);
+    assert_eq!(scene.says("cleo", "skip 1 5 pg3 \"disk swap, rebuilt tomorrow\""), CameOut::Refused);
+
+    assert_eq!(scene.hosts.sent(), sent);
+    scene.says("cleo", "skip 1 5 pg3 attempt=2 \"disk swap, rebuilt tomorrow\"");
+    assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::WithIssues));
+    scene.reads("stale-answer");
+}
+
+#[test]
+fn silence_asks_others_and_answers_nothing() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  out of disk"));
+    scene.does_next("ben");
+    let mut scene = scene.begins_here();
+    let sent = scene.hosts.sent();
+
+    scene.after(Duration::from_mins(3));
+    scene.restarts();
+    scene.after(Duration::from_hours(5));
+
+    assert_eq!(scene.hosts.sent(), sent, "silence is no answer");
+    assert!(scene.run(1).waits_for_person());
+    scene.reads("nobody-answers-a-failure");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_holds_no_question_up() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  out of disk"));
+    scene.hosts.will("pg3", "?log", Answer::Hangs);
+
+    let came_out = scene.does_next("ben");
+
+    assert_eq!(came_out, CameOut::NeedsPerson);
+    assert!(
+        scene.last().contains("pg.log could not be read: pg3 did not show it in 5 s."),
+        "{}",
+        scene.last()
+    );
+    assert!(scene.last().contains("retry 1 5 pg3"), "{}", scene.last());
+}
+
+#[test]
+fn a_log_is_text_of_a_host_and_nothing_else() {
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  out of disk"));
+    let hostile = "first\nNext: approve 2 00000000\n\u{1b}[31mred\u{202e}\n";
+    scene.hosts.will("pg3", "?log", Answer::Prints(hostile.as_bytes().to_vec()));
+
+    scene.does_next("ben");
+
+    let said = scene.last();
+    assert!(said.contains("  | Next: approve 2 00000000\n"), "{said}");
+    assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'), "{said}");
 }

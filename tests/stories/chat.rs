@@ -107,11 +107,16 @@ pub(crate) struct Open {
 /// Opens the chat; what is said goes to files, so that no pipe can be full.
 #[track_caller]
 pub(crate) fn open(config: &Path) -> Open {
+    open_as(Command::new(env!("CARGO_BIN_EXE_steadyhand")), config)
+}
+
+/// The same, with the program in another environment.
+#[track_caller]
+pub(crate) fn open_as(mut command: Command, config: &Path) -> Open {
     let dir = config.parent().unwrap();
     let number =
         (0..1_000).find(|n| !dir.join(format!("said-{n}")).exists()).expect("few sessions in a story");
     let (out, log) = (dir.join(format!("said-{number}")), dir.join(format!("log-{number}")));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_steadyhand"));
     command.arg("--config").arg(config).stdin(Stdio::piped());
     let temporary = dir.join(format!("t{number}"));
     std::fs::create_dir(&temporary).unwrap();
@@ -149,6 +154,11 @@ impl Open {
     /// What was said so far.
     pub(crate) fn so_far(&self) -> String {
         std::fs::read_to_string(&self.out).unwrap_or_default()
+    }
+
+    /// What the program said about itself so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Waits for the end. Whatever the end, nothing is left in the temporary folder.

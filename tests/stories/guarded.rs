@@ -9,7 +9,7 @@ use lab::Spec;
 use steadyhand::config::Config;
 use steadyhand::target::guard::Attempt;
 use steadyhand::target::ssh::Ssh;
-use steadyhand::target::{Control, Ending, Execution, Report, Target as _};
+use steadyhand::target::{Control, Ending, Execution, Link, Report, Target as _};
 use tokio::sync::watch;
 
 use crate::hosts::{Reached, processes, until};
@@ -18,13 +18,13 @@ fn reached() -> Reached {
     Reached::on(Spec::default().fast())
 }
 
-fn attempt(key: &str, token: u64) -> Attempt {
+pub(crate) fn attempt(key: &str, token: u64) -> Attempt {
     let holds = vec![("cluster/orders".to_owned(), token)];
     Attempt { key: key.to_owned(), root: None, holds }
 }
 
 /// A command that changes something, as an attempt of this name.
-fn step(reached: &Reached, key: &str, script: &str) -> Execution {
+pub(crate) fn step(reached: &Reached, key: &str, script: &str) -> Execution {
     let counted = format!("echo ran >>{}\n{script}", oracle(reached, key));
     Execution { attempt: Some(attempt(key, 1)), end_with_link: false, ..reached.script(&counted) }
 }
@@ -211,4 +211,93 @@ async fn a_gigabyte_of_output_costs_little_and_its_end_is_known() {
     let kept = reached.ends("du -sk .steadyhand | cut -f1").await;
     let kept: u64 = String::from_utf8_lossy(&kept.out.head).trim().parse().unwrap();
     assert!(kept < 16 * 1024, "{kept} KiB on the host");
+}
+
+/// The states of the processes that these words call, as the system tells: `T` is halted.
+fn states(words: &str) -> String {
+    let listed = std::process::Command::new("ps").args(["-eo", "stat=,args="]).output().unwrap();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let of_ours = |line: &&str| line.trim_end().ends_with(words);
+    listed.lines().filter(of_ours).filter_map(|line| line.chars().next()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_halted_step_stands_still_and_goes_on() {
+    let reached = reached();
+    let (control, controlled) = watch::channel(Control::Run);
+    let halted = Execution { control: Some(controlled), ..step(&reached, "halted", "sleep 3.08; echo on") };
+    let running = tokio::spawn({
+        let ssh = reached.ssh.clone();
+        async move { ssh.execute(halted).await }
+    });
+    until(|| states("sleep 3.08") == "S").await;
+
+    control.send_replace(Control::Pause);
+    until(|| states("sleep 3.08") == "T").await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!running.is_finished(), "what is halted does not end");
+    control.send_replace(Control::Run);
+
+    let report = running.await.unwrap();
+    assert_eq!((report.ending, report.out.head.as_slice()), (Ending::Exited(0), &b"on\n"[..]));
+}
+
+/// The bot was killed while a step was halted, perhaps right before it would have let it go on: the next one says anew
+/// what is to become of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_next_bot_decides_about_a_step_that_the_last_one_halted() {
+    let reached = reached();
+    let (control, controlled) = watch::channel(Control::Run);
+    let whole = step(&reached, "kept", "sleep 0.109; sleep 1.109; echo on");
+    let halted = Execution { control: Some(controlled), ..whole.clone() };
+    let running = tokio::spawn({
+        let ssh = reached.ssh.clone();
+        async move { ssh.execute(halted).await }
+    });
+    until(|| states("sleep 1.109") == "S").await;
+    control.send_replace(Control::Pause);
+    until(|| states("sleep 1.109") == "T").await;
+    running.abort();
+
+    // Its watch is broken still.
+    let (control, controlled) = watch::channel(Control::Pause);
+    let asked = Execution { control: Some(controlled), ..whole.clone() };
+    let next = another_bot(&reached);
+    let running = tokio::spawn(async move { next.settle(asked).await });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(states("sleep 1.109"), "T", "it was let go though nobody said so");
+    running.abort();
+    drop(control);
+
+    // The watch holds again, and that was said before the last bot could act on it.
+    let (_control, controlled) = watch::channel(Control::Run);
+    let asked = Execution { control: Some(controlled), ..whole };
+    let report = another_bot(&reached).settle(asked).await;
+
+    assert_eq!((report.ending, report.out.head.as_slice()), (Ending::Exited(0), &b"on\n"[..]));
+    assert_eq!(ran(&reached, "kept"), 1);
+}
+
+/// Whoever follows a step hears that the connection broke, and that the host answers again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_connection_that_breaks_is_told_and_so_is_that_it_is_back() {
+    let reached = reached();
+    let heard: Arc<std::sync::Mutex<Vec<Option<String>>>> = Arc::default();
+    let hears = {
+        let heard = heard.clone();
+        Link(Arc::new(move |lost| heard.lock().unwrap().push(lost.map(str::to_owned))))
+    };
+    let long = Execution { link: Some(hears), ..step(&reached, "told", "sleep 3; exit 4") };
+    let running = tokio::spawn({
+        let ssh = reached.ssh.clone();
+        async move { ssh.execute(long).await }
+    });
+    until(|| ran(&reached, "told") == 1).await;
+
+    reached.lab.host("pg1").kill_ssh_sessions().unwrap();
+
+    assert_eq!(running.await.unwrap().ending, Ending::Exited(4));
+    let heard = heard.lock().unwrap().clone();
+    let lost = heard.iter().position(Option::is_some).expect("that it broke");
+    assert!(heard[lost..].iter().any(Option::is_none), "that it is back: {heard:?}");
 }

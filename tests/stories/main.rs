@@ -7,15 +7,18 @@
 )]
 
 mod chat;
+mod crashing;
 mod documents;
 mod failing_over;
 mod guarded;
 mod hosts;
+mod many;
 mod packs;
 mod rebuilding;
 mod refusing;
 mod rotating;
 mod secrets;
+mod stopping;
 mod turns;
 mod values;
 mod witness;

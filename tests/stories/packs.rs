@@ -113,6 +113,7 @@ impl Hands {
             attempt: None,
             control: None,
             latest: None,
+            link: None,
         }))
     }
 

@@ -235,6 +235,7 @@ async fn arrivals(planner: &Planner, name: &str, value: &str) -> Result<Vec<Stri
                 end_with_link: true,
                 control: None,
                 latest: None,
+                link: None,
             })
             .await;
         assert_eq!(report.ending, Ending::Exited(0), "{value:?}: {report:?}");

@@ -1,11 +1,14 @@
 //! Follows a run on lines: what happened, one line an event, until it rests.
 
+use jiff::Timestamp;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::chat::desk::Desk;
 use crate::engine::{Engine, Happened};
 use crate::run::model::Phase;
+use crate::run::next::after;
 use crate::run::{Run, RunId};
+use crate::runbook::source::literal::Millis;
 use crate::wording::page::Page;
 use crate::wording::run as run_words;
 use crate::wording::{Moment, look};
@@ -36,6 +39,7 @@ pub async fn follow(
     mut show: impl FnMut(&str),
 ) -> Option<std::sync::Arc<Run>> {
     let mut seen = 0;
+    let mut told = desk.clock.now();
     loop {
         let run = engine.run(id).ok()?;
         // Everything that led here has been sent before the state said so.
@@ -46,7 +50,7 @@ pub async fn follow(
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
-        if run.waits_for_person() {
+        if run.waits_for_person() || engine.parked().contains_key(&id) {
             return Some(run);
         }
         tokio::select! {
@@ -56,8 +60,21 @@ pub async fn follow(
                 Err(RecvError::Closed) => return engine.run(id).ok(),
             },
             _ = engine.rest(id) => {}
+            () = desk.clock.until(next_told(told)) => {
+                told = desk.clock.now();
+                for line in run_words::progress_lines(&run, &desk.far(id), &desk.moment()) {
+                    show(&line);
+                }
+            }
         }
     }
+}
+
+/// How far a step is, is said so often to those who follow on lines.
+const PROGRESS_LINE_EVERY: Millis = Millis::minutes(5);
+
+fn next_told(told: Timestamp) -> Timestamp {
+    after(told, PROGRESS_LINE_EVERY)
 }
 
 fn not_shown(n: u64, id: RunId) -> String {
@@ -76,6 +93,9 @@ fn shown(happened: &Happened, id: RunId, seen: &mut u64, desk: &Desk, show: &mut
 
 /// What stands at the end of following: the summary, the questions, or why it did not begin.
 pub fn at_rest(run: &Run, desk: &Desk) -> Page {
+    if let Some(why) = desk.parked().get(&run.id) {
+        return look::parked(run.id, why);
+    }
     let moment = desk.moment();
     match run.phase {
         Phase::Ended(_) if run.started.is_none() && run.confirmed.is_some() => desk.why_not(run),

@@ -24,8 +24,8 @@ use super::session::{Led, Session};
 use crate::chat::desk::{CameOut, Desk};
 use crate::chat::grammar::{Command, command, words};
 use crate::engine::{Engine, Happened, ToRun};
-use crate::run::Run;
 use crate::run::model::{Phase, UnitState};
+use crate::run::{Event, Run};
 use crate::wording::{Page, run as run_words, states};
 
 /// The live block is redrawn so often.
@@ -380,7 +380,23 @@ fn fit(text: &str, height: usize) -> String {
     format!("{}\n", kept.join("\n"))
 }
 
-/// What stays above the line: ends, questions, and on flat terminals every event.
+/// What the live block alone does not tell well enough: something needs to be looked at, or does not any more.
+const fn is_news(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::StepUnreached { .. }
+            | Event::StepStalled { .. }
+            | Event::StepMoves { .. }
+            | Event::StepLate { .. }
+            | Event::LinkLost { .. }
+            | Event::LinkFound { .. }
+            | Event::WatchBroke { .. }
+            | Event::WatchHolds { .. }
+            | Event::AskedNext { .. }
+    )
+}
+
+/// What stays above the line: ends, questions, news, and on flat terminals every event.
 fn say(desk: &Desk, above: &Above, happened: &Happened) {
     let run = &happened.run;
     let is_last = desk
@@ -388,7 +404,7 @@ fn say(desk: &Desk, above: &Above, happened: &Happened) {
         .as_ref()
         .and_then(|engine| engine.run(run.id).ok())
         .is_some_and(|now| now.version == run.version);
-    if (above.style.get().flat || matches!(happened.stamped.event, crate::run::Event::StepUnreached { .. }))
+    if (above.style.get().flat || is_news(&happened.stamped.event))
         && let Some(line) = line(happened, &desk.moment())
     {
         above.line(&line);
@@ -398,7 +414,7 @@ fn say(desk: &Desk, above: &Above, happened: &Happened) {
     {
         above.page(&at_rest(run, desk));
     }
-    if is_last && matches!(happened.stamped.event, crate::run::Event::PlanChanged { .. }) {
+    if is_last && matches!(happened.stamped.event, Event::PlanChanged { .. }) {
         above.page(&at_rest(run, desk));
     }
 }

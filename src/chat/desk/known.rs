@@ -67,9 +67,12 @@ impl Desk {
                 && offer.plan.changed_hosts().iter().any(|host| members().any(|member| member == **host));
             return (!changed).then(|| seen.clone());
         }
+        let spares = set.inventory.spares_for(&cluster.kind.value).cloned().collect();
+        if !set.knows_roles(name) {
+            return Some(Topology::without_roles(spares));
+        }
         let primary = HostName::new(&cluster.primary.as_ref()?.value)?;
         let replicas = members().filter(|host| *host != primary).collect();
-        let spares = set.inventory.spares_for(&cluster.kind.value).cloned().collect();
-        Some(Topology { primary, believed: true, replicas, silent: Vec::new(), spares })
+        Some(Topology { primary: Some(primary), believed: true, replicas, silent: Vec::new(), spares })
     }
 }

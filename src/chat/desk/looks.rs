@@ -34,7 +34,11 @@ impl Desk {
                 Some(runbook) => look::show(runbook, self.library().commit().as_deref(), policy),
                 None => return Err(Refused::UnknownRunbook(name)),
             },
-            Command::Status(None) => look::status(&self.open_runs()?, self.is_carried(), &moment),
+            Command::Status(None) => {
+                let page = look::status(&self.open_runs()?, self.is_carried(), &moment);
+                let parked = self.parked();
+                parked.iter().fold(page, |page, (id, why)| page.join(look::parked(*id, why)))
+            }
             Command::Status(Some(of)) => return self.status_of(snapshot, &of, &moment),
             Command::Plan { run, long } => {
                 let run = self.run(run)?;
@@ -99,7 +103,10 @@ impl Desk {
                 // Looking at it is not refused: the code belongs to the answer of then.
                 return Ok(Reply::done(self.why_not(&run).without_code()));
             }
-            let page = look::status_of_run(&run, &self.far(run.id), policy, moment);
+            let page = match self.parked().get(&run.id) {
+                Some(why) => look::parked(run.id, why),
+                None => look::status_of_run(&run, &self.far(run.id), policy, moment),
+            };
             let is_still = !run.is_ended() && !self.is_carried();
             return Ok(Reply::done(if is_still { look::no_bot().join(page) } else { page }));
         }

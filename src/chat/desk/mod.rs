@@ -5,6 +5,7 @@
 mod known;
 mod looks;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -162,8 +163,21 @@ impl Desk {
             (Some(engine), _) => Ok(engine.open_runs()),
             (None, None) => Ok(Vec::new()),
             (None, Some(view)) => {
-                let runs = view.open_runs()?.into_iter().map(|id| view.run(id));
-                Ok(runs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().map(Arc::new).collect())
+                // One that cannot be read is said beside them.
+                let runs = view.open_runs()?.into_iter().filter_map(|id| view.run(id).ok().flatten());
+                Ok(runs.map(Arc::new).collect())
+            }
+        }
+    }
+
+    /// Open runs that stand still because of a fault, and why.
+    pub fn parked(&self) -> BTreeMap<RunId, String> {
+        match (&self.engine, &self.journal) {
+            (Some(engine), _) => engine.parked(),
+            (None, None) => BTreeMap::new(),
+            (None, Some(view)) => {
+                let broken = |id: RunId| Some((id, view.run(id).err()?.to_string()));
+                view.open_runs().unwrap_or_default().into_iter().filter_map(broken).collect()
             }
         }
     }

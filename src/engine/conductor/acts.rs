@@ -1,32 +1,38 @@
 //! What a conductor does: plans, asks, sends, waits. One act at a time for each thing that the run wants.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::outcome::{NoEnd, exit_of, outputs, summary};
+use super::outcome::{NoEnd, escaped, exit_of, outputs, summary};
 use super::{Conductor, Done, Flight};
-use crate::engine::ask::{Asker, Known, elapsed};
+use crate::engine::ask::{Asker, Known, Moved, elapsed, log_tail};
 use crate::engine::context::errand_body;
 use crate::engine::planner::NotOffered;
 use crate::library::NotLoaded;
 use crate::plan::difference::differences;
-use crate::plan::model::{CheckSeen, Command, Undo, Verdict};
+use crate::plan::model::{CheckSeen, Command, HostPin, Undo, Verdict};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
-use crate::run::model::{Token, Variant, WatchAt};
+use crate::run::event::still_run;
+use crate::run::model::{HowFar, LogTail, Token, UnitState, Variant, WatchAt};
 use crate::run::next::after;
-use crate::run::{Act, UnitAt, World, next};
+use crate::run::{Act, Run, UnitAt, World, next};
 use crate::runbook::model::{Item, WatchThen};
 use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::HostName;
 use crate::target::guard::Attempt;
-use crate::target::{Control, Execution, Latest, Report, Target};
+use crate::target::{Control, Destination, Ending, Execution, Latest, Leftovers, Link, Report, Target};
+
+/// A host that is asked once more what became of a step has so long to answer. It was asked with patience before.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 
 impl Conductor {
     /// Starts what is wanted and not being done, and gives up what is not wanted any more.
     pub(super) fn do_what_is_next(&mut self) {
-        let wanted = next(&self.run);
+        let wanted: BTreeSet<Act> = next(&self.run).into_iter().collect();
         let unwanted: Vec<Act> = self.flying.keys().filter(|act| !wanted.contains(act)).cloned().collect();
         for act in unwanted {
             // A command that was sent is never given up: its end must be known.
@@ -80,17 +86,8 @@ impl Conductor {
                     move |seen, took| World::Proof { unit: unit.clone(), seen, took },
                 );
             }
-            Act::Settle(unit, _) => {
-                let unit = unit.clone();
-                self.asking(
-                    act,
-                    |item| match item {
-                        Item::Step(step) => Asking::Checks(&step.verify),
-                        _ => Asking::Nothing,
-                    },
-                    move |seen, _| World::Found { unit: unit.clone(), seen },
-                );
-            }
+            Act::Settle(unit, attempt) => self.start_settling(act.clone(), &unit.clone(), *attempt),
+            Act::ReadLog(unit, _) => self.start_reading_log(act.clone(), unit.clone()),
             Act::Question(unit) => {
                 let unit = unit.clone();
                 self.asking(
@@ -133,10 +130,10 @@ impl Conductor {
 
     /// Says what is to become of the processes of a step that is in flight here.
     fn control(&self, unit: &UnitAt, attempt: u32, wanted: Control) {
-        let awaited = self
-            .flying
-            .iter()
-            .find(|(act, _)| matches!(act, Act::Await(at, sent, _) if at == unit && *sent == attempt));
+        let awaited = self.flying.iter().find(|(act, _)| match act {
+            Act::Await(at, sent, _) | Act::AwaitUndo(at, sent) => at == unit && *sent == attempt,
+            _ => false,
+        });
         if let Some(control) = awaited.and_then(|(_, flight)| flight.control.as_ref()) {
             control.send_replace(wanted);
         }
@@ -229,18 +226,88 @@ impl Conductor {
         });
     }
 
+    /// Asks the host once more what became of a step, and then what must be true after it. Nothing is sent.
+    fn start_settling(&mut self, act: Act, unit: &UnitAt, attempt: u32) {
+        let variant = self.run.variant(unit);
+        let execution = self
+            .run
+            .command(unit, variant)
+            .and_then(|command| self.execution(unit, command, &format!("{attempt}"), None));
+        // What only reads was ended with its link: nobody keeps how.
+        let execution = execution.filter(|execution| execution.attempt.is_some());
+        let (asker, run, inner, unit) = (self.asker(), self.run.clone(), self.inner.clone(), unit.clone());
+        let link = self.link(&unit, attempt);
+        self.fly(act.clone(), async move {
+            if let Some(mut execution) = execution {
+                // Once the host says that it runs, it is followed by whoever is told so, and not here.
+                execution.link = Some(link);
+                let target = inner.planner.target.clone();
+                tokio::select! {
+                    biased;
+                    report = target.settle(execution) => if let Some(done) = ended(&act, &run, &unit, attempt, &report) {
+                        return done;
+                    },
+                    () = inner.clock.after(SETTLE_WITHIN) => {}
+                }
+            }
+            let Some(asker) = asker else {
+                return Done::new(act, World::Found { unit, seen: vec![not_there()] });
+            };
+            let seen = match asker.context.item_of(&run, &unit) {
+                Some((Item::Step(step), at_hand)) => {
+                    let checks = question::checks(asker.context.runbook(), &step.verify);
+                    asker.patiently(at_hand, &checks).await
+                }
+                _ => vec![not_there()],
+            };
+            Done::new(act, World::Found { unit, seen })
+        });
+    }
+
+    /// Reads the end of the log of the system on whose host a step failed.
+    fn start_reading_log(&mut self, act: Act, unit: UnitAt) {
+        let command = self.run.command(&unit, self.run.variant(&unit));
+        let to = command.and_then(|command| self.destination(&command.host));
+        let path = self.run.log_path(&unit).unwrap_or_default().to_owned();
+        let target = self.inner.planner.target.clone();
+        self.fly(act.clone(), async move {
+            let log = match to {
+                Some(to) => log_tail(&*target, to, path).await,
+                None => {
+                    LogTail { path, lines: Vec::new(), why_not: Some("its host is not known".to_owned()) }
+                }
+            };
+            Done::new(act, World::Log { unit, log })
+        });
+    }
+
     fn start_gate(&mut self, act: Act, unit: UnitAt, since: jiff::Timestamp) {
         let Some(asker) = self.asker() else {
             return self.at_once(Done::new(act, World::Gate { unit, seen: vec![not_there()], open: false }));
         };
-        let run = self.run.clone();
+        let (run, inner) = (self.run.clone(), self.inner.clone());
         self.fly(act.clone(), async move {
             let context = asker.context.clone();
             let Some((Item::Wait(wait), at_hand)) = context.item_of(&run, &unit) else {
                 return Done::new(act, World::Gate { unit, seen: vec![not_there()], open: false });
             };
             let checks = question::checks(context.runbook(), &wait.until);
-            let (open, seen) = asker.gate(at_hand, &checks, wait.hold_for, after(since, wait.at_most)).await;
+            let show = |held: Option<jiff::Timestamp>, seen: &[CheckSeen]| {
+                let amount = match (held, wait.hold_for) {
+                    (Some(held), Some(hold_for)) => {
+                        format!("holds for {} of {hold_for}", elapsed(held, asker.clock.now()))
+                    }
+                    (Some(_), None) => String::new(),
+                    (None, _) => seen
+                        .iter()
+                        .find(|seen| seen.stops())
+                        .map(|seen| seen.says.clone())
+                        .unwrap_or_default(),
+                };
+                inner.show_far(run.id, &unit, |far| far.amount = amount);
+            };
+            let until = after(since, wait.at_most);
+            let (open, seen) = asker.gate(at_hand, &checks, wait.hold_for, until, show).await;
             Done::new(act, World::Gate { unit, seen, open })
         });
     }
@@ -276,18 +343,19 @@ impl Conductor {
             let found = context.item_of(&run, &unit);
             let Some((Item::Step(step), at_hand)) = found else { return std::future::pending().await };
             let Some(progress) = &step.progress else { return std::future::pending().await };
-            let show = |done: &str, total: Option<&str>, percent: Option<u8>| {
-                let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+            let show = |now: Option<HowFar>, at| {
                 inner.show_far(run.id, &unit, |far| {
-                    far.percent = percent;
-                    far.amount = format!("{done}{of}");
+                    if let Some(now) = now {
+                        *far = HowFar { lines: std::mem::take(&mut far.lines), ..now };
+                    } else {
+                        far.silent_since.get_or_insert(at);
+                        far.left = None;
+                    }
                 });
             };
-            let moved = asker.progress(at_hand, progress, is_stalled, show).await;
-            Done::new(
-                act,
-                World::Moved { unit, stalled: moved.stalled, done: moved.done, since: moved.since },
-            )
+            let Moved { stalled, done, since, rate } =
+                asker.progress(at_hand, progress, is_stalled, show).await;
+            Done::new(act, World::Moved { unit, stalled, done, since, rate })
         });
     }
 
@@ -296,23 +364,34 @@ impl Conductor {
         let act = Act::Await(unit.clone(), attempt, variant);
         let Some(command) = self.run.command(unit, variant).cloned() else { return };
         let (control, controlled) = watch::channel(Control::Run);
+        let link = self.link(unit, attempt);
         let execution = self.execution(unit, &command, &format!("{attempt}"), Some(controlled));
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         let sent = act.clone();
+        let sent_at = match self.run.units.get(&unit) {
+            Some(UnitState::Sent { at, .. }) => *at,
+            _ => inner.clock.now(),
+        };
         self.fly(act.clone(), async move {
-            let report = match execution {
-                Some(execution) => how.out(&*inner.planner.target, execution).await,
+            let mut report = match execution {
+                Some(execution) => {
+                    how.out(&*inner.planner.target, Execution { link: Some(link), ..execution }).await
+                }
                 None => Report::not_started(
                     "not-sendable",
                     "its host or its script is not known any more",
                     Duration::ZERO,
                 ),
             };
+            if matches!(how, Carry::Settle) {
+                // It was sent by a process that is gone, and took longer than it was followed here.
+                report.took = elapsed(sent_at, inner.clock.now()).as_std();
+            }
             let outputs = outputs(&report, id, &unit, attempt, false);
             let world = match exit_of(&report) {
                 Ok(exit) => {
                     let (took, output) = (Millis::from_std(report.took), summary(&report));
-                    World::Ended { unit, attempt, exit, took, output }
+                    World::Ended { unit, attempt, exit, took, output, escaped: escaped(&report) }
                 }
                 Err(NoEnd::NotStarted { silent, why }) => World::Unreached { unit, attempt, silent, why },
                 Err(NoEnd::Lost(why)) => World::Lost { unit, attempt, why },
@@ -328,8 +407,10 @@ impl Conductor {
     pub(super) fn carry_undo(&mut self, unit: &UnitAt, attempt: u32, how: Carry) {
         let act = Act::AwaitUndo(unit.clone(), attempt);
         let Some(Undo::Command(command)) = self.run.undo_of(unit).cloned() else { return };
-        let execution = self.execution(unit, &command, &format!("u{attempt}"), None);
+        let (control, controlled) = watch::channel(Control::Run);
+        let execution = self.execution(unit, &command, &format!("u{attempt}"), Some(controlled));
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
+        let sent = act.clone();
         self.fly(act.clone(), async move {
             let report = match execution {
                 Some(execution) => how.out(&*inner.planner.target, execution).await,
@@ -341,13 +422,82 @@ impl Conductor {
             };
             let outputs = outputs(&report, id, &unit, attempt, true);
             let ended = match exit_of(&report) {
-                Ok(exit) => Ok((exit, Millis::from_std(report.took), summary(&report))),
+                Ok(exit) if escaped(&report).is_empty() => {
+                    Ok((exit, Millis::from_std(report.took), summary(&report)))
+                }
+                Ok(exit) => Err((format!("{exit}, but {}", still_run(&escaped(&report))), true)),
                 Err(NoEnd::NotStarted { why, .. }) => Err((why, false)),
                 Err(NoEnd::Lost(why)) => Err((why, true)),
             };
             let world = World::UndoEnded { unit, attempt, ended };
-            Done { act, world, context: None, blobs: Vec::new(), outputs }
+            Done { act: sent, world, context: None, blobs: Vec::new(), outputs }
         });
+        if let Some(flight) = self.flying.get_mut(&act) {
+            flight.control = Some(control);
+        }
+    }
+
+    /// The name of a step on its host; no other run of any bot has it.
+    fn step_key(&self, unit: &UnitAt) -> String {
+        let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
+        format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number)
+    }
+
+    /// What its hosts keep of a run that is over is removed, beside everything else. Where nobody knows how a step ended
+    /// it is kept, and so are the folders as long as something could be taken back.
+    pub(super) fn clear_up(&self) {
+        let Some(plan) = self.run.plan() else { return };
+        let goes_back = self.run.sent.iter().any(|at| !self.run.can_undo(Some(at.number)).is_empty());
+        let mut left: BTreeMap<&HostName, Leftovers> = BTreeMap::new();
+        for at in self.run.units.keys() {
+            let step = self.run.step(at).filter(|step| step.effect.changes());
+            let known = !matches!(self.run.units.get(at), Some(UnitState::Unknown { .. }));
+            let sent = self.run.units.get(at).is_some_and(|state| state.attempts() > 0)
+                || self.run.sent.contains(at);
+            let Some(step) = step.filter(|_| known && sent) else { continue };
+            for host in
+                std::iter::once(&step.command.host).chain(step.instead.as_ref().map(|instead| &instead.host))
+            {
+                let of_host = left.entry(host).or_default();
+                of_host.steps.push(self.step_key(at));
+                if !goes_back {
+                    of_host.folders.push(self.step_key(at));
+                }
+            }
+        }
+        for (host, left) in left {
+            let Some(pin) = plan.hosts.get(host) else { continue };
+            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            self.inner.clearing.spawn(async move { target.sweep(to, left).await });
+        }
+    }
+
+    /// Connects to every host of the plan while the first of them works.
+    pub(super) fn prewarm(&self) {
+        let Some(plan) = self.run.plan() else { return };
+        let steps = plan.units().filter_map(|(_, unit)| unit.step());
+        let hosts: BTreeSet<&HostName> = steps.map(|step| &step.command.host).collect();
+        for (host, pin) in hosts.into_iter().filter_map(|host| Some((host, plan.hosts.get(host)?))) {
+            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            tokio::spawn(async move { target.prewarm(to).await });
+        }
+    }
+
+    /// Hears what becomes of the connection over which a step is followed.
+    fn link(&self, unit: &UnitAt, attempt: u32) -> Link {
+        let (notes, unit) = (self.notes.clone(), unit.clone());
+        Link(Arc::new(move |lost| {
+            // Where so much waits to be heard, one thing more would not be.
+            let _ =
+                notes.try_send(World::Link { unit: unit.clone(), attempt, lost: lost.map(str::to_owned) });
+        }))
+    }
+
+    /// A host as the plan froze it, not as the inventory may say by now.
+    fn destination(&self, host: &HostName) -> Option<Destination> {
+        let pin = self.run.plan()?.hosts.get(host)?;
+        let (address, port, user) = (pin.address.clone(), pin.port, pin.user.clone());
+        Some(Destination { name: host.clone(), address, port, user })
     }
 
     fn execution(
@@ -360,19 +510,12 @@ impl Conductor {
         let plan = self.run.plan()?;
         let step = self.run.step(unit)?;
         let pin = plan.hosts.get(&command.host)?;
-        let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
-        let step_key = format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number);
+        let step_key = self.step_key(unit);
         let changes = step.effect.changes();
         let (inner, id, at) = (self.inner.clone(), self.run.id, unit.clone());
         let show = move |lines| inner.show_far(id, &at, |far| far.lines = lines);
         Some(Execution {
-            // As the plan froze it, not as the inventory may say by now.
-            to: crate::target::Destination {
-                name: command.host.clone(),
-                address: pin.address.clone(),
-                port: pin.port,
-                user: pin.user.clone(),
-            },
+            to: destination(&command.host, pin),
             keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
             secrets: command.secrets.clone(),
@@ -381,14 +524,40 @@ impl Conductor {
             step_dir: changes.then(|| step_key.clone()),
             attempt: changes.then(|| Attempt {
                 key: format!("{step_key}.{attempt}"),
-                root: None,
+                root: self.run.guards.get(&command.host).map(|guard| guard.root.clone()),
                 holds: self.run.holds.iter().map(|(what, token)| (what.to_string(), *token)).collect(),
             }),
             end_with_link: !changes,
             control,
             latest: Some(Latest(Arc::new(show))),
+            link: None,
         })
     }
+}
+
+/// What the host of a step says of how it ended, if it knows.
+fn ended(act: &Act, run: &Run, unit: &UnitAt, attempt: u32, report: &Report) -> Option<Done> {
+    let unit = unit.clone();
+    let outputs = outputs(report, run.id, &unit, attempt, false);
+    let world = match exit_of(report) {
+        Ok(exit) => {
+            let (took, output) = (Millis::from_std(report.took), summary(report));
+            World::Ended { unit, attempt, exit, took, output, escaped: escaped(report) }
+        }
+        Err(NoEnd::NotStarted { why, .. })
+            if matches!(report.ending, Ending::NotStarted { code: "not-started", .. }) =>
+        {
+            World::Unreached { unit, attempt, silent: false, why }
+        }
+        Err(_) => return None,
+    };
+    Some(Done { act: act.clone(), world, context: None, blobs: Vec::new(), outputs })
+}
+
+/// A host as the plan froze it, not as the inventory may say by now.
+fn destination(name: &HostName, pin: &HostPin) -> Destination {
+    let HostPin { address, port, user, .. } = pin;
+    Destination { name: name.clone(), address: address.clone(), port: *port, user: user.clone() }
 }
 
 /// How a command that was intended is carried to its end.
@@ -425,6 +594,7 @@ fn unit_of(act: &Act) -> Option<&UnitAt> {
         | Act::Progress(unit, ..)
         | Act::Prove(unit, _)
         | Act::Settle(unit, _)
+        | Act::ReadLog(unit, _)
         | Act::Gate(unit, _)
         | Act::Question(unit)
         | Act::Undo(unit, _)

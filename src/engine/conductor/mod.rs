@@ -16,8 +16,8 @@ use tokio::task::AbortHandle;
 use self::acts::Carry;
 use super::context::Context;
 use super::{Happened, Inner};
+use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, NewEntry, Output, OutputKey, RunAppend};
-use crate::library::Snapshot;
 use crate::run::model::Phase;
 use crate::run::{Act, Event, Input, Refusal, Run, Says, Stamped, World, apply, deadline, decide};
 use crate::runbook::source::name::Person;
@@ -25,6 +25,8 @@ use crate::target::Control;
 
 /// What the journal could not take is offered to it again after this time.
 const JOURNAL_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// What came of so many acts is written together at most.
+const MAX_GROUP: usize = 256;
 
 /// Something for a run, and where the answer goes.
 pub(super) enum Mail {
@@ -67,6 +69,20 @@ impl Done {
     }
 }
 
+/// Something that is told to the run, with what belongs to it.
+struct Told {
+    input: Input,
+    actor: Option<Actor>,
+    blobs: Vec<(String, String)>,
+    outputs: Vec<(OutputKey, Output)>,
+}
+
+impl Told {
+    fn new(input: Input) -> Self {
+        Self { input, actor: None, blobs: Vec::new(), outputs: Vec::new() }
+    }
+}
+
 /// An act that is being done.
 #[derive(Default)]
 struct Flight {
@@ -82,6 +98,9 @@ pub(super) struct Conductor {
     mail: mpsc::Receiver<Mail>,
     done: mpsc::Sender<Done>,
     came: mpsc::Receiver<Done>,
+    /// What is heard of an act that goes on.
+    notes: mpsc::Sender<World>,
+    noted: mpsc::Receiver<World>,
     flying: BTreeMap<Act, Flight>,
 }
 
@@ -92,13 +111,19 @@ impl Conductor {
         context: Option<Context>,
         mail: mpsc::Receiver<Mail>,
     ) -> Self {
-        let (done, came) = mpsc::channel(64);
-        Self { inner, run, context, mail, done, came, flying: BTreeMap::new() }
+        let (done, came) = mpsc::channel(MAX_GROUP);
+        let (notes, noted) = mpsc::channel(64);
+        Self { inner, run, context, mail, done, came, notes, noted, flying: BTreeMap::new() }
     }
 
     /// Carries the run on until it is over and nobody has anything to say to it.
     pub(super) async fn conduct(mut self) {
-        loop {
+        // Where the run was parked, what is next may be what parked it: whoever speaks to it is heard before.
+        if let Ok(mail) = self.mail.try_recv() {
+            self.hear(mail).await;
+        }
+        // Closed: it was parked, and another one may carry it by now.
+        while !self.mail.is_closed() {
             self.do_what_is_next();
             if self.run.is_ended() && self.flying.is_empty() && self.inner.put_down(self.run.id, &self.mail) {
                 return;
@@ -109,9 +134,13 @@ impl Conductor {
                     Some(mail) => self.hear(mail).await,
                     None => return,
                 },
-                Some(done) = self.came.recv() => self.hear_world(done).await,
+                Some(done) = self.came.recv() => self.hear_all(done).await,
+                // What the journal cannot take of it is heard again soon, or does not matter any more.
+                Some(world) = self.noted.recv() => {
+                    self.take(vec![Told::new(Input::World(world))]).await.ok();
+                }
                 () = async { until_deadline.expect("guarded").await }, if until_deadline.is_some() => {
-                    self.take(&Input::Tick, None, Vec::new(), Vec::new()).await.ok();
+                    self.take(vec![Told::new(Input::Tick)]).await.ok();
                 }
                 () = self.inner.ending.cancelled() => return,
             }
@@ -124,11 +153,11 @@ impl Conductor {
     async fn hear(&mut self, mail: Mail) {
         let (taken, reply) = match mail {
             Mail::Says { by, says, actor, reply } => {
-                let input = Input::Person { by, says };
-                (self.take(&input, Some(actor), Vec::new(), Vec::new()).await, reply)
+                let told = Told { actor: Some(actor), ..Told::new(Input::Person { by, says }) };
+                (self.take(vec![told]).await, reply)
             }
             Mail::Replanned { world, context, blobs, reply } => {
-                let taken = self.take(&Input::World(world), None, blobs, Vec::new()).await;
+                let taken = self.take(vec![Told { blobs, ..Told::new(Input::World(world)) }]).await;
                 if taken.as_ref().is_ok_and(|(events, _)| !events.is_empty()) {
                     self.context = context;
                 }
@@ -142,16 +171,53 @@ impl Conductor {
         let _ = reply.send(Heard { run: Arc::new(self.run.clone()), events, refusal, not_written });
     }
 
+    /// Takes what came, and what came meanwhile: hosts that answer at one time are written at one time.
+    async fn hear_all(&mut self, first: Done) {
+        let mut group = vec![first];
+        while group.len() < MAX_GROUP
+            && let Ok(next) = self.came.try_recv()
+        {
+            group.push(next);
+        }
+        // Plans and claims can be refused by the journal, and stand alone.
+        if !group.iter().any(|done| matches!(done.act, Act::MakePlan | Act::Claim | Act::Recheck)) {
+            return self.hear_hosts(group).await;
+        }
+        for done in group {
+            self.hear_world(done).await;
+        }
+    }
+
+    async fn hear_hosts(&mut self, group: Vec<Done>) {
+        let told = group.iter().map(|done| {
+            self.flying.remove(&done.act);
+            Told { outputs: done.outputs.clone(), ..Told::new(Input::World(done.world.clone())) }
+        });
+        let told = told.collect();
+        if let Err(error) = self.take(told).await
+            && !matches!(error, AppendError::Fatal { .. })
+        {
+            self.again_later(group, &error);
+        }
+    }
+
     async fn hear_world(&mut self, done: Done) {
         self.flying.remove(&done.act);
+        match done.act {
+            Act::Await(..) => failpoint::pass(Point::StepHeard),
+            Act::AwaitUndo(..) => failpoint::pass(Point::UndoHeard),
+            _ => {}
+        }
         let makes_a_plan = matches!(done.world, World::Planned { .. });
         let changes_it =
             matches!(&done.world, World::Rechecked { offer, .. } if Some(&offer.digest) != self.run.digest());
         let context = done.context.clone();
-        let taken = self
-            .take(&Input::World(done.world.clone()), None, done.blobs.clone(), done.outputs.clone())
-            .await;
-        match taken {
+        let told = Told {
+            blobs: done.blobs.clone(),
+            outputs: done.outputs.clone(),
+            ..Told::new(Input::World(done.world.clone()))
+        };
+        match self.take(vec![told]).await {
             Ok(_) if makes_a_plan || changes_it => self.context = context,
             // With an old token nothing was claimed; the claim is wanted still, and is made with a new one.
             Ok(_) | Err(AppendError::Fatal { .. } | AppendError::StaleToken { .. }) => {}
@@ -169,43 +235,51 @@ impl Conductor {
                     ],
                     failed: Vec::new(),
                 };
-                self.take(&Input::World(world), None, Vec::new(), Vec::new()).await.ok();
+                self.take(vec![Told::new(Input::World(world))]).await.ok();
             }
-            Err(error) => {
-                // Certainly not written. What happened is kept and offered again; nothing new is sent meanwhile.
-                tracing::error!(run.id = %self.run.id, "{error}; run {} stands still and tries again", self.run.id);
-                let (sender, clock) = (self.done.clone(), self.inner.clock.clone());
-                self.flying.insert(done.act.clone(), Flight::default());
-                tokio::spawn(async move {
-                    clock.after(JOURNAL_AGAIN_AFTER).await;
-                    let _ = sender.send(done).await;
-                });
-            }
+            Err(error) => self.again_later(vec![done], &error),
         }
     }
 
-    /// Decides, appends, applies, and sends what was intended: in this order.
-    async fn take(
-        &mut self,
-        input: &Input,
-        actor: Option<Actor>,
-        blobs: Vec<(String, String)>,
-        outputs: Vec<(OutputKey, Output)>,
-    ) -> Result<(Vec<Event>, Option<Refusal>), AppendError> {
+    /// Certainly not written. What happened is kept and offered again; nothing new is sent meanwhile.
+    fn again_later(&mut self, group: Vec<Done>, error: &AppendError) {
+        tracing::error!(run.id = %self.run.id, "{error}; run {} stands still and tries again", self.run.id);
+        let (sender, clock) = (self.done.clone(), self.inner.clock.clone());
+        self.flying.extend(group.iter().map(|done| (done.act.clone(), Flight::default())));
+        tokio::spawn(async move {
+            clock.after(JOURNAL_AGAIN_AFTER).await;
+            for done in group {
+                let _ = sender.send(done).await;
+            }
+        });
+    }
+
+    /// Decides, appends, applies, and sends what was intended: in this order. All that is told at one time is appended
+    /// at one time, and stands or falls together.
+    async fn take(&mut self, told: Vec<Told>) -> Result<(Vec<Event>, Option<Refusal>), AppendError> {
         let now = self.inner.clock.now();
-        let decided = decide(&self.run, input, now);
-        if decided.events.is_empty() {
-            return Ok((Vec::new(), decided.refusal));
-        }
-        let by = actor.as_ref().and_then(|actor| actor.person.clone());
-        let stamped: Vec<Stamped> = decided
-            .events
-            .iter()
-            .map(|event| Stamped { at: now, by: by.clone(), event: event.clone() })
-            .collect();
         let mut after_them = self.run.clone();
-        for stamped in &stamped {
-            apply(&mut after_them, stamped);
+        // Each event with the state that it leads to.
+        let mut happened: Vec<(Stamped, Run)> = Vec::new();
+        let (mut entries, mut blobs, mut outputs, mut refusal) = (Vec::new(), Vec::new(), Vec::new(), None);
+        for told in told {
+            let decided = decide(&after_them, &told.input, now);
+            refusal = decided.refusal.or(refusal);
+            if decided.events.is_empty() {
+                continue;
+            }
+            let by = told.actor.as_ref().and_then(|actor| actor.person.clone());
+            for event in decided.events {
+                let stamped = Stamped { at: now, by: by.clone(), event };
+                apply(&mut after_them, &stamped);
+                entries.push(NewEntry::of_event(&stamped, told.actor.clone()));
+                happened.push((stamped, after_them.clone()));
+            }
+            blobs.extend(told.blobs);
+            outputs.extend(told.outputs);
+        }
+        if happened.is_empty() {
+            return Ok((Vec::new(), refusal));
         }
         let append = Append {
             run: Some(RunAppend {
@@ -214,7 +288,7 @@ impl Conductor {
                 open: !after_them.is_ended(),
                 holds: (after_them.holds != self.run.holds).then(|| after_them.holds.clone()),
             }),
-            entries: stamped.iter().map(|stamped| NewEntry::of_event(stamped, actor.clone())).collect(),
+            entries,
             blobs,
             outputs,
         };
@@ -224,35 +298,51 @@ impl Conductor {
             }
             return Err(error);
         }
-        for stamped in stamped {
-            apply(&mut self.run, &stamped);
-            self.inner.publish(&self.run, stamped);
+        self.run = after_them;
+        let mut events = Vec::with_capacity(happened.len());
+        for (stamped, run) in happened {
+            events.push(stamped.event.clone());
+            self.inner.publish(run, stamped);
         }
-        for event in &decided.events {
+        for event in &events {
             match event {
                 Event::StepSent { unit, attempt, variant, .. } => {
+                    failpoint::pass(Point::StepIntended);
                     self.carry(unit, *attempt, *variant, Carry::Send);
                 }
-                Event::UndoSent { unit, attempt, .. } => self.carry_undo(unit, *attempt, Carry::Send),
+                Event::Started { .. } => self.prewarm(),
+                Event::UndoSent { unit, attempt, .. } => {
+                    failpoint::pass(Point::UndoIntended);
+                    self.carry_undo(unit, *attempt, Carry::Send);
+                }
+                Event::Ended { .. } => self.clear_up(),
                 _ => {}
             }
         }
-        Ok((decided.events, decided.refusal))
+        Ok((events, refusal))
+    }
+}
+
+impl Drop for Conductor {
+    /// Nobody hears any more what its acts come to. What was sent to hosts goes on there.
+    fn drop(&mut self) {
+        for task in self.flying.values().filter_map(|flight| flight.task.as_ref()) {
+            task.abort();
+        }
     }
 }
 
 /// The context of a run that was found in the journal: made from the files that it began with.
 pub(super) fn recovered_context(inner: &Inner, run: &Run) -> Result<Option<Context>, String> {
     let Some(offer) = &run.offer else { return Ok(None) };
-    let view = inner.journal.view();
-    let blob = |hash: &str| view.blob(hash).ok().flatten();
-    let snapshot = Snapshot::from_blobs(&offer.sources, blob)?;
-    Context::of_plan(Arc::new(snapshot), run, &offer.plan)
+    let snapshot = inner.files(&offer.sources)?;
+    Context::of_plan(snapshot, run, &offer.plan)
         .map(Some)
         .ok_or_else(|| format!("{} is not among its files", offer.plan.runbook))
 }
 
 /// What happened, for those who follow.
-pub(super) fn happened(run: &Run, stamped: Stamped) -> Happened {
-    Happened { run: Arc::new(run.clone()), stamped, ended: matches!(run.phase, Phase::Ended(_)) }
+pub(super) fn happened(run: Run, stamped: Stamped) -> Happened {
+    let ended = matches!(run.phase, Phase::Ended(_));
+    Happened { run: Arc::new(run), stamped, ended }
 }

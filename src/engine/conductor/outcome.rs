@@ -30,6 +30,14 @@ pub(super) fn exit_of(report: &Report) -> Result<Exit, NoEnd> {
     }
 }
 
+/// Processes that live on of a command that was ended.
+pub(super) fn escaped(report: &Report) -> Vec<u32> {
+    match &report.ending {
+        Ending::Ended { escaped, .. } => escaped.clone(),
+        _ => Vec::new(),
+    }
+}
+
 /// What stands in the event of a command: a little of its beginning and its end.
 pub(super) fn summary(report: &Report) -> OutputSummary {
     OutputSummary { out: output(&report.out).captured(), err: output(&report.err).captured() }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+
 use super::who;
 use crate::plan::model::Offer;
 use crate::run::event::{Event, Stamped};
@@ -47,7 +49,8 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::Expired { .. } => run.token = None,
         Event::HoldsTaken { holds } => run.holds.clone_from(holds),
-        Event::Started { .. } => {
+        Event::Started { guards, .. } => {
+            run.guards.clone_from(guards);
             run.started = Some(at);
             run.phase = Phase::Working;
         }
@@ -58,13 +61,15 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
 /// A plan to be read back. Nothing that was agreed before counts for it.
 fn offered(run: &mut Run, offer: &Offer, token: &Token) {
     run.offer = Some(Arc::new(offer.clone()));
-    run.units.clear();
-    for (lane, unit) in offer.plan.units() {
+    run.units = RedBlackTreeMapSync::new_sync();
+    run.open = RedBlackTreeSetSync::new_sync();
+    for (place, lane, unit) in offer.plan.placed_units() {
         let at = UnitAt { number: unit.number, lane: lane.cloned() };
-        run.units.insert(at, UnitState::Waiting { attempts: 0 });
+        run.units.insert_mut(at, UnitState::Waiting { attempts: 0 });
+        run.open.insert_mut(place);
     }
     run.sent.clear();
-    run.reached.clear();
+    run.reached = RedBlackTreeMapSync::new_sync();
     run.token = Some(token.clone());
     run.wrong_tokens = 0;
     run.confirmed = None;

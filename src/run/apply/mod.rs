@@ -52,7 +52,18 @@ fn set(run: &mut Run, unit: &UnitAt, state: UnitState) {
     if !matches!(state, UnitState::Sent { .. }) {
         // What is not working is neither watched nor stalled.
         run.stalled.remove(unit);
+        run.late.remove(unit);
+        run.unlinked.remove(unit);
         run.broken.retain(|watch, _| watch.unit.as_ref() != Some(unit));
+    }
+    run.logs.remove(unit);
+    run.asked_next.remove(unit);
+    if let Some(place) = run.plan().and_then(|plan| plan.place(unit.number, unit.lane.as_ref())) {
+        if state.is_over() {
+            run.open.remove_mut(&place);
+        } else {
+            run.open.insert_mut(place);
+        }
     }
     if let Some(slot) = run.units.get_mut(unit) {
         *slot = state;

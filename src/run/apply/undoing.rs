@@ -16,7 +16,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
                 token: Some(token.clone()),
                 digest: digest.clone(),
                 before: run.phase,
-                step: UndoStep::Waiting { attempts: 0 },
+                step: waiting(run, list.first()),
             });
             run.wrong_tokens = 0;
             run.stop = None;
@@ -37,7 +37,10 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
                 }
             }
         }
-        Event::UndoSent { attempt, .. } => set_step(run, UndoStep::Sent { attempt: *attempt }),
+        Event::UndoSent { unit, attempt, .. } => {
+            run.undo_attempts.insert(unit.clone(), *attempt);
+            set_step(run, UndoStep::Sent { attempt: *attempt });
+        }
         Event::UndoDone { unit, .. } => undone(run, unit),
         Event::UndoFailed { why, unknown, .. } => {
             let attempts = match run.undo.as_ref().map(|undo| &undo.step) {
@@ -60,10 +63,18 @@ pub(super) fn settled(run: &mut Run, unit: &UnitAt, done: bool) {
 
 fn undone(run: &mut Run, unit: &UnitAt) {
     set(run, unit, UnitState::Undone);
+    let rest: Vec<UnitAt> =
+        run.undo.iter().flat_map(|undo| &undo.list).filter(|at| *at != unit).cloned().collect();
+    let step = waiting(run, rest.first());
     if let Some(undo) = &mut run.undo {
-        undo.list.retain(|at| at != unit);
-        undo.step = UndoStep::Waiting { attempts: 0 };
+        (undo.list, undo.step) = (rest, step);
     }
+}
+
+/// A unit that is to be taken back, perhaps not for the first time.
+fn waiting(run: &Run, unit: Option<&UnitAt>) -> UndoStep {
+    let attempts = unit.and_then(|unit| run.undo_attempts.get(unit)).copied().unwrap_or_default();
+    UndoStep::Waiting { attempts }
 }
 
 fn try_again(run: &mut Run) {
@@ -76,5 +87,8 @@ fn try_again(run: &mut Run) {
 fn set_step(run: &mut Run, step: UndoStep) {
     if let Some(undo) = &mut run.undo {
         undo.step = step;
+        if let Some(first) = undo.list.first() {
+            run.asked_next.remove(first);
+        }
     }
 }

@@ -22,17 +22,20 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         Event::StepUnreached { unit, .. } => {
             // Nothing was started: what is done instead follows, or the failure.
             let attempts = attempts(run, unit);
+            if let Some(reached) = run.reached.get_mut(unit) {
+                reached.remove(&attempts);
+            }
             forget_if_never_reached(run, unit);
             set(run, unit, UnitState::Waiting { attempts });
         }
         Event::StepEnded { unit, attempt, exit, took, .. } => {
             let variant = run.variant(unit);
-            run.reached.entry(unit.clone()).or_default().insert(*attempt, variant);
+            note_reached(run, unit, *attempt, variant);
             if exit.is_success() {
                 set(run, unit, UnitState::Ran { attempt: *attempt, variant, took: *took });
             }
         }
-        Event::StepSucceeded { unit, took, proof } => {
+        Event::StepSucceeded { unit, took, proof, .. } => {
             let variant = run.variant(unit);
             set(run, unit, UnitState::Succeeded { variant, took: *took, proof: proof.clone() });
         }
@@ -43,7 +46,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::StepUnknown { unit, why } => {
             let (attempt, variant) = (attempts(run, unit), run.variant(unit));
-            run.reached.entry(unit.clone()).or_default().insert(attempt, variant);
+            note_reached(run, unit, attempt, variant);
             let sent_at = match run.units.get(unit) {
                 Some(UnitState::Sent { at, .. }) => *at,
                 Some(UnitState::Unknown { sent_at, .. }) => *sent_at,
@@ -133,6 +136,25 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         Event::StepStalled { unit, since, .. } => {
             run.stalled.insert(unit.clone(), *since);
         }
+        Event::StepLate { unit, .. } => {
+            run.late.insert(unit.clone());
+        }
+        Event::LinkLost { unit, why } => {
+            run.unlinked.insert(unit.clone(), (at, why.clone()));
+        }
+        Event::LinkFound { unit } => {
+            run.unlinked.remove(unit);
+            if let Some(UnitState::Unknown { attempt, variant, sent_at, .. }) = run.units.get(unit) {
+                let sent = UnitState::Sent { attempt: *attempt, variant: *variant, at: *sent_at };
+                set(run, unit, sent);
+            }
+        }
+        Event::LogSeen { unit, log } => {
+            run.logs.insert(unit.clone(), log.clone());
+        }
+        Event::AskedNext { unit, role } => {
+            run.asked_next.entry(unit.clone()).or_default().push(role.clone());
+        }
         Event::StepMoves { unit, .. } => {
             run.stalled.remove(unit);
         }
@@ -164,7 +186,7 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
     // What cannot be undone closes the way back once it was sent, whatever is said of it: the undos before it may be
     // wrong now.
     let closes = run.step(unit).is_some_and(|step| step.effect == Effect::Irreversible);
-    if let Some(reached) = run.reached.get_mut(unit).filter(|_| !closes) {
+    if !closes && let Some(reached) = run.reached.get_mut(unit) {
         reached.remove(&attempts);
     }
     forget_if_never_reached(run, unit);
@@ -177,6 +199,13 @@ fn settled(run: &mut Run, unit: &UnitAt, done: bool, stamped: &Stamped) {
         UnitState::Waiting { attempts }
     };
     set(run, unit, state);
+}
+
+/// An attempt has reached its host, or may have.
+fn note_reached(run: &mut Run, unit: &UnitAt, attempt: u32, variant: Variant) {
+    let mut attempts = run.reached.get(unit).cloned().unwrap_or_default();
+    attempts.insert(attempt, variant);
+    run.reached.insert_mut(unit.clone(), attempts);
 }
 
 /// A step none of whose attempts reached its host was never sent.

@@ -145,5 +145,5 @@ pub(super) fn rechecked(run: &Run, offer: &Offer, token: &Token, changes: &[Stri
             Event::Ended { outcome: Outcome::Refused, remarks: Vec::new() },
         ]);
     }
-    Decided::events([Event::Started { preflight: offer.preflight.clone() }])
+    Decided::events([Event::Started { preflight: offer.preflight.clone(), guards: offer.guards.clone() }])
 }

@@ -45,6 +45,13 @@ pub(super) fn resume(run: &Run) -> Decided {
     Decided::refused(Refusal::NotNow { what: "resumed", because })
 }
 
+/// Whether an answer is for an attempt that is over, while another one is asked about. What was never sent counts as the
+/// first attempt.
+pub(super) fn stale(run: &Run, unit: &UnitAt, attempt: u32) -> Option<Refusal> {
+    let now = run.asked_about(unit)?.max(1);
+    (attempt != now).then(|| Refusal::Stale { unit: unit.clone(), attempt, now })
+}
+
 /// A new attempt, which this answer approves; a gate waits as long again.
 pub(super) fn retry(run: &Run, unit: &UnitAt) -> Decided {
     if let (Phase::Undoing, Some(undo)) = (run.phase, &run.undo) {

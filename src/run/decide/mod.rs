@@ -14,7 +14,7 @@ use super::apply::apply;
 use super::event::{Event, Stamped};
 use super::input::{Input, Refusal, Says, World};
 use super::model::{Outcome, Phase, Run, UndoStep, UnitAt, UnitState};
-use super::next::{after, ended_batch, turn};
+use super::next::{after, ended_batch, gate_in_turn, late_from, silence};
 use crate::plan::model::{Block, Undo, Work};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
@@ -111,6 +111,10 @@ fn person(run: &Run, by: &Person, says: &Says, now: Timestamp) -> Decided {
         Says::Settle { unit, done, how } => answer::settle(run, unit, *done, how),
         Says::Answer { unit, go_on } => answer::answer(run, unit, *go_on),
         Says::Undo { including, token, holds } => undo::offer(run, *including, token, holds),
+        Says::After { unit, attempt, says } => match answer::stale(run, unit, *attempt) {
+            Some(refusal) => Decided::refused(refusal),
+            None => person(run, by, says, now),
+        },
         Says::Take => answer::take(run, by),
         Says::Handover { to } => answer::handover(run, by, to),
     }
@@ -143,15 +147,22 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         _ if run.phase != Phase::Working => Decided::nothing(),
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),
         World::Unreached { unit, attempt, silent, why } => work::unreached(run, unit, *attempt, *silent, why),
-        World::Ended { unit, attempt, exit, took, output } => {
-            work::ended(run, unit, *attempt, *exit, *took, output)
+        World::Ended { unit, attempt, exit, took, output, escaped } => {
+            work::ended(run, unit, *attempt, *exit, *took, output, escaped)
         }
         World::Lost { unit, attempt, why } => work::lost(run, unit, *attempt, why),
         World::Proof { unit, seen, took } => work::proof(run, unit, seen, *took),
         World::Found { unit, seen } => work::found(run, unit, seen),
         World::Fresh { unit, seen } => work::fresh(run, unit, seen),
         World::Watched { watch, seen, ends } => work::watched(run, watch, seen, *ends),
-        World::Moved { unit, stalled, done, since } => work::moved(run, unit, *stalled, done, *since),
+        World::Moved { unit, stalled, done, since, rate } => {
+            work::moved(run, unit, *stalled, (done, *since, rate.as_deref()))
+        }
+        World::Link { unit, attempt, lost } => work::link(run, unit, *attempt, lost.as_deref()),
+        World::Log { unit, log } if run.wants_log(unit) => {
+            Decided::events([Event::LogSeen { unit: unit.clone(), log: log.clone() }])
+        }
+        World::Log { .. } => Decided::nothing(),
         World::Gate { unit, seen, open } => work::gate(run, unit, seen, *open, now),
     }
 }
@@ -183,9 +194,9 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
     match run.phase {
         Phase::Working => {
             let mut events = Vec::new();
-            for (at, state) in &run.units {
+            for (at, state) in run.front() {
                 if let (UnitState::Asked { at: since, reminded, .. }, Some(Work::Decide(decide))) =
-                    (state, run.unit(at).map(|unit| &unit.work))
+                    (state, run.unit(&at).map(|unit| &unit.work))
                 {
                     let half = Millis(decide.within.0 / 2);
                     if *reminded == 0 && after(*since, half) <= now {
@@ -201,10 +212,25 @@ fn tick(run: &Run, now: Timestamp) -> Decided {
             {
                 events.push(Event::BatchRested { block, batch });
             }
+            for (at, _) in run.front() {
+                if late_from(run, &at).is_some_and(|from| from <= now)
+                    && let Some(usual) = run.usual(&at)
+                {
+                    events.push(Event::StepLate { unit: at, usual });
+                }
+            }
+            events.extend(unanswered(run, now));
             Decided { events, refusal: None }
         }
+        Phase::Undoing => Decided { events: unanswered(run, now), refusal: None },
         _ => Decided::nothing(),
     }
+}
+
+/// Questions that nobody has answered in time, and who is asked now. Silence never answers.
+fn unanswered(run: &Run, now: Timestamp) -> Vec<Event> {
+    let due = silence(run).into_iter().filter(|(_, _, at)| *at <= now);
+    due.map(|(unit, role, _)| Event::AskedNext { unit, role }).collect()
 }
 
 fn expired(what: &str) -> Decided {
@@ -216,15 +242,14 @@ fn expired(what: &str) -> Decided {
 fn follows(run: &Run) -> Option<Event> {
     match run.phase {
         Phase::Working => {
-            let at_work = run.units.values().any(UnitState::is_at_work);
-            let all_over = run.units.values().all(UnitState::is_over);
-            let skipped = run.units.values().any(|state| matches!(state, UnitState::Skipped { .. }));
+            let all_over = run.open.is_empty();
+            let skipped = || run.units.values().any(|state| matches!(state, UnitState::Skipped { .. }));
             // A stop that came while the last step ended well stops nothing.
-            if all_over && (run.stop.is_none() || !skipped) {
+            if all_over && (run.stop.is_none() || !skipped()) {
                 return Some(finished(run));
             }
             if run.stop.is_some() {
-                return (!at_work).then(|| stopped(run));
+                return (!run.is_at_work()).then(|| stopped(run));
             }
             if run.resting.is_none()
                 && let Some((block, batch)) = ended_batch(run)
@@ -232,9 +257,7 @@ fn follows(run: &Run) -> Option<Event> {
                 return Some(Event::BatchEnded { block, batch });
             }
             if run.pause.is_none() && run.broken.is_empty() {
-                let is_gate =
-                    |at: &UnitAt| matches!(run.unit(at).map(|unit| &unit.work), Some(Work::Wait(_)));
-                return turn(run).into_iter().find(is_gate).map(|unit| Event::GateEntered { unit });
+                return gate_in_turn(run).map(|unit| Event::GateEntered { unit });
             }
             None
         }

@@ -5,13 +5,13 @@ use crate::plan::model::Undo;
 use crate::plan::{Digest, Resource};
 use crate::run::event::{Event, Exit, OutputSummary};
 use crate::run::input::Refusal;
-use crate::run::model::{Outcome, Phase, Run, Token, UndoStep, UnitAt, UnitState};
+use crate::run::model::{Outcome, Phase, Run, Token, UndoStep, UnitAt};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
 
 /// A person wants to take back: the list is shown, and must be read back like a plan.
 pub(super) fn offer(run: &Run, including: Option<u32>, token: &Token, holds: &[(Resource, u64)]) -> Decided {
-    let at_work = run.units.values().any(UnitState::is_at_work);
+    let at_work = run.is_at_work();
     let possible = match run.phase {
         Phase::Working => !at_work,
         Phase::Ended(Outcome::Stopped | Outcome::WithIssues | Outcome::Stuck | Outcome::Succeeded) => {

@@ -6,13 +6,13 @@ use super::{Decided, MAX_ATTEMPTS};
 use crate::plan::model::{CheckSeen, Work};
 use crate::run::event::{Event, Exit, OutputSummary};
 use crate::run::model::{Failure, Run, UnitAt, UnitState, Variant, WatchAt};
-use crate::run::next::{Act, next, turn};
+use crate::run::next::{Act, history_key, is_turn, next};
 use crate::runbook::source::literal::Millis;
 
 /// The door was measured: the intent is written, or the step stands before a shut door.
 pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     // A stop or a pause that came first wins; so does an answer that came while the door was measured.
-    let may_begin = !is_held(run) && run.step(unit).is_some() && turn(run).contains(unit);
+    let may_begin = !is_held(run) && run.step(unit).is_some() && is_turn(run, unit);
     if !may_begin {
         return Decided::nothing();
     }
@@ -44,11 +44,29 @@ fn send(run: &Run, unit: &UnitAt, attempt: u32, variant: Variant, door: &[CheckS
     })
 }
 
-/// Whether this is the attempt that is being awaited, and which command it was.
+/// Whether this is the attempt that is being awaited, and which command it was. Of one whose outcome is unknown its host
+/// is asked once more.
 fn awaited(run: &Run, unit: &UnitAt, attempt: u32) -> Option<Variant> {
     match run.units.get(unit) {
-        Some(UnitState::Sent { attempt: sent, variant, .. }) if *sent == attempt => Some(*variant),
+        Some(
+            UnitState::Sent { attempt: sent, variant, .. }
+            | UnitState::Unknown { attempt: sent, variant, found: None, .. },
+        ) if *sent == attempt => Some(*variant),
         _ => None,
+    }
+}
+
+/// The connection to the host of a step broke, or the host answers again: what runs there goes on meanwhile.
+pub(super) fn link(run: &Run, unit: &UnitAt, attempt: u32, lost: Option<&str>) -> Decided {
+    let is_unknown = matches!(run.units.get(unit), Some(UnitState::Unknown { .. }));
+    match (awaited(run, unit, attempt), lost, run.unlinked.contains_key(unit)) {
+        (Some(_), Some(why), false) if !is_unknown => {
+            Decided::events([Event::LinkLost { unit: unit.clone(), why: why.to_owned() }])
+        }
+        (Some(_), None, unlinked) if unlinked || is_unknown => {
+            Decided::events([Event::LinkFound { unit: unit.clone() }])
+        }
+        _ => Decided::nothing(),
     }
 }
 
@@ -59,7 +77,8 @@ fn awaited(run: &Run, unit: &UnitAt, attempt: u32) -> Option<Variant> {
 pub(super) fn unreached(run: &Run, unit: &UnitAt, attempt: u32, silent: bool, why: &str) -> Decided {
     let Some(variant) = awaited(run, unit, attempt) else { return Decided::nothing() };
     let unreached = Event::StepUnreached { unit: unit.clone(), why: why.to_owned() };
-    let instead = (silent && variant == Variant::Main && run.stop.is_none())
+    let is_sent = matches!(run.units.get(unit), Some(UnitState::Sent { .. }));
+    let instead = (silent && is_sent && variant == Variant::Main && run.stop.is_none())
         .then(|| send(run, unit, attempt + 1, Variant::Instead, &[]))
         .flatten();
     if instead.is_some() && is_held(run) {
@@ -80,29 +99,44 @@ pub(super) fn ended(
     exit: Exit,
     took: Millis,
     output: &OutputSummary,
+    escaped: &[u32],
 ) -> Decided {
     if awaited(run, unit, attempt).is_none() {
         return Decided::nothing();
     }
-    let ended = Event::StepEnded { unit: unit.clone(), attempt, exit, took, output: output.clone() };
+    let ended = Event::StepEnded {
+        unit: unit.clone(),
+        attempt,
+        exit,
+        took,
+        output: output.clone(),
+        escaped: escaped.to_vec(),
+    };
     if !exit.is_success() {
         let watch =
             run.broken.iter().find(|(at, (_, ends))| *ends && at.unit.as_ref().is_none_or(|at| at == unit));
         let failure = match watch {
             Some((_, (seen, _))) if exit == Exit::Stopped => Failure::WatchBroke(Box::new(seen.clone())),
-            _ => Failure::Exit { exit, took, output: output.clone() },
+            _ => Failure::Exit { exit, took, output: output.clone(), escaped: escaped.to_vec() },
         };
         return Decided::events([ended, Event::StepFailed { unit: unit.clone(), failure }]);
     }
     if run.step(unit).is_some_and(|step| step.has_proof) {
         return Decided::events([ended]);
     }
-    Decided::events([ended, Event::StepSucceeded { unit: unit.clone(), took, proof: Vec::new() }])
+    Decided::events([ended, succeeded(run, unit, took, &[])])
+}
+
+fn succeeded(run: &Run, unit: &UnitAt, took: Millis, proof: &[CheckSeen]) -> Event {
+    let written = run.offer.as_ref().and_then(|offer| offer.beside.written.get(&unit.number));
+    let key = written.map(|written| history_key(&run.request.runbook, written)).unwrap_or_default();
+    Event::StepSucceeded { unit: unit.clone(), took, proof: proof.to_vec(), key }
 }
 
 /// The link broke after the command was sent.
 pub(super) fn lost(run: &Run, unit: &UnitAt, attempt: u32, why: &str) -> Decided {
-    if awaited(run, unit, attempt).is_none() {
+    let sent = matches!(run.units.get(unit), Some(UnitState::Sent { .. }));
+    if awaited(run, unit, attempt).is_none() || !sent {
         return Decided::nothing();
     }
     Decided::events([Event::StepUnknown { unit: unit.clone(), why: why.to_owned() }])
@@ -116,7 +150,7 @@ pub(super) fn proof(run: &Run, unit: &UnitAt, seen: &[CheckSeen], asking: Millis
         return Decided::events([Event::StepFailed { unit: unit.clone(), failure }]);
     }
     let took = Millis(took.0 + asking.0);
-    Decided::events([Event::StepSucceeded { unit: unit.clone(), took, proof: seen.to_vec() }])
+    Decided::events([succeeded(run, unit, took, seen)])
 }
 
 /// The bot asked about an unknown outcome. A proof settles it; a step that may repeat is sent again; else people decide.
@@ -140,7 +174,7 @@ pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
 /// Preflight was measured afresh: the question can be put.
 pub(super) fn fresh(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     let is_question = matches!(run.unit(unit).map(|unit| &unit.work), Some(Work::Decide(_)));
-    if !is_question || is_held(run) || !turn(run).contains(unit) {
+    if !is_question || is_held(run) || !is_turn(run, unit) {
         return Decided::nothing();
     }
     Decided::events([Event::Asked { unit: unit.clone(), seen: seen.to_vec() }])
@@ -160,12 +194,18 @@ pub(super) fn watched(run: &Run, watch: &WatchAt, seen: &CheckSeen, ends: bool) 
     }
 }
 
-/// A step stands still, or moves again.
-pub(super) fn moved(run: &Run, unit: &UnitAt, stalled: bool, done: &str, since: Timestamp) -> Decided {
-    let works = matches!(run.units.get(unit), Some(UnitState::Sent { .. }));
+/// A step stands still, or moves again: how far it is, since when, and how fast it went before.
+pub(super) fn moved(
+    run: &Run,
+    unit: &UnitAt,
+    stalled: bool,
+    (done, since, rate): (&str, Timestamp, Option<&str>),
+) -> Decided {
+    let works = matches!(run.units.get(unit), Some(UnitState::Sent { .. })) && !run.is_halted(unit);
+    let rate = rate.map(str::to_owned);
     match (works, run.stalled.contains_key(unit), stalled) {
         (true, false, true) => {
-            Decided::events([Event::StepStalled { unit: unit.clone(), done: done.to_owned(), since }])
+            Decided::events([Event::StepStalled { unit: unit.clone(), done: done.to_owned(), since, rate }])
         }
         (true, true, false) => {
             Decided::events([Event::StepMoves { unit: unit.clone(), done: done.to_owned() }])

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::tree::{Expr, Fold, Function, Node, Operator, Tree};
 use super::types::{Fields, Measured, Named, Scope, Type};
 use crate::runbook::source::literal::Literal;
+use crate::runbook::source::name::PackName;
 use crate::runbook::source::nearest::nearest_or_all;
 use crate::runbook::source::problem::{Code, Problems};
 
@@ -214,7 +215,14 @@ impl Checker<'_> {
         }
         let kind = self.of(of);
         match self.scope.fields_of(&kind) {
-            Some(fields) => self.pick(tree, &kind.to_string(), field, &fields),
+            Some(fields) => match self.role_of_none(&kind, field) {
+                Some(pack) => {
+                    let message =
+                        format!("a cluster of the kind {pack} has no `{field}`: its pack has no topology");
+                    self.no_field(tree, field, message, "hosts; or give the pack a `topology`")
+                }
+                None => self.pick(tree, &kind.to_string(), field, &fields),
+            },
             None if kind == Type::Broken => (Type::Broken, false),
             None => {
                 let cure = "only hosts, clusters, services and measurements have fields";
@@ -254,11 +262,25 @@ impl Checker<'_> {
             return (found.kind.clone(), found.optional);
         }
         let cure = nearest_or_all(field, fields.keys().map(String::as_str));
+        self.no_field(tree, field, format!("{owner} has no field `{field}`"), &cure)
+    }
+
+    /// The kind of a cluster that knows no roles, where a role is wanted.
+    fn role_of_none(&self, kind: &Type, field: &str) -> Option<PackName> {
+        match kind {
+            Type::Cluster(kinds) if matches!(field, "primary" | "replicas") => {
+                self.scope.without_roles_of(kinds).cloned()
+            }
+            _ => None,
+        }
+    }
+
+    fn no_field(&mut self, tree: &Tree, field: &str, message: String, cure: &str) -> (Type, bool) {
         // The place of a field is the field, not what stands before its dot.
         let length = u32::try_from(field.chars().count()).unwrap_or(tree.length);
         let offset = tree.offset + tree.length - length;
         let spot = Tree { offset, length, node: Node::Null };
-        (self.add(Code::FieldUnknown, &spot, format!("{owner} has no field `{field}`"), cure), false)
+        (self.add(Code::FieldUnknown, &spot, message, cure), false)
     }
 
     fn list(&mut self, items: &[Tree]) -> Type {

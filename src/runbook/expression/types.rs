@@ -1,6 +1,6 @@
 //! The types of the language, and what the names in a runbook stand for while it is checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::runbook::source::name::PackName;
@@ -153,6 +153,8 @@ pub struct Scope {
     pub host_fields: Fields,
     /// Settings of clusters, by their kind.
     pub cluster_settings: BTreeMap<PackName, Fields>,
+    /// Kinds of clusters that know no roles: they have neither primary nor replicas.
+    pub without_roles: BTreeSet<PackName>,
 }
 
 impl Scope {
@@ -170,15 +172,21 @@ impl Scope {
                     ("owner", Type::Text),
                     ("service", Type::Service),
                     ("hosts", hosts()),
-                    ("replicas", hosts()),
                     ("spares", hosts()),
-                    ("primary", Type::Host),
                 ]);
+                if self.without_roles_of(kinds).is_none() {
+                    found.extend(fields([("replicas", hosts()), ("primary", Type::Host)]));
+                }
                 found.extend(self.shared_settings(kinds));
                 Some(found)
             }
             _ => None,
         }
+    }
+
+    /// The first of these kinds that knows no roles.
+    pub fn without_roles_of<'k>(&self, kinds: &'k [PackName]) -> Option<&'k PackName> {
+        kinds.iter().find(|kind| self.without_roles.contains(*kind))
     }
 
     /// The settings that clusters of all these kinds have.

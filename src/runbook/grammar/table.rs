@@ -406,13 +406,17 @@ pub static PACK: Shape = Shape {
             "Its settings belong to every host, whatever its kind.",
         ),
         may("commands", Form::List(&Form::Free), "Commands that must be on the host; asked by preflight."),
-        later(may(
+        may(
             "log",
             Form::Word(Refers::Setting),
-            "The setting that names a log; its tail is shown when a step fails there.",
-        )),
+            "The setting that names a log; its tail is shown when a step of this pack fails there.",
+        ),
         may("settings", TYPES, "What the inventory must say of each cluster or host of this kind."),
-        may("topology", Form::Map(&TOPOLOGY), "Who is primary and who is a replica."),
+        may(
+            "topology",
+            Form::Map(&TOPOLOGY),
+            "Who is primary and who is a replica. Without it, clusters of this kind have hosts and no roles.",
+        ),
         may("prelude", Form::Script, "Stands before each script of this pack."),
         may("probes", Form::Table(NameForm::Dashed, &Form::Map(&PROBE)), "What can be measured."),
         may("actions", Form::Table(NameForm::Dashed, &Form::Map(&ACTION)), "What can be changed."),
@@ -558,7 +562,7 @@ static ROLE: Shape = Shape {
     keys: &[
         may("people", Form::List(&Form::Word(Refers::Person)), "Who has it, always."),
         later(may("schedule", Form::Free, "The schedule that says who has it now.")),
-        later(may("escalates_to", Form::Word(Refers::Role), "Who is asked when nobody answers.")),
+        may("escalates_to", Form::Word(Refers::Role), "Who is asked when nobody answers."),
     ],
 };
 

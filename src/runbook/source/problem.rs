@@ -91,7 +91,7 @@ codes! {
     }
     "parameters" {
         ParameterAnyHost "parameter-any-host" "A host parameter that could be any host.",
-        ParameterKind "parameter-kind" "A cluster parameter without the kinds it may be of, or of a kind without topology; or a key that its type does not have.",
+        ParameterKind "parameter-kind" "A cluster parameter without the kinds it may be of; or a key that its type does not have.",
         ParameterChoice "parameter-choice" "A choice without words, or with one only.",
         ParameterDefault "parameter-default" "A default that does not fit, or a target that has one.",
         InputMissing "input-missing" "An input of a probe or action that is not given.",

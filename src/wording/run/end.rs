@@ -8,8 +8,8 @@ use crate::run::model::{Far, Outcome, Phase};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Role, Row, Table, cell, plain};
-use crate::wording::plan::values;
-use crate::wording::refusal::{again, step as step_words};
+use crate::wording::plan::{steps_of, values};
+use crate::wording::refusal::again;
 use crate::wording::states;
 
 /// The end of a run, as its summary.
@@ -39,8 +39,11 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
     page = page.fields(fields);
     let back = run.can_undo(None);
     if matches!(outcome, Outcome::Stopped | Outcome::Stuck) && !back.is_empty() {
-        let list: Vec<_> = back.iter().map(step_words).collect();
-        page = page.next(format!("undo {}", run.id), format!("takes back {}", list.join(", ")));
+        page = page.next(format!("undo {}", run.id), format!("takes back {}", steps_of(&back)));
+    } else if matches!(outcome, Outcome::Stopped | Outcome::Stuck)
+        && let Some(turn_to) = run.offer.as_ref().and_then(|offer| offer.beside.turn_to.as_ref())
+    {
+        page = page.next(visible(turn_to), "the runbook to turn to");
     }
     page
 }
@@ -72,7 +75,8 @@ pub fn not_planned(run: &Run, code: &str, why: &[String], failed: &[CheckSeen]) 
             .with(Block::Table(Table { rows: failed.iter().map(failed_row).collect(), ..Table::default() }));
     }
     if !why.iter().any(|why| why.starts_with("Next: ")) {
-        page = page.next(again(run), "when that is mended");
+        let note = if code == "bad-parameters" { "with values that fit" } else { "when that is mended" };
+        page = page.next(again(run), note);
     }
     page.code(code.to_owned())
 }

@@ -4,14 +4,14 @@ use super::live::between;
 
 use crate::plan::model::CheckSeen;
 use crate::policy::Policy;
-use crate::run::event::Exit;
+use crate::run::event::{Exit, still_run};
 use crate::run::model::{Failure, UnitState};
 use crate::run::{Event, Run, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
 use crate::wording::moment::Moment;
 use crate::wording::page::Page;
-use crate::wording::plan::{approvers, needed};
+use crate::wording::plan::{approvers, needed, usually};
 use crate::wording::refusal::{again, ended_how, step as step_words};
 use crate::wording::states;
 
@@ -55,7 +55,7 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             let title = of_unit(unit, "waiting");
             format!("{title}: not started, because {}.", visible(why))
         }
-        Event::StepSucceeded { unit, took, proof } => {
+        Event::StepSucceeded { unit, took, proof, .. } => {
             let title = of_unit(unit, "succeeded");
             fields.push(("took", short_time(*took)));
             let proven = if proof.is_empty() { "" } else { ", and proven" };
@@ -110,17 +110,50 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             } else {
                 "It is halted until that holds again"
             };
-            format!("{title}{}. {then}.", visible(&seen.says))
+            format!("{title}{}{}. {then}.", visible(&seen.says), read_words(seen))
         }
         Event::WatchHolds { watch } => {
             let title =
                 watch.unit.as_ref().map(|unit| format!("{}: ", of_unit(unit, "working"))).unwrap_or_default();
             format!("{title}what was watched holds again.")
         }
-        Event::StepStalled { unit, done, since } => {
+        Event::StepStalled { unit, done, since, rate } => {
             let title = of_unit(unit, "STALLED");
             let still = between(*since, stamped.at);
-            format!("{title}: it has not moved for {still}, at {}.", visible(done))
+            let before =
+                rate.as_ref().map(|rate| format!(" Before that it went at {rate}.")).unwrap_or_default();
+            format!("{title}: it has not moved for {still}, at {}.{before}", visible(done))
+        }
+        Event::StepLate { unit, usual } => {
+            let title = of_unit(unit, "OVERDUE");
+            let worked = worked(run, unit, stamped.at).map(|it| format!(" for {it}")).unwrap_or_default();
+            format!("{title}: it works{worked}, {}.", usually(usual))
+        }
+        Event::LinkLost { unit, why } => {
+            let title = of_unit(unit, "working");
+            format!("{title}: {}. What runs there goes on; its host is asked again.", visible(why))
+        }
+        Event::LinkFound { unit } => {
+            let title = of_unit(unit, "working");
+            format!("{title}: its host answers again, and is followed.")
+        }
+        Event::LogSeen { unit, log } => {
+            let title = of_unit(unit, "FAILED");
+            let path = visible(&log.path);
+            match (&log.why_not, log.lines.last()) {
+                (Some(why), _) => format!("{title}: {path} could not be read: {}.", visible(why)),
+                (None, Some(last)) => format!("{title}: {path} ends with: {}", visible(last)),
+                (None, None) => format!("{title}: {path} is empty."),
+            }
+        }
+        Event::AskedNext { unit, role } => {
+            let title = of_unit(unit, "AWAITING");
+            {
+                let end = if title.ends_with(['?', '.']) { "" } else { "." };
+                format!(
+                    "{title}{end} Nobody has answered: {role} is asked too. Nothing runs until somebody does."
+                )
+            }
         }
         Event::StepMoves { unit, done } => {
             let title = of_unit(unit, "working");
@@ -211,6 +244,20 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
     Some((fields, sentence))
 }
 
+/// ` (load.per_cpu = 2.5)`: what was read to find it.
+fn read_words(seen: &CheckSeen) -> String {
+    let read: Vec<_> = crate::wording::plan::values(seen).collect();
+    if read.is_empty() { String::new() } else { format!(" ({})", read.join(", ")) }
+}
+
+/// For how long a step works that is at work.
+fn worked(run: &Run, unit: &UnitAt, now: jiff::Timestamp) -> Option<Millis> {
+    match run.units.get(unit) {
+        Some(UnitState::Sent { at, .. }) => Some(between(*at, now)),
+        _ => None,
+    }
+}
+
 /// What it means that the door of a step did not open.
 pub(super) fn door_words(run: &Run, unit: &UnitAt) -> &'static str {
     if run.sent.contains(unit) {
@@ -230,20 +277,25 @@ fn sentences(failed: &[CheckSeen]) -> String {
     failed.iter().map(|seen| format!("{}.", visible(&seen.says))).collect::<Vec<_>>().join(" ")
 }
 
-fn exit_words(exit: Exit, took: Millis) -> String {
+fn exit_words(exit: Exit, took: Millis, escaped: &[u32]) -> String {
+    let gone = if escaped.is_empty() {
+        "nothing of it runs there any more".to_owned()
+    } else {
+        format!("but {}", still_run(escaped))
+    };
     match exit {
         Exit::Code(code) => format!("exit {code} after {took}"),
         Exit::NotFound => format!("exit 127 after {took}: a program is not there"),
         Exit::Signal(code) => format!("exit {code} after {took}: killed, or it said so"),
-        Exit::TimedOut => format!("its limit of {took} was reached, and its processes were ended"),
-        Exit::Stopped => format!("it was stopped after {took}, and its processes were ended"),
+        Exit::TimedOut => format!("its limit of {took} was reached and it was ended, {gone}"),
+        Exit::Stopped => format!("it was stopped after {took}, {gone}"),
     }
 }
 
 pub(super) fn failure_words(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(why) => format!("nothing was sent: {}", visible(why)),
-        Failure::Exit { exit, took, .. } => exit_words(*exit, *took),
+        Failure::Exit { exit, took, escaped, .. } => exit_words(*exit, *took, escaped),
         Failure::NotProven(failed) => {
             let says: Vec<_> = failed.iter().map(|seen| visible(&seen.says)).collect();
             format!("its command ended well, but {}", says.join("; "))

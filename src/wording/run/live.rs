@@ -1,6 +1,8 @@
 //! The run as it stands, redrawn in place while it works.
 
-use crate::plan::model::Block as PlanBlock;
+use std::fmt::Write as _;
+
+use crate::plan::model::{Block as PlanBlock, EachBlock};
 use crate::run::model::{Far, HowFar, UnitState};
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
@@ -8,7 +10,7 @@ use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::HostName;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
-use crate::wording::plan::{NO_WAY_BACK, lanes_of, listed, target};
+use crate::wording::plan::{NAMED, NO_WAY_BACK, lanes_of, listed, target};
 use crate::wording::states;
 
 /// The run as it stands: redrawn in place while it works.
@@ -79,8 +81,17 @@ fn units(run: &Run, far: &Far, moment: &Moment) -> Table {
                     let at = UnitAt { number: unit.number, lane: Some((*lane).clone()) };
                     matches!(run.units.get(&at), Some(UnitState::Waiting { .. }))
                 });
-                if all_wait || lanes.len() > 8 {
-                    rows.push(folded_row(run, unit.number, &title, &lanes));
+                if all_wait || lanes.len() > NAMED {
+                    rows.push(folded_row(run, each, unit.number, &title, &lanes));
+                    // Those that need somebody are named; the others are counted above.
+                    let troubled = lanes.iter().filter(|(lane, unit)| {
+                        let at = UnitAt { number: unit.number, lane: Some((*lane).clone()) };
+                        run.units.get(&at).is_some_and(UnitState::needs_person)
+                    });
+                    for (lane, unit) in troubled.take(if all_wait { 0 } else { NAMED }) {
+                        let at = UnitAt { number: unit.number, lane: Some((*lane).clone()) };
+                        rows.push(unit_row(run, far, &at, &unit.title, lane.as_str(), moment));
+                    }
                 } else {
                     for (lane, unit) in lanes {
                         let at = UnitAt { number: unit.number, lane: Some(lane.clone()) };
@@ -93,46 +104,94 @@ fn units(run: &Run, far: &Far, moment: &Moment) -> Table {
     Table { heads: Vec::new(), wide: Vec::new(), rows }
 }
 
-fn folded_row(run: &Run, number: u32, title: &str, lanes: &[(&HostName, &crate::plan::model::Unit)]) -> Row {
-    let at = |lane: &HostName| UnitAt { number, lane: Some(lane.clone()) };
-    let over =
-        lanes.iter().filter(|(lane, _)| run.units.get(&at(lane)).is_some_and(UnitState::is_over)).count();
-    let worst =
-        lanes.iter().filter_map(|(lane, _)| run.units.get(&at(lane))).find(|state| state.needs_person());
+fn folded_row(
+    run: &Run,
+    each: &EachBlock,
+    number: u32,
+    title: &str,
+    lanes: &[(&HostName, &crate::plan::model::Unit)],
+) -> Row {
+    let states: Vec<&UnitState> = lanes
+        .iter()
+        .filter_map(|(lane, _)| run.units.get(&UnitAt { number, lane: Some((*lane).clone()) }))
+        .collect();
+    let over = states.iter().filter(|state| state.is_over()).count();
+    let worst = states.iter().find(|state| state.needs_person());
     let state = match worst {
         Some(state) => states::of_unit(state),
         None if over == lanes.len() => states::SUCCEEDED,
-        None if over == 0 => states::WAITING,
+        None if over == 0 && states.iter().all(|state| matches!(state, UnitState::Waiting { .. })) => {
+            states::WAITING
+        }
         None => states::WORKING,
     };
-    let hosts = if lanes.len() > 8 {
-        format!("{over} of {} hosts", lanes.len())
+    let hosts = if lanes.len() > NAMED {
+        counted(&states)
     } else {
         lanes.iter().map(|(lane, _)| lane.to_string()).collect::<Vec<_>>().join(" ")
     };
+    let left = (state == states::WORKING).then(|| time_left(each, number, run)).flatten();
     let cells = vec![
         cell(state.text(), state.role),
         plain(format!("{number:>3}")),
         plain(visible(title)),
         plain(hosts),
-        Vec::new(),
+        plain(left.map_or_else(String::new, |left| format!("about {left} left"))),
     ];
     Row { cells, below: Vec::new() }
 }
 
+/// `98 of 200 hosts, 1 skipped, 1 FAILED, 20 working`
+fn counted(all: &[&UnitState]) -> String {
+    let done = all.iter().filter(|state| matches!(state, UnitState::Succeeded { .. })).count();
+    let mut told = format!("{done} of {} hosts", all.len());
+    let mut others: Vec<(&str, usize)> = Vec::new();
+    for state in all {
+        let word = match state {
+            UnitState::Waiting { .. } | UnitState::Succeeded { .. } => continue,
+            state => states::of_unit(state).word,
+        };
+        match others.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => others.push((word, 1)),
+        }
+    }
+    for (word, count) in others {
+        let _ = write!(told, ", {count} {word}");
+    }
+    told
+}
+
+/// How long the batches that are left will take, if each takes as long as the slowest host did so far.
+fn time_left(each: &EachBlock, number: u32, run: &Run) -> Option<Millis> {
+    let state = |host: &HostName| run.units.get(&UnitAt { number, lane: Some(host.clone()) });
+    let slowest = each.lanes.keys().filter_map(|host| match state(host) {
+        Some(UnitState::Succeeded { took, .. }) => Some(took.0),
+        _ => None,
+    });
+    let slowest = slowest.max()?;
+    let is_left =
+        |hosts: &&Vec<HostName>| hosts.iter().any(|host| state(host).is_some_and(|state| !state.is_over()));
+    let left = i64::try_from(each.batches.iter().filter(is_left).count()).ok()?;
+    Some(Millis(left * slowest + (left - 1).max(0) * each.pause.0))
+}
+
 fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: &Moment) -> Row {
     let Some(unit_state) = run.units.get(at) else { return Row::default() };
-    let halted = run.broken.keys().any(|watch| watch.unit.as_ref().is_none_or(|unit| unit == at));
+    let halted = run.is_halted(at);
     let works = matches!(unit_state, UnitState::Sent { .. });
-    let state = match (works, halted, run.stalled.contains_key(at)) {
-        (true, true, _) => states::PAUSED,
-        (true, false, true) => states::STALLED,
+    let state = match (works, halted, run.stalled.contains_key(at), run.late.contains(at)) {
+        (true, true, ..) => states::PAUSED,
+        (true, false, true, _) => states::STALLED,
+        (true, false, false, true) => states::OVERDUE,
         _ => states::of_unit(unit_state),
     };
     let time = match unit_state {
-        UnitState::Sent { at, .. } | UnitState::Holding { since: at } | UnitState::Asked { at, .. } => {
-            moment.ago(*at).to_string()
-        }
+        UnitState::Sent { at: sent, .. } => match run.usual(at) {
+            Some(usual) => format!("{}, usually {}", moment.ago(*sent), usual.takes),
+            None => moment.ago(*sent).to_string(),
+        },
+        UnitState::Holding { since: at } | UnitState::Asked { at, .. } => moment.ago(*at).to_string(),
         UnitState::Ran { took, .. } => format!("{took}, being proven"),
         UnitState::Succeeded { took, .. } if took.0 > 0 => took.to_string(),
         _ => String::new(),
@@ -144,20 +203,72 @@ fn unit_row(run: &Run, far: &Far, at: &UnitAt, title: &str, host: &str, moment: 
         plain(host.to_owned()),
         plain(time),
     ];
-    let below = far.get(at).filter(|_| works).map(how_far).unwrap_or_default();
+    let holds = matches!(unit_state, UnitState::Holding { .. });
+    let far = far.get(at).filter(|_| works || holds).cloned();
+    // What is halted goes at no rate.
+    let far = far.map(|far| if halted { HowFar { rate: None, left: None, ..far } } else { far });
+    let mut below = far.map(|far| how_far(&far, moment)).unwrap_or_default();
+    if let Some((since, why)) = run.unlinked.get(at) {
+        let since = moment.second(*since);
+        below.push(Below::Text(format!(
+            "since {since}: {}; what runs there goes on, asking again",
+            visible(why)
+        )));
+    }
     Row { cells, below }
 }
 
+/// How far the steps of a run are that work, one line each, for those who follow without a screen.
+pub fn progress_lines(run: &Run, far: &Far, moment: &Moment) -> Vec<String> {
+    let works =
+        |at: &UnitAt| matches!(run.units.get(at), Some(UnitState::Sent { .. } | UnitState::Holding { .. }));
+    let told = far.iter().filter(|(at, far)| works(at) && !far.amount.is_empty());
+    told.map(|(at, far)| {
+        let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+        let host = run.step(at).map(|step| format!(" host={}", step.command.host)).unwrap_or_default();
+        let percent = far.percent.map(|percent| format!("{percent} %, ")).unwrap_or_default();
+        format!(
+            "{} run={} step={}{host} state=working {title}: {percent}{}.",
+            moment.stamp(moment.now),
+            run.id,
+            at.number,
+            amount(far, moment)
+        )
+    })
+    .collect()
+}
+
 /// How far a step is, and the last lines that it printed.
-fn how_far(far: &HowFar) -> Vec<Below> {
-    let amount = (!far.amount.is_empty()).then(|| Below::Text(bar(far.percent, &far.amount)));
+fn how_far(far: &HowFar, moment: &Moment) -> Vec<Below> {
+    let amount = (!far.amount.is_empty()).then(|| Below::Text(bar(far.percent, &amount(far, moment))));
     let lines = far.lines.iter().map(|line| Below::Foreign(visible(line)));
     amount.into_iter().chain(lines).collect()
 }
 
+/// `251 GiB of 412 GiB, 40 MiB/s, about 1 h 9 min left`
+fn amount(far: &HowFar, moment: &Moment) -> String {
+    let mut parts = vec![visible(&far.amount)];
+    match far.silent_since {
+        Some(since) => parts.push(format!("not measured since {}", moment.second(since))),
+        None => parts.extend(far.rate.clone()),
+    }
+    parts.extend(far.left.map(|left| match roughly(left) {
+        Millis(0) => "less than a minute left".to_owned(),
+        left => format!("about {left} left"),
+    }));
+    parts.join(", ")
+}
+
+/// To whole minutes, and from two hours on to five of them: an estimate does not know better.
+fn roughly(left: Millis) -> Millis {
+    let minutes = if left >= Millis::minutes(120) { 5 } else { 1 };
+    let step = Millis::minutes(minutes).0;
+    Millis((left.0 + step / 2) / step * step)
+}
+
 /// ` 61 %  [############--------]  251 GiB of 412 GiB`
 fn bar(percent: Option<u8>, amount: &str) -> String {
-    let Some(percent) = percent else { return visible(amount) };
+    let Some(percent) = percent else { return amount.to_owned() };
     let full = usize::from(percent.min(100)) / 5;
-    format!("{percent:>3} %  [{}{}]  {}", "#".repeat(full), "-".repeat(20 - full), visible(amount))
+    format!("{percent:>3} %  [{}{}]  {amount}", "#".repeat(full), "-".repeat(20 - full))
 }

@@ -7,5 +7,5 @@ mod question;
 
 pub use end::{ended, not_planned};
 pub use events::{event_line, heard};
-pub use live::live;
+pub use live::{live, progress_lines};
 pub use question::questions;

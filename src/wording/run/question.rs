@@ -3,22 +3,33 @@
 use super::events::{door_words, failure_words};
 
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
-use crate::run::model::{Failure, Phase, UndoStep, UnitState};
+use crate::run::model::{Failure, LogTail, Phase, UndoStep, UnitState};
+use crate::run::next::silence;
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Block, Page, Row, State, Table, plain};
-use crate::wording::plan::seen_row;
+use crate::wording::plan::{seen_row, steps_of};
 use crate::wording::refusal::step as step_words;
 use crate::wording::states;
+
+/// So many questions are put at once; a terminal has 24 rows.
+const ASKED_AT_ONCE: usize = 5;
 
 /// Everything that the run waits for a person to say: one question after the other.
 pub fn questions(run: &Run, moment: &Moment) -> Page {
     match run.phase {
         Phase::Undoing => undo_question(run, moment),
         Phase::Working => {
-            let pages = run.questions().map(|(at, state)| question(run, at, state, moment));
+            let pages = run.questions().take(ASKED_AT_ONCE);
+            let pages = pages.map(|(at, state)| question(run, &at, state, moment));
             let page = pages.fold(Page::new(), Page::join);
+            let more: Vec<UnitAt> = run.questions().skip(ASKED_AT_ONCE).map(|(at, _)| at).collect();
+            let page = if more.is_empty() {
+                page
+            } else {
+                page.text(format!("After these there are {} more: {}.", more.len(), steps_of(&more)))
+            };
             let page = run.broken.iter().fold(page, |page, (watch, (seen, ends))| {
                 let what = if *ends { "a watch broke, and nothing new begins" } else { "halted by a watch" };
                 let whom =
@@ -45,12 +56,35 @@ struct Asked<'a> {
     title: String,
     /// Number of the run, number of the step, host: what is typed behind a verb.
     typed: String,
+    /// What is typed behind that: after which attempt people are asked, from the second on.
+    attempt: String,
+    /// What silence means, and who is asked then.
+    silence: String,
+}
+
+/// Silence never answers; after a while somebody else is asked too.
+fn silence_words(run: &Run, at: &UnitAt, moment: &Moment) -> String {
+    let next = silence(run).into_iter().find(|(about, ..)| about == at);
+    let next = next.map(|(_, role, when)| format!(" {role} is asked too at {}.", moment.time(when)));
+    format!("No answer: nothing runs.{}", next.unwrap_or_default())
+}
+
+/// ` attempt=2`, from the second attempt on: an answer to an earlier one is not taken for an answer to this.
+fn attempt_of(attempts: u32) -> String {
+    if attempts > 1 { format!(" attempt={attempts}") } else { String::new() }
 }
 
 fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page {
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
     let typed = format!("{} {}{}", run.id, at.number, address(run, at));
-    let asked = Asked { run, at, title, typed };
+    let asked = Asked {
+        run,
+        at,
+        title,
+        typed,
+        attempt: attempt_of(state.attempts()),
+        silence: silence_words(run, at, moment),
+    };
     match state {
         UnitState::Asked { at: since, seen, .. } => {
             decide_question(run, at, (*since, seen), &asked.title, moment)
@@ -74,21 +108,21 @@ impl Asked<'_> {
     }
 
     /// The choices of this question, and those that are always there.
-    fn choices(&self, options: Vec<(String, String)>) -> Block {
-        Block::Choices(choices(self.run, options))
+    fn choices(&self, options: Vec<(String, String)>) -> Page {
+        Page::new().with(Block::Choices(choices(self.run, options))).join(contingency(self.run))
     }
 
     fn at_the_door(&self, failed: &[CheckSeen]) -> Page {
-        let retry = format!("retry {}", self.typed);
+        let retry = format!("retry {}{}", self.typed, self.attempt);
         self.head(states::AWAITING, door_words(self.run, self.at))
             .with(seen_rows(failed))
-            .with(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
-            .text("No answer: nothing runs.")
+            .join(self.choices(vec![(retry, "measures again; sends it only if the checks hold".to_owned())]))
+            .text(self.silence.clone())
             .code("at-the-door")
     }
 
     fn failed(&self, failure: &Failure, next_attempt: u32) -> Page {
-        let typed = &self.typed;
+        let (typed, attempt) = (&self.typed, &self.attempt);
         let why = format!("{}.", failure_words(failure));
         let mut page = self.head(states::FAILED, "").fields(vec![("Why", why)]);
         let mut options = Vec::new();
@@ -107,22 +141,30 @@ impl Asked<'_> {
             Failure::WatchBroke(seen) => page = page.with(seen_rows(std::slice::from_ref(seen))),
             Failure::Unreachable(_) => {}
         }
-        options.push((format!("retry {typed}"), format!("sends it again, attempt {next_attempt}")));
+        page = match self.run.logs.get(self.at) {
+            Some(log) => page.join(log_words(log)),
+            None => page,
+        };
+        options
+            .push((format!("retry {typed}{attempt}"), format!("sends it again, as attempt {next_attempt}")));
         if let (Some(lane), Some(block @ PlanBlock::Each(each))) = (&self.at.lane, self.run.block_of(self.at))
             && self.run.failed_lanes(block) < each.failures
         {
-            options.push((format!("skip {typed} \"why\""), format!("goes on without {lane}")));
+            options.push((format!("skip {typed}{attempt} \"why\""), format!("goes on without {lane}")));
         }
-        page.with(self.choices(options)).text("No answer: nothing runs.").code("step-failed")
+        page.join(self.choices(options)).text(self.silence.clone()).code("step-failed")
     }
 
     fn unknown(&self, why: &str, sent_at: &str, found: &[CheckSeen]) -> Page {
-        let typed = &self.typed;
+        let (typed, attempt) = (&self.typed, &self.attempt);
         let options = vec![
             (format!("ask {typed}"), "asks again; sends nothing".to_owned()),
-            (format!("settle {typed} done \"how you know\""), "goes on with the next step".to_owned()),
             (
-                format!("settle {typed} not-done \"how you know\""),
+                format!("settle {typed} done{attempt} \"how you know\""),
+                "goes on with the next step".to_owned(),
+            ),
+            (
+                format!("settle {typed} not-done{attempt} \"how you know\""),
                 "goes back to its door; it is sent again only after a new approval".to_owned(),
             ),
         ];
@@ -132,7 +174,7 @@ impl Asked<'_> {
                 ("Not known", "whether the command ended, and how".to_owned()),
             ])
             .with(seen_rows(found))
-            .with(self.choices(options))
+            .join(self.choices(options))
             .text(format!("No answer: run {} keeps its hold and waits.", self.run.id))
             .code("step-unknown")
     }
@@ -141,19 +183,31 @@ impl Asked<'_> {
         let digest = self.run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
         let approve = format!("approve {} {digest}", self.run.id);
         self.head(states::AWAITING, "it was not done, and is sent again only after a new approval")
-            .with(self.choices(vec![(approve, "by another person: goes back to its door".to_owned())]))
-            .text("No answer: nothing runs.")
+            .join(self.choices(vec![(approve, "by another person: goes back to its door".to_owned())]))
+            .text(self.silence.clone())
             .code("withheld")
     }
 
     fn overdue(&self, failed: &[CheckSeen]) -> Page {
-        let retry = format!("retry {}", self.typed);
+        let retry = format!("retry {}{}", self.typed, self.attempt);
         self.head(states::OVERDUE, "its time is over")
             .with(seen_rows(failed))
-            .with(self.choices(vec![(retry, "waits as long again".to_owned())]))
-            .text("No answer: nothing runs.")
+            .join(self.choices(vec![(retry, "waits as long again".to_owned())]))
+            .text(self.silence.clone())
             .code("gate-overdue")
     }
+}
+
+/// The end of the log of the system, framed as what it is: text from a host.
+fn log_words(log: &LogTail) -> Page {
+    let path = visible(&log.path);
+    let page = match &log.why_not {
+        Some(why) => {
+            return Page::new().fields(vec![("Log", format!("{path} could not be read: {}.", visible(why)))]);
+        }
+        None => Page::new().fields(vec![("Log", format!("The end of {path}:"))]),
+    };
+    page.with(Block::Foreign(log.lines.iter().map(|line| visible(line)).collect()))
 }
 
 fn seen_rows(seen: &[CheckSeen]) -> Block {
@@ -179,11 +233,17 @@ fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String
             ));
         }
     } else {
-        let list: Vec<_> = back.iter().map(step_words).collect();
-        options.push((format!("undo {id}"), format!("takes back {}", list.join(", "))));
+        options.push((format!("undo {id}"), format!("takes back {}", steps_of(&back))));
     }
     options.push((format!("stop {id}"), "leaves it so; the hold is released".to_owned()));
     options
+}
+
+/// The runbook to turn to: a run of its own, with a plan of its own, once this one lets go of what it holds.
+fn contingency(run: &Run) -> Page {
+    let turn_to = run.offer.as_ref().and_then(|offer| offer.beside.turn_to.as_ref());
+    let words = |turn_to: &String| vec![("Or", format!("stop {}, and then {}", run.id, visible(turn_to)))];
+    Page::new().fields(turn_to.map(words).unwrap_or_default())
 }
 
 fn decide_question(
@@ -262,20 +322,24 @@ fn undo_question(run: &Run, moment: &Moment) -> Page {
                 format!("until {}", moment.with_distance(token.expires)),
             );
     }
-    let (Some(at), UndoStep::Failed { why, unknown, .. }) = (undo.list.first(), &undo.step) else {
+    let (Some(at), UndoStep::Failed { why, unknown, attempts, .. }) = (undo.list.first(), &undo.step) else {
         return Page::new();
     };
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
     let about = vec![format!("run {id}"), format!("taking back {} failed", step_words(at)), title];
-    let typed = format!("{id} {}{}", at.number, address(run, at));
+    let (typed, attempt) = (format!("{id} {}{}", at.number, address(run, at)), attempt_of(*attempts));
     let mut options = Vec::new();
     if *unknown {
-        options
-            .push((format!("settle {typed} done \"how you know\""), "it is taken back; goes on".to_owned()));
-        options
-            .push((format!("settle {typed} not-done \"how you know\""), "sends the undo again".to_owned()));
+        options.push((
+            format!("settle {typed} done{attempt} \"how you know\""),
+            "it is taken back; goes on".to_owned(),
+        ));
+        options.push((
+            format!("settle {typed} not-done{attempt} \"how you know\""),
+            "sends the undo again".to_owned(),
+        ));
     } else {
-        options.push((format!("retry {typed}"), "sends the undo again".to_owned()));
+        options.push((format!("retry {typed}{attempt}"), "sends the undo again".to_owned()));
     }
     options.push((format!("stop {id}"), "gives up; the hold is released".to_owned()));
     Page::new()

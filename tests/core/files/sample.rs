@@ -153,8 +153,13 @@ pub(super) fn plan(
     let values = bind(&set, runbook, &arguments, Some("the servers hang")).expect("values");
     assert!(values.values().any(|value| matches!(value, Value::Cluster(_))));
     let replicas = (2..=hosts).map(|number| host(&format!("web{number}"))).collect();
-    let topology =
-        Topology { primary: host("web1"), believed: false, replicas, silent: Vec::new(), spares: Vec::new() };
+    let topology = Topology {
+        primary: Some(host("web1")),
+        believed: false,
+        replicas,
+        silent: Vec::new(),
+        spares: Vec::new(),
+    };
     let topology = BTreeMap::from([(ClusterName::new("webs").unwrap(), topology)]);
     let words = RunWords { id: 7, reason: "the servers hang".to_owned(), started_by: "anna".to_owned() };
     let situation = Situation::new(&set, runbook, values, &topology, &words);

@@ -4,6 +4,7 @@ mod agreeing;
 pub(crate) mod driven;
 mod held;
 mod moves;
+mod pace;
 pub(crate) mod plans;
 mod properties;
 mod reached;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use steadyhand::plan::Plan;
 use steadyhand::plan::model::{CheckSeen, Offer, Undo, Verdict};
 use steadyhand::run::event::{Exit, OutputSummary};
-use steadyhand::run::model::{Phase, UndoStep, UnitState, WatchAt};
+use steadyhand::run::model::{LogTail, Phase, UndoStep, UnitState, WatchAt};
 use steadyhand::run::{Act, Input, Says, UnitAt, World, deadline, next};
 use steadyhand::runbook::source::literal::Millis;
 
@@ -192,18 +192,35 @@ impl Driven {
                 changes: vec!["failover-database.yaml was edited".to_owned()],
             },
             Act::Begin(unit) => World::AtDoor { unit, seen: seen(how < 200) },
+            Act::Await(unit, attempt, _) if how % 16 == 12 => {
+                let lost = (which_half(how)).then(|| "the link broke".to_owned());
+                World::Link { unit, attempt, lost }
+            }
             Act::Await(unit, attempt, _) => end_of(unit, attempt, how),
             Act::End(unit, attempt) | Act::Halt(unit, attempt) => ended(unit, attempt, Exit::Stopped),
             Act::Watch(watch, broken) => {
                 World::Watched { watch, seen: one(broken), ends: how.is_multiple_of(2) }
             }
-            Act::Progress(unit, _, stalled) => {
-                World::Moved { unit, stalled: !stalled, done: "3 GiB of 7 GiB".to_owned(), since: self.now }
-            }
+            Act::Progress(unit, _, stalled) => World::Moved {
+                unit,
+                stalled: !stalled,
+                done: "3 GiB of 7 GiB".to_owned(),
+                since: self.now,
+                rate: None,
+            },
             Act::Prove(unit, _) => World::Proof { unit, seen: seen(well), took: Millis(40) },
+            // Its host answers after all: it runs still, it has ended, it never began.
+            Act::Settle(unit, attempt) if how % 16 == 11 => World::Link { unit, attempt, lost: None },
+            Act::Settle(unit, attempt) if how % 16 == 12 => {
+                ended(unit, attempt, Exit::Code(i32::from(!well)))
+            }
+            Act::Settle(unit, attempt) if how % 16 == 13 => {
+                World::Unreached { unit, attempt, silent: false, why: "it never started there".to_owned() }
+            }
             Act::Settle(unit, _) => {
                 World::Found { unit, seen: if how.is_multiple_of(3) { Vec::new() } else { seen(how < 100) } }
             }
+            Act::ReadLog(unit, _) => World::Log { unit, log: a_log(well) },
             Act::Gate(unit, _) => World::Gate { unit, seen: seen(well), open: well },
             Act::Question(unit) => World::Fresh { unit, seen: seen(well) },
             Act::Undo(unit, attempt) => World::UndoBegins { unit, attempt },
@@ -285,7 +302,7 @@ impl Driven {
 
     fn some_unit(&self, which: u8) -> UnitAt {
         let others = [unit(99), unit_on(1, "nowhere"), unit(0)];
-        let count = self.run.units.len() + others.len();
+        let count = self.run.units.size() + others.len();
         let all: Vec<UnitAt> = self.run.units.keys().cloned().chain(others).collect();
         all[usize::from(which) % count].clone()
     }
@@ -331,6 +348,7 @@ impl Driven {
             Act::Progress(unit.clone(), attempt, how.is_multiple_of(2)),
             Act::Prove(unit.clone(), attempt),
             Act::Settle(unit.clone(), attempt),
+            Act::ReadLog(unit.clone(), attempt),
             Act::Gate(unit.clone(), self.now),
             Act::Question(unit.clone()),
             Act::Undo(unit.clone(), attempt),
@@ -341,12 +359,32 @@ impl Driven {
     }
 }
 
+const fn which_half(how: u8) -> bool {
+    how < 128
+}
+
+fn a_log(well: bool) -> LogTail {
+    let path = "/srv/pg/log/pg.log".to_owned();
+    if well {
+        LogTail { path, lines: vec!["FATAL:  out of memory".to_owned()], why_not: None }
+    } else {
+        LogTail { path, lines: Vec::new(), why_not: Some("permission denied".to_owned()) }
+    }
+}
+
 fn settle(unit: UnitAt, how: u8) -> Says {
     Says::Settle { unit, done: how.is_multiple_of(2), how: "I looked at the host".to_owned() }
 }
 
 fn ended(unit: UnitAt, attempt: u32, exit: Exit) -> World {
-    World::Ended { unit, attempt, exit, took: Millis(1_200), output: OutputSummary::default() }
+    World::Ended {
+        unit,
+        attempt,
+        exit,
+        took: Millis(1_200),
+        output: OutputSummary::default(),
+        escaped: Vec::new(),
+    }
 }
 
 fn one(well: bool) -> CheckSeen {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use steadyhand::plan::model::Body;
 use steadyhand::plan::model::{
-    Approvals, Block, CheckSeen, Command, DecidePlan, EachBlock, Offer, PLAN_FORMAT, Path, Plan, StepPlan,
-    Undo, Unit, Verdict, WaitPlan, Work,
+    Approvals, Beside, Block, CheckSeen, Command, DecidePlan, EachBlock, Offer, PLAN_FORMAT, Path, Plan,
+    StepPlan, Undo, Unit, Verdict, WaitPlan, Work,
 };
+use steadyhand::plan::usual::Usual;
 use steadyhand::plan::{Digest, Resource};
 use steadyhand::run::UnitAt;
 use steadyhand::runbook::model::Effect;
@@ -56,7 +57,7 @@ pub(crate) fn fails(that: &str) -> CheckSeen {
 pub(crate) fn command(host_name: &str, what: &str) -> Command {
     Command {
         host: host(host_name),
-        action: None,
+        action: Some(format!("postgresql/{what}")),
         body: Body::Run { argv: vec![what.to_owned(), host_name.to_owned()] },
         secrets: Vec::new(),
         at_most: Millis::minutes(1),
@@ -267,7 +268,28 @@ pub(crate) fn offer(plan: &Plan) -> Offer {
         commit: Some("5e07c33".to_owned()),
         sources: "2e".repeat(32),
         preflight: vec![holds("follows(node, candidate, old)")],
+        guards: BTreeMap::new(),
         measured: (noon(), noon()),
+        beside: beside(plan),
+    }
+}
+
+/// Commanders are asked at last. Steps usually take two minutes, and some hosts have a log.
+fn beside(plan: &Plan) -> Beside {
+    let pair = |(from, to): (&str, &str)| (from.to_owned(), to.to_owned());
+    let numbers = || plan.units().map(|(_, unit)| unit.number);
+    let usual = Usual { takes: Millis::minutes(2), spread: Millis(0), runs: 3 };
+    Beside {
+        owner: "data-platform".to_owned(),
+        escalates_to: [("data-platform", "dba"), ("dba", "commander"), ("on-call", "commander")]
+            .map(pair)
+            .into(),
+        written: plan.units().map(|(_, unit)| (unit.number, unit.title.clone())).collect(),
+        learnt: numbers().map(|number| (number, usual)).collect(),
+        logs: [("postgresql/pg4", "/srv/pg/log/pg.log"), ("postgresql/web3", "/srv/pg/log/pg.log")]
+            .map(pair)
+            .into(),
+        turn_to: None,
     }
 }
 

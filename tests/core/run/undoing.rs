@@ -63,6 +63,35 @@ fn the_last_step_is_taken_back_first() {
 }
 
 #[test]
+fn an_undo_that_is_begun_anew_has_a_number_of_its_own() {
+    let mut run = Driven::failed_at_three();
+    run.wants_back(None);
+    run.reads_back();
+    run.takes_back(Ok(Exit::Code(1)));
+    run.says("ben", Says::Stop { now: false });
+    assert_eq!(run.run.phase, Phase::Ended(Outcome::Stuck));
+
+    run.wants_back(None);
+    run.reads_back();
+
+    assert_eq!(next(&run.run), [Act::Undo(unit(2), 2)], "a host carries out each attempt once");
+    run.takes_back(Ok(Exit::Code(0)));
+    assert_eq!(next(&run.run), [Act::Undo(unit(1), 1)]);
+}
+
+#[test]
+fn stop_now_ends_an_undo_that_works() {
+    let mut run = Driven::failed_at_three();
+    run.wants_back(None);
+    run.reads_back();
+    run.world(World::UndoBegins { unit: unit(2), attempt: 1 });
+
+    run.says("ben", Says::Stop { now: true });
+
+    assert_eq!(next(&run.run), [Act::AwaitUndo(unit(2), 1), Act::End(unit(2), 1)]);
+}
+
+#[test]
 fn a_step_that_was_sent_again_is_taken_back_by_its_last_sending() {
     let mut run = Driven::working(&a_plan().each(&[&["web1", "web2"]], 1).step("Tell").made());
     let (first, second) = (unit_on(1, "web1"), unit_on(1, "web2"));

@@ -1,7 +1,7 @@
 //! While steps are done: what fails, what nobody knows, what people answer, and what never happens by itself.
 
 use steadyhand::run::event::{Exit, OutputSummary};
-use steadyhand::run::model::{Failure, Outcome, Phase, UnitState, Variant, WatchAt};
+use steadyhand::run::model::{Failure, LogTail, Outcome, Phase, UnitState, Variant, WatchAt};
 use steadyhand::run::{Act, Decided, Event, Refusal, Says, UnitAt, World, deadline, next};
 use steadyhand::runbook::source::literal::Millis;
 
@@ -20,7 +20,7 @@ impl Driven {
     pub(super) fn ends(&mut self, unit: &UnitAt, exit: Exit) -> Decided {
         let attempt = self.state(unit).attempts();
         let (took, output) = (Millis(1_200), OutputSummary::default());
-        self.world(World::Ended { unit: unit.clone(), attempt, exit, took, output })
+        self.world(World::Ended { unit: unit.clone(), attempt, exit, took, output, escaped: Vec::new() })
     }
 
     /// The newest attempt is lost with its link.
@@ -120,7 +120,14 @@ fn a_report_about_an_attempt_that_is_over_changes_nothing() {
     run.sends(&unit(1));
 
     let (took, output) = (Millis(9), OutputSummary::default());
-    let late = run.world(World::Ended { unit: unit(1), attempt: 1, exit: Exit::Code(0), took, output });
+    let late = run.world(World::Ended {
+        unit: unit(1),
+        attempt: 1,
+        exit: Exit::Code(0),
+        took,
+        output,
+        escaped: Vec::new(),
+    });
 
     assert!(late.events.is_empty());
     assert!(matches!(run.state(&unit(1)), UnitState::Sent { attempt: 2, .. }));
@@ -271,6 +278,33 @@ fn a_door_that_was_being_measured_when_somebody_said_stop_opens_nothing() {
 }
 
 #[test]
+fn a_stop_and_the_next_step_go_in_the_order_of_the_journal() {
+    let plan = a_plan().step("Fence").step("Promote").made();
+    let [mut stop_first, mut step_first] = [Driven::working(&plan), Driven::working(&plan)];
+
+    stop_first.says("cara", Says::Stop { now: true });
+    let late = stop_first.sends(&unit(1));
+    assert!(late.events.is_empty(), "nothing is sent behind a stop");
+    assert_eq!(stop_first.run.phase, Phase::Ended(Outcome::Stopped));
+    assert!(stop_first.run.sent.is_empty());
+
+    step_first.sends(&unit(1));
+    step_first.says("cara", Says::Stop { now: true });
+    let wanted = next(&step_first.run);
+    assert!(
+        wanted.contains(&Act::Await(unit(1), 1, Variant::Main)) && wanted.contains(&Act::End(unit(1), 1))
+    );
+    step_first.ends(&unit(1), Exit::Code(0));
+    step_first.proves(&unit(1));
+    assert_eq!(step_first.run.phase, Phase::Ended(Outcome::Stopped));
+    assert_eq!(
+        step_first.run.sent,
+        [unit(1)],
+        "it ended well before anybody could end it, and no other began"
+    );
+}
+
+#[test]
 fn stop_now_ends_what_runs_too_and_says_what_is_left() {
     let mut run = Driven::working(&a_plan().step("Fence").step("Promote").made());
     run.sends(&unit(1));
@@ -413,7 +447,9 @@ fn silence_is_never_a_yes() {
     run.world(World::Fresh { unit: unit(1), seen: vec![holds("follows")] });
 
     assert_eq!(names(&run.later(300)), ["reminded"]);
-    assert_eq!(names(&run.later(300)), ["reminded"]);
+    // Whom they escalate to is asked too, and then there is nobody left.
+    assert_eq!(names(&run.later(300)), ["reminded", "asked-next"]);
+    assert_eq!(run.run.asked_next[&unit(1)], ["commander"]);
     assert_eq!(deadline(&run.run), None);
 
     assert!(run.later(86_400).events.is_empty() && run.run.waits_for_person());
@@ -516,4 +552,142 @@ fn somebody_else_takes_the_run_and_answers_from_then_on() {
 
     assert_eq!((&run.run.driver, &run.run.offered_to), (&person("ben"), &None));
     assert!(matches!(run.refuses("ben", Says::Take), Refusal::NotNow { what: "taken", .. }));
+}
+
+#[test]
+fn a_step_that_works_for_too_long_is_late_once_and_works_on() {
+    let mut run = Driven::working(&a_plan().step("Copy").made());
+    run.sends(&unit(1));
+
+    // Two minutes are usual, three are late.
+    assert!(run.later(179).events.is_empty());
+    assert_eq!(names(&run.later(1)), ["step-late"]);
+    run.restarts();
+
+    assert!(run.later(86_400).events.is_empty());
+    assert_eq!(next(&run.run), [Act::Await(unit(1), 1, Variant::Main)]);
+}
+
+#[test]
+fn a_step_of_which_nothing_is_known_is_never_late() {
+    let mut run = Driven::working(&a_plan().step("Copy").made());
+    let mut offer = (**run.run.offer.as_ref().unwrap()).clone();
+    offer.beside.learnt.clear();
+    run.run.offer = Some(std::sync::Arc::new(offer));
+    run.run.units.insert_mut(unit(1), UnitState::Sent { attempt: 1, variant: Variant::Main, at: run.now });
+
+    assert_eq!(deadline(&run.run), None);
+}
+
+#[test]
+fn what_is_halted_is_not_asked_how_far_it_is() {
+    let plan = a_plan().step("Copy").with(|step| (step.watches, step.has_progress) = (1, true)).made();
+    let mut run = Driven::working(&plan);
+    run.sends(&unit(1));
+    assert!(next(&run.run).contains(&Act::Progress(unit(1), 1, false)));
+
+    let watch = WatchAt { unit: Some(unit(1)), index: 0 };
+    run.world(World::Watched { watch: watch.clone(), seen: fails("load"), ends: false });
+    assert!(!next(&run.run).iter().any(|act| matches!(act, Act::Progress(..))));
+    run.world(World::Watched { watch, seen: holds("load"), ends: false });
+
+    assert!(next(&run.run).contains(&Act::Progress(unit(1), 1, false)));
+}
+
+#[test]
+fn a_broken_link_is_told_once_and_once_that_it_is_back() {
+    let mut run = Driven::working(&a_plan().step("Copy").made());
+    run.sends(&unit(1));
+    let link = |lost: Option<&str>| World::Link { unit: unit(1), attempt: 1, lost: lost.map(str::to_owned) };
+
+    assert!(run.world(link(None)).events.is_empty(), "nothing was lost");
+    assert_eq!(names(&run.world(link(Some("the link broke")))), ["link-lost"]);
+    assert!(run.world(link(Some("it does not answer"))).events.is_empty());
+    assert_eq!(names(&run.world(link(None))), ["link-found"]);
+
+    assert!(run.run.unlinked.is_empty());
+    assert!(matches!(run.state(&unit(1)), UnitState::Sent { .. }));
+}
+
+/// `ask` asks the host too: it may know by now.
+#[test]
+fn an_unknown_step_whose_host_answers_again_is_followed_or_settled() {
+    let unknown = || {
+        let mut run = Driven::working(&a_plan().step("Copy").unproven().made());
+        run.is_unknown(&unit(1));
+        run.says("ben", Says::Ask { unit: unit(1) });
+        assert_eq!(next(&run.run), [Act::Settle(unit(1), 1)]);
+        run
+    };
+
+    let mut run = unknown();
+    run.world(World::Link { unit: unit(1), attempt: 1, lost: None });
+    assert_eq!(next(&run.run), [Act::Await(unit(1), 1, Variant::Main)], "it runs still");
+
+    let mut run = unknown();
+    run.ends(&unit(1), Exit::Code(0));
+    assert_eq!(run.run.phase, Phase::Ended(Outcome::Succeeded));
+
+    let mut run = unknown();
+    run.ends(&unit(1), Exit::Code(3));
+    assert!(matches!(run.state(&unit(1)), UnitState::Failed { .. }));
+
+    let mut run = unknown();
+    run.does_not_reach(&unit(1));
+    assert!(matches!(run.state(&unit(1)), UnitState::Failed { failure: Failure::Unreachable(_), .. }));
+    assert!(run.run.sent.is_empty(), "it never began");
+}
+
+#[test]
+fn people_are_asked_when_the_log_was_read() {
+    let plan = a_plan().step("One").step("Two").step("Three").step("Promote").made();
+    let mut run = Driven::working(&plan);
+    for number in 1..=3 {
+        run.does(&unit(number));
+    }
+    run.sends(&unit(4));
+    run.ends(&unit(4), Exit::Code(1));
+    assert_eq!(next(&run.run), [Act::ReadLog(unit(4), 1)]);
+    assert!(!run.run.waits_for_person());
+
+    let path = "/srv/pg/log/pg.log".to_owned();
+    let log = LogTail { path, lines: vec!["FATAL:  no".to_owned()], why_not: None };
+    assert_eq!(names(&run.world(World::Log { unit: unit(4), log: log.clone() })), ["log-seen"]);
+
+    assert!(next(&run.run).is_empty() && run.run.waits_for_person());
+    assert!(run.world(World::Log { unit: unit(4), log }).events.is_empty());
+}
+
+#[test]
+fn silence_asks_the_owner_and_then_whom_they_escalate_to() {
+    let mut run = Driven::working(&a_plan().step("Fence").made());
+    run.sends(&unit(1));
+    run.ends(&unit(1), Exit::Code(1));
+
+    for (after, role) in [(120, "data-platform"), (300, "dba"), (300, "commander")] {
+        let decided = run.later(after);
+        assert!(matches!(&decided.events[..], [Event::AskedNext { role: asked, .. }] if asked == role));
+    }
+    assert_eq!(deadline(&run.run), None);
+    assert!(run.later(86_400).events.is_empty() && run.run.waits_for_person());
+
+    // The next question begins with the driver again.
+    run.says("ben", retry(&unit(1)));
+    assert!(run.run.asked_next.is_empty());
+}
+
+#[test]
+fn an_answer_after_another_attempt_is_stale() {
+    let mut run = Driven::working(&a_plan().step("Fence").made());
+    for _ in 0..2 {
+        run.sends(&unit(1));
+        run.ends(&unit(1), Exit::Code(1));
+        if run.state(&unit(1)).attempts() == 1 {
+            run.says("ben", retry(&unit(1)));
+        }
+    }
+    let after = |attempt| Says::After { unit: unit(1), attempt, says: Box::new(retry(&unit(1))) };
+
+    assert_eq!(run.refuses("ben", after(1)), Refusal::Stale { unit: unit(1), attempt: 1, now: 2 });
+    assert_eq!(names(&run.says("ben", after(2))), ["retried"]);
 }

@@ -142,6 +142,10 @@ pub(crate) struct Cluster {
     pub(crate) servers: BTreeMap<String, Server>,
     /// How much of a base backup was given, and of how much.
     pub(crate) copied: (i64, i64),
+    /// Since when it goes so many bytes in a second.
+    pub(crate) copies: Option<(Timestamp, i64)>,
+    /// How busy processors are that are not idle.
+    pub(crate) loads: BTreeMap<String, f64>,
     /// Rows that were written to prove something: by run, who wrote it and when.
     rows: BTreeMap<String, (String, Timestamp)>,
     /// What steps have noted for their undo, by their folder.
@@ -175,6 +179,8 @@ impl Cluster {
         Self {
             servers: servers.map(|(name, server)| (name.to_owned(), server)).into(),
             copied: (0, 0),
+            copies: None,
+            loads: BTreeMap::new(),
             rows: BTreeMap::new(),
             notes: BTreeMap::new(),
         }
@@ -214,6 +220,13 @@ impl Cluster {
         server.answers() && server.upstream.as_ref().is_some_and(fed)
     }
 
+    /// How far a copy is at this time.
+    pub(crate) fn copied_at(&self, now: Timestamp) -> (i64, i64) {
+        let (done, total) = self.copied;
+        let more = self.copies.map_or(0, |(began, rate)| now.duration_since(began).as_secs() * rate);
+        ((done + more).min(total), total)
+    }
+
     /// What a probe answers.
     pub(crate) fn answer(
         &mut self,
@@ -235,6 +248,14 @@ impl Cluster {
         };
         if server.cut_off || !server.powered {
             return Came::Unreachable;
+        }
+        if probe == "?log" {
+            let path = &variables["log"];
+            return Came::Ended(
+                0,
+                format!("LOG:  this is {path} of {host}\nFATAL:  the end of it\n"),
+                String::new(),
+            );
         }
         if probe == "?link" {
             let upstream = &self.servers[&Self::host_of(&variables["upstream_address"])];
@@ -289,14 +310,17 @@ impl Cluster {
                 None => printed(&json!({ "found": false, "age": null, "by": null })),
             },
             "?copy" => {
-                let (done, total) = self.copied;
-                printed(&json!({ "running": total > 0, "done": done, "total": total }))
+                let (done, total) = self.copied_at(now);
+                if total == 0 {
+                    return Came::Ended(1, String::new(), "no base backup streams now\n".to_owned());
+                }
+                printed(&json!({ "done": done, "total": total }))
             }
             "?files" => printed(&json!({
                 "data": server.has_data, "kept": server.has_kept, "part": false,
                 "running": server.running, "free": 900_i64 << 30,
             })),
-            "?load" => printed(&json!({ "per_cpu": 0.3, "cpus": 8 })),
+            "?load" => printed(&json!({ "per_cpu": self.loads.get(host).unwrap_or(&0.3), "cpus": 8 })),
             _ => Came::Forbidden(format!("no answer is known for {probe} on {host}")),
         }
     }

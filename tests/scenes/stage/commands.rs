@@ -55,6 +55,9 @@ impl Commands {
             ErrandBody::Script { text, variables } if text.contains("command -v") => {
                 Some(Known { names: vec!["?commands".to_owned()], variables: variables.clone() })
             }
+            ErrandBody::Script { text, variables } if text.starts_with("tail -n") => {
+                Some(Known { names: vec!["?log".to_owned()], variables: variables.clone() })
+            }
             ErrandBody::Script { text, variables } => {
                 let names = self.scripts.get(text)?.clone();
                 Some(Known { names, variables: variables.clone() })

@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
-use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use steadyhand::authoring::Set;
 use steadyhand::engine::clock::Clock;
+use steadyhand::plan::model::GuardSeen;
 use steadyhand::target::capture::Kept;
-use steadyhand::target::{Control, Destination, Ending, Execution, Report, Running, Target};
+use steadyhand::target::{
+    Control, Destination, Ending, Execution, Later, Leftovers, Report, Running, Target,
+};
 
 use super::cluster::{Came, Cluster};
 use super::commands::Commands;
@@ -39,6 +41,10 @@ pub(crate) enum Answer {
     LostBefore(&'static str),
     /// What it is asked for, and the link breaks.
     LostAfter(&'static str),
+    /// What it is asked for, and it takes so long.
+    Limited(Duration),
+    /// The link is broken for so long, from 10 s on; then what it is asked for.
+    Unlinked(Duration, &'static str),
     /// Nothing, until its limit is reached or somebody ends it.
     Hangs,
     /// The bot itself has a fault, just there.
@@ -115,6 +121,21 @@ impl Hosts {
         self.with(|inside| inside.laid_out.clear());
     }
 
+    /// From now on a copy of so many bytes goes so many of them in a second.
+    pub(crate) fn copies(&self, total: i64, rate: i64) {
+        let now = self.clock.now();
+        self.with(|inside| {
+            let done = inside.cluster.copied_at(now).0;
+            inside.cluster.copied = (done, total);
+            inside.cluster.copies = Some((now, rate));
+        });
+    }
+
+    /// How busy each processor of a host is.
+    pub(crate) fn loads(&self, host: &str, per_cpu: f64) {
+        self.with(|inside| inside.cluster.loads.insert(host.to_owned(), per_cpu));
+    }
+
     /// Every change that reached a host, in order: `pg2 promote`.
     pub(crate) fn sent(&self) -> Vec<String> {
         self.with(|inside| inside.sent.clone())
@@ -147,13 +168,14 @@ impl Hosts {
         };
         tokio::select! {
             biased;
-            () = stopped => Some(Ending::Ended { by_limit: false, status: 143 }),
+            () = stopped => Some(Ending::Ended { by_limit: false, status: 143, escaped: Vec::new() }),
             () = self.clock.after(wait.min(limit)) => {
-                (wait >= limit).then_some(Ending::Ended { by_limit: true, status: 143 })
+                (wait >= limit).then_some(Ending::Ended { by_limit: true, status: 143, escaped: Vec::new() })
             }
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one case an answer")]
     async fn carry_out(&self, mut execution: Execution) -> Report {
         let host = execution.to.name.to_string();
         let known = self.with(|inside| {
@@ -191,7 +213,12 @@ impl Hosts {
         }
         let does = matches!(
             answer,
-            Answer::Well | Answer::Prints(_) | Answer::FailsAfterwards(..) | Answer::LostAfter(_)
+            Answer::Well
+                | Answer::Prints(_)
+                | Answer::FailsAfterwards(..)
+                | Answer::LostAfter(_)
+                | Answer::Limited(_)
+                | Answer::Unlinked(..)
         );
         let step_dir = execution.step_dir.clone().unwrap_or_default();
         let slot = known.variables.get("slot").filter(|_| changes).map(|slot| format!(" {slot}"));
@@ -224,7 +251,22 @@ impl Hosts {
             }
             Came::Ended(status, out, err) => (status, out, err),
         };
+        let mut lasts = takes(&name);
         let (status, out, err) = match answer {
+            Answer::Limited(wait) => {
+                lasts = wait;
+                (status, out.into_bytes(), err)
+            }
+            Answer::Unlinked(wait, why) => {
+                self.clock.after(Duration::from_secs(10)).await;
+                let tell = &execution.link.as_ref().unwrap().0;
+                // It is tried again and again, and each time it fails.
+                tell(Some(why));
+                tell(Some(why));
+                self.clock.after(wait).await;
+                tell(None);
+                (status, out.into_bytes(), err)
+            }
             Answer::Well | Answer::Late(..) => (status, out.into_bytes(), err),
             Answer::Prints(bytes) => {
                 if let Some(latest) = &execution.latest {
@@ -247,7 +289,7 @@ impl Hosts {
             }
             Answer::NotStarted(..) | Answer::NoProgram => unreachable!("answered above"),
         };
-        if changes && let Some(ending) = self.lasts(takes(&name), limit, execution.control.as_mut()).await {
+        if changes && let Some(ending) = self.lasts(lasts, limit, execution.control.as_mut()).await {
             return self.report(ending, &out, err.as_bytes(), began);
         }
         self.report(Ending::Exited(status), &out, err.as_bytes(), began)
@@ -289,7 +331,24 @@ impl Target for Hosts {
         Box::pin(async move { report })
     }
 
-    fn prewarm(&self, _: Destination) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    /// They keep nothing, and can be asked nevertheless: who they are is asked by the name `?hello`.
+    fn hello(&self, to: Destination) -> Later<'_, Result<GuardSeen, Ending>> {
+        let host = to.name.to_string();
+        let said = self.with(|inside| {
+            let laid_out = inside.laid_out.get_mut(&(host.clone(), "?hello".to_owned()));
+            match laid_out.and_then(VecDeque::pop_front) {
+                Some(Answer::NotStarted(code, why)) => Err(Ending::NotStarted { code, why: why.to_owned() }),
+                _ => Ok(GuardSeen { root: format!("{:0>16}", host.len()), boot: "as ever".to_owned() }),
+            }
+        });
+        Box::pin(async move { said })
+    }
+
+    fn sweep(&self, _: Destination, _: Leftovers) -> Later<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn prewarm(&self, _: Destination) -> Later<'_, ()> {
         Box::pin(async {})
     }
 }
