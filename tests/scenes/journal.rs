@@ -74,8 +74,7 @@ fn an_end_that_cannot_be_recorded_is_kept_until_there_is_room() {
 #[test]
 fn a_journal_that_cannot_be_relied_on_ends_the_bot_with_words() {
     let mut scene = Scene::confirmed(PLANNED);
-    let late = Answer::Late(Duration::from_secs(10), Box::new(Answer::Well));
-    scene.hosts.will("pg1", "stop-clean", late);
+    scene.hosts.will("pg1", "stop-clean", Answer::Limited(Duration::from_secs(10)));
     scene.types("ben", &scene.next_command());
     scene.after(Duration::from_secs(5));
     let mut scene = scene.begins_here();

@@ -41,17 +41,22 @@ fn what_is_owed_after_the_promotion_is_said_also_when_the_run_is_stopped() {
     assert!(scene.last().contains("Owed   Bring pg1 back as a replica"), "{}", scene.last());
 }
 
-/// Half a bot is worse than none: nothing begins any more, and it is said.
+/// A run in which the bot itself fails stands still, and says what can be done about it.
 #[test]
-fn a_fault_of_the_bot_itself_ends_it_with_words() {
+fn a_fault_of_the_bot_itself_parks_the_run_with_words() {
     let mut scene = Scene::confirmed(PLANNED);
     scene.hosts.will("pg1", "stop-clean", Answer::IsOurFault);
 
     scene.types("ben", &scene.next_command());
     scene.after(Duration::from_secs(5));
+    scene.says("ana", "status 1");
 
-    let why = scene.fatal();
-    assert!(why.is_some_and(|why| why.contains("while it carried run 1")));
+    assert_eq!(scene.fatal(), None);
+    assert!(scene.last().contains("Run 1 is parked"), "{}", scene.last());
+    assert!(scene.last().contains("stop 1"), "{}", scene.last());
+    assert_ne!(scene.hosts.sent().last().map(String::as_str), Some("pg2 promote"));
+    scene.says("ana", "stop 1");
+    assert!(scene.run(1).stop.is_some(), "{}", scene.last());
 }
 
 /// Whoever asked for the run is not asked by that.
