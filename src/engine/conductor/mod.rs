@@ -191,6 +191,7 @@ impl Conductor {
     async fn hear_hosts(&mut self, group: Vec<Done>) {
         let told = group.iter().map(|done| {
             self.flying.remove(&done.act);
+            heard(&done.act);
             Told { outputs: done.outputs.clone(), ..Told::new(Input::World(done.world.clone())) }
         });
         let told = told.collect();
@@ -203,11 +204,7 @@ impl Conductor {
 
     async fn hear_world(&mut self, done: Done) {
         self.flying.remove(&done.act);
-        match done.act {
-            Act::Await(..) => failpoint::pass(Point::StepHeard),
-            Act::AwaitUndo(..) => failpoint::pass(Point::UndoHeard),
-            _ => {}
-        }
+        heard(&done.act);
         let makes_a_plan = matches!(done.world, World::Planned { .. });
         let changes_it =
             matches!(&done.world, World::Rechecked { offer, .. } if Some(&offer.digest) != self.run.digest());
@@ -345,4 +342,13 @@ pub(super) fn recovered_context(inner: &Inner, run: &Run) -> Result<Option<Conte
 pub(super) fn happened(run: Run, stamped: Stamped) -> Happened {
     let ended = matches!(run.phase, Phase::Ended(_));
     Happened { run: Arc::new(run), stamped, ended }
+}
+
+/// Where a test ends the process: what a host did is known, and not recorded.
+fn heard(act: &Act) {
+    match act {
+        Act::Await(..) => failpoint::pass(Point::StepHeard),
+        Act::AwaitUndo(..) => failpoint::pass(Point::UndoHeard),
+        _ => {}
+    }
 }
