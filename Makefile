@@ -38,7 +38,7 @@ bench: install
 
 # With failpoints, so not as a release.
 crash: install
-	RUNS=$(RUNS) SEED=$(SEED) cargo bench --profile dev --locked --quiet --bench crash
+	RUNS=$(RUNS) SEED=$(SEED) cargo bench --profile crash --locked --quiet --bench crash
 
 # What people use instead to run commands on many hosts; pyinfra is not in Debian, and comes into a folder of its own.
 PYINFRA_HOME := target/pyinfra

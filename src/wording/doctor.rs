@@ -153,7 +153,9 @@ fn of_answers(answers: &Answers) -> Vec<Finding> {
         ),
         Finding::new(
             "programs",
-            if missing.is_empty() {
+            if answers.commands == 0 {
+                "its packs need none".to_owned()
+            } else if missing.is_empty() {
                 format!("{} of its packs are there", count(answers.commands, "program"))
             } else {
                 format!("not there: {missing}")

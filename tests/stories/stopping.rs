@@ -15,7 +15,7 @@ use crate::chat::{self, DONE, REFUSED};
 use crate::guarded::{attempt, step};
 use crate::hosts::{Reached, processes, until};
 
-const RUNBOOK: &str = r#"
+const RUNBOOK: &str = r"
 runbook: do-it
 title: Do something on {{where}}
 use_when: It is to be seen how it ends.
@@ -40,7 +40,7 @@ steps:
     script: |
       SCRIPT
     at_most: 170s
-"#;
+";
 
 const RUN: &str = r#"run do-it cluster=orders where=pg1 reason="to see how it ends""#;
 
@@ -320,7 +320,7 @@ fn a_doctor_finds_each_fault_and_says_what_cures_it() {
         code == REFUSED && said.contains("refuses connections") && said.contains("its sshd runs"),
         "{said}"
     );
-    assert!(said.contains("1 of 5 hosts need something: pg1."), "{said}");
+    assert!(said.contains("1 of 7 hosts need something: pg1."), "{said}");
 
     pg1.change_host_key().unwrap();
     assert!(doctor(&["pg1"]).1.contains("find out why it has another key"));

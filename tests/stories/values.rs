@@ -110,7 +110,7 @@ fn planner_of(reached: &Reached) -> Planner {
     let runbooks = bot.join("own");
     fs::create_dir_all(runbooks.join("packs")).unwrap();
     let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("runbooks/packs");
-    for pack in ["host.yaml", "postgresql.yaml"] {
+    for pack in ["haproxy.yaml", "host.yaml", "postgresql.yaml"] {
         fs::copy(shipped.join(pack), runbooks.join("packs").join(pack)).unwrap();
     }
     fs::write(runbooks.join("say-it.yaml"), RUNBOOK).unwrap();

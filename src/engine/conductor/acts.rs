@@ -17,7 +17,7 @@ use crate::plan::model::{CheckSeen, Command, HostPin, Undo, Verdict};
 use crate::plan::question;
 use crate::run::decide::CONFIRM_WITHIN;
 use crate::run::event::still_run;
-use crate::run::model::{HowFar, LogTail, Token, UnitState, Variant, WatchAt};
+use crate::run::model::{HowFar, LogTail, Outcome, Phase, Token, UnitState, Variant, WatchAt};
 use crate::run::next::after;
 use crate::run::{Act, Run, UnitAt, World, next};
 use crate::runbook::model::{Item, WatchThen};
@@ -447,7 +447,9 @@ impl Conductor {
     /// it is kept, and so are the folders as long as something could be taken back.
     pub(super) fn clear_up(&self) {
         let Some(plan) = self.run.plan() else { return };
-        let goes_back = self.run.sent.iter().any(|at| !self.run.can_undo(Some(at.number)).is_empty());
+        let undone = self.run.phase == Phase::Ended(Outcome::Undone);
+        let goes_back =
+            !undone && self.run.sent.iter().any(|at| !self.run.can_undo(Some(at.number)).is_empty());
         let mut left: BTreeMap<&HostName, Leftovers> = BTreeMap::new();
         for at in self.run.units.keys() {
             let step = self.run.step(at).filter(|step| step.effect.changes());
