@@ -56,7 +56,12 @@ fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 fn pg3_is_as_it_was(lab: &Lab) {
     assert!(slots(&lab.host("pg1")).contains("pg3"));
     assert!(streams_from_pg1(lab).contains("pg3"));
-    // A server that comes back is found by the next looks of the balancer.
+    both_serve(lab);
+}
+
+/// A server that comes up is found by the next looks of the balancer.
+#[track_caller]
+fn both_serve(lab: &Lab) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while served_by(lab) != names(["pg2", "pg3"]) {
         assert!(Instant::now() < deadline, "{:?}", served_by(lab));
@@ -68,6 +73,7 @@ fn a_replica_is_replaced_while_rows_are_written_and_clients_read() {
     let lab = a_lab(&[]);
     let writer = lab.writer().unwrap();
     let [pg1, pg2, pg3, pg4] = ["pg1", "pg2", "pg3", "pg4"].map(|name| lab.host(name));
+    both_serve(&lab);
     let said = thread::scope(|scope| {
         // One on each replica: who is drained keeps the sessions that it has.
         for _ in 0..2 {
