@@ -15,8 +15,8 @@ help:
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
 	@echo "make bench-ssh  the same for commands on many hosts, beside ansible and others"
-	@echo "make crash   kills the bot at every failpoint and at any moment, RUNS=10000 times (1000), SEED=1"
-	@echo "make torture kills what carries a step at random moments, RUNS times"
+	@echo "make crash   kills the bot at every failpoint and at any moment, RUNS times (1000 if not said), SEED=1"
+	@echo "make torture kills what carries a step at random moments, RUNS times (1000 if not said)"
 
 demo: install build
 	@sh tests/lab/demo.sh

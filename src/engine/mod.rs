@@ -121,19 +121,24 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    fn publish(&self, run: Run, stamped: Stamped) {
-        let happened = conductor::happened(run, stamped);
-        let run = &happened.run;
-        // Both under the lock: whoever reads the new state can already receive the event that led to it.
-        let mut all = lock(&self.carried);
-        if let Some(carried) = all.get_mut(&run.id) {
-            carried.state.send_replace(run.clone());
+    /// Tells what was appended at one time: each event with the state that it led to. As the state of the run only the
+    /// last one is seen, since the others never stood by themselves.
+    fn publish(&self, all: Vec<(Stamped, Run)>) {
+        let all: Vec<Happened> =
+            all.into_iter().map(|(stamped, run)| conductor::happened(run, stamped)).collect();
+        let Some(run) = all.last().map(|happened| happened.run.clone()) else { return };
+        // Both under the lock: whoever reads the new state can already receive the events that led to it.
+        let mut carried = lock(&self.carried);
+        if let Some(carried) = carried.get_mut(&run.id) {
             let works =
                 |state: &UnitState| matches!(state, UnitState::Sent { .. } | UnitState::Holding { .. });
             carried.far.retain(|unit, _| run.units.get(unit).is_some_and(works));
+            carried.state.send_replace(run);
         }
-        // Nobody follows: that is fine.
-        let _ = self.followers.send(happened);
+        for happened in all {
+            // Nobody follows: that is fine.
+            let _ = self.followers.send(happened);
+        }
     }
 
     /// Shows how far a step is that works; it is not recorded.

@@ -591,6 +591,11 @@ impl Run {
         }
     }
 
+    /// Whether anything was sent that changes something.
+    pub fn has_sent_a_change(&self) -> bool {
+        self.sent.iter().any(|at| self.step(at).is_some_and(|step| step.effect.changes()))
+    }
+
     /// Whether the run is over.
     pub const fn is_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))

@@ -103,10 +103,9 @@ fn working(run: &Run) -> Vec<Act> {
         }
     }
     if let Some(plan) = run.plan().filter(|_| run.stop.is_none()) {
-        let changed = || run.sent.iter().any(|at| run.step(at).is_some_and(|step| step.effect.changes()));
         // A broken one is asked until it holds, also when the step that began it turned out never to have been sent.
         let broken = run.broken.keys().any(|watch| watch.unit.is_none());
-        let asked = plan.watches > 0 && (broken || changed());
+        let asked = plan.watches > 0 && (broken || run.has_sent_a_change());
         acts.extend(watch_acts(run, None, if asked { plan.watches } else { 0 }));
     }
     if run.stop.is_none() && run.pause.is_none() && run.broken.is_empty() {

@@ -20,7 +20,7 @@ nonce=; ok=; dir=; verb=; key=; root=-; holds=; folders=; limit=; grace=2; oat=0
 IFS= read -r frame || exit 125;
 eval "$frame" || exit 125;
 test -n "$nonce" && test "$ok" = "$nonce" || exit 125;
-PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin; umask 077;
+PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin; mask=$(umask); umask 077;
 cd "$HOME" 2>/dev/null || cd /;
 base=$HOME/.steadyhand;
 a=$base/a/$key;
@@ -175,7 +175,7 @@ test "$(PATH=; printf x)" = x && echo "$place" >"$a/place" && mkdir "$place" && 
 };
 clean() { s_in=; IFS= read -r s_in 2>/dev/null <"$a/place"; case $s_in in */.steadyhand-*) rm -rf "$s_in";; esac; };
 tidy() { case $v in never|"lost "*) clean;; esac; };
-timer() { sleep "$1" & z=$! ; trap "kill $z; exit 0" TERM; wait "$z" && $2; };
+timer() { sleep "$1" & z=$! ; trap "kill $z; exit 0" TERM; wait "$z" && { trap "" TERM; $2; }; };
 ring() { for x_f in "$a"/r*; do test -p "$x_f" && echo t 1<>"$x_f"; done; };
 keep() {
 trap "" HUP INT;
@@ -210,7 +210,7 @@ trap - HUP INT; me;
 STEADYHAND=$key:; export STEADYHAND; test -z "$step_dir" || export step_dir;
 claim "started $my_pid $my_start $boot $kpid $kstart end" "$a/started" || exit 120;
 durable "$a/started" "$a" "$base/a" || { echo "sealed sync end" >"$a/started"; exit 120; };
-for n in $secrets; do export "$n""_file=$place/$n"; done; fe; exec setsid "$@";
+for n in $secrets; do export "$n""_file=$place/$n"; done; fe; umask "$mask"; exec setsid "$@";
 };
 
 start() {
@@ -232,7 +232,7 @@ h_dir=$base/holds/${h%%=*}; mine=${h#*=}; seen=;
 for h_f in "$h_dir"/*; do
 h_t=${h_f##*/};
 if test "$h_t" = "$mine"; then seen=y; continue; fi;
-if test -n "$seen"; then claim "sealed fenced end" "$a/started"; no "fenced by=$h_t"; fi;
+if test -n "$seen" || ! test -e "$h_dir/$mine"; then claim "sealed fenced end" "$a/started"; no "fenced by=$h_t"; fi;
 while IFS= read -r h_k; do
 test "$h_k" = "$key" && continue;
 mine_a=$a; a=$base/a/$h_k; verdict; a=$mine_a;

@@ -20,7 +20,7 @@ use crate::failpoint::{self, Point};
 use crate::plan::measure::ErrandBody;
 use crate::plan::model::GuardSeen;
 use crate::secrets::Secret;
-use crate::secrets::mask::Masks;
+use crate::secrets::mask::{Masks, masked};
 
 /// After a stop, the guard has this long to say that the processes have ended: it waits 2 s before it kills, 2 s for
 /// them to be gone, and 3 s for that to be written down.
@@ -47,6 +47,7 @@ pub(super) struct Guarded<'a> {
     execution: &'a Execution,
     attempt: &'a Attempt,
     began: Instant,
+    masks: Option<Arc<Masks>>,
     out: Keeping,
     err: Keeping,
     control: Option<watch::Receiver<Control>>,
@@ -83,6 +84,7 @@ impl<'a> Guarded<'a> {
             execution,
             attempt,
             began: Instant::now(),
+            masks: masks.cloned(),
             out: Keeping::masked(masks),
             err: Keeping::masked(masks),
             control: execution.control.clone(),
@@ -256,8 +258,17 @@ impl<'a> Guarded<'a> {
             self.control.as_mut().map(watch::Receiver::mark_changed);
         }
         let (unsent, sent) = points(say);
+        let starts = matches!(say, Say::Start(_));
         let spoken = ssh.over_a_channel(execution, &command, async |channel| {
             failpoint::pass(unsent);
+            if starts {
+                if !self.may_start().await {
+                    let stopped = not_started("stopped", "it was stopped before it was sent");
+                    return (Talked::NotReached(stopped), false);
+                }
+                // Waiting for a connection is no part of it.
+                self.began = Instant::now();
+            }
             let talked = self.listen(channel, &line, &nonce, follows, sent).await;
             let broke = matches!(talked, Talked::Broke(_));
             (talked, broke)
@@ -267,8 +278,15 @@ impl<'a> Guarded<'a> {
 
     fn tell_link(&self, lost: Option<&str>) {
         if let Some(Link(tell)) = &self.execution.link {
-            tell(lost);
+            tell(lost.map(|why| masked(self.masks.as_ref(), why)).as_deref());
         }
+    }
+
+    /// Whether it may still be sent, once a connection is there: what was halted waits, what was stopped never begins.
+    async fn may_start(&mut self) -> bool {
+        let Some(control) = &mut self.control else { return true };
+        let wanted = control.wait_for(|wanted| *wanted != Control::Pause).await;
+        wanted.is_ok_and(|wanted| *wanted == Control::Run)
     }
 
     /// Hears what a guard says to its last word. One that `follows` a command hears stop and pause itself, and takes as

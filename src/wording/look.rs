@@ -148,13 +148,13 @@ pub const VERBS: &[Verb] = &[
     act(
         Weight::Steers,
         "retry",
-        "retry <run> <step> [host]",
+        "retry <run> <step> [host] [attempt=<n>]",
         "Tries a failed step again, on one host; measures a shut door again; waits for a gate as long again.",
     ),
     act(
         Weight::Steers,
         "skip",
-        "skip <run> <step> <host> \"why\"",
+        "skip <run> <step> <host> [attempt=<n>] \"why\"",
         "Goes on without a host, where the runbook allows hosts to fail.",
     ),
     act(
@@ -166,7 +166,7 @@ pub const VERBS: &[Verb] = &[
     act(
         Weight::Steers,
         "settle",
-        "settle <run> <step> [host] done|not-done \"how you know\"",
+        "settle <run> <step> [host] [attempt=<n>] done|not-done \"how you know\"",
         "Says how an unknown outcome ended. It is recorded with your name.",
     ),
     act(

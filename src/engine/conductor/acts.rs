@@ -90,9 +90,11 @@ impl Conductor {
             Act::ReadLog(unit, _) => self.start_reading_log(act.clone(), unit.clone()),
             Act::Question(unit) => {
                 let unit = unit.clone();
+                // What had to hold before the first change need not hold any more once it was made.
+                let changed = self.run.has_sent_a_change();
                 self.asking(
                     act,
-                    |_| Asking::Preflight,
+                    move |_| if changed { Asking::Nothing } else { Asking::Preflight },
                     move |seen, _| World::Fresh { unit: unit.clone(), seen },
                 );
             }
@@ -267,7 +269,10 @@ impl Conductor {
     /// Reads the end of the log of the system on whose host a step failed.
     fn start_reading_log(&mut self, act: Act, unit: UnitAt) {
         let command = self.run.command(&unit, self.run.variant(&unit));
-        let to = command.and_then(|command| self.destination(&command.host));
+        let to = command.and_then(|command| {
+            let pin = self.run.plan()?.hosts.get(&command.host)?;
+            Some(destination(&command.host, pin))
+        });
         let path = self.run.log_path(&unit).unwrap_or_default().to_owned();
         let target = self.inner.planner.target.clone();
         self.fly(act.clone(), async move {
@@ -493,13 +498,6 @@ impl Conductor {
             let _ =
                 notes.try_send(World::Link { unit: unit.clone(), attempt, lost: lost.map(str::to_owned) });
         }))
-    }
-
-    /// A host as the plan froze it, not as the inventory may say by now.
-    fn destination(&self, host: &HostName) -> Option<Destination> {
-        let pin = self.run.plan()?.hosts.get(host)?;
-        let (address, port, user) = (pin.address.clone(), pin.port, pin.user.clone());
-        Some(Destination { name: host.clone(), address, port, user })
     }
 
     fn execution(

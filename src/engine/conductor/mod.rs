@@ -296,11 +296,8 @@ impl Conductor {
             return Err(error);
         }
         self.run = after_them;
-        let mut events = Vec::with_capacity(happened.len());
-        for (stamped, run) in happened {
-            events.push(stamped.event.clone());
-            self.inner.publish(run, stamped);
-        }
+        let events: Vec<Event> = happened.iter().map(|(stamped, _)| stamped.event.clone()).collect();
+        self.inner.publish(happened);
         for event in &events {
             match event {
                 Event::StepSent { unit, attempt, variant, .. } => {

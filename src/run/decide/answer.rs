@@ -118,8 +118,8 @@ pub(super) fn settle(run: &Run, unit: &UnitAt, done: bool, how: &str) -> Decided
     let undo_unknown = run.undo.as_ref().is_some_and(|undo| {
         undo.list.first() == Some(unit) && matches!(undo.step, UndoStep::Failed { unknown: true, .. })
     });
-    let unknown =
-        matches!(run.units.get(unit), Some(UnitState::Unknown { .. })) && run.phase == Phase::Working;
+    let unknown = matches!(run.units.get(unit), Some(UnitState::Unknown { found: Some(_), .. }))
+        && run.phase == Phase::Working;
     if unknown || (undo_unknown && run.phase == Phase::Undoing) {
         return Decided::events([Event::Settled { unit: unit.clone(), done, how: how.to_owned() }]);
     }

@@ -270,7 +270,11 @@ static STEP: Shape = Shape {
         may("with", WITH, "The inputs of the action, or the variables of the script."),
         may("repeatable", Form::Bool, "It may be sent again when its outcome is unknown, at most 3 times."),
         may("takes", Form::Duration, "How long it usually takes; learnt if not said."),
-        may("at_most", Form::Duration, "When we stop waiting and ask. Required unless the action has it."),
+        may(
+            "at_most",
+            Form::Duration,
+            "At this limit the host ends the command, and a person is asked. Required unless the action has it.",
+        ),
         may("progress", Form::Map(&PROGRESS), "How far it is. Required, with watch, if at_most is over 30m."),
         may("watch", WATCHES, "What must hold while it works."),
         may(
@@ -465,7 +469,7 @@ static ACTION: Shape = Shape {
         ),
         must("effect", EFFECT, "What a reader must know first."),
         may("takes", Form::Duration, "How long it usually takes."),
-        must("at_most", Form::Duration, "How long it may take."),
+        must("at_most", Form::Duration, "How long it may take; the host ends it then."),
         may("repeatable", Form::Bool, "It may be sent again when its outcome is unknown."),
         may("run", Form::List(&Form::Text), "A command. Exactly one of run and script."),
         may("script", Form::Script, "A script."),

@@ -1,4 +1,4 @@
-//! Hosts without a database, cheaply: one sshd with a port and a home for each.
+//! Hosts without a database, cheaply: a port and a home for each, and an sshd for sixteen of them.
 //!
 //! For tests that need the real OpenSSH and a shell, thousands of times. Each host is a port of 127.0.0.1; what is
 //! changed there is changed in its home.
@@ -17,14 +17,16 @@ use crate::{keys, patience, programs, run};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const LOOK_LIMIT: Duration = Duration::from_secs(1);
+/// One sshd listens on no more addresses.
+const SSHD_ADDRESSES: usize = 16;
 
-/// One sshd, and the homes that it lets into. Dropping it ends the sshd; the folder is the caller's.
+/// Homes, and the sshds that let into them. Dropping it ends the sshds; the folder is the caller's.
 #[derive(Debug)]
 pub struct Homes {
     dir: PathBuf,
     account: Account,
     ports: Vec<u16>,
-    _sshd: Sshd,
+    _sshds: Vec<Sshd>,
 }
 
 /// A host that answers for as long as this is kept.
@@ -44,7 +46,7 @@ impl Drop for Sshd {
 }
 
 impl Homes {
-    /// Starts the sshd in this folder, which must exist, with so many hosts. Those with these numbers refuse every
+    /// Starts the sshds in this folder, which must exist, with so many hosts. Those with these numbers refuse every
     /// connection until they are woken.
     pub fn open(dir: &Path, count: usize, asleep: impl Fn(usize) -> bool) -> Result<Self> {
         let account = Account::ordinary()?;
@@ -62,8 +64,9 @@ impl Homes {
         }
         let all: Vec<usize> = (0..count).collect();
         let awake: Vec<usize> = all.iter().copied().filter(|number| !asleep(*number)).collect();
-        let sshd = start(dir, &account, &ports, &awake)?;
-        Ok(Self { dir: dir.to_owned(), account, ports, _sshd: sshd })
+        let sshds = awake.chunks(SSHD_ADDRESSES).map(|hosts| start(dir, &account, &ports, hosts));
+        let sshds = sshds.collect::<Result<_>>()?;
+        Ok(Self { dir: dir.to_owned(), account, ports, _sshds: sshds })
     }
 
     /// Wakes a host that was asleep.
