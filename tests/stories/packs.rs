@@ -357,6 +357,27 @@ fn a_slot_that_was_made_twice_is_taken_back_once_and_one_that_was_there_stays() 
 }
 
 #[test]
+fn a_slot_that_has_lost_its_log_is_not_taken_for_one_that_keeps_it() {
+    let hands = fast();
+    let pg1 = hands.host("pg1");
+    hands.does("pg1", "add-slot", "first", &[("slot", "pg4")]);
+    pg1.sql("alter system set max_slot_wal_keep_size = '1MB'").unwrap();
+    pg1.sql("alter system set wal_keep_size = 0").unwrap();
+    pg1.sql("select pg_reload_conf()").unwrap();
+    let lost = "select wal_status from pg_replication_slots where slot_name = 'pg4'";
+    until("the slot is lost", || {
+        pg1.sql("create table one (); drop table one; select pg_switch_wal()").unwrap();
+        pg1.sql("checkpoint").unwrap();
+        pg1.sql(lost).unwrap() == "lost"
+    });
+
+    hands.fails("pg1", "add-slot", "again", &[("slot", "pg4")], "the slot pg4 is lost");
+
+    hands.does("pg1", "undo add-slot", "again", &[("slot", "pg4")]);
+    assert_eq!(pg1.sql(lost).unwrap(), "lost", "it was there before");
+}
+
+#[test]
 fn a_replica_knows_whether_it_has_a_slot_and_may_log_in() {
     let hands = fast();
     let at = |host: &str| [("upstream_address", hands.address(host))];
