@@ -12,7 +12,7 @@ use steadyhand::config::Config;
 use steadyhand::library::{Library, Snapshot};
 use steadyhand::plan::measure::{Errand, ErrandBody, action_errand, undo_errand};
 use steadyhand::runbook::model::{Command, Undo};
-use steadyhand::runbook::source::name::HostName;
+use steadyhand::runbook::source::name::{ClusterName, HostName};
 use steadyhand::target::ssh::Ssh;
 use steadyhand::target::{Destination, Ending, Execution, Report, Target as _};
 use tokio::runtime::Runtime;
@@ -86,7 +86,9 @@ impl Hands {
         action.body.clone_from(&probe.body);
         assert!(matches!(action.body, Some(Command::Script(_))));
         let host = HostName::new(host).unwrap();
-        let errand = action_errand(&self.files.set, pack, &action, &host, None, owned(inputs)).unwrap();
+        let cluster = ClusterName::new("orders").filter(|_| pack.name.as_str() == "postgresql");
+        let errand =
+            action_errand(&self.files.set, pack, &action, &host, cluster.as_ref(), owned(inputs)).unwrap();
         let report = self.executes(Errand { at_most: probe.at_most, ..errand }, None);
         let printed = (report.ending == Ending::Exited(0)).then_some(report.out.head)?;
         Some(serde_json::from_slice(&printed).unwrap())
@@ -468,6 +470,67 @@ fn what_a_failover_asks_before_it_begins_is_measured() {
     let before = free();
     pg2.sql("select pg_create_physical_replication_slot('one')").unwrap();
     assert_eq!(free(), before - 1);
+}
+
+#[test]
+fn who_only_monitors_a_server_is_no_client_of_it() {
+    let hands = fast();
+    let pg1 = hands.host("pg1");
+    pg1.sql("create role watcher login; grant pg_monitor to watcher").unwrap();
+    let all = "select count(*) from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()";
+    // The last is a superuser, who may do what `pg_monitor` may: that alone does not make a monitor.
+    for (user, open, clients) in [("watcher", "1", 0), ("app", "2", 1), (hands.lab.user(), "3", 2)] {
+        let psql = format!("psql -h {} -p {} -U {user} -d app", pg1.socket_dir().display(), pg1.pg_port());
+        hands.shell("pg1", &format!("{psql} -c 'select pg_sleep(60)' </dev/null >/dev/null 2>&1 &"));
+        until("the session is open", || pg1.sql(all).unwrap() == open);
+        assert_eq!(hands.asks("pg1", "sessions", &[]).unwrap()["clients"], clients, "{user}");
+    }
+}
+
+#[test]
+fn a_backup_is_tried_out_beside_it_if_there_is_room() {
+    let hands = fast();
+    hands.lab.back_up(Duration::ZERO).unwrap();
+    let above = hands.host("bk1").dir().join("backup").display().to_string();
+    let in_it = |command: &str| hands.shell("bk1", &format!("cd {above}; {command}"));
+    let restored = || hands.asks("bk1", "backup", &[]).map(|said| said["restored"].clone());
+    // The newest may be a link: what it leads to is copied, and nothing in it is changed.
+    in_it("mv newest of-today; ln -s of-today newest; mkdir .tried.1 .tried.2; touch -d '2 hours ago' .tried.1");
+    let before = in_it("find of-today -printf '%p %s %T@ %m\\n' | sort | sha256sum");
+    hands.puts("bk1", "cp", "echo \"$@\" >>~/copied; exec /bin/cp \"$@\"");
+
+    assert_eq!(restored(), Some(true.into()));
+
+    let copied = hands.shell("bk1", "cat ~/copied");
+    assert!(copied.contains(&format!("{above}/.tried.")), "{copied}");
+    assert_eq!(in_it("find of-today -printf '%p %s %T@ %m\\n' | sort | sha256sum"), before);
+    assert_eq!(in_it("ls -A"), ".tried.2\nnewest\nof-today", "another one may be at work in the second");
+    hands.puts("bk1", "df", "echo Filesystem; echo disk 9999 9000 999 90% /");
+    assert_eq!(restored(), None, "there is no room");
+    assert_eq!(in_it("ls -A"), ".tried.2\nnewest\nof-today");
+}
+
+#[test]
+fn what_was_kept_says_by_which_run_and_only_that_run_deletes_it() {
+    let hands = fast();
+    let pg3 = hands.host("pg3");
+    let kept = pg3.data_dir().with_extension("kept").display().to_string();
+    hands.does("pg3", "stop", "stop", &[]);
+    hands.does("pg3", "set-aside", "aside", &[]);
+    assert_eq!(hands.shell("pg3", &format!("cat {kept}/kept-by-run")), "1");
+    hands.does("pg3", "undo set-aside", "aside", &[]);
+    assert!(!pg3.data_dir().join("kept-by-run").exists());
+    hands.does("pg3", "set-aside", "aside", &[]);
+
+    hands.shell("pg3", &format!("echo 7 >{kept}/kept-by-run"));
+    hands.fails("pg3", "set-aside", "other", &[], "kept by run 7");
+    hands.fails("pg3", "delete-kept", "delete", &[], "was kept by run 7, and this is run 1");
+    assert!(pg3.data_dir().with_extension("kept").join("PG_VERSION").exists());
+
+    hands.shell("pg3", &format!("echo 1 >{kept}/kept-by-run"));
+    hands.does("pg3", "delete-kept", "delete", &[]);
+    hands.does("pg3", "delete-kept", "delete", &[]);
+    assert!(!pg3.data_dir().with_extension("kept").exists());
 }
 
 #[test]
