@@ -88,6 +88,30 @@ fn a_corrupt_replica_is_rebuilt_from_the_primary_and_has_its_rows_again() {
 }
 
 #[test]
+fn a_no_keeps_the_old_data_and_nobody_builds_over_it() {
+    let lab = Lab::up(Spec::default().fast()).unwrap();
+    shortened(&lab, "rebuild-data-server.yaml", &[]);
+    let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
+    let ask = rebuild("pg3", "pg2", "500MiB");
+    let mut lines = agreed(&ask);
+    lines[5] = "answer 1 9 stop";
+
+    let said = chat::types(&lab, lines).ends_with(DONE).says("Run 1 was stopped");
+
+    said.says("Keep it beside the new data until somebody moves it away");
+    let kept = pg3.data_dir().with_extension("kept");
+    assert_eq!(fs::read_to_string(kept.join("kept-by-run")).unwrap(), "1\n");
+    same_rows(&pg1, &pg3);
+    assert_eq!(
+        pg2.sql("select count(*) from pg_replication_slots").unwrap(),
+        "0",
+        "it was given up long before"
+    );
+    let again = chat::types(&lab, ["as ben", &ask]).ends_with(REFUSED);
+    again.says("pg3 still has data of an earlier rebuild beside its data directory");
+}
+
+#[test]
 fn a_copy_that_would_feed_on_itself_is_refused_before_anything_is_done() {
     let lab = Lab::up(Spec::default().fast()).unwrap();
     let refused = |target: &str, source: &str, why: &str| {
