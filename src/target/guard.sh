@@ -259,6 +259,6 @@ follow) known_root; follow;;
 ask) known_root; settle; tidy; say "$v"; say end;;
 seal) known_root; mkdir -p "$a" 2>/dev/null; claim "sealed asked end" "$a/started" && durable "$a/started" "$a" "$base/a"; settle; tidy; say "$v"; say end;;
 stop) known_root; group=gone; stop_group asked; t=0; while verdict; test -z "$v_final" && test $t -lt 30; do sleep 0.1; t=$((t+1)); done; tidy; escapees; say "stopped group=$group escaped=$escaped"; say "$v"; say end;;
-sweep) known_root; for s in "$@"; do for a in "$base/a/$s".*; do verdict; case $v in *left=yes*) ;; finished*) clean; rm -rf "$a";; esac; done; done; for s in $folders; do rm -rf "$base/steps/$s"; done; say end;;
+sweep) known_root; over=$#; for s in "$@"; do for a in "$base/a/$s".*; do verdict; case $v in *left=yes*) ;; finished*) clean; set -- "$@" "$a";; esac; done; done; for s in $folders; do set -- "$@" "$base/steps/$s"; done; shift $over; test $# = 0 || rm -rf "$@"; say end;;
 *) no verb;;
 esac;
