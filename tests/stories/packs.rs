@@ -1,5 +1,6 @@
 //! The scripts of the packs, alone on real hosts: what they do at the edges, twice, halfway, and taken back.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
@@ -19,6 +20,7 @@ use tokio::runtime::Runtime;
 
 use crate::chat::{self, BROKE, DONE};
 use crate::failing_over::noticed_by_the_replicas;
+use crate::guarded::attempt;
 
 /// A lab, and the packs as they are shipped.
 struct Hands {
@@ -26,6 +28,8 @@ struct Hands {
     ssh: Arc<Ssh>,
     files: Arc<Snapshot>,
     runtime: Runtime,
+    /// How many steps were sent: each is an attempt of its own.
+    sent: Cell<u32>,
 }
 
 type Inputs<'a> = [(&'a str, &'a str)];
@@ -37,7 +41,7 @@ impl Hands {
         let files = Library::new(config.folders).load().unwrap();
         let ssh = Arc::new(Ssh::new(config.ssh).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { lab, ssh, files, runtime }
+        Self { lab, ssh, files, runtime, sent: Cell::new(0) }
     }
 
     fn host(&self, name: &str) -> Host {
@@ -96,6 +100,8 @@ impl Hands {
 
     fn executes(&self, mut errand: Errand, step_dir: Option<String>) -> Report {
         let host = self.host(errand.host.as_str());
+        self.sent.set(self.sent.get() + 1);
+        let attempt = step_dir.as_ref().map(|_| attempt(&format!("by-hand-{}", self.sent.get()), 1));
         if let ErrandBody::Script { variables, .. } = &mut errand.body {
             variables.insert("run_id".to_owned(), "1".to_owned());
         }
@@ -112,7 +118,7 @@ impl Hands {
             limit: errand.at_most.as_std(),
             step_dir,
             ago: Duration::ZERO,
-            attempt: None,
+            attempt,
             control: None,
             latest: None,
             link: None,
