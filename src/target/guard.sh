@@ -218,10 +218,10 @@ test "$root" = - || test "$root" = "$my_root" || no "other-root $my_root";
 command -v setsid >/dev/null || no "no-tool setsid";
 command -v "$1" >/dev/null || no no-command;
 step_dir=;
-if test -n "$dir"; then step_dir=$base/steps/$dir; mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;
+if test -n "$dir"; then step_dir=$base/steps/$dir; test -d "$step_dir" || mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;
 for h in $holds; do
 h_dir=$base/holds/${h%%=*};
-{ mkdir -p "$h_dir" && echo "$key" >>"$h_dir/${h#*=}"; } 2>/dev/null || { why_not; no "$w"; };
+{ { test -d "$h_dir" || mkdir -p "$h_dir"; } && echo "$key" >>"$h_dir/${h#*=}"; } 2>/dev/null || { why_not; no "$w"; };
 done;
 if ! mkdir "$a" 2>/dev/null; then
 test -d "$a" || { why_not; no "$w"; };
