@@ -218,10 +218,10 @@ test "$root" = - || test "$root" = "$my_root" || no "other-root $my_root";
 command -v setsid >/dev/null || no "no-tool setsid";
 command -v "$1" >/dev/null || no no-command;
 step_dir=;
-if test -n "$dir"; then step_dir=$base/steps/$dir; mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;
+if test -n "$dir"; then step_dir=$base/steps/$dir; test -d "$step_dir" || mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;
 for h in $holds; do
 h_dir=$base/holds/${h%%=*};
-{ mkdir -p "$h_dir" && echo "$key" >>"$h_dir/${h#*=}"; } 2>/dev/null || { why_not; no "$w"; };
+{ { test -d "$h_dir" || mkdir -p "$h_dir"; } && echo "$key" >>"$h_dir/${h#*=}"; } 2>/dev/null || { why_not; no "$w"; };
 done;
 if ! mkdir "$a" 2>/dev/null; then
 test -d "$a" || { why_not; no "$w"; };
@@ -235,7 +235,7 @@ if test "$h_t" = "$mine"; then seen=y; continue; fi;
 if test -n "$seen" || ! test -e "$h_dir/$mine"; then claim "sealed fenced end" "$a/started"; no "fenced by=$h_t"; fi;
 while IFS= read -r h_k; do
 test "$h_k" = "$key" && continue;
-mine_a=$a; a=$base/a/$h_k; verdict; a=$mine_a;
+mine_a=$a; a=$base/a/$h_k; settle; a=$mine_a;
 case $v in running*|ending|preparing|torn) claim "sealed busy end" "$a/started"; no "busy token=$h_t attempt=$h_k";; esac;
 done <"$h_f";
 rm -f "$h_f";

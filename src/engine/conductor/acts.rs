@@ -524,7 +524,13 @@ impl Conductor {
             attempt: changes.then(|| Attempt {
                 key: format!("{step_key}.{attempt}"),
                 root: self.run.guards.get(&command.host).map(|guard| guard.root.clone()),
-                holds: self.run.holds.iter().map(|(what, token)| (what.to_string(), *token)).collect(),
+                holds: self
+                    .run
+                    .holds
+                    .iter()
+                    .filter(|(what, _)| what.concerns(&command.host))
+                    .map(|(what, token)| (what.to_string(), *token))
+                    .collect(),
             }),
             ago: sent.map_or(Duration::ZERO, |sent| elapsed(sent, now).as_std()),
             control,
