@@ -47,7 +47,7 @@ clusters:
     owner: data-platform
     hosts: [{hosts}]
     primary: {primary}
-    settings: {{ port: {port}, repl_user: repl, app_user: {APP}, app_db: {APP}, client_address: \"{clients}\", client_port: {port}, min_healthy: 2,
+    settings: {{ port: {port}, repl_user: repl, app_user: {APP}, app_db: {APP}, client_address: \"{clients}\", client_port: {port}, min_healthy: 2, full_at: 99%,
                 proxy: {proxy}, proxy_backend: {backend}, backup_host: {keeper}, backup_dir: {backup} }}
 hosts:
 ",
