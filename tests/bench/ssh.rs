@@ -344,7 +344,10 @@ impl Bot {
         let outcome = loop {
             let happened = tokio::time::timeout(PATIENT, happens.recv()).await.expect("it ends").unwrap();
             match happened.stamped.event {
-                Event::Started { .. } => start = Some((Instant::now(), client_cpu())),
+                Event::Started { .. } => {
+                    let cpu = client_cpu();
+                    start = Some((Instant::now(), cpu));
+                }
                 Event::Ended { outcome, .. } => break outcome,
                 Event::StepFailed { unit, failure } => panic!("{unit:?}: {failure:?}"),
                 _ => {}

@@ -3,6 +3,7 @@
 //! An sshd takes 16 addresses, so 200 hosts are 13 processes. Each host has its own address, home and name; they share
 //! the user, the machine and the key. For what only shows with many hosts: batches, counts, and speed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -136,15 +137,24 @@ impl Farm {
 
     /// The processors' time that its sshds have used up to now, with all that they started and saw the end of.
     pub fn cpu(&self) -> Duration {
-        let mut ticks = 0;
-        let group = self.keeper.id().to_string();
+        // Each connection has a session of its own, so it is found by its parents. Pid to parent and ticks.
+        let mut processes: BTreeMap<u32, (u32, u64)> = BTreeMap::new();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             let Ok(text) = fs::read_to_string(entry.path().join("stat")) else { continue };
             let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-            if fields.get(2) == Some(&group.as_str()) {
-                ticks += fields[11..15].iter().filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>();
-            }
+            let parent = fields.get(1).and_then(|parent| parent.parse().ok()).unwrap_or(0);
+            let ticks =
+                fields.get(11..15).into_iter().flatten().filter_map(|ticks| ticks.parse::<u64>().ok());
+            processes.insert(pid, (parent, ticks.sum()));
         }
+        let keeper = self.keeper.id();
+        let is_ours = |pid: u32| {
+            let parent = |pid: &u32| processes.get(pid).map(|(parent, _)| *parent);
+            std::iter::successors(Some(pid), parent).take(processes.len()).any(|pid| pid == keeper)
+        };
+        let ticks: u64 =
+            processes.iter().filter(|(pid, _)| is_ours(**pid)).map(|(_, (_, ticks))| ticks).sum();
         Duration::from_millis(ticks * 10)
     }
 
