@@ -52,7 +52,9 @@ pub(crate) fn goals() -> Vec<Goal> {
 fn fill(folder: &Path) -> usize {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     fs::create_dir(folder.join("packs")).unwrap();
-    for file in ["inventory.yaml", "policy.yaml", "packs/host.yaml", "packs/postgresql.yaml"] {
+    for file in
+        ["inventory.yaml", "policy.yaml", "packs/haproxy.yaml", "packs/host.yaml", "packs/postgresql.yaml"]
+    {
         fs::copy(shipped.join(file), folder.join(file)).unwrap();
     }
     let names = ["failover-database", "rebuild-data-server"];
