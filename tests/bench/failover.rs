@@ -81,9 +81,13 @@ impl Bot {
         let mut config = Config::load(Some(&lab.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
         let own = lab.bot_dir().join("runbooks");
         fs::create_dir_all(own.join("packs")).unwrap();
-        for file in
-            ["failover-database.yaml", "rebuild-data-server.yaml", "packs/host.yaml", "packs/postgresql.yaml"]
-        {
+        for file in [
+            "failover-database.yaml",
+            "rebuild-data-server.yaml",
+            "packs/haproxy.yaml",
+            "packs/host.yaml",
+            "packs/postgresql.yaml",
+        ] {
             let text = fs::read_to_string(config.folders.runbooks.join(file)).unwrap();
             fs::write(own.join(file), text.replace("cool_down: 1h\n", "")).unwrap();
         }
