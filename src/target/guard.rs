@@ -320,6 +320,46 @@ mod tests {
         }
     }
 
+    /// Whatever the variables are called: the guard has one of its own for it.
+    #[test]
+    fn a_command_has_the_umask_of_its_login() {
+        let home = tempfile::tempdir().unwrap();
+        let argv = ["sh".to_owned(), "-c".to_owned(), "umask; echo $mask".to_owned()];
+        let variables = BTreeMap::from([("mask".to_owned(), "0111".to_owned())]);
+
+        let login = Command::new("sh").args(["-c", "umask"]).output().unwrap().stdout;
+        let heard = says(&["sh"], home.path(), &attempt("6.1"), Say::Start(&start(&argv, &variables)));
+
+        let wanted = [login, b"0111\n".to_vec()].concat();
+        let printed = |heard: &Heard| matches!(heard, Heard::Printed(_, bytes) if *bytes == wanted);
+        assert!(heard.iter().any(printed), "{heard:?}");
+    }
+
+    /// What stands in the handbook for a journal that was restored, and for a host that lost its power.
+    #[test]
+    fn an_older_number_and_an_unreadable_mark_are_turned_away_until_somebody_has_looked() {
+        let home = tempfile::tempdir().unwrap();
+        let kept = home.path().join(".steadyhand");
+        let (argv, variables) = (["true".to_owned()], BTreeMap::new());
+        let run = |key: &str, token| {
+            let holds = vec![("cluster/orders".to_owned(), token)];
+            let one = Attempt { holds, ..attempt(key) };
+            says(&["sh"], home.path(), &one, Say::Start(&start(&argv, &variables)))
+        };
+        let runs = |heard: &[Heard]| matches!(verdict(heard), Some(Verdict::Finished(_)));
+        assert!(runs(&run("7.1", 5)));
+
+        assert_eq!(run("8.1", 3), [Heard::Refused(format!("fenced by={:016}", 5))]);
+        std::fs::remove_dir_all(kept.join("holds")).unwrap();
+        assert!(runs(&run("9.1", 3)));
+
+        std::fs::write(kept.join("a/9.1/started"), "start").unwrap();
+        std::fs::write(kept.join("a/9.1/finished"), "pending").unwrap();
+        assert_eq!(run("10.1", 4), [Heard::Refused(format!("busy token={:016} attempt=9.1", 3))]);
+        std::fs::remove_dir_all(kept.join("a/9.1")).unwrap();
+        assert!(runs(&run("11.1", 4)));
+    }
+
     #[test]
     fn what_is_over_is_swept_and_what_is_sealed_or_runs_is_kept() {
         let home = tempfile::tempdir().unwrap();

@@ -210,7 +210,7 @@ trap - HUP INT; me;
 STEADYHAND=$key:; export STEADYHAND; test -z "$step_dir" || export step_dir;
 claim "started $my_pid $my_start $boot $kpid $kstart end" "$a/started" || exit 120;
 durable "$a/started" "$a" "$base/a" || { echo "sealed sync end" >"$a/started"; exit 120; };
-for n in $secrets; do export "$n""_file=$place/$n"; done; fe; umask "$mask"; exec setsid "$@";
+for n in $secrets; do export "$n""_file=$place/$n"; done; umask "$mask"; fe; exec setsid "$@";
 };
 
 start() {
