@@ -45,10 +45,9 @@ pub(super) struct Guarded<'a> {
     ssh: &'a Ssh,
     execution: &'a Execution,
     attempt: &'a Attempt,
-    /// When it was sent.
+    /// Since when it is followed here, or when it was sent from here. Its limit counts from then: of what was sent
+    /// before nobody here knows when it began, and its host ends it by itself.
     began: Instant,
-    /// Since when it is followed here.
-    here: Instant,
     masks: Option<Arc<Masks>>,
     out: Keeping,
     err: Keeping,
@@ -83,13 +82,11 @@ impl<'a> Guarded<'a> {
         attempt: &'a Attempt,
         masks: Option<&Arc<Masks>>,
     ) -> Self {
-        let here = Instant::now();
         Self {
             ssh,
             execution,
             attempt,
-            began: here.checked_sub(execution.ago).unwrap_or(here),
-            here,
+            began: Instant::now(),
             masks: masks.cloned(),
             out: Keeping::masked(masks),
             err: Keeping::masked(masks),
@@ -152,7 +149,12 @@ impl<'a> Guarded<'a> {
     }
 
     fn report(self, ending: Ending) -> Report {
-        Report { ending, out: self.out.finish(), err: self.err.finish(), took: self.began.elapsed() }
+        Report {
+            ending,
+            out: self.out.finish(),
+            err: self.err.finish(),
+            took: self.began.elapsed() + self.execution.ago,
+        }
     }
 
     /// Asks until the host has answered, or nobody has patience any more.
@@ -182,9 +184,8 @@ impl<'a> Guarded<'a> {
         if self.control.as_ref().is_some_and(|control| *control.borrow() == Control::Stop) {
             self.stop_since.get_or_insert_with(Instant::now);
         }
-        let ended = (self.began + self.execution.limit).max(self.here);
-        let since = self.stop_since.map_or(ended, |stop| stop.min(ended));
-        since.elapsed() > PATIENCE
+        let ended = self.began + self.execution.limit.saturating_sub(self.execution.ago);
+        Instant::now() > gives_up(ended, self.stop_since)
     }
 
     /// What a verdict means; what runs is followed, over new connections if need be.
@@ -439,6 +440,11 @@ fn points(say: Say<'_>) -> (Point, Point) {
     }
 }
 
+/// When nobody asks any more about what surely ends by itself at one moment, and was to be stopped from another one on.
+fn gives_up(ended: Instant, stop_since: Option<Instant>) -> Instant {
+    stop_since.map_or(ended, |stop| stop.min(ended)) + PATIENCE
+}
+
 fn stopped_before() -> Ending {
     not_started("stopped", "it was stopped before it was sent")
 }
@@ -560,4 +566,19 @@ fn refused(why: &str) -> Ending {
         _ => ("state-dir", format!("{folder} cannot be used ({why}): look at it on the host")),
     };
     not_started(code, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_stopped_is_asked_about_for_two_minutes_and_not_to_the_end_of_its_limit() {
+        let now = Instant::now();
+        let (hours, minutes) = (Duration::from_hours(3), Duration::from_mins(2));
+
+        assert_eq!(gives_up(now + hours, None), now + hours + minutes);
+        assert_eq!(gives_up(now + hours, Some(now)), now + minutes);
+        assert_eq!(gives_up(now, Some(now + hours)), now + minutes, "it ended before that");
+    }
 }

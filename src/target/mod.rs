@@ -48,7 +48,7 @@ pub struct Execution {
     pub body: ErrandBody,
     /// How long it may take, from the moment when it was sent.
     pub limit: Duration,
-    /// How long ago it was sent; nothing where it is sent now.
+    /// How long ago it was meant to be sent; nothing where it is sent now.
     pub ago: Duration,
     /// The names of the secrets that it gets, each as a file of the host.
     pub secrets: Vec<String>,

@@ -97,6 +97,25 @@ async fn a_step_survives_its_connection_and_is_followed_to_its_end() {
     assert_eq!(ran(&reached, "long"), 1);
 }
 
+/// It waited for its turn on the host for longer than it may take, so when it was meant says nothing about its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_step_that_waited_long_for_its_turn_is_not_ended_by_the_next_bot() {
+    let reached = reached();
+    let long = step(&reached, "waited", "sleep 2; exit 5");
+    let running = tokio::spawn({
+        let (ssh, long) = (reached.ssh.clone(), long.clone());
+        async move { ssh.execute(long).await }
+    });
+    until(|| ran(&reached, "waited") == 1).await;
+    running.abort();
+
+    let ago = Duration::from_hours(3);
+    let report = another_bot(&reached).settle(Execution { ago, ..long }).await;
+
+    assert_eq!(report.ending, Ending::Exited(5));
+    assert!(report.took >= ago, "{:?}", report.took);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_step_survives_the_bot_and_is_followed_by_the_next_one() {
     let reached = reached();
