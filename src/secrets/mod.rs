@@ -1,5 +1,5 @@
-//! Secrets: named in the configuration by a reference, read when a command that gets them is about to be sent, and
-//! masked in everything that comes back.
+//! Secrets: named in the configuration by a reference, read when a command that gets them is about to be sent, or a run
+//! that has begun is carried on, and masked in everything that comes back.
 //!
 //! A value lives in memory only: it is never stored, shown or hashed. What knows it here is [`Secret`], which is wiped
 //! when it is dropped, and the masks, which know its forms for as long as the process lives.

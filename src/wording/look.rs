@@ -619,7 +619,7 @@ pub fn parked(id: RunId, why: &str, is_readable: bool) -> Page {
     if !is_readable {
         return page
             .text("Start the bot in the version that wrote its events: then it is carried on from where it stands.")
-            .next(format!("journal show {id}"), "shows what can be read of it");
+            .next("journal verify", "says whether the journal is whole");
     }
     page.next(format!("stop {id}"), "begins no new step of it")
         .text("Or start the bot again: then it is carried on from where it stands.")

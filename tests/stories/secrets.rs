@@ -354,6 +354,19 @@ async fn a_step_keeps_its_secret_over_a_crash_and_loses_it_at_its_end() {
     assert_eq!(attempts.trim(), "slow");
 }
 
+/// A probe, or the end of a log, that shows what an earlier bot had sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_bot_was_told_to_know_is_masked_before_it_has_sent_it() {
+    let reached = Reached::on(Spec::default().fast());
+    let printing = reached.script("printf %s 'Riese mit 9 Augen'");
+    let next = bot(&reached, "door_key = \"env:DOOR\"");
+
+    next.know(vec!["gone".to_owned(), "door_key".to_owned()]).await;
+    let report = next.execute(printing).await;
+
+    assert_eq!(String::from_utf8_lossy(&report.out.head), "[secret]");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_command_that_is_killed_leaves_no_secret_behind() {
     let reached = Reached::on(Spec::default().fast());

@@ -121,8 +121,9 @@ impl Conductor {
     /// Carries the run on until it is over and nobody has anything to say to it.
     pub(super) async fn conduct(mut self) {
         // What hosts print of secrets that an earlier process sent is masked too.
-        let secrets = self.run.plan().map(|plan| plan.secrets.keys().cloned().collect());
-        let secrets: Vec<String> = secrets.unwrap_or_default();
+        let carried_on = self.run.started.is_some() && !self.run.is_ended();
+        let plan = self.run.plan().filter(|_| carried_on);
+        let secrets: Vec<String> = plan.into_iter().flat_map(|plan| plan.secrets.keys().cloned()).collect();
         if !secrets.is_empty() {
             self.inner.planner.target.know(secrets).await;
         }
