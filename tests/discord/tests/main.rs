@@ -1,0 +1,10 @@
+//! The fake is driven by a real client, serenity, and by bodies that no client would send.
+
+mod bot;
+mod conversation;
+mod faults;
+mod gateway;
+mod payloads;
+mod places;
+mod refusals;
+mod rest;
