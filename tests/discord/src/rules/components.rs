@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::limits;
 use crate::refusal::{Problems, Refusal};
-use crate::shape::{Field, Kind, below, check_object, list, may, must, some_text, text};
+use crate::shape::{Field, Kind, below, check_object, may, must, some_text, text};
 
 const COMPONENT_ID: Field = may("id", Kind::Whole { min: 0, max: i32::MAX as i64 });
 
@@ -64,7 +64,7 @@ const INPUT: &[Field] = &[
 const MODAL: &[Field] = &[
     must("custom_id", some_text(limits::CUSTOM_ID)),
     must("title", some_text(limits::MODAL_TITLE)),
-    must("components", list(&Kind::Anything, limits::MODAL_INPUTS)),
+    must("components", Kind::Anything),
 ];
 
 /// The rows under a message.
