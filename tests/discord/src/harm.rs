@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::discord::Discord;
 use crate::faults::Fault;
 use crate::permission::Permission;
+use crate::rest::set_archived;
 use crate::sessions::{GUILDS, Order, PRIVILEGED};
+use crate::world::Channel;
 
 /// In which order events that were held back are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,9 +122,23 @@ impl Discord {
         self.core.change(|world| world.sessions.granted = if does { PRIVILEGED } else { 0 });
     }
 
-    /// Lets time pass, at once, for tokens, first responses, nonces and sessions.
+    /// Lets time pass, at once, for tokens, first responses, nonces, rate limits and sessions. Threads in which nobody
+    /// wrote for their time are archived.
     pub fn passes(&self, time: Duration) {
-        self.core.change(|world| world.clock.forward(time));
+        self.core.change(|world| {
+            world.clock.forward(time);
+            let now = world.clock.now_ms();
+            let quiet = |thread: &&Channel| {
+                let in_it = world.messages.values().rev().find(|message| message.channel == thread.id);
+                let last =
+                    in_it.map_or(thread.created_ms, |message| message.created_ms).max(thread.archived_ms);
+                thread.is_thread() && !thread.archived && now > last + thread.auto_archive_minutes * 60_000
+            };
+            let quiet: Vec<u64> = world.channels.values().filter(quiet).map(|thread| thread.id).collect();
+            for thread in quiet {
+                set_archived(world, thread, true);
+            }
+        });
     }
 
     /// Revokes the token: every request is refused, and listeners are closed with 4004. Returns the new token.
@@ -162,7 +178,7 @@ impl Discord {
         self.core.change(|world| {
             let payload = world.channel_json(&world.channels[&id]);
             let is_thread = world.channels[&id].is_thread();
-            let gone = |channel: &crate::world::Channel| channel.id == id || channel.parent == Some(id);
+            let gone = |channel: &Channel| channel.id == id || channel.parent == Some(id);
             let ids: Vec<u64> =
                 world.channels.values().filter(|channel| gone(channel)).map(|channel| channel.id).collect();
             world.messages.retain(|_, message| !ids.contains(&message.channel));
@@ -183,7 +199,7 @@ impl Discord {
             if let Some(thread) = world.channels.get_mut(&id) {
                 thread.locked |= locks;
             }
-            crate::rest::set_archived(world, id, true);
+            set_archived(world, id, true);
         });
     }
 

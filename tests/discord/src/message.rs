@@ -154,6 +154,10 @@ impl World {
 
     /// Works out who is notified by a new message.
     pub(crate) fn ping(&self, message: &mut Message, mentions: &Value) {
+        // Nobody is notified of what only one person sees.
+        if message.private_to.is_some() {
+            return;
+        }
         let parses = |word: &str| {
             mentions.is_null()
                 || mentions["parse"].as_array().is_some_and(|parse| parse.iter().any(|it| it == word))

@@ -39,7 +39,7 @@ impl Typed {
 
     /// Fills in an option; a person, role or channel by its name.
     #[must_use]
-    pub fn with(mut self, option: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, option: &str, value: &(impl ToString + ?Sized)) -> Self {
         self.options.push((option.to_owned(), value.to_string()));
         self
     }

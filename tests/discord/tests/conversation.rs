@@ -18,7 +18,7 @@ async fn a_run_from_command_to_thread() {
     assert!(matches!(asked.answer().await, Answer::Deferred { ephemeral: false } | Answer::Message(_)));
     let card = asked.reply().await;
     assert_snapshot!(card, @r"
-    steadyhand (edited)
+    steadyhand
       @ana: failover of orders.
       | : offered · run 1   bar #0072B2
       | 1 step, usually 3 s

@@ -99,7 +99,9 @@ async fn a_client_comes_back_when_discord_does() {
     discord.person("ana").writes("missed").unwrap();
     discord.comes_up();
 
-    discord.until_within("somebody listens", Duration::from_mins(1), |it| (it.listening() == 1).then_some(())).await;
+    discord
+        .until_within("somebody listens", Duration::from_mins(1), |it| (it.listening() == 1).then_some(()))
+        .await;
     discord.person("ana").writes("heard").unwrap();
     eventually("the message", || texts(&bot).contains(&"heard".to_owned()).then_some(())).await;
 }

@@ -4,6 +4,7 @@ mod bot;
 mod conversation;
 mod faults;
 mod gateway;
+mod looking;
 mod payloads;
 mod places;
 mod refusals;

@@ -15,7 +15,8 @@ async fn get(discord: &Discord, path: &str) -> Value {
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {
-    serde_json::from_value(value.clone()).unwrap_or_else(|why| panic!("{why}: {value:#}"))
+    let shown = format!("{value:#}");
+    serde_json::from_value(value).unwrap_or_else(|why| panic!("{why}: {shown}"))
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use crate::rest::Caller;
 
 async fn thread(caller: &Caller, discord: &Discord) -> (String, String) {
     let ops = discord.channel_id("ops");
-    let message = caller.call("POST", &format!("/channels/{ops}/messages"), json!({"content": "card"})).await.1;
+    let message =
+        caller.call("POST", &format!("/channels/{ops}/messages"), json!({"content": "card"})).await.1;
     let path = format!("/channels/{ops}/messages/{}/threads", message["id"].as_str().unwrap());
     let (status, thread) = caller.call("POST", &path, json!({"name": "run 1"})).await;
     assert_eq!((status, &thread["id"]), (201, &message["id"]));
@@ -54,6 +55,12 @@ async fn an_archived_thread_wakes_and_a_locked_one_does_not() {
     assert_eq!(discord.threads("ops"), ["run 1"]);
     assert_eq!(caller.call("PUT", &ana, json!(null)).await.0, 204);
     assert_eq!(discord.thread_members("run 1"), ["steadyhand", "ana"]);
+
+    discord.passes(std::time::Duration::from_hours(25));
+    assert_eq!(discord.threads("ops"), ["run 1 (archived)"], "nobody wrote for a day");
+    let ops = format!("/channels/{}", discord.channel_id("ops"));
+    let archived = caller.call("GET", &format!("{ops}/threads/archived/public"), json!(null)).await.1;
+    assert_eq!(archived["threads"][0]["name"], "run 1");
 
     discord.archives_thread("run 1", true);
     discord.takes_right("ops", Permission::ManageThreads);
@@ -122,7 +129,10 @@ async fn a_person_is_written_to_alone() {
     let again = caller.call("POST", "/users/@me/channels", to("ana")).await.1;
     assert_eq!((&direct["id"], direct["type"].as_u64()), (&again["id"], Some(1)));
     assert_eq!(caller.refused("POST", "/users/@me/channels", to("ci")).await, (400, 50007));
-    assert_eq!(caller.refused("POST", "/users/@me/channels", json!({"recipient_id": "1"})).await, (404, 10013));
+    assert_eq!(
+        caller.refused("POST", "/users/@me/channels", json!({"recipient_id": "1"})).await,
+        (404, 10013)
+    );
     let path = format!("/channels/{}/messages", direct["id"].as_str().unwrap());
     assert_eq!(caller.call("POST", &path, json!({"content": "you are on call"})).await.0, 200);
     assert_eq!(discord.person("ana").in_direct().sees()[0].content, "you are on call");

@@ -21,7 +21,8 @@ fn places(errors: &Value, path: &str, found: &mut Vec<String>) {
     for (name, below) in errors.as_object().into_iter().flatten() {
         if name == "_errors" {
             let codes = below.as_array().into_iter().flatten();
-            found.extend(codes.map(|it| format!("{path} {}", it["code"].as_str().unwrap()).trim().to_owned()));
+            found
+                .extend(codes.map(|it| format!("{path} {}", it["code"].as_str().unwrap()).trim().to_owned()));
         } else {
             places(below, format!("{path}.{name}").trim_start_matches('.'), found);
         }
@@ -33,14 +34,11 @@ fn long(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn messages_have_limits() {
+async fn messages_and_embeds_have_limits() {
     let discord = Discord::start().await;
     let caller = Caller::new(&discord);
     let path = format!("/channels/{}/messages", discord.channel_id("ops"));
-    let button = |id: &str| json!({"type": 2, "style": 1, "label": "x", "custom_id": id});
-    let row = |buttons: Vec<Value>| json!({"type": 1, "components": buttons});
     let embed = |embed: Value| json!({"embeds": [embed]});
-    let under = |button: Value| json!({"content": "x", "components": [row(vec![button])]});
     let field = json!({"name": "x", "value": "x"});
     let four: Vec<Value> = (0..4).map(|_| json!({"description": long(1_600)})).collect();
 
@@ -95,8 +93,29 @@ async fn messages_have_limits() {
         (embed(json!({"title": "x", "color": 0x0100_0000})), "embeds.0.color NUMBER_TYPE_RANGE"),
         (embed(json!({"title": "x", "url": "orders"})), "embeds.0.url URL_TYPE_INVALID_URL"),
         (embed(json!({"title": "x", "timestamp": "now"})), "embeds.0.timestamp DATE_TIME_TYPE_PARSE"),
-        (embed(json!({"title": "x", "image": {"url": "attachment://a.png"}})), "embeds.0.image.url ATTACHMENT_NOT_FOUND"),
+        (
+            embed(json!({"title": "x", "image": {"url": "attachment://a.png"}})),
+            "embeds.0.image.url ATTACHMENT_NOT_FOUND",
+        ),
         (embed(json!({"titel": "x"})), "embeds.0 BASE_TYPE_REQUIRED embeds.0.titel UNKNOWN_FIELD"),
+    ] {
+        let found = mistakes(&caller, "POST", &path, body.clone()).await;
+        assert_eq!(found.join(" "), wanted, "{body}");
+    }
+    assert_eq!(caller.refused("POST", &path, json!({})).await, (400, 50006));
+    assert_eq!(caller.refused("POST", &path, json!({"content": " \n"})).await, (400, 50006));
+}
+
+#[tokio::test]
+async fn buttons_have_limits() {
+    let discord = Discord::start().await;
+    let caller = Caller::new(&discord);
+    let path = format!("/channels/{}/messages", discord.channel_id("ops"));
+    let button = |id: &str| json!({"type": 2, "style": 1, "label": "x", "custom_id": id});
+    let row = |buttons: Vec<Value>| json!({"type": 1, "components": buttons});
+    let under = |button: Value| json!({"content": "x", "components": [row(vec![button])]});
+
+    for (body, wanted) in [
         (
             json!({"content": "x", "components": (0..6).map(|n| row(vec![button(&n.to_string())])).collect::<Vec<_>>()}),
             "components BASE_TYPE_BAD_LENGTH",
@@ -136,8 +155,6 @@ async fn messages_have_limits() {
         let found = mistakes(&caller, "POST", &path, body.clone()).await;
         assert_eq!(found.join(" "), wanted, "{body}");
     }
-    assert_eq!(caller.refused("POST", &path, json!({})).await, (400, 50006));
-    assert_eq!(caller.refused("POST", &path, json!({"content": " \n"})).await, (400, 50006));
 }
 
 #[tokio::test]
@@ -174,15 +191,9 @@ async fn commands_have_limits() {
         (with(many(25)), "accepted"),
         (with(many(26)), "0.options BASE_TYPE_BAD_LENGTH"),
         (with(vec![option("Big")]), "0.options.0.name APPLICATION_COMMAND_INVALID_NAME"),
+        (with(vec![option("a"), option("a")]), "0.options.1 APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS"),
         (
-            with(vec![option("a"), option("a")]),
-            "0.options.1 APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS",
-        ),
-        (
-            with(vec![
-                option("a"),
-                json!({"type": 3, "name": "b", "description": "x", "required": true}),
-            ]),
+            with(vec![option("a"), json!({"type": 3, "name": "b", "description": "x", "required": true})]),
             "0.options.1 APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID",
         ),
         (
@@ -196,18 +207,21 @@ async fn commands_have_limits() {
             choices((0..26).map(|n| json!({"name": n.to_string(), "value": "x"})).collect()),
             "0.options.0.choices BASE_TYPE_BAD_LENGTH",
         ),
-        (choices(json!([{"name": long(101), "value": "x"}])), "0.options.0.choices.0.name BASE_TYPE_BAD_LENGTH"),
+        (
+            choices(json!([{"name": long(101), "value": "x"}])),
+            "0.options.0.choices.0.name BASE_TYPE_BAD_LENGTH",
+        ),
         (
             choices(json!([{"name": "x", "value": 1}])),
             "0.options.0.choices.0.value APPLICATION_COMMAND_OPTIONS_CHOICE_VALUE",
         ),
-        (one(&|it| it["min_value"] = json!(1)), "0.options.0.min_value APPLICATION_COMMAND_OPTIONS_FIELD_INVALID"),
+        (
+            one(&|it| it["min_value"] = json!(1)),
+            "0.options.0.min_value APPLICATION_COMMAND_OPTIONS_FIELD_INVALID",
+        ),
         (one(&|it| it["type"] = json!(12)), "0.options.0.type BASE_TYPE_CHOICES"),
         (with(vec![group(vec![sub(vec![option("a")])])]), "accepted"),
-        (
-            with(vec![sub(vec![]), option("a")]),
-            "0.options APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
-        ),
+        (with(vec![sub(vec![]), option("a")]), "0.options APPLICATION_COMMAND_OPTIONS_TYPE_INVALID"),
         (
             with(vec![sub(vec![sub(vec![])])]),
             "0.options.0.options.0.type APPLICATION_COMMAND_OPTIONS_TYPE_INVALID",
@@ -230,8 +244,9 @@ async fn commands_have_limits() {
     assert_eq!(caller.refused("PUT", &path, json!(hundred_one)).await, (400, 30032));
     let large: Vec<Value> = (0..25)
         .map(|n| {
-            let choices: Vec<Value> =
-                (0..4).map(|c| json!({"name": format!("{}{c}", long(40)), "value": format!("{}{c}", long(50))})).collect();
+            let choices: Vec<Value> = (0..4)
+                .map(|c| json!({"name": format!("{}{c}", long(40)), "value": format!("{}{c}", long(50))}))
+                .collect();
             json!({"type": 3, "name": format!("o{n}"), "description": "x", "choices": choices})
         })
         .collect();
@@ -244,13 +259,14 @@ async fn forms_have_limits() {
     let caller = Caller::new(&discord);
     caller.registers_ping(&discord).await;
     let asked = discord.person("ana").types("/ping").unwrap();
-    let path = caller.callback(&asked);
+    let path = Caller::callback(&asked);
     let input = |change: &dyn Fn(&mut Value)| {
         let mut input = json!({"type": 4, "custom_id": "a", "style": 1, "label": "Why?"});
         change(&mut input);
         json!({"type": 1, "components": [input]})
     };
-    let form = |rows: Vec<Value>| json!({"type": 9, "data": {"custom_id": "f", "title": "x", "components": rows}});
+    let form =
+        |rows: Vec<Value>| json!({"type": 9, "data": {"custom_id": "f", "title": "x", "components": rows}});
     let plain = || input(&|_| {});
     let named = |name: &str| input(&|it| it["custom_id"] = json!(name));
 
@@ -261,7 +277,10 @@ async fn forms_have_limits() {
             form(vec![plain(), plain()]),
             "data.components.1.components.0.custom_id COMPONENT_CUSTOM_ID_DUPLICATED",
         ),
-        (form(vec![input(&|it| it["label"] = json!(long(46)))]), "data.components.0.components.0.label BASE_TYPE_BAD_LENGTH"),
+        (
+            form(vec![input(&|it| it["label"] = json!(long(46)))]),
+            "data.components.0.components.0.label BASE_TYPE_BAD_LENGTH",
+        ),
         (
             form(vec![input(&|it| it["placeholder"] = json!(long(101)))]),
             "data.components.0.components.0.placeholder BASE_TYPE_MAX_LENGTH",

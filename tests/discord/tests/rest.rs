@@ -25,7 +25,9 @@ impl Caller {
 
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().unwrap();
-        self.client.request(method, format!("{}{path}", self.url)).header("authorization", &self.authorization)
+        self.client
+            .request(method, format!("{}{path}", self.url))
+            .header("authorization", &self.authorization)
     }
 
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
@@ -49,7 +51,7 @@ impl Caller {
         assert_eq!(self.call("PUT", &path, body).await.0, 200);
     }
 
-    pub(crate) fn callback(&self, asked: &Asked) -> String {
+    pub(crate) fn callback(asked: &Asked) -> String {
         let token = asked.payload()["token"].as_str().unwrap().to_owned();
         format!("/interactions/{}/{token}/callback", asked.id())
     }
@@ -121,7 +123,7 @@ async fn a_first_response_is_the_first_and_the_only_one() {
     caller.registers_ping(&discord).await;
     let asked = discord.person("ana").types("/ping").unwrap();
     let (first, original) =
-        (caller.callback(&asked), format!("{}/messages/@original", caller.webhook(&asked)));
+        (Caller::callback(&asked), format!("{}/messages/@original", caller.webhook(&asked)));
     let text = |text: &str| json!({"content": text});
 
     // Nothing can be edited before it, and nothing can follow.
@@ -156,10 +158,10 @@ async fn what_comes_too_late_is_refused() {
     let ana = discord.person("ana");
     let message = || json!({"type": 4, "data": {"content": "x"}});
     let (late, old) = (ana.types("/ping").unwrap(), ana.types("/ping").unwrap());
-    assert_eq!(caller.call("POST", &caller.callback(&old), message()).await.0, 204);
+    assert_eq!(caller.call("POST", &Caller::callback(&old), message()).await.0, 204);
 
     discord.passes(Duration::from_secs(4));
-    assert_eq!(caller.refused("POST", &caller.callback(&late), message()).await, (404, 10062));
+    assert_eq!(caller.refused("POST", &Caller::callback(&late), message()).await, (404, 10062));
     assert!(late.has_failed() && !old.has_failed());
     let follow = json!({"content": "x"});
     assert_eq!(caller.refused("POST", &caller.webhook(&late), follow.clone()).await, (404, 10015));
@@ -175,7 +177,7 @@ async fn completions_are_held_against_their_option() {
     let caller = Caller::new(&discord);
     caller.registers_ping(&discord).await;
     let asked = discord.person("ana").completes("ping", "at", "x").unwrap();
-    let path = caller.callback(&asked);
+    let path = Caller::callback(&asked);
     let choices = |choices: Value| json!({"type": 8, "data": {"choices": choices}});
     let many: Vec<Value> = (0..26).map(|n| json!({"name": n.to_string(), "value": "x"})).collect();
 
@@ -209,7 +211,11 @@ async fn files_are_listed_and_kept() {
     let listed = |id: u64, name: &str| json!({"attachments": [{"id": id, "filename": name}]});
 
     assert_eq!(send(&path, "POST", json!({}), &[("files[0]", "a.txt")]).await.0, 400, "not listed");
-    assert_eq!(send(&path, "POST", listed(1, "a.txt"), &[("files[0]", "a.txt")]).await.0, 400, "no such number");
+    assert_eq!(
+        send(&path, "POST", listed(1, "a.txt"), &[("files[0]", "a.txt")]).await.0,
+        400,
+        "no such number"
+    );
     assert_eq!(send(&path, "POST", listed(0, "a.txt"), &[("file", "a.txt")]).await.0, 400, "another part");
     let (status, sent) = send(&path, "POST", listed(0, "plan.txt"), &[("files[0]", "a.txt")]).await;
     assert_eq!((status, &sent["attachments"][0]["filename"]), (200, &json!("plan.txt")));
@@ -241,7 +247,8 @@ async fn messages_are_listed_by_pages() {
     }
     let page = async |query: String| {
         let (status, page) = caller.call("GET", &format!("{path}?{query}"), json!(null)).await;
-        let texts = page.as_array().into_iter().flatten().map(|it| it["content"].as_str().unwrap().to_owned());
+        let texts =
+            page.as_array().into_iter().flatten().map(|it| it["content"].as_str().unwrap().to_owned());
         (status, texts.collect::<Vec<_>>().join(" "))
     };
     let id = |at: usize| discord.messages("ops")[at].id;

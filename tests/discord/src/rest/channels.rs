@@ -157,6 +157,17 @@ pub(super) fn begin_thread(world: &mut World, call: &Call, parent: u64, message:
     Ok(Reply::created(payload))
 }
 
+/// The public threads of a channel that are archived, the newest first.
+pub(super) fn archived(world: &World, call: &Call, parent: u64) -> Answer {
+    world.open_for(parent, &[Permission::ReadMessageHistory])?;
+    call.asks_only(&["before", "limit"])?;
+    let threads = world.channels.values().rev().filter(|thread| {
+        thread.parent == Some(parent) && thread.archived && thread.kind == ChannelKind::PublicThread
+    });
+    let threads: Vec<_> = threads.map(|thread| world.channel_json(thread)).collect();
+    Ok(Reply::with(json!({"threads": threads, "members": [], "has_more": false})))
+}
+
 pub(super) fn members(world: &World, thread: u64) -> Answer {
     let channel = world.open(thread)?;
     if !channel.is_thread() {

@@ -22,6 +22,9 @@ pub(super) fn callback(world: &mut World, call: &Call, id: u64, token: &str) -> 
     if interaction.has_failed(now) {
         return Err(Refusal::unknown_interaction());
     }
+    if !world.channels.contains_key(&interaction.channel) {
+        return Err(Refusal::unknown_channel());
+    }
     call.asks_only(&["with_response"])?;
     call.fits(CALLBACK)?;
     let kind = call.body["type"].as_u64().unwrap_or_default();

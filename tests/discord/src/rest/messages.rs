@@ -103,6 +103,11 @@ impl World {
     /// Stores a changed message and tells of it.
     pub(crate) fn repost(&mut self, mut message: Message) -> Message {
         message.edits_ms.push(self.clock.now_ms());
+        self.put(message)
+    }
+
+    /// The same without the mark that it was edited.
+    pub(crate) fn put(&mut self, message: Message) -> Message {
         self.messages.insert(message.id, message.clone());
         self.tell_message("MESSAGE_UPDATE", &message);
         message
@@ -212,6 +217,12 @@ pub(super) fn pin(world: &mut World, call: &Call, channel: u64, id: u64) -> Answ
     });
     world.dispatch("CHANNEL_PINS_UPDATE", crate::sessions::GUILDS, payload);
     Ok(Reply::done())
+}
+
+pub(super) fn pins(world: &World, channel: u64) -> Answer {
+    world.open_for(channel, &[Permission::ReadMessageHistory])?;
+    let pinned = world.messages.values().rev().filter(|message| message.channel == channel && message.pinned);
+    Ok(Reply::with(pinned.map(|message| world.message_json(message)).collect()))
 }
 
 pub(super) fn react(world: &mut World, call: &Call, channel: u64, id: u64, emoji: &str) -> Answer {

@@ -63,6 +63,8 @@ fn in_channel(world: &mut World, call: &Call, channel: u64, rest: &[&str]) -> An
         ("PATCH", []) => channels::edit(world, call, channel),
         ("POST", ["typing"]) => channels::typing(world, channel),
         ("POST", ["threads"]) => channels::begin_thread(world, call, channel, None),
+        ("GET", ["threads", "archived", "public"]) => channels::archived(world, call, channel),
+        ("GET", ["pins"]) => messages::pins(world, channel),
         ("GET", ["thread-members"]) => channels::members(world, channel),
         ("PUT" | "DELETE", ["thread-members", "@me"]) => {
             let bot = world.bot;

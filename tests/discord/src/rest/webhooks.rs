@@ -13,6 +13,9 @@ fn interaction(world: &World, app: u64, token: &str) -> Result<u64, Refusal> {
     if found.token_is_dead(world.clock.now_ms()) {
         return Err(Refusal::dead_token());
     }
+    if !world.channels.contains_key(&found.channel) {
+        return Err(Refusal::unknown_channel());
+    }
     // Before the first response, and after it failed to come, there is nothing to follow.
     found.answered_ms.map(|_| found.id).ok_or_else(Refusal::unknown_webhook)
 }
@@ -64,8 +67,10 @@ pub(super) fn message(world: &mut World, call: &Call, app: u64, token: &str, whi
 
 fn edit(world: &mut World, call: &Call, id: u64) -> Answer {
     let mut message = world.messages[&id].clone();
+    let was_loading = message.is_loading();
     message.flags &= !LOADING;
     world.fill(&mut message, &call.body, &call.files, "")?;
-    let message = world.repost(message);
+    // What takes the place of "thinking" is no edit to people.
+    let message = if was_loading { world.put(message) } else { world.repost(message) };
     Ok(Reply::with(world.message_json(&message)))
 }

@@ -184,10 +184,10 @@ fn check_option(option: &Value, depth: Depth, path: &str, problems: &mut Problem
     check_values(&option["choices"], kind, &below(path, "choices"), problems);
     match kind {
         SUB_COMMAND => {
-            check_options(&option["options"], Depth::SubCommand, &below(path, "options"), problems)
+            check_options(&option["options"], Depth::SubCommand, &below(path, "options"), problems);
         }
         SUB_COMMAND_GROUP => {
-            check_options(&option["options"], Depth::Group, &below(path, "options"), problems)
+            check_options(&option["options"], Depth::Group, &below(path, "options"), problems);
         }
         _ => {}
     }
