@@ -331,6 +331,16 @@ impl Discord {
         .await;
     }
 
+    /// Waits until a message that everybody sees in a channel or thread says this.
+    pub async fn until_says(&self, channel: &str, what: &str) -> Seen {
+        let look = |discord: &Self| {
+            // A thread may not be there yet.
+            let known = discord.core.look(|world| world.channel_named(channel).is_some());
+            known.then(|| discord.messages(channel).into_iter().rev().find(|seen| seen.says(what))).flatten()
+        };
+        self.until(&format!("a message in {channel} that says `{what}`"), look).await
+    }
+
     /// Waits until a look finds something, and ends the test if it does not within 15 s.
     pub async fn until<T>(&self, what: &str, look: impl FnMut(&Self) -> Option<T>) -> T {
         self.until_within(what, PATIENCE, look).await

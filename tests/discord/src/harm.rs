@@ -72,6 +72,11 @@ impl Discord {
         self.core.change(|world| world.sessions.order(|| Order::Close(code, "closed by the test")));
     }
 
+    /// Refuses connections to the gateway, or takes them again; requests are answered all the while.
+    pub fn refuses_gateway(&self, does: bool) {
+        self.core.change(|world| world.sessions.refuses = does);
+    }
+
     /// Forgets the sessions that nobody listens on, so that they cannot be resumed.
     pub fn forgets_lost_sessions(&self) {
         self.core.change(|world| world.sessions.open.retain(|_, session| session.wire.is_some()));

@@ -91,6 +91,10 @@ impl Person {
         }
         self.discord.core.change(|world| {
             let channel = &world.channels[&self.channel];
+            let user = &world.users[&self.id];
+            if !user.is_member && user.kind != UserKind::Webhook && !channel.is_direct() {
+                return cannot(format!("{} is no member of this guild", user.name));
+            }
             if channel.locked {
                 return cannot(format!("#{} is locked", channel.name));
             }
@@ -129,9 +133,18 @@ impl Person {
     pub fn presses(&self, message: &Seen, label: &str) -> Result<Asked, CannotDo> {
         let now = self.sees_in(message.channel).into_iter().find(|seen| seen.id == message.id);
         match now {
+            Some(_) if !self.can_press() => cannot("they have no client that shows buttons"),
             Some(now) => self.presses_as_seen(&now, label),
             None => cannot(format!("they do not see this message: {message}")),
         }
+    }
+
+    /// A human who is in the guild.
+    fn can_press(&self) -> bool {
+        self.discord.core.look(|world| {
+            let user = &world.users[&self.id];
+            user.kind == UserKind::Human && user.is_member
+        })
     }
 
     /// Presses a button that was there when they looked, and may have gone since: a late press.

@@ -77,6 +77,8 @@ pub(crate) struct Sessions {
     begun: u64,
     pub(crate) heartbeat: Duration,
     pub(crate) acknowledges: bool,
+    /// New connections are refused.
+    pub(crate) refuses: bool,
     /// Privileged intents that the application has.
     pub(crate) granted: u64,
     pub(crate) happened: Vec<Happening>,
@@ -93,6 +95,7 @@ impl Default for Sessions {
             begun: 0,
             heartbeat: Duration::from_millis(41_250),
             acknowledges: true,
+            refuses: false,
             granted: PRIVILEGED,
             happened: Vec::new(),
             held: None,

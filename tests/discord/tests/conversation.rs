@@ -125,6 +125,12 @@ async fn a_client_lets_nobody_type_what_is_not_registered() {
     assert!(discord.person("adam").types("/hidden").is_ok(), "an administrator sees all commands");
     assert!(discord.person("ci").types("/ping").is_err(), "a bot has no client");
     assert!(discord.person("alerts").types("/ping").is_err(), "a webhook has no client");
+    let card = ana.types("/run failover cluster=orders").unwrap().reply().await;
+    assert!(discord.person("ci").presses(&card, "Confirm").is_err(), "a bot presses nothing");
+    ana.leaves();
+    assert!(
+        ana.types("/ping").is_err() && ana.presses(&card, "Confirm").is_err() && ana.writes("bye").is_err()
+    );
 }
 
 #[tokio::test]

@@ -107,6 +107,25 @@ async fn a_client_comes_back_when_discord_does() {
 }
 
 #[tokio::test]
+async fn a_gateway_is_away_while_requests_are_answered() {
+    let discord = Discord::start().await;
+    let bot = Bot::start(&discord).await;
+    eventually("the guild", || bot.heard().contains(&"GUILD_CREATE".to_owned()).then_some(())).await;
+
+    discord.refuses_gateway(true);
+    discord.cuts_gateway();
+    discord.until("nobody listens", |it| (it.listening() == 0).then_some(())).await;
+    let asked = discord.person("ana").types("/ping").unwrap();
+    assert!(bot.http.get_current_user().await.is_ok());
+    assert_eq!(asked.took(), None);
+    discord.refuses_gateway(false);
+
+    discord
+        .until_within("somebody listens", Duration::from_mins(1), |it| (it.listening() == 1).then_some(()))
+        .await;
+}
+
+#[tokio::test]
 async fn who_sends_no_heartbeat_is_closed() {
     let discord = Discord::start().await;
     discord.wants_heartbeats_every(Duration::from_millis(100));

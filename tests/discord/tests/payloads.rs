@@ -105,7 +105,11 @@ async fn every_event_is_understood() {
         ops.create_thread(http, CreateThread::new("talk").kind(ChannelType::PublicThread)).await.unwrap();
     thread.id.add_thread_member(http, ana.id().into()).await.unwrap();
     thread.id.edit_thread(http, EditThread::new().name("talk 2").locked(true)).await.unwrap();
-    let own = thread.id.say(http, "<@1> hello").await.unwrap();
+    let mut own = thread.id.say(http, "<@1> hello").await.unwrap();
+    let edit = EditMessage::new().content("hello").embed(CreateEmbed::new().title("x")).components(vec![]);
+    own.edit(http, edit).await.unwrap();
+    own.react(http, '👍').await.unwrap();
+    ops.broadcast_typing(http).await.unwrap();
     own.pin(http).await.unwrap();
     own.delete(http).await.unwrap();
     discord.takes_right("ops", discord::Permission::SendMessages);

@@ -28,6 +28,9 @@ pub(crate) async fn serve(
 ) -> Response {
     let (mut parts, body) = request.into_parts();
     if parts.headers.contains_key(header::UPGRADE) {
+        if core.look(|world| world.sessions.refuses) {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
             Ok(upgrade) if parts.uri.query().is_some_and(|query| query.contains("v=10")) => {
                 upgrade.on_upgrade(move |socket| crate::gateway::talk(core, socket))
