@@ -5,6 +5,7 @@
 
 use crate::engine::ToRun;
 use crate::run::RunId;
+use crate::run::model::AskedAfter;
 use crate::runbook::source::name::Person;
 use crate::wording::look::{LATER, VERBS};
 use crate::wording::refusal::quoted;
@@ -256,7 +257,11 @@ fn to_run(verb: &str, rest: &mut Rest<'_>) -> Result<Option<Command>, NotUnderst
     let run = rest.run()?;
     let to_run = match verb {
         "confirm" => ToRun::Confirm { token: rest.plain("the token that the plan shows")? },
-        "approve" => ToRun::Approve { digest: rest.plain("the first 8 digits of the plan")? },
+        "approve" => {
+            let digest = rest.plain("the first 8 digits of the plan")?;
+            let step = rest.maybe_number()?.map(|number| (number, rest.maybe_plain()));
+            ToRun::Approve { digest, step }
+        }
         "withdraw" => ToRun::Withdraw,
         "refuse" => ToRun::Refuse { why: rest.text("why, in quotes")? },
         "stop" => ToRun::Stop { now: rest.flag("now") },
@@ -361,6 +366,10 @@ impl Rest<'_> {
         text.parse().map_err(|_| self.wrong(&format!("{} is no number of a step", quoted(&text))))
     }
 
+    fn maybe_number(&mut self) -> Result<Option<u32>, NotUnderstood> {
+        if self.words.is_empty() { Ok(None) } else { self.number().map(Some) }
+    }
+
     fn flag(&mut self, word: &str) -> bool {
         let there = matches!(self.words.first(), Some(Word::Plain(text)) if text == word);
         if there {
@@ -383,13 +392,15 @@ impl Rest<'_> {
     }
 
     /// After which attempt somebody was asked; the first, if that is not said.
-    fn attempt(&mut self) -> Result<u32, NotUnderstood> {
-        let Some(Word::Pair(name, value)) = self.words.first().cloned() else { return Ok(1) };
+    fn attempt(&mut self) -> Result<AskedAfter, NotUnderstood> {
+        let Some(Word::Pair(name, value)) = self.words.first().cloned() else {
+            return Ok(AskedAfter::Step(1));
+        };
         if name != "attempt" {
-            return Ok(1);
+            return Ok(AskedAfter::Step(1));
         }
         self.take();
-        value.parse().map_err(|_| self.wrong("attempt=<number of an attempt>"))
+        value.parse().map_err(|_| self.wrong("attempt=<number of an attempt, as the question shows it>"))
     }
 
     fn including(&mut self) -> Result<Option<u32>, NotUnderstood> {
@@ -477,19 +488,29 @@ mod tests {
         let host = Some("pg4".to_owned());
         let cases = [
             ("confirm 142 orders-k7m2qx", ToRun::Confirm { token: "orders-k7m2qx".into() }),
-            ("approve 142 7c1e94b2", ToRun::Approve { digest: "7c1e94b2".into() }),
+            ("approve 142 7c1e94b2", ToRun::Approve { digest: "7c1e94b2".into(), step: None }),
+            (
+                "approve 142 7c1e94b2 4 pg4",
+                ToRun::Approve { digest: "7c1e94b2".into(), step: Some((4, host.clone())) },
+            ),
             ("refuse 142 \"take pg3\"", ToRun::Refuse { why: "take pg3".into() }),
             ("withdraw 142", ToRun::Withdraw),
             ("stop 142", ToRun::Stop { now: false }),
             ("stop 142 now", ToRun::Stop { now: true }),
             ("pause 142", ToRun::Pause),
             ("resume 142", ToRun::Resume),
-            ("retry 142 4 pg4", ToRun::Retry { number: 4, host: host.clone(), attempt: 1 }),
-            ("retry 142 4 attempt=3", ToRun::Retry { number: 4, host: None, attempt: 3 }),
-            ("retry 142 4", ToRun::Retry { number: 4, host: None, attempt: 1 }),
+            ("retry 142 4 pg4", ToRun::Retry { number: 4, host: host.clone(), attempt: AskedAfter::Step(1) }),
+            ("retry 142 4 attempt=3", ToRun::Retry { number: 4, host: None, attempt: AskedAfter::Step(3) }),
+            ("retry 142 4", ToRun::Retry { number: 4, host: None, attempt: AskedAfter::Step(1) }),
+            ("retry 142 4 attempt=u2", ToRun::Retry { number: 4, host: None, attempt: AskedAfter::Undo(2) }),
             (
                 "skip 142 4 pg4 attempt=2 \"disk swap\"",
-                ToRun::Skip { number: 4, host: host.clone(), attempt: 2, why: "disk swap".into() },
+                ToRun::Skip {
+                    number: 4,
+                    host: host.clone(),
+                    attempt: AskedAfter::Step(2),
+                    why: "disk swap".into(),
+                },
             ),
             ("ask 142 3 pg4", ToRun::Ask { number: 3, host: host.clone() }),
             (
@@ -497,7 +518,7 @@ mod tests {
                 ToRun::Settle {
                     number: 3,
                     host: host.clone(),
-                    attempt: 1,
+                    attempt: AskedAfter::Step(1),
                     done: false,
                     how: "it is a replica".into(),
                 },
@@ -532,7 +553,7 @@ mod tests {
             ("confirm", form("confirm", "it wants the number of a run")),
             ("confirm abc x", form("confirm", "`abc` is no number of a run")),
             ("confirm 142", form("confirm", "it wants the token that the plan shows")),
-            ("approve 142 7c1e94b2 now", form("approve", "`now` is too much")),
+            ("approve 142 7c1e94b2 now", form("approve", "`now` is no number of a step")),
             ("run x y", form("run", "`y` is no name=value")),
             ("run x reason=a reason=b", form("run", "reason is given twice")),
         ];

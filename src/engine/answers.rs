@@ -142,10 +142,14 @@ impl Engine {
             |attempt, unit: &UnitAt, says| Says::After { unit: unit.clone(), attempt, says: Box::new(says) };
         Ok(Ok(match to_run {
             ToRun::Confirm { token } => Says::Confirm { token },
-            ToRun::Approve { digest } => {
+            ToRun::Approve { digest, step } => {
+                let step = match step.map(|(number, host)| unit(number, host)).transpose() {
+                    Ok(step) => step,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
                 let roles = policy.roles_of(person);
                 let is_commander = roles.iter().any(|role| role == "commander");
-                Says::Approve { digest, roles, is_commander }
+                Says::Approve { digest, step, roles, is_commander }
             }
             ToRun::Withdraw => Says::Withdraw,
             ToRun::Refuse { why } => Says::Refuse { why },

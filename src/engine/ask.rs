@@ -352,7 +352,7 @@ pub async fn log_tail(target: &dyn Target, to: Destination, path: String) -> Log
         Ending::Exited(_) => Some(first_line(&report.err.head)),
         Ending::NoCommand => Some("tail is not there".to_owned()),
         Ending::Ended { .. } => Some(format!("{host} did not show it in {} s", LOG_AT_MOST.as_secs())),
-        Ending::NotStarted { why, .. } | Ending::Lost { why } => Some(why.clone()),
+        Ending::NotStarted { why, .. } | Ending::Lost { why } | Ending::Lives { why } => Some(why.clone()),
     };
     let printed = [report.out.head, report.out.tail].concat();
     let text = String::from_utf8_lossy(&printed);
@@ -379,7 +379,7 @@ fn reading(set: &crate::authoring::Set, inquiry: &Inquiry, report: &Report) -> R
         Ending::NoCommand => format!("{probe} on {host} needs a program that is not there"),
         Ending::Ended { .. } => format!("{host} did not answer {probe} in {}", inquiry.errand.at_most),
         Ending::NotStarted { why, .. } => why.clone(),
-        Ending::Lost { why } => format!("{host} did not answer {probe}: {why}"),
+        Ending::Lost { why } | Ending::Lives { why } => format!("{host} did not answer {probe}: {why}"),
     };
     Err(NoAnswer(why))
 }

@@ -103,7 +103,7 @@ fn ended(report: Report) -> Result<Report, (String, String)> {
 fn why(ending: &Ending) -> (String, String) {
     let (code, why) = match ending {
         Ending::NotStarted { code, why } => (*code, why.clone()),
-        Ending::Lost { why } => ("lost", why.clone()),
+        Ending::Lost { why } | Ending::Lives { why } => ("lost", why.clone()),
         Ending::Ended { .. } => {
             ("slow", format!("a command that does nothing took longer than {} s", WITHIN.as_secs()))
         }

@@ -3,7 +3,7 @@
 use crate::plan::model::{Unit, Work};
 use crate::policy::decide::role_names;
 use crate::run::Run;
-use crate::run::model::Phase;
+use crate::run::model::{AskedAfter, Phase};
 use crate::runbook::model::Runbook;
 use crate::runbook::source::name::Person;
 
@@ -11,21 +11,57 @@ use crate::runbook::source::name::Person;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the words of the command grammar")]
 pub enum ToRun {
-    Confirm { token: String },
-    Approve { digest: String },
+    Confirm {
+        token: String,
+    },
+    /// Of a step that is sent again: its number and host.
+    Approve {
+        digest: String,
+        step: Option<(u32, Option<String>)>,
+    },
     Withdraw,
-    Refuse { why: String },
-    Stop { now: bool },
+    Refuse {
+        why: String,
+    },
+    Stop {
+        now: bool,
+    },
     Pause,
     Resume,
-    Retry { number: u32, host: Option<String>, attempt: u32 },
-    Skip { number: u32, host: Option<String>, attempt: u32, why: String },
-    Ask { number: u32, host: Option<String> },
-    Settle { number: u32, host: Option<String>, attempt: u32, done: bool, how: String },
-    Answer { number: u32, host: Option<String>, go_on: bool },
-    Undo { including: Option<u32> },
+    Retry {
+        number: u32,
+        host: Option<String>,
+        attempt: AskedAfter,
+    },
+    Skip {
+        number: u32,
+        host: Option<String>,
+        attempt: AskedAfter,
+        why: String,
+    },
+    Ask {
+        number: u32,
+        host: Option<String>,
+    },
+    Settle {
+        number: u32,
+        host: Option<String>,
+        attempt: AskedAfter,
+        done: bool,
+        how: String,
+    },
+    Answer {
+        number: u32,
+        host: Option<String>,
+        go_on: bool,
+    },
+    Undo {
+        including: Option<u32>,
+    },
     Take,
-    Handover { to: Person },
+    Handover {
+        to: Person,
+    },
 }
 
 impl ToRun {

@@ -119,6 +119,11 @@ impl Resource {
     pub fn host(name: &HostName) -> Self {
         Self(format!("host/{name}"))
     }
+
+    /// Whether this host has to know who holds it: everything but other hosts.
+    pub fn concerns(&self, host: &HostName) -> bool {
+        !self.0.starts_with("host/") || *self == Self::host(host)
+    }
 }
 
 impl std::fmt::Display for Resource {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::{Exit, OutputSummary};
-use super::model::{LogTail, Outcome, Token, UnitAt, WatchAt};
+use super::model::{AskedAfter, LogTail, Outcome, Token, UnitAt, WatchAt};
 use crate::plan::model::{CheckSeen, Offer};
 use crate::plan::{Digest, Resource};
 use crate::runbook::source::literal::Millis;
@@ -34,6 +34,8 @@ pub enum Says {
     },
     Approve {
         digest: String,
+        /// A step that is sent again, where one was named.
+        step: Option<UnitAt>,
         roles: Vec<String>,
         is_commander: bool,
     },
@@ -74,7 +76,7 @@ pub enum Says {
     /// What is said of a unit, by somebody who was asked after this attempt.
     After {
         unit: UnitAt,
-        attempt: u32,
+        attempt: AskedAfter,
         says: Box<Says>,
     },
     Take,
@@ -170,6 +172,8 @@ pub enum World {
         unit: UnitAt,
         /// What its verify says.
         seen: Vec<CheckSeen>,
+        /// Whether its host says that it runs still.
+        lives: bool,
     },
     /// The checks of preflight were measured afresh, to stand beside a question.
     Fresh {
@@ -314,9 +318,9 @@ pub enum Refusal {
         /// Which.
         unit: UnitAt,
         /// The attempt that it is for.
-        attempt: u32,
+        attempt: AskedAfter,
         /// The attempt that is asked about now.
-        now: u32,
+        now: AskedAfter,
     },
     /// Nothing can be taken back.
     NothingToUndo {

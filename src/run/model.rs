@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -294,6 +296,35 @@ pub enum Variant {
     Instead,
 }
 
+/// The attempt after which people are asked: of a step, typed as `2`, or of taking it back, typed as `u2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedAfter {
+    /// Of the step.
+    Step(u32),
+    /// Of taking it back.
+    Undo(u32),
+}
+
+impl fmt::Display for AskedAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(attempt) => attempt.fmt(f),
+            Self::Undo(attempt) => write!(f, "u{attempt}"),
+        }
+    }
+}
+
+impl FromStr for AskedAfter {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix('u') {
+            Some(undo) => undo.parse().map(Self::Undo),
+            None => text.parse().map(Self::Step),
+        }
+    }
+}
+
 /// The state of one unit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum UnitState {
@@ -451,6 +482,14 @@ impl UnitState {
     /// Whether the bot or a host is at work for it.
     pub const fn is_at_work(&self) -> bool {
         matches!(self, Self::Sent { .. } | Self::Ran { .. } | Self::Unknown { found: None, .. })
+    }
+
+    /// When what works was sent, or what nobody knows the end of.
+    pub const fn sent_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Sent { at, .. } | Self::Unknown { sent_at: at, .. } => Some(*at),
+            _ => None,
+        }
     }
 
     /// How many attempts were made so far.
@@ -628,15 +667,19 @@ impl Run {
         self.front().filter(|(_, state)| state.needs_person())
     }
 
-    /// After which attempt people are asked about a unit, if they are: also about an undo of it.
-    pub fn asked_about(&self, at: &UnitAt) -> Option<u32> {
+    /// After which attempt people are asked about a unit, if they are: also about an undo of it. What was never sent
+    /// counts as the first attempt.
+    pub fn asked_about(&self, at: &UnitAt) -> Option<AskedAfter> {
         if let Some(undo) = self.undo.as_ref().filter(|_| self.phase == Phase::Undoing) {
             return match undo.step {
-                UndoStep::Failed { attempts, .. } if undo.list.first() == Some(at) => Some(attempts),
+                UndoStep::Failed { attempts, .. } if undo.list.first() == Some(at) => {
+                    Some(AskedAfter::Undo(attempts))
+                }
                 _ => None,
             };
         }
-        self.units.get(at).filter(|state| state.needs_person()).map(UnitState::attempts)
+        let asked = self.units.get(at).filter(|state| state.needs_person());
+        asked.map(|state| AskedAfter::Step(state.attempts().max(1)))
     }
 
     /// Whether nothing moves until a person says something.

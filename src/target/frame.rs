@@ -55,10 +55,6 @@ pub struct Frame<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Secrets: each becomes a file, named in a variable.
     pub secrets: &'a [Secret],
-    /// The folder that a step and its undo share; none for what only reads.
-    pub step_dir: Option<&'a str>,
-    /// Whether the command is ended when the caller is gone.
-    pub end_with_link: bool,
     /// Random, so that nobody else can speak for the runner.
     pub nonce: &'a str,
 }
@@ -88,12 +84,6 @@ impl Frame<'_> {
         if !self.secrets.is_empty() {
             let _ = write!(line, "; _place={}; _secrets='{}'", place(self.nonce), names(self.secrets)?);
             let _ = write!(line, "; _fs() {{ :{}; }}", puts("_put", self.secrets)?);
-        }
-        if let Some(dir) = self.step_dir {
-            let _ = write!(line, "; _dir={}", quoted(dir)?);
-        }
-        if self.end_with_link {
-            line.push_str("; _end=y");
         }
         let _ = writeln!(line, "; _ok={}", self.nonce);
         not_too_much(line)
@@ -206,14 +196,7 @@ mod tests {
         let script = "for a; do printf '%s\\0' \"$a\"; done; printf '%s\\0' \"${x-unset}\"";
         let mut all = vec!["sh".to_owned(), "-c".to_owned(), script.to_owned(), "sh".to_owned()];
         all.extend(argv.iter().cloned());
-        let frame = Frame {
-            argv: &all,
-            variables,
-            secrets: &[],
-            step_dir: None,
-            end_with_link: true,
-            nonce: "abc123",
-        };
+        let frame = Frame { argv: &all, variables, secrets: &[], nonce: "abc123" };
         run(&frame).split_terminator('\0').map(str::to_owned).collect()
     }
 
@@ -274,7 +257,6 @@ mod tests {
     /// Names that stood in the runner once or stand in it now, words of the shell, and any other legal one.
     fn a_name() -> impl Strategy<Value = String> {
         prop_oneof![prop::sample::select(WORDS).prop_map(str::to_owned), "[a-z][a-z0-9_]{0,8}"]
-            .prop_filter("set by us", |name| name != "step_dir")
     }
 
     proptest! {
@@ -283,10 +265,9 @@ mod tests {
         #[test]
         fn every_variable_arrives_whatever_it_is_called(
             variables in prop::collection::btree_map(a_name(), prop_oneof![Just("false -- x\ny".to_owned()), "[^\0]{0,12}"], 1..8),
-            step_dir in prop::option::of(Just("7-1")),
         ) {
             let argv = ["env".to_owned(), "-0".to_owned()];
-            let frame = Frame { argv: &argv, variables: &variables, secrets: &[], step_dir, end_with_link: true, nonce: "abc123" };
+            let frame = Frame { argv: &argv, variables: &variables, secrets: &[], nonce: "abc123" };
 
             let printed = run(&frame);
 
@@ -295,20 +276,13 @@ mod tests {
             for (name, value) in &variables {
                 prop_assert_eq!(arrived.get(name.as_str()), Some(&value.as_str()), "{}", name);
             }
-            prop_assert_eq!(arrived.contains_key("step_dir"), step_dir.is_some());
         }
     }
 
     #[test]
     fn no_name_of_the_runner_can_be_one_of_a_variable() {
-        let frame = Frame {
-            argv: &["true".to_owned()],
-            variables: &BTreeMap::new(),
-            secrets: &[],
-            step_dir: Some("7-1"),
-            end_with_link: true,
-            nonce: "n",
-        };
+        let frame =
+            Frame { argv: &["true".to_owned()], variables: &BTreeMap::new(), secrets: &[], nonce: "n" };
         let all = format!("{} {}", &*RUNNER, frame.line().unwrap());
         let names = |pattern: &str| {
             let pattern = regex_lite::Regex::new(pattern).unwrap();
@@ -323,7 +297,7 @@ mod tests {
         .concat();
 
         assert!(all_of_them.len() > 50, "{all_of_them:?}");
-        for name in all_of_them.iter().filter(|name| !["IFS", "step_dir"].contains(&name.as_str())) {
+        for name in all_of_them.iter().filter(|name| *name != "IFS") {
             assert!(!is_variable(name), "a variable could be called `{name}`");
         }
     }
@@ -350,14 +324,7 @@ mod tests {
         for (programs, said) in std::iter::repeat_n(with_setsid, 30).chain([without]) {
             let (_home, mut shell) = host_with(programs);
             let argv = ["sleep".to_owned(), "60".to_owned()];
-            let frame = Frame {
-                argv: &argv,
-                variables: &BTreeMap::new(),
-                secrets: &[],
-                step_dir: None,
-                end_with_link: false,
-                nonce: "n",
-            };
+            let frame = Frame { argv: &argv, variables: &BTreeMap::new(), secrets: &[], nonce: "n" };
             let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
             let mut stdin = shell.stdin.take().unwrap();
             stdin.write_all(format!("{}stop\n", frame.line().unwrap()).as_bytes()).unwrap();
@@ -385,29 +352,14 @@ mod tests {
         let line = |argument: &str, name: &str| {
             let argv = ["echo".to_owned(), argument.to_owned()];
             let variables = BTreeMap::from([(name.to_owned(), String::new())]);
-            Frame {
-                argv: &argv,
-                variables: &variables,
-                secrets: &[],
-                step_dir: None,
-                end_with_link: false,
-                nonce: "a",
-            }
-            .line()
+            Frame { argv: &argv, variables: &variables, secrets: &[], nonce: "a" }.line()
         };
 
         assert_eq!(line("a\0b", "x"), Err(NotSendable::Nul));
         assert_eq!(line(&"x".repeat(128 * 1024), "x"), Err(NotSendable::TooLong(128 * 1024)));
         let long = BTreeMap::from([("x".to_owned(), "x".repeat(MAX_ARGUMENT - 1))]);
         let argv = ["env".to_owned()];
-        let frame = Frame {
-            argv: &argv,
-            variables: &long,
-            secrets: &[],
-            step_dir: None,
-            end_with_link: false,
-            nonce: "a",
-        };
+        let frame = Frame { argv: &argv, variables: &long, secrets: &[], nonce: "a" };
         assert_eq!(frame.line(), Err(NotSendable::TooLong(128 * 1024)));
         assert_eq!(line("a", "LD_PRELOAD"), Err(NotSendable::Name("LD_PRELOAD".into())));
         assert!(line(&"x".repeat(MAX_ARGUMENT), "x").is_ok());
@@ -417,14 +369,7 @@ mod tests {
     fn only_three_variables_of_the_login_reach_a_command() {
         let argv = ["env".to_owned()];
         let variables = BTreeMap::from([("x".to_owned(), "1".to_owned())]);
-        let frame = Frame {
-            argv: &argv,
-            variables: &variables,
-            secrets: &[],
-            step_dir: Some("7-1"),
-            end_with_link: true,
-            nonce: "n",
-        };
+        let frame = Frame { argv: &argv, variables: &variables, secrets: &[], nonce: "n" };
 
         let printed = run(&frame);
         let mut names: Vec<_> =
@@ -433,6 +378,6 @@ mod tests {
 
         let shells_own = ["PWD", "OLDPWD", "SHLVL", "_"];
         names.retain(|name| !shells_own.contains(name));
-        assert_eq!(names, ["HOME", "LC_ALL", "PATH", "step_dir", "x"]);
+        assert_eq!(names, ["HOME", "LC_ALL", "PATH", "x"]);
     }
 }

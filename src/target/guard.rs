@@ -147,10 +147,7 @@ pub enum Verdict {
     /// Nothing is there, or it is just being made. Only sealing makes that final.
     NotYet,
     /// It runs. If its keeper is gone, its end will not be known.
-    Running {
-        /// Whether its end will be recorded.
-        is_kept: bool,
-    },
+    Running,
     /// It has ended, and that is being recorded.
     Ending,
     /// It ended.
@@ -184,7 +181,7 @@ impl Verdict {
         Some(match words.next()? {
             "never" => Self::Never,
             "absent" | "preparing" => Self::NotYet,
-            "running" => Self::Running { is_kept: !text.ends_with(" guard=gone") },
+            "running" => Self::Running,
             "ending" => Self::Ending,
             "torn" => Self::Torn,
             "lost" => Self::Lost { rebooted: words.next()? == "reboot" },

@@ -218,10 +218,10 @@ test "$root" = - || test "$root" = "$my_root" || no "other-root $my_root";
 command -v setsid >/dev/null || no "no-tool setsid";
 command -v "$1" >/dev/null || no no-command;
 step_dir=;
-if test -n "$dir"; then step_dir=$base/steps/$dir; mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;
+if test -n "$dir"; then step_dir=$base/steps/$dir; test -d "$step_dir" || mkdir -p "$step_dir" 2>/dev/null || { why_not; no "$w"; }; fi;
 for h in $holds; do
 h_dir=$base/holds/${h%%=*};
-{ mkdir -p "$h_dir" && echo "$key" >>"$h_dir/${h#*=}"; } 2>/dev/null || { why_not; no "$w"; };
+{ { test -d "$h_dir" || mkdir -p "$h_dir"; } && echo "$key" >>"$h_dir/${h#*=}"; } 2>/dev/null || { why_not; no "$w"; };
 done;
 if ! mkdir "$a" 2>/dev/null; then
 test -d "$a" || { why_not; no "$w"; };
@@ -259,6 +259,6 @@ follow) known_root; follow;;
 ask) known_root; settle; tidy; say "$v"; say end;;
 seal) known_root; mkdir -p "$a" 2>/dev/null; claim "sealed asked end" "$a/started" && durable "$a/started" "$a" "$base/a"; settle; tidy; say "$v"; say end;;
 stop) known_root; group=gone; stop_group asked; t=0; while verdict; test -z "$v_final" && test $t -lt 30; do sleep 0.1; t=$((t+1)); done; tidy; escapees; say "stopped group=$group escaped=$escaped"; say "$v"; say end;;
-sweep) known_root; for s in "$@"; do for a in "$base/a/$s".*; do verdict; case $v in *left=yes*) ;; finished*) clean; rm -rf "$a";; esac; done; done; for s in $folders; do rm -rf "$base/steps/$s"; done; say end;;
+sweep) known_root; over=$#; for s in "$@"; do for a in "$base/a/$s".*; do verdict; case $v in *left=yes*) ;; finished*) clean; set -- "$@" "$a";; esac; done; done; for s in $folders; do set -- "$@" "$base/steps/$s"; done; shift $over; test $# = 0 || rm -rf "$@"; say end;;
 *) no verb;;
 esac;

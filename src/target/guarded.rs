@@ -3,18 +3,17 @@
 
 #![expect(clippy::disallowed_methods, reason = "limits of connections and commands are real time")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::blocks::{Blocks, Heard, Left, Stream};
 use super::capture::Keeping;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
-use super::ssh::{Channel, Ssh, no_place_for_secrets, nonce, not_started, wanted};
+use super::ssh::{Channel, Ssh, no_place_for_secrets, nonce, not_started, parts, wanted};
 use super::{Control, Destination, Ending, Execution, Latest, Leftovers, Link, Report};
 use crate::failpoint::{self, Point};
 use crate::plan::measure::ErrandBody;
@@ -46,7 +45,10 @@ pub(super) struct Guarded<'a> {
     ssh: &'a Ssh,
     execution: &'a Execution,
     attempt: &'a Attempt,
+    /// When it was sent.
     began: Instant,
+    /// Since when it is followed here.
+    here: Instant,
     masks: Option<Arc<Masks>>,
     out: Keeping,
     err: Keeping,
@@ -54,6 +56,8 @@ pub(super) struct Guarded<'a> {
     started: bool,
     /// It must end: because of the limit, or because somebody said so.
     stopped: Option<bool>,
+    /// Since when somebody wants it stopped.
+    stop_since: Option<Instant>,
     /// What lives on of it, once its guard was told to stop it and has looked.
     left: Option<Left>,
 }
@@ -79,35 +83,36 @@ impl<'a> Guarded<'a> {
         attempt: &'a Attempt,
         masks: Option<&Arc<Masks>>,
     ) -> Self {
+        let here = Instant::now();
         Self {
             ssh,
             execution,
             attempt,
-            began: Instant::now(),
+            began: here.checked_sub(execution.ago).unwrap_or(here),
+            here,
             masks: masks.cloned(),
             out: Keeping::masked(masks),
             err: Keeping::masked(masks),
             control: execution.control.clone(),
             started: false,
             stopped: None,
+            stop_since: None,
             left: None,
         }
     }
 
     /// Starts it with these secrets, and follows it to its end.
     pub(super) async fn start(mut self, secrets: &[Secret]) -> Report {
-        let (argv, variables) = match &self.execution.body {
-            ErrandBody::Run(argv) => (argv.clone(), &BTreeMap::new()),
-            ErrandBody::Script { text, variables } => {
-                (vec!["/bin/sh".to_owned(), "-euc".to_owned(), text.clone()], variables)
-            }
-        };
+        let (argv, variables) = parts(&self.execution.body);
         let start = Start {
             argv: &argv,
             variables,
             secrets,
             step_dir: self.execution.step_dir.as_deref(),
             limit_seconds: self.execution.limit.as_secs().saturating_add(LATER_BY_ITSELF),
+        };
+        let Some(_turn) = self.turn().await else {
+            return self.report(stopped_before());
         };
         let ending = match self.talk(Say::Start(&start)).await {
             // Nothing can have been sent: no need to ask whether it began.
@@ -122,7 +127,25 @@ impl<'a> Guarded<'a> {
         self.report(ending)
     }
 
-    /// Finds out what became of it, and follows it to its end.
+    /// Waits for its turn on its host, for as long as that takes; none if somebody stops it meanwhile.
+    async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        let stopped = async {
+            let mut control = self.control.clone();
+            let stop = match &mut control {
+                Some(control) => control.wait_for(|wanted| *wanted == Control::Stop).await.is_ok(),
+                None => false,
+            };
+            if !stop {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            turn = self.ssh.turn_of_a_step(&self.execution.to) => turn,
+            () = stopped => None,
+        }
+    }
+
+    /// Finds out what became of it, and follows it to its end. What was sent does not wait for its turn.
     pub(super) async fn settle(mut self) -> Report {
         let ending = self.find_out("the bot ended while it ran".to_owned()).await;
         self.report(ending)
@@ -146,12 +169,22 @@ impl<'a> Guarded<'a> {
                 Talked::NotReached(_) => {}
             }
             self.tell_link(Some(&why));
-            if self.began.elapsed() > self.execution.limit + PATIENCE {
+            if self.is_out_of_patience() {
                 return Ending::Lost { why };
             }
             wait = *waits.next().unwrap_or(&wait);
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Whether nobody asks any more: some time after it has surely ended by itself, or since somebody wants it stopped.
+    fn is_out_of_patience(&mut self) -> bool {
+        if self.control.as_ref().is_some_and(|control| *control.borrow() == Control::Stop) {
+            self.stop_since.get_or_insert_with(Instant::now);
+        }
+        let ended = (self.began + self.execution.limit).max(self.here);
+        let since = self.stop_since.map_or(ended, |stop| stop.min(ended));
+        since.elapsed() > PATIENCE
     }
 
     /// What a verdict means; what runs is followed, over new connections if need be.
@@ -182,9 +215,9 @@ impl<'a> Guarded<'a> {
                 Verdict::Finished(finished) if self.has_all_of(&finished) => {
                     return self.end(&finished).await;
                 }
-                Verdict::Finished(_) | Verdict::NotYet | Verdict::Running { .. } | Verdict::Ending => {}
+                Verdict::Finished(_) | Verdict::NotYet | Verdict::Running | Verdict::Ending => {}
             }
-            if self.began.elapsed() > self.execution.limit + PATIENCE {
+            if self.is_out_of_patience() {
                 return Ending::Lost { why };
             }
             // Whoever was to stop it may not have heard so.
@@ -231,7 +264,7 @@ impl<'a> Guarded<'a> {
         match self.left.take() {
             Some(left) if left.group => {
                 let why = "processes of its group could not be ended, and still run there".to_owned();
-                Ending::Lost { why }
+                Ending::Lives { why }
             }
             None if finished.left => {
                 Ending::Lost { why: "not all of its processes could be ended".to_owned() }
@@ -263,8 +296,7 @@ impl<'a> Guarded<'a> {
             failpoint::pass(unsent);
             if starts {
                 if !self.may_start().await {
-                    let stopped = not_started("stopped", "it was stopped before it was sent");
-                    return (Talked::NotReached(stopped), false);
+                    return (Talked::NotReached(stopped_before()), false);
                 }
                 // Waiting for a connection is no part of it.
                 self.began = Instant::now();
@@ -405,6 +437,10 @@ fn points(say: Say<'_>) -> (Point, Point) {
         Say::Follow { .. } => (Point::FollowUnsent, Point::FollowSent),
         Say::Stop => (Point::StopUnsent, Point::StopSent),
     }
+}
+
+fn stopped_before() -> Ending {
+    not_started("stopped", "it was stopped before it was sent")
 }
 
 /// The state directory of the host is another one now.

@@ -48,14 +48,15 @@ pub struct Execution {
     pub body: ErrandBody,
     /// How long it may take, from the moment when it was sent.
     pub limit: Duration,
+    /// How long ago it was sent; nothing where it is sent now.
+    pub ago: Duration,
     /// The names of the secrets that it gets, each as a file of the host.
     pub secrets: Vec<String>,
     /// The folder that a step and its undo share on the host; none for what only reads.
     pub step_dir: Option<String>,
-    /// What makes it one that can be asked about later: what changes something. It runs under the guard.
+    /// What makes it one that can be asked about later: what changes something. It runs under the guard, and goes on when
+    /// the link breaks; what only reads is ended then.
     pub attempt: Option<guard::Attempt>,
-    /// Whether it is ended when the link breaks. What only reads is; what changes something goes on.
-    pub end_with_link: bool,
     /// Halts, resumes or ends its processes; none if nobody will.
     pub control: Option<watch::Receiver<Control>>,
     /// Where the last lines that it printed are shown while it runs; none if nobody looks.
@@ -86,9 +87,9 @@ impl Execution {
             body,
             secrets: Vec::new(),
             limit,
+            ago: Duration::ZERO,
             step_dir: None,
             attempt: None,
-            end_with_link: true,
             control: None,
             latest: None,
             link: None,
@@ -136,7 +137,7 @@ pub enum Ending {
     /// The host could not be reached, or refused: certainly nothing was started.
     NotStarted {
         /// The stable code: `unreachable`, `host-key-changed`, `host-key-unknown`, `login-refused`, `busy`, `not-sendable`,
-        /// `no-secret`.
+        /// `no-secret`, `secret-place`, `no-guard`, `state-dir`, `fenced`, `stopped`, `not-started`.
         code: &'static str,
         /// Why, as the end of a sentence.
         why: String,
@@ -144,6 +145,11 @@ pub enum Ending {
     /// It was sent, and nobody knows whether or how it ended.
     Lost {
         /// What broke, as the end of a sentence.
+        why: String,
+    },
+    /// It was to be ended, and its host says that it could not be: it runs still.
+    Lives {
+        /// What lives, as the end of a sentence.
         why: String,
     },
 }
@@ -175,6 +181,7 @@ impl Ending {
         match self {
             Self::NotStarted { code, why } => Self::NotStarted { code, why: masked(masks, &why) },
             Self::Lost { why } => Self::Lost { why: masked(masks, &why) },
+            Self::Lives { why } => Self::Lives { why: masked(masks, &why) },
             ended => ended,
         }
     }
@@ -209,6 +216,13 @@ pub trait Target: Send + Sync {
 
     /// Removes what a host keeps of steps that are over. That it fails does no harm.
     fn sweep(&self, to: Destination, left: Leftovers) -> Later<'_, ()>;
+
+    /// Reads these secrets, so that they are masked in whatever hosts print from now on. What cannot be read is said
+    /// where it is needed.
+    fn know(&self, _secrets: Vec<String>) -> Later<'_, ()> {
+        Box::pin(async {})
+    }
+
     /// Where a secret is read from, as a plan shows and holds it; none if nobody knows.
     fn secret(&self, _name: &str) -> Option<String> {
         None

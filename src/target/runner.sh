@@ -2,9 +2,8 @@
 #
 # Everything variable comes in one line on stdin, the frame: shell text that sets `_nonce`, the arguments, the function
 # `_fe` that exports the variables, `_secrets` with the names of secrets, the function `_fs` that puts each into `_place`,
-# a folder of this name in memory or else in the home, `_dir` for the folder that a step and its undo share, `_end=y` if the command is
-# ended when the caller is gone, and `_ok`. After it stdin stays open: `stop` ends the processes of the command, `pause`
-# halts them, `resume` lets them go on.
+# a folder of this name in memory or else in the home, and `_ok`. After it stdin stays open: `stop` ends the processes of
+# the command, `pause` halts them, `resume` lets them go on. Its end means that the caller is gone: the command is ended.
 # All names here begin with `_`, and no variable of the frame may, so that none of them can change what is done here.
 # What we say stands on lines that begin with `SH1 <nonce>`, on both streams, so that neither can be cut unnoticed:
 # `exit=` when the command ended by itself, `ended=` when we ended it and nobody of its process group is left, `left=`
@@ -15,17 +14,12 @@
 # This file is joined to one line: no single quotes, no backslashes, a space behind each exclamation mark (csh would
 # expand it otherwise), and every line ends where a space may follow.
 _nl=$(echo; echo x); _nl=${_nl%x};
-_nonce=; _ok=; _dir=; _end=; _secrets=; _place=;
+_nonce=; _ok=; _secrets=; _place=;
 IFS= read -r _frame || exit 125;
 eval "$_frame" || exit 125;
 test -n "$_nonce" && test "$_ok" = "$_nonce" || exit 125;
 cd "$HOME" 2>/dev/null || cd /;
 _say() { echo "$_nl""SH1 $_nonce $1"; echo "$_nl""SH1 $_nonce $1" >&2; };
-_folder=;
-if test -n "$_dir"; then
-_folder=$HOME/.steadyhand/steps/$_dir;
-mkdir -p "$_folder" && chmod 700 "$HOME/.steadyhand" "$_folder" || { _say "refused state-dir"; exit 3; };
-fi;
 command -v "$1" >/dev/null || { _say "refused no-command"; exit 3; };
 _put() { printf %s "$2" >"$_place/$1" || _bad=y; };
 _clean() { test -z "$_secrets" || rm -rf "$_place"; };
@@ -37,8 +31,8 @@ fi;
 _own=; if command -v setsid >/dev/null; then _own=y; set -- setsid "$@"; fi;
 exec 3<&0 4>&1 5>&2;
 _say started;
-( exec 3<&- 4>&- 5>&-; for _n in $_secrets; do export "$_n""_file=$_place/$_n"; done; _fe; test -z "$_folder" || export step_dir="$_folder"; exec "$@" </dev/null ) & _c=$! ;
-( exec 4>&- 5>&- >/dev/null 2>&1; _k=;
+( exec 3<&- 4>&- 5>&-; for _n in $_secrets; do export "$_n""_file=$_place/$_n"; done; _fe; exec "$@" </dev/null ) & _c=$! ;
+( exec 4>&- 5>&- >/dev/null 2>&1;
 _g=$_c; _member="^$_c .*[)] [^ZX] ";
 test -z "$_own" || { _g=-$_c; _member="[)] [^ZX] [0-9]* $_c "; };
 _lives() { case "$(kill -0 $_g 2>&1)" in *"such process"*) return 1;; esac;
@@ -46,9 +40,8 @@ test -r /proc/1/stat || return 0; cat /proc/[0-9]*/stat | grep -q "$_member"; };
 _signal() { kill -$1 $_g || kill -$1 $_c; };
 _wait() { _n=0; while _lives && test $_n -lt $1; do sleep 0.1; _n=$((_n+1)); done; };
 while IFS= read -r _l; do
-case "$_l" in stop) _k=y; break;; pause) _signal STOP;; resume) _signal CONT;; esac;
+case "$_l" in stop) break;; pause) _signal STOP;; resume) _signal CONT;; esac;
 done;
-test -n "$_k$_end" || exit 0;
 trap "" TERM;
 _signal TERM; _signal CONT; _wait 20;
 kill -KILL $_g; _wait 10; _clean;

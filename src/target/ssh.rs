@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
 use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::capture::{Capture, Kept, Said};
@@ -35,6 +35,8 @@ use crate::secrets::{Secret, Secrets};
 
 /// Sessions at once on one connection: sshd allows 10, and frees one a little after we saw its end.
 const SESSIONS_A_HOST: usize = 6;
+/// So many of them are for steps that change something; they may take hours, and probes and stops must get through.
+const STEPS_A_HOST: usize = 4;
 /// So many connections are made at once; a few silent hosts among them hold nobody up.
 const CONNECTING: usize = 48;
 /// A connection is made within this time, or the host is unreachable.
@@ -92,6 +94,8 @@ struct Link {
     /// How many attempts to connect have failed.
     failures: AtomicU64,
     permits: Semaphore,
+    /// Turns of steps that change something.
+    turns: Arc<Semaphore>,
     /// How many permits there are: fewer once the sshd has refused a session.
     allowed: AtomicUsize,
 }
@@ -114,6 +118,7 @@ impl Link {
             slot: AsyncMutex::default(),
             failures: AtomicU64::new(0),
             permits: Semaphore::new(SESSIONS_A_HOST),
+            turns: Arc::new(Semaphore::new(STEPS_A_HOST)),
             allowed: AtomicUsize::new(SESSIONS_A_HOST),
         }
     }
@@ -134,6 +139,12 @@ impl Link {
         let learnt = self.allowed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
         if learnt {
             permit.forget();
+            // A step waits as long as it must, so it can have one turn less; the last one stays.
+            if self.turns.available_permits() > 1
+                && let Ok(turn) = self.turns.try_acquire()
+            {
+                turn.forget();
+            }
         }
         learnt
     }
@@ -230,6 +241,11 @@ impl Ssh {
     /// The folder with the control sockets.
     pub fn folder(&self) -> &Path {
         &self.place
+    }
+
+    /// The turn of a step that changes something on this host; it is kept until the step is over.
+    pub(super) async fn turn_of_a_step(&self, to: &Destination) -> Option<OwnedSemaphorePermit> {
+        self.link(to).turns.clone().acquire_owned().await.ok()
     }
 
     /// Closes every connection, and removes the folder. What runs on hosts is left alone.
@@ -343,20 +359,8 @@ impl Ssh {
     async fn run(&self, execution: Execution, secrets: &[Secret], masks: Option<&Arc<Masks>>) -> Report {
         let began = Instant::now();
         let nonce = nonce();
-        let (argv, variables) = match &execution.body {
-            ErrandBody::Run(argv) => (argv.clone(), &BTreeMap::new()),
-            ErrandBody::Script { text, variables } => {
-                (vec!["/bin/sh".to_owned(), "-euc".to_owned(), text.clone()], variables)
-            }
-        };
-        let frame = Frame {
-            argv: &argv,
-            variables,
-            secrets,
-            step_dir: execution.step_dir.as_deref(),
-            end_with_link: execution.end_with_link,
-            nonce: &nonce,
-        };
+        let (argv, variables) = parts(&execution.body);
+        let frame = Frame { argv: &argv, variables, secrets, nonce: &nonce };
         let line = match frame.line() {
             Ok(line) => Zeroizing::new(line),
             Err(why) => return Report::not_started("not-sendable", why.to_string(), began.elapsed()),
@@ -474,6 +478,14 @@ impl Target for Ssh {
         })
     }
 
+    fn know(&self, secrets: Vec<String>) -> Later<'_, ()> {
+        Box::pin(async move {
+            for name in secrets {
+                let _ = self.secrets.resolve(&[name]).await;
+            }
+        })
+    }
+
     fn secret(&self, name: &str) -> Option<String> {
         self.secrets.shown(name)
     }
@@ -491,6 +503,17 @@ impl Target for Ssh {
             let link = self.link(&to);
             let _ = self.session(&to, None, &link, link.failures()).await;
         })
+    }
+}
+
+/// Program and arguments of a command, and its variables.
+pub(super) fn parts(body: &ErrandBody) -> (Vec<String>, &BTreeMap<String, String>) {
+    static NONE: BTreeMap<String, String> = BTreeMap::new();
+    match body {
+        ErrandBody::Run(argv) => (argv.clone(), &NONE),
+        ErrandBody::Script { text, variables } => {
+            (vec!["/bin/sh".to_owned(), "-euc".to_owned(), text.clone()], variables)
+        }
     }
 }
 

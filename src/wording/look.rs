@@ -121,7 +121,7 @@ pub const VERBS: &[Verb] = &[
     act(
         Weight::Agrees,
         "approve",
-        "approve <run> <plan>",
+        "approve <run> <plan> [step] [host]",
         "You agree to exactly this plan, by its first 8 digits. Never the one who asked for it. It is waited for 30 minutes.",
     ),
     act(Weight::Agrees, "refuse", "refuse <run> \"why\"", "The run is closed before it starts."),
@@ -610,13 +610,18 @@ pub fn no_bot() -> Page {
         .next("steadyhand", "in a shell starts one: it goes on where the last one ended")
 }
 
-/// A run stands still because of a fault that is not its own.
-pub fn parked(id: RunId, why: &str) -> Page {
+/// A run stands still because of a fault that is not its own. One whose events cannot be read cannot be stopped either.
+pub fn parked(id: RunId, why: &str, is_readable: bool) -> Page {
     let what = format!(
         "Run {id} is parked: {why}. Nothing of it is carried on, it keeps what it holds, and what was sent to a host goes on there. All other runs go on."
     );
-    Page::sentence(what)
-        .next(format!("stop {id}"), "begins no new step of it")
+    let page = Page::sentence(what);
+    if !is_readable {
+        return page
+            .text("Start the bot in the version that wrote its events: then it is carried on from where it stands.")
+            .next(format!("journal show {id}"), "shows what can be read of it");
+    }
+    page.next(format!("stop {id}"), "begins no new step of it")
         .text("Or start the bot again: then it is carried on from where it stands.")
 }
 

@@ -106,7 +106,7 @@ fn one_step(runtime: &tokio::runtime::Runtime, farm: &Farm, rounds: usize) -> Ve
                 holds: vec![("bench/one".to_owned(), 1)],
             };
             let began = Instant::now();
-            ssh.execute(Execution { attempt: Some(attempt), end_with_link: false, ..plain.clone() }).await;
+            ssh.execute(Execution { attempt: Some(attempt), ..plain.clone() }).await;
             guarded.push(began.elapsed().as_secs_f64() * 1_000.0);
         }
         session.close().await.unwrap();

@@ -38,10 +38,13 @@ fn of_many_who_approve_at_once_one_counts() {
     let engine = scene.engine().clone();
     let digest = scene.run(1).digest().unwrap().short().to_owned();
 
-    let answers = scene.at_once(20, |_| {
-        let (engine, digest) = (engine.clone(), digest.clone());
-        async move { engine.say(&Scene::speaker("ben"), RunId(1), ToRun::Approve { digest }).await }
-    });
+    let answers =
+        scene.at_once(20, |_| {
+            let (engine, digest) = (engine.clone(), digest.clone());
+            async move {
+                engine.say(&Scene::speaker("ben"), RunId(1), ToRun::Approve { digest, step: None }).await
+            }
+        });
 
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     scene.after(std::time::Duration::from_mins(1));

@@ -49,7 +49,11 @@ fn carry_on(scene: &mut Scene) -> Outcome {
                 } else if let UndoStep::Failed { unknown: true, .. } = undo.step {
                     // An undo of the packs may be done again.
                     let step = typed(&undo.list[0]);
-                    scene.says("ana", &format!("settle 1 {step} not-done \"nobody knows, do it again\""));
+                    let attempt = run.asked_about(&undo.list[0]).unwrap();
+                    scene.says(
+                        "ana",
+                        &format!("settle 1 {step} not-done attempt={attempt} \"nobody knows, do it again\""),
+                    );
                 }
             }
             _ => {
@@ -61,7 +65,9 @@ fn carry_on(scene: &mut Scene) -> Outcome {
                         let done = if was_done(scene, &at) { "done" } else { "not-done" };
                         scene.says("ana", &format!("settle 1 {step} {done} \"I have looked at the host\""));
                     }
-                    UnitState::Withheld { .. } => _ = scene.says("ben", &format!("approve 1 {digest}")),
+                    UnitState::Withheld { .. } => {
+                        _ = scene.says("ben", &format!("approve 1 {digest} {step}"));
+                    }
                     _ => _ = scene.says("ana", &format!("retry 1 {step}")),
                 }
             }

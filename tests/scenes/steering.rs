@@ -129,8 +129,8 @@ fn an_undo_that_fails_is_stuck_and_asks() {
 
     scene.says("ana", &confirm);
     scene.says("ana", "status");
-    scene.says("ana", "retry 1 2 pg1");
-    scene.says("ana", "settle 1 1 pg3 done \"the slot is gone, I looked\"");
+    scene.says("ana", "retry 1 2 pg1 attempt=u1");
+    scene.says("ana", "settle 1 1 pg3 done attempt=u1 \"the slot is gone, I looked\"");
 
     assert_eq!(scene.run(1).phase, Phase::Ended(Outcome::Undone));
     scene.reads("undo-failed");

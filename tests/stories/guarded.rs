@@ -26,7 +26,7 @@ pub(crate) fn attempt(key: &str, token: u64) -> Attempt {
 /// A command that changes something, as an attempt of this name.
 pub(crate) fn step(reached: &Reached, key: &str, script: &str) -> Execution {
     let counted = format!("echo ran >>{}\n{script}", oracle(reached, key));
-    Execution { attempt: Some(attempt(key, 1)), end_with_link: false, ..reached.script(&counted) }
+    Execution { attempt: Some(attempt(key, 1)), ..reached.script(&counted) }
 }
 
 fn oracle(reached: &Reached, key: &str) -> String {

@@ -254,7 +254,7 @@ fn a_secret_reaches_its_script_and_nothing_else() {
         holds_nothing(&file.display().to_string(), &fs::read(&file).unwrap());
     }
     // On the host the file is gone, and nothing of ours holds it but what the script itself printed.
-    let place = vault.lab.host("pg1").ssh("cat ~/.steadyhand/steps/*-1-1/place").unwrap().out;
+    let place = vault.lab.host("pg1").ssh("cat ~/.steadyhand/steps/*-1-*-1/place").unwrap().out;
     assert!(place.starts_with("/dev/shm/.steadyhand-") && !Path::new(place.trim()).exists(), "{place}");
     let kept = vault
         .lab
@@ -306,7 +306,7 @@ fn step(reached: &Reached, key: &str, script: &str) -> Execution {
     let attempt = Attempt { key: key.to_owned(), root: None, holds: Vec::new() };
     let secrets = vec!["door_key".to_owned()];
     let step_dir = Some(key.to_owned());
-    Execution { attempt: Some(attempt), end_with_link: false, secrets, step_dir, ..reached.script(script) }
+    Execution { attempt: Some(attempt), secrets, step_dir, ..reached.script(script) }
 }
 
 /// Where the secret of a step lies, once it has said so.
@@ -359,7 +359,12 @@ async fn a_command_that_is_killed_leaves_no_secret_behind() {
     let reached = Reached::on(Spec::default().fast());
     let ssh = bot(&reached, "door_key = \"env:DOOR\"");
     let waits = "echo \"$door_key_file\" >\"$step_dir/place\"; cat \"$door_key_file\"; sleep 311";
-    let reads = Execution { attempt: None, end_with_link: true, ..step(&reached, "reads", waits) };
+    // What only reads has no folder of its own on the host.
+    let reading = |key| {
+        let folder = format!("step_dir=$HOME/.steadyhand/steps/{key}; mkdir -p \"$step_dir\"; {waits}");
+        Execution { attempt: None, step_dir: None, ..step(&reached, key, &folder) }
+    };
+    let reads = reading("reads");
     let mut places = Vec::new();
     // Stopped by a person, and over its limit; under the guard and under the runner.
     for (key, whole) in [("stopped", step(&reached, "stopped", waits)), ("reads", reads)] {
@@ -388,7 +393,7 @@ async fn a_command_that_is_killed_leaves_no_secret_behind() {
     reached.ends(&format!("{guards}; pkill -9 -f 'sleep 31[1]'")).await;
     assert!(matches!(running.await.unwrap().ending, Ending::Lost { .. }));
     // The link breaks under a command that only reads.
-    let cut = Execution { attempt: None, end_with_link: true, ..step(&reached, "cut", waits) };
+    let cut = reading("cut");
     let running = tokio::spawn({
         let ssh = ssh.clone();
         async move { ssh.execute(cut).await }

@@ -67,7 +67,6 @@ impl Place {
         let attempt = Attempt { key: key.to_owned(), root: None, holds: vec![("host/it".to_owned(), 1)] };
         Execution {
             attempt: Some(attempt),
-            end_with_link: false,
             ..Execution::probe(self.to.clone(), body, Duration::from_secs(20))
         }
     }
@@ -144,7 +143,7 @@ impl Case {
                 self.harm.stops() && count <= 1 && escaped.is_empty() && harm::marked(&self.key).is_empty()
             }
             Ending::Lost { .. } => self.harm.kills_guards() && count <= 1,
-            Ending::Exited(_) | Ending::NoCommand => false,
+            Ending::Exited(_) | Ending::NoCommand | Ending::Lives { .. } => false,
         };
         (!right).then(|| {
             format!(

@@ -94,7 +94,7 @@ fn shown(happened: &Happened, id: RunId, seen: &mut u64, desk: &Desk, show: &mut
 /// What stands at the end of following: the summary, the questions, or why it did not begin.
 pub fn at_rest(run: &Run, desk: &Desk) -> Page {
     if let Some(why) = desk.parked().get(&run.id) {
-        return look::parked(run.id, why);
+        return look::parked(run.id, why, true);
     }
     let moment = desk.moment();
     match run.phase {

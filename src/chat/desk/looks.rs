@@ -37,7 +37,9 @@ impl Desk {
             Command::Status(None) => {
                 let page = look::status(&self.open_runs()?, self.is_carried(), &moment);
                 let parked = self.parked();
-                parked.iter().fold(page, |page, (id, why)| page.join(look::parked(*id, why)))
+                parked
+                    .iter()
+                    .fold(page, |page, (id, why)| page.join(look::parked(*id, why, self.run(*id).is_ok())))
             }
             Command::Status(Some(of)) => return self.status_of(snapshot, &of, &moment),
             Command::Plan { run, long } => {
@@ -104,7 +106,7 @@ impl Desk {
                 return Ok(Reply::done(self.why_not(&run).without_code()));
             }
             let page = match self.parked().get(&run.id) {
-                Some(why) => look::parked(run.id, why),
+                Some(why) => look::parked(run.id, why, true),
                 None => look::status_of_run(&run, &self.far(run.id), policy, moment),
             };
             let is_still = !run.is_ended() && !self.is_carried();

@@ -240,6 +240,7 @@ impl Conductor {
         let (asker, run, inner, unit) = (self.asker(), self.run.clone(), self.inner.clone(), unit.clone());
         let link = self.link(&unit, attempt);
         self.fly(act.clone(), async move {
+            let mut lives = false;
             if let Some(mut execution) = execution {
                 // Once the host says that it runs, it is followed by whoever is told so, and not here.
                 execution.link = Some(link);
@@ -248,12 +249,14 @@ impl Conductor {
                     biased;
                     report = target.settle(execution) => if let Some(done) = ended(&act, &run, &unit, attempt, &report) {
                         return done;
+                    } else {
+                        lives = matches!(report.ending, Ending::Lives { .. });
                     },
                     () = inner.clock.after(SETTLE_WITHIN) => {}
                 }
             }
             let Some(asker) = asker else {
-                return Done::new(act, World::Found { unit, seen: vec![not_there()] });
+                return Done::new(act, World::Found { unit, seen: vec![not_there()], lives });
             };
             let seen = match asker.context.item_of(&run, &unit) {
                 Some((Item::Step(step), at_hand)) => {
@@ -262,7 +265,7 @@ impl Conductor {
                 }
                 _ => vec![not_there()],
             };
-            Done::new(act, World::Found { unit, seen })
+            Done::new(act, World::Found { unit, seen, lives })
         });
     }
 
@@ -373,12 +376,8 @@ impl Conductor {
         let execution = self.execution(unit, &command, &format!("{attempt}"), Some(controlled));
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         let sent = act.clone();
-        let sent_at = match self.run.units.get(&unit) {
-            Some(UnitState::Sent { at, .. }) => *at,
-            _ => inner.clock.now(),
-        };
         self.fly(act.clone(), async move {
-            let mut report = match execution {
+            let report = match execution {
                 Some(execution) => {
                     how.out(&*inner.planner.target, Execution { link: Some(link), ..execution }).await
                 }
@@ -388,10 +387,6 @@ impl Conductor {
                     Duration::ZERO,
                 ),
             };
-            if matches!(how, Carry::Settle) {
-                // It was sent by a process that is gone, and took longer than it was followed here.
-                report.took = elapsed(sent_at, inner.clock.now()).as_std();
-            }
             let outputs = outputs(&report, id, &unit, attempt, false);
             let world = match exit_of(&report) {
                 Ok(exit) => {
@@ -442,10 +437,12 @@ impl Conductor {
         }
     }
 
-    /// The name of a step on its host; no other run of any bot has it.
+    /// The name of a step on its host; no other run of any bot has it. A journal that was restored from a copy counts
+    /// its runs anew, so the number of a run is not enough: the moment when it was asked for tells them apart.
     fn step_key(&self, unit: &UnitAt) -> String {
         let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
-        format!("{}-{}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number)
+        let asked = self.run.requested.as_millisecond();
+        format!("{}-{}-{asked}-{}{lane}", self.inner.journal.id(), self.run.id, unit.number)
     }
 
     /// What its hosts keep of a run that is over is removed, beside everything else. Where nobody knows how a step ended
@@ -511,6 +508,8 @@ impl Conductor {
         let step = self.run.step(unit)?;
         let pin = plan.hosts.get(&command.host)?;
         let step_key = self.step_key(unit);
+        let sent = self.run.units.get(unit).and_then(UnitState::sent_at);
+        let now = self.inner.clock.now();
         let changes = step.effect.changes();
         let (inner, id, at) = (self.inner.clone(), self.run.id, unit.clone());
         let show = move |lines| inner.show_far(id, &at, |far| far.lines = lines);
@@ -525,9 +524,15 @@ impl Conductor {
             attempt: changes.then(|| Attempt {
                 key: format!("{step_key}.{attempt}"),
                 root: self.run.guards.get(&command.host).map(|guard| guard.root.clone()),
-                holds: self.run.holds.iter().map(|(what, token)| (what.to_string(), *token)).collect(),
+                holds: self
+                    .run
+                    .holds
+                    .iter()
+                    .filter(|(what, _)| what.concerns(&command.host))
+                    .map(|(what, token)| (what.to_string(), *token))
+                    .collect(),
             }),
-            end_with_link: !changes,
+            ago: sent.map_or(Duration::ZERO, |sent| elapsed(sent, now).as_std()),
             control,
             latest: Some(Latest(Arc::new(show))),
             link: None,

@@ -25,6 +25,8 @@ use crate::target::Control;
 
 /// What the journal could not take is offered to it again after this time.
 const JOURNAL_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// So much can wait that is heard of acts that go on; what is more is heard when it is said again.
+const MAX_NOTES: usize = 4096;
 /// What came of so many acts is written together at most.
 const MAX_GROUP: usize = 256;
 
@@ -112,12 +114,18 @@ impl Conductor {
         mail: mpsc::Receiver<Mail>,
     ) -> Self {
         let (done, came) = mpsc::channel(MAX_GROUP);
-        let (notes, noted) = mpsc::channel(64);
+        let (notes, noted) = mpsc::channel(MAX_NOTES);
         Self { inner, run, context, mail, done, came, notes, noted, flying: BTreeMap::new() }
     }
 
     /// Carries the run on until it is over and nobody has anything to say to it.
     pub(super) async fn conduct(mut self) {
+        // What hosts print of secrets that an earlier process sent is masked too.
+        let secrets = self.run.plan().map(|plan| plan.secrets.keys().cloned().collect());
+        let secrets: Vec<String> = secrets.unwrap_or_default();
+        if !secrets.is_empty() {
+            self.inner.planner.target.know(secrets).await;
+        }
         // Where the run was parked, what is next may be what parked it: whoever speaks to it is heard before.
         if let Ok(mail) = self.mail.try_recv() {
             self.hear(mail).await;
@@ -137,7 +145,11 @@ impl Conductor {
                 Some(done) = self.came.recv() => self.hear_all(done).await,
                 // What the journal cannot take of it is heard again soon, or does not matter any more.
                 Some(world) = self.noted.recv() => {
-                    self.take(vec![Told::new(Input::World(world))]).await.ok();
+                    let mut told = vec![Told::new(Input::World(world))];
+                    while told.len() < MAX_GROUP && let Ok(world) = self.noted.try_recv() {
+                        told.push(Told::new(Input::World(world)));
+                    }
+                    self.take(told).await.ok();
                 }
                 () = async { until_deadline.expect("guarded").await }, if until_deadline.is_some() => {
                     self.take(vec![Told::new(Input::Tick)]).await.ok();

@@ -26,7 +26,7 @@ pub(super) fn exit_of(report: &Report) -> Result<Exit, NoEnd> {
         Ending::NotStarted { code, why } => {
             Err(NoEnd::NotStarted { silent: *code == "unreachable", why: why.clone() })
         }
-        Ending::Lost { why } => Err(NoEnd::Lost(why.clone())),
+        Ending::Lost { why } | Ending::Lives { why } => Err(NoEnd::Lost(why.clone())),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{APPROVE_WITHIN, Decided, TOKEN_TRIES, standing};
 use crate::plan::model::{CheckSeen, Offer};
 use crate::run::event::Event;
 use crate::run::input::Refusal;
-use crate::run::model::{Outcome, Phase, Run, Token, UnitState};
+use crate::run::model::{Outcome, Phase, Run, Token, UnitAt, UnitState};
 use crate::run::next::after;
 use crate::runbook::source::name::Person;
 
@@ -52,7 +52,13 @@ pub(super) fn odd_character(typed: &str, wanted: &str) -> Option<(usize, char)> 
 }
 
 /// Another person agrees to exactly this plan.
-pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_commander: bool) -> Decided {
+pub(super) fn approve(
+    run: &Run,
+    by: &Person,
+    typed: &str,
+    step: Option<&UnitAt>,
+    (roles, is_commander): (&[String], bool),
+) -> Decided {
     let (Some(plan), Some(digest)) = (run.plan(), run.digest()) else {
         return Decided::refused(Refusal::NotNow { what: "approved", because: standing(run) });
     };
@@ -65,7 +71,7 @@ pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_
     if run.phase == Phase::Working
         && run.units.values().any(|state| matches!(state, UnitState::Withheld { .. }))
     {
-        return approve_again(run, by);
+        return approve_again(run, by, step);
     }
     if let Some(before) = run.approvals.iter().find(|approval| approval.by == *by) {
         return Decided::refused(Refusal::Again { what: "approved", by: by.clone(), at: before.at });
@@ -85,15 +91,21 @@ pub(super) fn approve(run: &Run, by: &Person, typed: &str, roles: &[String], is_
     Decided::events([Event::Approved { digest: digest.clone(), roles: roles.to_vec() }])
 }
 
-/// A step that was not done is sent again: the first one that this person has not agreed to.
-fn approve_again(run: &Run, by: &Person) -> Decided {
+/// A step that was not done is sent again. Where several wait for that, it is one that is named.
+fn approve_again(run: &Run, by: &Person, step: Option<&UnitAt>) -> Decided {
     let waits =
         |state: &UnitState| matches!(state, UnitState::Withheld { approvals, .. } if !approvals.contains(by));
-    if let Some((unit, _)) = run.units.iter().find(|(_, state)| waits(state)) {
-        return Decided::events([Event::ApprovedAgain { unit: unit.clone() }]);
-    }
-    let because = "you agreed already".to_owned();
-    Decided::refused(Refusal::NotNow { what: "approved", because })
+    let mut waiting =
+        run.units.iter().filter(|(unit, state)| waits(state) && step.is_none_or(|step| step == *unit));
+    let because = match (waiting.next(), waiting.next()) {
+        (Some((unit, _)), None) => {
+            return Decided::events([Event::ApprovedAgain { unit: unit.clone() }]);
+        }
+        (Some(_), Some(_)) => "several steps wait for it: name one of them, as its question shows",
+        (None, _) if step.is_some() => "that step does not wait for it, or you agreed already",
+        (None, _) => "you agreed already",
+    };
+    Decided::refused(Refusal::NotNow { what: "approved", because: because.to_owned() })
 }
 
 /// An approval is taken back before the start.

@@ -4,7 +4,7 @@ use super::{Decided, MIN_REASON, standing};
 use crate::plan::model::{Block, Work};
 use crate::run::event::Event;
 use crate::run::input::Refusal;
-use crate::run::model::{Failure, Outcome, Phase, Run, UndoStep, UnitAt, UnitState};
+use crate::run::model::{AskedAfter, Failure, Outcome, Phase, Run, UndoStep, UnitAt, UnitState};
 use crate::runbook::source::name::Person;
 
 /// No step begins any more. Before the start it simply ends the run.
@@ -45,10 +45,9 @@ pub(super) fn resume(run: &Run) -> Decided {
     Decided::refused(Refusal::NotNow { what: "resumed", because })
 }
 
-/// Whether an answer is for an attempt that is over, while another one is asked about. What was never sent counts as the
-/// first attempt.
-pub(super) fn stale(run: &Run, unit: &UnitAt, attempt: u32) -> Option<Refusal> {
-    let now = run.asked_about(unit)?.max(1);
+/// Whether an answer is for an attempt that is over, while another one is asked about.
+pub(super) fn stale(run: &Run, unit: &UnitAt, attempt: AskedAfter) -> Option<Refusal> {
+    let now = run.asked_about(unit)?;
     (attempt != now).then(|| Refusal::Stale { unit: unit.clone(), attempt, now })
 }
 

@@ -97,8 +97,8 @@ fn person(run: &Run, by: &Person, says: &Says, now: Timestamp) -> Decided {
     }
     match says {
         Says::Confirm { token } => agree::confirm(run, by, token, now),
-        Says::Approve { digest, roles, is_commander } => {
-            agree::approve(run, by, digest, roles, *is_commander)
+        Says::Approve { digest, step, roles, is_commander } => {
+            agree::approve(run, by, digest, step.as_ref(), (roles, *is_commander))
         }
         Says::Withdraw => agree::withdraw(run, by),
         Says::Refuse { why } => agree::refuse(run, why),
@@ -152,7 +152,7 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         }
         World::Lost { unit, attempt, why } => work::lost(run, unit, *attempt, why),
         World::Proof { unit, seen, took } => work::proof(run, unit, seen, *took),
-        World::Found { unit, seen } => work::found(run, unit, seen),
+        World::Found { unit, seen, lives } => work::found(run, unit, seen, *lives),
         World::Fresh { unit, seen } => work::fresh(run, unit, seen),
         World::Watched { watch, seen, ends } => work::watched(run, watch, seen, *ends),
         World::Moved { unit, stalled, done, since, rate } => {

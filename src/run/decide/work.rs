@@ -154,7 +154,9 @@ pub(super) fn proof(run: &Run, unit: &UnitAt, seen: &[CheckSeen], asking: Millis
 }
 
 /// The bot asked about an unknown outcome. A proof settles it; a step that may repeat is sent again; else people decide.
-pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
+///
+/// What is known to run still is never sent again beside itself.
+pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen], lives: bool) -> Decided {
     let Some(UnitState::Unknown { attempt, found: None, .. }) = run.units.get(unit) else {
         return Decided::nothing();
     };
@@ -164,7 +166,7 @@ pub(super) fn found(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
         return Decided::events([Event::Settled { unit: unit.clone(), done: true, how }]);
     }
     let may_repeat = run.step(unit).is_some_and(|step| step.repeatable || !step.effect.changes());
-    if may_repeat && *attempt < MAX_ATTEMPTS && run.stop.is_none() {
+    if may_repeat && !lives && *attempt < MAX_ATTEMPTS && run.stop.is_none() {
         let how = "it may be repeated, so it is sent again".to_owned();
         return Decided::events([Event::Settled { unit: unit.clone(), done: false, how }]);
     }

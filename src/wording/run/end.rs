@@ -4,7 +4,7 @@ use super::live::live;
 
 use crate::plan::model::{CheckSeen, Verdict};
 use crate::run::Run;
-use crate::run::model::{Far, Outcome, Phase};
+use crate::run::model::{Far, Outcome, Phase, UnitState};
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Role, Row, Table, cell, plain};
@@ -38,6 +38,17 @@ pub fn ended(run: &Run, moment: &Moment) -> Page {
     fields.push(("Proof", format!("journal show {}, and journal verify", run.id)));
     page = page.fields(fields);
     let back = run.can_undo(None);
+    // What was sent without having succeeded may have done something.
+    let unsure = run.sent.iter().rev().find(|at| {
+        matches!(run.units.get(at), Some(UnitState::Failed { sent: true, .. } | UnitState::Unknown { .. }))
+    });
+    let with_it = unsure.map(|at| (at.number, run.can_undo(Some(at.number))));
+    if let Some((number, all)) = with_it.filter(|(_, all)| all.len() > back.len())
+        && matches!(outcome, Outcome::Stopped | Outcome::Stuck)
+    {
+        let including = format!("undo {} including={number}", run.id);
+        page = page.next(including, format!("takes back {}", steps_of(&all)));
+    }
     if matches!(outcome, Outcome::Stopped | Outcome::Stuck) && !back.is_empty() {
         page = page.next(format!("undo {}", run.id), format!("takes back {}", steps_of(&back)));
     } else if matches!(outcome, Outcome::Stopped | Outcome::Stuck)

@@ -3,7 +3,7 @@
 use super::events::{door_words, failure_words};
 
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
-use crate::run::model::{Failure, LogTail, Phase, UndoStep, UnitState};
+use crate::run::model::{AskedAfter, Failure, LogTail, Phase, UndoStep, UnitState};
 use crate::run::next::silence;
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
@@ -36,8 +36,11 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                     watch.unit.as_ref().map(|unit| format!(" {}", step_words(unit))).unwrap_or_default();
                 page.head(states::PAUSED, vec![format!("run {}{whom}", run.id), what.to_owned()], "")
                     .with(seen_rows(std::slice::from_ref(seen)))
-                    .text("It goes on by itself when that holds again.")
-                    .next(format!("stop {}", run.id), String::new())
+                    .text("It goes on by itself when that holds again; for that nothing has to be typed.")
+                    .with(Block::Choices(vec![(
+                        format!("stop {} now", run.id),
+                        "ends what works, and begins nothing more".to_owned(),
+                    )]))
             });
             if page.blocks.is_empty() && run.pause.is_some() {
                 return Page::sentence(format!("Run {} waits: nothing works. The hold stays.", run.id))
@@ -66,12 +69,19 @@ struct Asked<'a> {
 fn silence_words(run: &Run, at: &UnitAt, moment: &Moment) -> String {
     let next = silence(run).into_iter().find(|(about, ..)| about == at);
     let next = next.map(|(_, role, when)| format!(" {role} is asked too at {}.", moment.time(when)));
-    format!("No answer: nothing runs.{}", next.unwrap_or_default())
+    let unknown = matches!(run.units.get(at), Some(UnitState::Unknown { .. }));
+    let waits =
+        if unknown { format!("run {} keeps its hold and waits", run.id) } else { "nothing runs".to_owned() };
+    format!("No answer: {waits}.{}", next.unwrap_or_default())
 }
 
-/// ` attempt=2`, from the second attempt on: an answer to an earlier one is not taken for an answer to this.
-fn attempt_of(attempts: u32) -> String {
-    if attempts > 1 { format!(" attempt={attempts}") } else { String::new() }
+/// ` attempt=2`, from the second attempt on and for every undo: an answer to another one is not taken for an answer to
+/// this.
+fn attempt_of(run: &Run, at: &UnitAt) -> String {
+    match run.asked_about(at) {
+        None | Some(AskedAfter::Step(1)) => String::new(),
+        Some(attempt) => format!(" attempt={attempt}"),
+    }
 }
 
 fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page {
@@ -82,7 +92,7 @@ fn question(run: &Run, at: &UnitAt, state: &UnitState, moment: &Moment) -> Page 
         at,
         title,
         typed,
-        attempt: attempt_of(state.attempts()),
+        attempt: attempt_of(run, at),
         silence: silence_words(run, at, moment),
     };
     match state {
@@ -109,7 +119,7 @@ impl Asked<'_> {
 
     /// The choices of this question, and those that are always there.
     fn choices(&self, options: Vec<(String, String)>) -> Page {
-        Page::new().with(Block::Choices(choices(self.run, options))).join(contingency(self.run))
+        Page::new().with(Block::Choices(choices(self.run, self.at, options))).join(contingency(self.run))
     }
 
     fn at_the_door(&self, failed: &[CheckSeen]) -> Page {
@@ -175,13 +185,14 @@ impl Asked<'_> {
             ])
             .with(seen_rows(found))
             .join(self.choices(options))
-            .text(format!("No answer: run {} keeps its hold and waits.", self.run.id))
+            .text(self.silence.clone())
             .code("step-unknown")
     }
 
     fn withheld(&self) -> Page {
         let digest = self.run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
-        let approve = format!("approve {} {digest}", self.run.id);
+        let step = self.typed.split_once(' ').map_or("", |(_, step)| step);
+        let approve = format!("approve {} {digest} {step}", self.run.id);
         self.head(states::AWAITING, "it was not done, and is sent again only after a new approval")
             .join(self.choices(vec![(approve, "by another person: goes back to its door".to_owned())]))
             .text(self.silence.clone())
@@ -221,15 +232,24 @@ fn address(run: &Run, at: &UnitAt) -> String {
     host.map(|host| format!(" {host}")).unwrap_or_default()
 }
 
-/// The choices that are always there: undo, as far as it goes, and stop.
-fn choices(run: &Run, mut options: Vec<(String, String)>) -> Vec<(String, String)> {
+/// The choices that are always there: undo, as far as it goes, and stop. What may have done something without having
+/// succeeded is taken back too, if that is said.
+fn choices(run: &Run, at: &UnitAt, mut options: Vec<(String, String)>) -> Vec<(String, String)> {
     let id = run.id;
     let back = run.can_undo(None);
+    let with_it = run.can_undo(Some(at.number));
+    if with_it.len() > back.len() {
+        options.push((
+            format!("undo {id} including={}", at.number),
+            format!("takes back {}", steps_of(&with_it)),
+        ));
+    }
     if back.is_empty() {
         if let Some(past) = run.past_no_return() {
+            let how = if with_it.is_empty() { "not possible" } else { "no further" };
             options.push((
                 "undo".to_owned(),
-                format!("not possible: {} is past the point of no return", step_words(past)),
+                format!("{how}: {} is past the point of no return", step_words(past)),
             ));
         }
     } else {
@@ -322,12 +342,12 @@ fn undo_question(run: &Run, moment: &Moment) -> Page {
                 format!("until {}", moment.with_distance(token.expires)),
             );
     }
-    let (Some(at), UndoStep::Failed { why, unknown, attempts, .. }) = (undo.list.first(), &undo.step) else {
+    let (Some(at), UndoStep::Failed { why, unknown, .. }) = (undo.list.first(), &undo.step) else {
         return Page::new();
     };
     let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
     let about = vec![format!("run {id}"), format!("taking back {} failed", step_words(at)), title];
-    let (typed, attempt) = (format!("{id} {}{}", at.number, address(run, at)), attempt_of(*attempts));
+    let (typed, attempt) = (format!("{id} {}{}", at.number, address(run, at)), attempt_of(run, at));
     let mut options = Vec::new();
     if *unknown {
         options.push((

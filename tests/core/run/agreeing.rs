@@ -9,7 +9,7 @@ use super::plans::{a_plan, edited, fails, offer, person};
 fn approve(digest: &str, roles: &[&str]) -> Says {
     let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
     let is_commander = roles.iter().any(|role| role == "commander");
-    Says::Approve { digest: digest.to_owned(), roles, is_commander }
+    Says::Approve { digest: digest.to_owned(), step: None, roles, is_commander }
 }
 
 #[test]

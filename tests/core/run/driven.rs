@@ -205,7 +205,7 @@ impl Driven {
     /// The approval of the plan as it is now.
     pub(crate) fn approval(&self) -> Says {
         let digest = self.run.digest().expect("a digest").short().to_owned();
-        Says::Approve { digest, roles: vec!["dba".to_owned()], is_commander: false }
+        Says::Approve { digest, step: None, roles: vec!["dba".to_owned()], is_commander: false }
     }
 
     /// Everything is claimed and measured again, and the first step may begin.

@@ -217,9 +217,11 @@ impl Driven {
             Act::Settle(unit, attempt) if how % 16 == 13 => {
                 World::Unreached { unit, attempt, silent: false, why: "it never started there".to_owned() }
             }
-            Act::Settle(unit, _) => {
-                World::Found { unit, seen: if how.is_multiple_of(3) { Vec::new() } else { seen(how < 100) } }
-            }
+            Act::Settle(unit, _) => World::Found {
+                unit,
+                seen: if how.is_multiple_of(3) { Vec::new() } else { seen(how < 100) },
+                lives: how.is_multiple_of(5),
+            },
             Act::ReadLog(unit, _) => World::Log { unit, log: a_log(well) },
             Act::Gate(unit, _) => World::Gate { unit, seen: seen(well), open: well },
             Act::Question(unit) => World::Fresh { unit, seen: seen(well) },
@@ -292,7 +294,7 @@ impl Driven {
             vec!["dba".to_owned()]
         };
         let digest = self.run.digest().map(|digest| digest.short().to_owned()).unwrap_or_default();
-        Says::Approve { digest, roles, is_commander }
+        Says::Approve { digest, step: None, roles, is_commander }
     }
 
     pub(super) fn undo(&mut self, including: Option<u32>) -> Says {
@@ -313,7 +315,12 @@ impl Driven {
         match how % 22 {
             0 => Says::Confirm { token: "orders-wrong".to_owned() },
             1 => Says::Confirm { token: self.run.token.clone().map(|token| token.text).unwrap_or_default() },
-            2 => Says::Approve { digest: "00000000".to_owned(), roles: Vec::new(), is_commander: true },
+            2 => Says::Approve {
+                digest: "00000000".to_owned(),
+                step: None,
+                roles: Vec::new(),
+                is_commander: true,
+            },
             3 => self.approved(which, how),
             4 => Says::Withdraw,
             5 => Says::Refuse { why },

@@ -3,7 +3,7 @@
 use steadyhand::plan::Resource;
 use steadyhand::plan::model::{Body, Undo};
 use steadyhand::run::event::{Exit, OutputSummary};
-use steadyhand::run::model::{Outcome, Phase, UnitState};
+use steadyhand::run::model::{AskedAfter, Outcome, Phase, UnitState};
 use steadyhand::run::{Act, Decided, Event, Refusal, Says, UnitAt, World, deadline, next};
 use steadyhand::runbook::source::literal::Millis;
 
@@ -285,7 +285,16 @@ fn an_undo_that_failed_is_tried_again_when_a_person_says_so() {
     assert!(next(&run.run).is_empty() && run.run.waits_for_person());
     assert!(matches!(run.refuses("ben", Says::Retry { unit: unit(1) }), Refusal::NotAsked { .. }));
 
-    run.says("ben", Says::Retry { unit: unit(2) });
+    // The first attempt of the step is not the first attempt to take it back.
+    let retry =
+        |attempt| Says::After { unit: unit(2), attempt, says: Box::new(Says::Retry { unit: unit(2) }) };
+    let (of_the_step, of_the_undo) = (AskedAfter::Step(1), AskedAfter::Undo(1));
+    assert_eq!(
+        run.refuses("ben", retry(of_the_step)),
+        Refusal::Stale { unit: unit(2), attempt: of_the_step, now: of_the_undo }
+    );
+
+    run.says("ben", retry(of_the_undo));
 
     assert_eq!(next(&run.run), [Act::Undo(unit(2), 2)]);
 }

@@ -1,7 +1,7 @@
 //! While steps are done: what fails, what nobody knows, what people answer, and what never happens by itself.
 
 use steadyhand::run::event::{Exit, OutputSummary};
-use steadyhand::run::model::{Failure, LogTail, Outcome, Phase, UnitState, Variant, WatchAt};
+use steadyhand::run::model::{AskedAfter, Failure, LogTail, Outcome, Phase, UnitState, Variant, WatchAt};
 use steadyhand::run::{Act, Decided, Event, Refusal, Says, UnitAt, World, deadline, next};
 use steadyhand::runbook::source::literal::Millis;
 
@@ -56,7 +56,7 @@ impl Driven {
     pub(super) fn is_unknown(&mut self, unit: &UnitAt) {
         self.sends(unit);
         self.loses(unit);
-        self.world(World::Found { unit: unit.clone(), seen: vec![fails("node.writable")] });
+        self.world(World::Found { unit: unit.clone(), seen: vec![fails("node.writable")], lives: false });
         assert!(matches!(self.state(unit), UnitState::Unknown { found: Some(_), .. }));
     }
 }
@@ -167,7 +167,7 @@ fn an_unknown_outcome_is_asked_about_and_never_sent_again_by_itself() {
 
     run.loses(&unit(1));
     assert_eq!(next(&run.run), [Act::Settle(unit(1), 1)]);
-    run.world(World::Found { unit: unit(1), seen: Vec::new() });
+    run.world(World::Found { unit: unit(1), seen: Vec::new(), lives: false });
 
     assert!(next(&run.run).is_empty() && run.run.waits_for_person());
     assert!(matches!(run.refuses("ben", retry(&unit(1))), Refusal::NotAsked { what: "retried", .. }));
@@ -181,7 +181,7 @@ fn an_unknown_step_whose_verify_holds_is_done() {
     run.sends(&unit(1));
     run.loses(&unit(1));
 
-    let decided = run.world(World::Found { unit: unit(1), seen: vec![holds("node.writable")] });
+    let decided = run.world(World::Found { unit: unit(1), seen: vec![holds("node.writable")], lives: false });
 
     assert_eq!(names(&decided), ["settled", "ended"]);
     assert_eq!(run.run.phase, Phase::Ended(Outcome::Succeeded));
@@ -194,8 +194,19 @@ fn a_step_that_may_repeat_is_sent_again_but_not_for_ever() {
         assert_eq!(next(&run.run), [Act::Begin(unit(1))], "attempt {attempt} begins by itself");
         run.sends(&unit(1));
         run.loses(&unit(1));
-        run.world(World::Found { unit: unit(1), seen: Vec::new() });
+        run.world(World::Found { unit: unit(1), seen: Vec::new(), lives: false });
     }
+
+    assert!(next(&run.run).is_empty() && run.run.waits_for_person());
+}
+
+#[test]
+fn a_step_that_is_known_to_run_still_is_not_sent_again_beside_itself() {
+    let mut run = Driven::working(&a_plan().step("Move").with(|step| step.repeatable = true).made());
+    run.sends(&unit(1));
+    run.loses(&unit(1));
+
+    run.world(World::Found { unit: unit(1), seen: Vec::new(), lives: true });
 
     assert!(next(&run.run).is_empty() && run.run.waits_for_person());
 }
@@ -227,7 +238,7 @@ fn a_step_that_was_not_done_is_sent_again_only_after_a_new_approval() {
 }
 
 #[test]
-fn one_person_can_approve_each_of_two_steps_that_were_not_done() {
+fn one_person_approves_each_of_two_steps_that_were_not_done_by_its_name() {
     let plan = a_plan().each(&[&["web1", "web2"]], 1).approved_by(2).made();
     let mut run = super::driven::a_run_of(&plan).planned().confirmed().approved_by("cara").started();
     let (first, second) = (unit_on(1, "web1"), unit_on(1, "web2"));
@@ -236,17 +247,26 @@ fn one_person_can_approve_each_of_two_steps_that_were_not_done() {
         run.says("ben", settle(at, false));
     }
 
-    let approval = run.approval();
-    run.says("cara", approval.clone());
-    run.says("cara", approval.clone());
-    let again = run.refuses("cara", approval);
+    let approval = |run: &Driven, at: Option<&UnitAt>| match run.approval() {
+        Says::Approve { digest, roles, is_commander, .. } => {
+            Says::Approve { digest, step: at.cloned(), roles, is_commander }
+        }
+        other => other,
+    };
+    let unnamed = run.refuses("cara", approval(&run, None));
+    run.says("cara", approval(&run, Some(&second)));
+    let twice = run.refuses("cara", approval(&run, Some(&second)));
+    run.says("cara", approval(&run, None));
+    let again = run.refuses("cara", approval(&run, None));
 
     let agreed = |run: &Driven, at| match run.state(at) {
         UnitState::Withheld { approvals, .. } => approvals.clone(),
         other => panic!("{other:?}"),
     };
     assert_eq!((agreed(&run, &first), agreed(&run, &second)), (vec![person("cara")], vec![person("cara")]));
-    assert!(matches!(again, Refusal::NotNow { what: "approved", .. }));
+    for refusal in [unnamed, twice, again] {
+        assert!(matches!(refusal, Refusal::NotNow { what: "approved", .. }), "{refusal:?}");
+    }
 }
 
 #[test]
@@ -686,8 +706,15 @@ fn an_answer_after_another_attempt_is_stale() {
             run.says("ben", retry(&unit(1)));
         }
     }
-    let after = |attempt| Says::After { unit: unit(1), attempt, says: Box::new(retry(&unit(1))) };
+    let after = |attempt| Says::After {
+        unit: unit(1),
+        attempt: AskedAfter::Step(attempt),
+        says: Box::new(retry(&unit(1))),
+    };
 
-    assert_eq!(run.refuses("ben", after(1)), Refusal::Stale { unit: unit(1), attempt: 1, now: 2 });
+    assert_eq!(
+        run.refuses("ben", after(1)),
+        Refusal::Stale { unit: unit(1), attempt: AskedAfter::Step(1), now: AskedAfter::Step(2) }
+    );
     assert_eq!(names(&run.says("ben", after(2))), ["retried"]);
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use steadyhand::failpoint::Point;
 use steadyhand::journal::{Entry, JournalView};
-use steadyhand::run::model::{Phase, UndoStep, UnitState, Variant};
+use steadyhand::run::model::{AskedAfter, Phase, UndoStep, UnitState, Variant};
 use steadyhand::run::{Run, RunId, UnitAt};
 
 use super::case::{Case, Kill, Scenario};
@@ -313,7 +313,11 @@ fn says(case: &Case, run: Option<&Run>) -> Option<String> {
 /// The answer to the question that is asked now, and to no later one.
 fn retry(run: &Run, unit: &UnitAt) -> String {
     let lane = unit.lane.as_ref().map(|lane| format!(" {lane}")).unwrap_or_default();
-    format!("retry 1 {}{lane} attempt={}\n", unit.number, run.asked_about(unit).unwrap_or(1))
+    format!(
+        "retry 1 {}{lane} attempt={}\n",
+        unit.number,
+        run.asked_about(unit).unwrap_or(AskedAfter::Step(1))
+    )
 }
 
 /// Ends the connections that killed processes left; OpenSSH would close each of them a minute later.

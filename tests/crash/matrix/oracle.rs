@@ -86,7 +86,8 @@ pub(crate) fn compare(worker: &Worker<'_>, case: &Case, story: &Story) -> Found 
     if phase != Some(Phase::Ended(expected)) {
         found.other.push(format!("it should have ended as {expected:?}, and is {phase:?}"));
     }
-    let id = name_of(worker).unwrap_or_default();
+    let asked = story.run.as_ref().map_or(0, |run| run.requested.as_millisecond());
+    let id = format!("{}-1-{asked}", name_of(worker).unwrap_or_default());
     let (intents, words) = read(story, &id, &mut found);
     let effects = effects(worker);
     for (key, times) in &effects {
@@ -123,10 +124,10 @@ pub(crate) fn compare(worker: &Worker<'_>, case: &Case, story: &Story) -> Found 
     found
 }
 
-/// As the hosts are told: journal, run, step, host at hand, and attempt.
+/// As the hosts are told: journal, run, when it was asked for, step, host at hand, and attempt.
 fn key_of(id: &str, unit: &UnitAt, attempt: u32, undo: bool) -> String {
     let lane = unit.lane.as_ref().map(|lane| format!("-{lane}")).unwrap_or_default();
-    format!("{id}-1-{}{lane}.{}{attempt}", unit.number, if undo { "u" } else { "" })
+    format!("{id}-{}{lane}.{}{attempt}", unit.number, if undo { "u" } else { "" })
 }
 
 fn name_of(worker: &Worker<'_>) -> Option<String> {

@@ -261,7 +261,7 @@ PrintMotd no
 UseDNS no
 LogLevel ERROR
 MaxStartups 400:30:800
-KexAlgorithms curve25519-sha256
+KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org
 Subsystem sftp internal-sftp
 "
     );

@@ -158,7 +158,7 @@ PrintMotd no
 UseDNS no
 MaxStartups 200:30:400
 # The cheapest of those that are safe: thousands of connections are made.
-KexAlgorithms curve25519-sha256
+KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org
 "
     );
     for number in hosts {

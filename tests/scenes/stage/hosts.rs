@@ -187,8 +187,9 @@ impl Hosts {
         };
         let name = known.names[0].clone();
         let changes = !name.starts_with('?');
-        let is_step = execution.step_dir.is_some() && execution.keys.is_some() && !execution.end_with_link;
-        let is_probe = execution.step_dir.is_none() && execution.keys.is_none() && execution.end_with_link;
+        let is_step = execution.attempt.is_some() && execution.step_dir.is_some() && execution.keys.is_some();
+        let is_probe =
+            execution.attempt.is_none() && execution.step_dir.is_none() && execution.keys.is_none();
         if (changes && !is_step) || (!changes && !is_probe) {
             return self.wrong(format!("{name} was sent to {host} in the wrong manner"));
         }
