@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::message::Message;
-use crate::rules::messages::SILENT;
+use crate::rules::messages::{SILENT, SUPPRESS_EMBEDS};
 use crate::world::World;
 
 /// A message as somebody saw it at one moment.
@@ -150,7 +150,12 @@ pub(crate) fn seen(world: &World, message: &Message) -> Seen {
         channel: message.channel,
         author: name(&message.author),
         content: plain(world, &message.content),
-        cards: message.embeds.iter().map(|embed| card(world, embed)).collect(),
+        cards: message
+            .embeds
+            .iter()
+            .filter(|_| message.flags & SUPPRESS_EMBEDS == 0)
+            .map(|embed| card(world, embed))
+            .collect(),
         rows: rows.collect(),
         files: files.collect(),
         only_for: message.private_to.as_ref().map(name),

@@ -150,8 +150,10 @@ impl Typed {
         if !direct && !may {
             return cannot(format!("/{name} is not shown to {}", user.name));
         }
-        if direct && command["dm_permission"] == false {
-            return cannot(format!("/{name} is not shown in direct messages"));
+        let context = u64::from(direct);
+        let elsewhere = command["contexts"].as_array().is_some_and(|it| !it.iter().any(|it| *it == context));
+        if elsewhere || direct && command["dm_permission"] == false {
+            return cannot(format!("/{name} is not shown here"));
         }
         Ok(command)
     }

@@ -85,7 +85,9 @@ pub(crate) fn commands() -> Vec<CreateCommand> {
     vec![
         CreateCommand::new("run").description("Runs a runbook").add_option(failover),
         CreateCommand::new("ping").description("Answers at once"),
-        CreateCommand::new("secret").description("Answers one person"),
+        CreateCommand::new("secret")
+            .description("Answers one person")
+            .contexts(vec![InteractionContext::Guild]),
         CreateCommand::new("silent").description("Does not answer"),
         CreateCommand::new("form").description("Opens a form"),
         CreateCommand::new("hidden")

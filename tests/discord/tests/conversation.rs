@@ -122,6 +122,9 @@ async fn a_client_lets_nobody_type_what_is_not_registered() {
         let refused = ana.types(line).map(|asked| asked.id()).unwrap_err();
         assert!(refused.0.contains(why), "{line}: {refused}");
     }
+    let alone = ana.in_direct();
+    assert!(alone.types("/secret").unwrap_err().0.contains("not shown here"));
+    assert!(alone.types("/ping").is_ok());
     assert!(discord.person("adam").types("/hidden").is_ok(), "an administrator sees all commands");
     assert!(discord.person("ci").types("/ping").is_err(), "a bot has no client");
     assert!(discord.person("alerts").types("/ping").is_err(), "a webhook has no client");

@@ -26,6 +26,8 @@ async fn ids_and_times_are_shown_as_people_see_them() {
     caller.call("PUT", &format!("/channels/{ops}/pins/{sent}"), json!(null)).await;
     discord.person("ben").reacts(&discord.newest("ops").unwrap(), "👍");
     discord.person("ben").writes("hm").unwrap();
+    let plain = json!({"content": "no card", "flags": 4, "embeds": [{"title": "x"}], "allowed_mentions": {"parse": []}});
+    caller.call("POST", &format!("/channels/{ops}/messages"), plain).await;
     let reply = json!({"content": "yes", "message_reference": {"message_id": sent}});
     caller.call("POST", &format!("/channels/{ops}/messages"), reply).await;
 
@@ -41,6 +43,9 @@ async fn ids_and_times_are_shown_as_people_see_them() {
 
     ben
       hm
+
+    steadyhand
+      no card
 
     steadyhand (reply) (pings steadyhand)
       yes

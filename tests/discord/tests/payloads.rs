@@ -45,6 +45,12 @@ async fn every_kind_of_interaction_is_understood() {
     let forged = ana.forges_modal("any", &[("reason", "none")], None);
     assert!(matches!(read(forged.payload()), Interaction::Modal(_)));
 
+    discord.person("ben").presses(&card, "Confirm").unwrap();
+    discord.until_says("run 1", "step 1").await;
+    let within = ana.in_channel("run 1").types("/ping").unwrap();
+    let Interaction::Command(within) = read(within.payload()) else { panic!("a command was expected") };
+    assert_eq!(within.channel_id.get(), card.id, "a thread has the id of its message");
+
     let alone = ana.in_direct().types("/ping").unwrap();
     let Interaction::Command(alone) = read(alone.payload()) else { panic!("a command was expected") };
     assert_eq!((alone.guild_id, alone.user.name.as_str()), (None, "ana"));
