@@ -159,7 +159,11 @@ async fn on_command(http: &Http, command: &CommandInteraction) {
             command.create_followup(http, more).await.unwrap();
         }
         "secret" => {
-            let message = CreateInteractionResponse::Message(reply().content("psst").ephemeral(true));
+            // It lets the mention ping, and still nobody is pinged.
+            let message = CreateInteractionResponseMessage::new()
+                .content(format!("psst {}", command.user.mention()))
+                .ephemeral(true);
+            let message = CreateInteractionResponse::Message(message);
             command.create_response(http, message).await.unwrap();
         }
         "form" => command.create_response(http, modal("form-1")).await.unwrap(),

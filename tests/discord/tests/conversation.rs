@@ -5,7 +5,9 @@ use std::time::Duration;
 use discord::{Answer, Discord};
 use insta::assert_snapshot;
 
-use crate::bot::Bot;
+use serenity::all::{ChannelId, Event, GetMessages};
+
+use crate::bot::{Bot, eventually};
 
 #[tokio::test]
 async fn a_run_from_command_to_thread() {
@@ -72,6 +74,33 @@ async fn a_form_is_filled_in_as_its_inputs_ask() {
     assert!(ben.shows().contains("steadyhand (only ben sees it)\n  Because: a good reason"));
     assert!(!discord.person("ana").shows().contains("good reason"));
     discord.assert_clean();
+}
+
+#[tokio::test]
+async fn what_is_ephemeral_is_told_to_nobody_else() {
+    let discord = Discord::start().await;
+    let bot = Bot::start(&discord).await;
+    let ana = discord.person("ana");
+
+    let secret = ana.types("/secret").unwrap().reply().await;
+    let open = ana.types("/ping").unwrap().reply().await;
+
+    let channel = ChannelId::new(secret.channel);
+    assert!(channel.message(&bot.http, secret.id).await.is_err(), "only its token reads it");
+    let listed = channel.messages(&bot.http, GetMessages::new()).await.unwrap();
+    assert!(listed.iter().all(|message| !message.content.contains("psst")), "{listed:?}");
+    let heard = || {
+        let events = bot.events();
+        let ids = events.iter().filter_map(|event| match event {
+            Event::MessageCreate(it) => Some(it.message.id.get()),
+            _ => None,
+        });
+        let ids: Vec<u64> = ids.collect();
+        ids.contains(&open.id).then_some(ids)
+    };
+    let heard = eventually("the open answer", heard).await;
+    assert!(!heard.contains(&secret.id));
+    assert_eq!((secret.says("psst"), secret.pings.as_slice()), (true, &[][..]), "and pings nobody");
 }
 
 #[tokio::test]
