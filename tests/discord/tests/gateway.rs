@@ -220,7 +220,8 @@ async fn who_may_not_listen_is_closed() {
     discord.grants_privileged_intents(false);
     let own = HttpBuilder::new(discord.token()).proxy(discord.url()).ratelimiter_disabled(true);
     let mut client = ClientBuilder::new_with_http(own.build(), all_intents()).await.unwrap();
-    let wrong = client.start().await.unwrap_err();
+    let ended = tokio::time::timeout(Duration::from_secs(15), client.start()).await;
+    let wrong = ended.expect("it is closed").unwrap_err();
     assert!(matches!(wrong, serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents)), "{wrong:?}");
 
     // A client asks with a token that is revoked meanwhile.
