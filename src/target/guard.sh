@@ -235,7 +235,7 @@ if test "$h_t" = "$mine"; then seen=y; continue; fi;
 if test -n "$seen" || ! test -e "$h_dir/$mine"; then claim "sealed fenced end" "$a/started"; no "fenced by=$h_t"; fi;
 while IFS= read -r h_k; do
 test "$h_k" = "$key" && continue;
-mine_a=$a; a=$base/a/$h_k; verdict; a=$mine_a;
+mine_a=$a; a=$base/a/$h_k; settle; a=$mine_a;
 case $v in running*|ending|preparing|torn) claim "sealed busy end" "$a/started"; no "busy token=$h_t attempt=$h_k";; esac;
 done <"$h_f";
 rm -f "$h_f";

@@ -520,8 +520,16 @@ fn refused(why: &str) -> Ending {
     let folder = "the folder .steadyhand in the home of the login user";
     let (code, why) = match why.split(' ').next().unwrap_or_default() {
         "no-command" => return Ending::NoCommand,
-        "fenced" => ("fenced", "the host knows a newer run that holds the same".to_owned()),
-        "busy" => ("fenced", format!("a step of an earlier run is not over there ({why})")),
+        "fenced" => (
+            "fenced",
+            "the host knows a newer run that holds the same: another bot, or a journal that was restored or is new"
+                .to_owned(),
+        ),
+        "busy" => {
+            let attempt = why.split("attempt=").nth(1).unwrap_or_default();
+            let look = format!("look at it, and when it is over remove ~/.steadyhand/a/{attempt}");
+            ("fenced", format!("a step of an earlier run is not over there, or its mark cannot be read: {look}"))
+        }
         "secret-place" => return no_place_for_secrets(),
         "no-tool" => {
             let tool = why.split(' ').nth(1).unwrap_or_default();

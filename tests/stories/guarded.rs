@@ -278,6 +278,39 @@ async fn the_next_bot_decides_about_a_step_that_the_last_one_halted() {
     assert_eq!(ran(&reached, "kept"), 1);
 }
 
+/// Steps may take hours: a fifth one on a host waits for its turn, and checks, watches and stops get through.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn however_many_steps_work_on_a_host_there_is_a_way_in() {
+    let reached = reached();
+    let (wanted, running): (Vec<_>, Vec<_>) = (1..=8)
+        .map(|number| {
+            let (wanted, controlled) = watch::channel(Control::Run);
+            let long = step(&reached, &format!("long{number}"), "sleep 341");
+            let long = Execution { control: Some(controlled), ..long };
+            let ssh = reached.ssh.clone();
+            (wanted, tokio::spawn(async move { ssh.execute(long).await }))
+        })
+        .unzip();
+    until(|| processes(&reached, "sleep 341") == 4).await;
+
+    assert_eq!(reached.ends("exit 0").await.ending, Ending::Exited(0));
+    assert_eq!(processes(&reached, "sleep 341"), 4);
+
+    for wanted in &wanted {
+        wanted.send_replace(Control::Stop);
+    }
+    let mut never = 0;
+    for running in running {
+        match running.await.unwrap().ending {
+            Ending::NotStarted { code: "stopped", .. } => never += 1,
+            Ending::Ended { by_limit: false, .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(never, 4, "what waits is stopped where it stands");
+    assert_eq!(processes(&reached, "sleep 341"), 0);
+}
+
 /// Whoever follows a step hears that the connection broke, and that the host answers again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_connection_that_breaks_is_told_and_so_is_that_it_is_back() {

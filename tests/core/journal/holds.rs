@@ -3,6 +3,7 @@
 use steadyhand::journal::AppendError;
 use steadyhand::plan::Resource;
 use steadyhand::run::RunId;
+use steadyhand::runbook::source::name::{ClusterName, HostName};
 
 use super::{Folder, a_claim, a_request, an_ended_run, write};
 use crate::run::plans::noon;
@@ -90,4 +91,13 @@ async fn a_fencing_token_only_grows() {
     let resource = Resource("cluster/orders".to_owned());
     assert_eq!(error, AppendError::StaleToken { resource: resource.clone(), token: 1, last: 1 });
     assert_eq!(journal.view().next_tokens(&[resource]).unwrap()[0].1, 2);
+}
+
+#[test]
+fn a_host_is_told_of_clusters_and_of_itself_and_of_no_other_host() {
+    let name = |text| HostName::new(text).unwrap();
+    let cluster = Resource::cluster(&ClusterName::new("orders").unwrap());
+
+    assert!(cluster.concerns(&name("pg1")) && Resource::host(&name("pg1")).concerns(&name("pg1")));
+    assert!(!Resource::host(&name("pg11")).concerns(&name("pg1")));
 }
