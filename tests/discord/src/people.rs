@@ -10,7 +10,6 @@ use crate::discord::Discord;
 use crate::interaction::{Doing, Kind};
 use crate::limits;
 use crate::message::Message;
-use crate::refusal::Refusal;
 use crate::seen::{self, Seen};
 use crate::sessions::GUILD_MEMBERS;
 use crate::shape::length;
@@ -310,10 +309,4 @@ fn replaced(text: &str, name: &str, by: &str) -> String {
         rest = after;
     }
     out + rest
-}
-
-impl From<Refusal> for CannotDo {
-    fn from(refusal: Refusal) -> Self {
-        Self(refusal.message)
-    }
 }

@@ -147,7 +147,8 @@ fn too_many(core: &Core, mut note: Request, after: Duration, global: bool) -> Re
 /// Reads what can be read; with it, whether the body was sound.
 async fn read(parts: Parts, body: Bytes) -> (Call, Result<(), Refusal>) {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let path = parts.uri.path().trim_start_matches("/api/v10");
+    let path = parts.uri.path();
+    let path = path.strip_prefix("/api/v10").unwrap_or(path);
     let mut call = Call {
         method: parts.method.to_string(),
         path: path.split('/').skip(1).map(unescaped).collect(),
