@@ -402,7 +402,8 @@ mod tests {
             expected.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
         };
         let tables = ["ssh", "serve", "demo", "secrets"];
-        let mut keys: Vec<String> = of("").into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
+        let mut keys: Vec<String> =
+            of("").into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
         for table in ["ssh", "serve"] {
             keys.extend(of(table).into_iter().map(|key| format!("{table}.{key}")));
         }
@@ -431,14 +432,20 @@ mod tests {
             }
         }
 
-        assert_eq!(shown.iter().filter(|key| !key.starts_with("secrets.")).collect::<Vec<_>>(), KEYS.iter().collect::<Vec<_>>());
+        assert_eq!(
+            shown.iter().filter(|key| !key.starts_with("secrets.")).collect::<Vec<_>>(),
+            KEYS.iter().collect::<Vec<_>>()
+        );
         assert!(KEYS.iter().all(|key| text.contains(&variable(key))), "each with its variable");
         assert_eq!(config.serve, Serve { listen: DEFAULT_LISTEN, log_format: LogFormat::Text });
         // And what stands behind a comment is right, too.
-        let open: String = text.lines().map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.contains(" = ") => format!("{rest}\n"),
-            _ => format!("{line}\n"),
-        }).collect();
+        let open: String = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.contains(" = ") => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
         assert_eq!(read(&open).unwrap().secrets.len(), 3);
     }
 
@@ -477,7 +484,10 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_file_line_key_and_cure() {
         for (text, said) in [
-            ("\n[serve]\nlisten = \"9187\"\n", "line 3: serve.listen is `9187`, which is no address with a port"),
+            (
+                "\n[serve]\nlisten = \"9187\"\n",
+                "line 3: serve.listen is `9187`, which is no address with a port",
+            ),
             ("[serve]\nlog_format = \"xml\"", "line 2: serve.log_format is `xml`, which is no form of a log"),
             ("\ntime_zone = \"Mars/Base\"", "line 2: time_zone is `Mars/Base`"),
             ("[serve]\nlisten = 9187", "line 2: listen: invalid type"),
@@ -485,7 +495,12 @@ mod tests {
             ("[discord]\ntoken = \"x\"", "line 1: unknown field `discord`"),
         ] {
             let error = read(text).unwrap_err();
-            assert!(error.contains(said) && error.contains("steadyhand.toml") && error.contains("Next: correct it there"), "{error}");
+            assert!(
+                error.contains(said)
+                    && error.contains("steadyhand.toml")
+                    && error.contains("Next: correct it there"),
+                "{error}"
+            );
         }
         let env = |name: &str| (name == "STEADYHAND_SERVE_LISTEN").then(|| "here".to_owned());
         let error = Config::load(Some(Path::new(EXAMPLE)), &env).unwrap_err().to_string();

@@ -17,7 +17,9 @@ const MAX_ANSWER: u64 = 64 * 1024;
 pub(super) fn ask(config: &Config) -> Result<CameOut, Failed> {
     let listen = here(config.serve.listen);
     let (status, text) = get(listen).map_err(|error| {
-        format!("no service answers on {listen}: {error}. Next: start steadyhand serve, or look at serve.listen")
+        format!(
+            "no service answers on {listen}: {error}. Next: start steadyhand serve, or look at serve.listen"
+        )
     })?;
     say(&text);
     Ok(if status == "200" { CameOut::Done } else { CameOut::Broke })

@@ -20,12 +20,14 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// The log goes to stderr. Only we speak if nothing is said: ssh and hyper have nothing to tell those who run us.
 pub(super) fn log(format: LogFormat) -> Result<(), Failed> {
-    let said = ["RUST_LOG", "STEADYHAND_LOG"].into_iter().find_map(|name| {
-        environment(name).filter(|filter| !filter.is_empty()).map(|filter| (name, filter))
-    });
+    let said = ["RUST_LOG", "STEADYHAND_LOG"]
+        .into_iter()
+        .find_map(|name| environment(name).filter(|filter| !filter.is_empty()).map(|filter| (name, filter)));
     let (name, filter) = said.unwrap_or(("", "steadyhand=info".to_owned()));
     let filter = tracing_subscriber::EnvFilter::try_new(&filter).map_err(|error| {
-        format!("{name} is `{filter}`, which is no filter ({error}). Next: write one such as steadyhand=debug")
+        format!(
+            "{name} is `{filter}`, which is no filter ({error}). Next: write one such as steadyhand=debug"
+        )
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {

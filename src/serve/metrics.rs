@@ -11,12 +11,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::health::{Finding, Report};
 use crate::engine::Standing;
 use crate::journal::figures::Times;
 use crate::journal::{Entry, Figures, Journal, stamped};
 use crate::run::Event;
 use crate::run::model::Outcome;
-use super::health::{Finding, Report};
 
 /// The upper bounds in seconds by which steps are counted.
 const STEP_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0];
@@ -30,11 +30,31 @@ pub const FAMILIES: [(&str, &str, &str); 14] = [
     ("steadyhand_runs_parked", "gauge", "Open runs that stand still because of a fault in the bot."),
     ("steadyhand_steps_unknown", "gauge", "Steps of open runs of which nobody knows how they ended."),
     ("steadyhand_runs_ended_total", "counter", "Runs that ended, by outcome."),
-    ("steadyhand_steps_total", "counter", "Steps that came to this, by outcome; one that is tried again may count twice."),
-    ("steadyhand_step_duration_seconds", "histogram", "How long steps took that succeeded, from the sending to the proof."),
-    ("steadyhand_events_total", "counter", "Events that were written to the journal, of runs and of the bot."),
-    ("steadyhand_journal_appends_total", "counter", "Appends by result: written, refused in favour of another one, failed."),
-    ("steadyhand_journal_append_duration_seconds", "histogram", "How long appends took until they were durable, or refused."),
+    (
+        "steadyhand_steps_total",
+        "counter",
+        "Steps that came to this, by outcome; one that is tried again may count twice.",
+    ),
+    (
+        "steadyhand_step_duration_seconds",
+        "histogram",
+        "How long steps took that succeeded, from the sending to the proof.",
+    ),
+    (
+        "steadyhand_events_total",
+        "counter",
+        "Events that were written to the journal, of runs and of the bot.",
+    ),
+    (
+        "steadyhand_journal_appends_total",
+        "counter",
+        "Appends by result: written, refused in favour of another one, failed.",
+    ),
+    (
+        "steadyhand_journal_append_duration_seconds",
+        "histogram",
+        "How long appends took until they were durable, or refused.",
+    ),
     ("steadyhand_ssh_connections", "gauge", "Connections to hosts that are open."),
     ("steadyhand_health", "gauge", "Parts of the process as last asked: 0 ok, 1 attention, 2 down, 3 stuck."),
 ];
@@ -145,7 +165,8 @@ impl Metrics {
                     text.labelled(name, "outcome", RUN_OUTCOMES.map(of));
                 }
                 "steadyhand_steps_total" => {
-                    let of = |(kind, outcome)| (outcome, counted.steps.get(kind).copied().unwrap_or_default());
+                    let of =
+                        |(kind, outcome)| (outcome, counted.steps.get(kind).copied().unwrap_or_default());
                     text.labelled(name, "outcome", STEP_OUTCOMES.map(of));
                 }
                 "steadyhand_step_duration_seconds" => text.histogram(name, &self.steps),
@@ -211,7 +232,18 @@ mod tests {
     fn entry(event: Event) -> Entry {
         let stamped = Stamped { at: Timestamp::UNIX_EPOCH, by: None, event };
         let NewEntry { time, actor, kind, data } = NewEntry::of_event(&stamped, None);
-        Entry { v: 1, seq: 1, prev: String::new(), time, bot: String::new(), actor, run: None, nth: None, kind, data }
+        Entry {
+            v: 1,
+            seq: 1,
+            prev: String::new(),
+            time,
+            bot: String::new(),
+            actor,
+            run: None,
+            nth: None,
+            kind,
+            data,
+        }
     }
 
     #[test]
