@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use steadyhand::chat::desk::CameOut;
 use steadyhand::run::model::{Outcome, Phase};
 
 use crate::stage::{Answer, DEAD, PLANNED, Scene};
@@ -145,7 +146,10 @@ fn a_long_copy_shows_how_far_it_is_and_says_when_it_stands_still() {
     scene.types("ben", "stop 1");
     scene.says("ben", "stop 1 now");
 
-    assert_eq!(scene.hosts.sent(), ["pg2 add-slot pg3", "pg3 stop", "pg3 set-aside", "pg3 copy-from pg3"]);
+    assert_eq!(
+        scene.hosts.sent(),
+        ["pg1 add-slot pg3", "pg2 add-slot pg3", "pg3 stop", "pg3 set-aside", "pg3 copy-from pg3"]
+    );
     scene.reads("long-copy");
 }
 
@@ -161,10 +165,13 @@ fn a_replica_is_rebuilt_from_another() {
     scene.hosts.will("pg3", "copy-from", Answer::LostAfter("the connection to pg3 broke"));
     scene.types("cleo", &scene.next_command());
     scene.after(Duration::from_mins(30));
+    scene.says("ben", "answer 1 9 go-on");
+    scene.after(Duration::from_mins(1));
     let mut scene = scene.begins_here();
 
     scene.says("sue", "status 1");
 
+    assert_eq!(scene.hosts.sent()[..3], ["pg1 add-slot pg3", "pg2 add-slot pg3", "pg3 stop"]);
     scene.reads("rebuilt");
 }
 
@@ -202,6 +209,8 @@ fn what_takes_longer_than_in_earlier_runs_is_overdue() {
     for run in 1..=3 {
         rebuilding(&mut scene, run);
         scene.after(Duration::from_hours(4));
+        scene.says("ben", &format!("answer {run} 9 go-on"));
+        scene.after(Duration::from_mins(1));
         assert_eq!(scene.run(run).phase, Phase::Ended(Outcome::Succeeded));
     }
     scene.hosts.will("pg3", "copy-from", Answer::Limited(Duration::from_hours(5)));
@@ -236,6 +245,31 @@ fn a_copy_that_a_watch_has_halted_is_not_stalled() {
 
     assert!(!scene.transcript().contains("STALLED"));
     scene.reads("halted-by-a-watch");
+}
+
+/// What the slots of a run keep for a copy may fill the disk of the primary. Then it is ended, and nothing goes on.
+#[test]
+fn a_copy_is_ended_when_what_is_kept_for_it_fills_a_disk() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.fills("pg1", 70);
+    assert_eq!(scene.says("ben", REBUILD), CameOut::Refused);
+    let full = "The disk of pg1 or of the source is too full";
+    assert!(scene.last().contains(full), "{}", scene.last());
+    scene.hosts.fills("pg1", 69);
+    scene.hosts.copies(40 << 30, 16 << 20);
+    rebuilding(&mut scene, 2);
+    scene.after(Duration::from_mins(1));
+    let mut scene = scene.begins_here();
+
+    scene.hosts.fills("pg1", 85);
+    scene.after(Duration::from_mins(1));
+    scene.types("ben", "retry 2 5 pg3");
+    scene.after(Duration::from_mins(1));
+    scene.says("ben", "stop 2");
+
+    let sent = scene.hosts.sent();
+    assert_eq!(sent.iter().filter(|sent| sent.contains("copy-from")).count(), 1, "the disk is still full");
+    scene.reads("disk-fills");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use steadyhand::chat::desk::CameOut;
 
-use crate::stage::{Answer, DEAD, PLANNED, Scene, Server};
+use crate::stage::{Answer, Cluster, DEAD, PLANNED, Scene, Server};
 
 const REBUILD: &str =
     "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"";
@@ -17,6 +17,9 @@ fn rebuild(prepare: impl Fn(&Scene)) -> Scene {
     prepare(&scene);
     scene.types("cleo", &scene.next_command());
     scene.after(Duration::from_hours(6));
+    // If it came so far.
+    scene.says("ben", "answer 1 9 go-on");
+    scene.after(Duration::from_mins(1));
     scene
 }
 
@@ -48,13 +51,13 @@ fn a_replica_without_a_slot_is_not_taken_for_one_that_receives() {
 #[test]
 fn no_step_of_a_rebuild_is_taken_for_done_that_did_nothing() {
     let steps = [
+        ("pg1", "add-slot", "pg1 has no slot for pg3"),
         ("pg2", "add-slot", "pg2 has no slot for pg3"),
         ("pg3", "stop", "pg3 still runs"),
         ("pg3", "set-aside", "The old data of pg3 is not kept"),
         ("pg3", "copy-from", "pg3 has no whole copy"),
-        ("pg1", "add-slot", "pg1 has no slot for pg3"),
+        ("pg2", "release-slot", "pg2 still has the slot of pg3"),
         ("pg3", "delete-kept", "The old data of pg3 is still there"),
-        ("pg2", "drop-slot", "pg2 still has the slot of pg3"),
     ];
     for (host, action, says) in steps {
         for lost in [false, true] {
@@ -141,6 +144,38 @@ fn what_would_end_a_failover_badly_is_asked_before_it() {
         pg2.slots.extend(["pg1".to_owned(), "pg3".to_owned()]);
     });
     assert_eq!(came_out, CameOut::NeedsPerson, "{said}");
+}
+
+#[test]
+fn what_does_not_stream_is_neither_copied_nor_counted() {
+    let far = "pg2 does not stream, or is too far behind to be copied";
+    let few = "Too few healthy servers would be left";
+    let refuses = |line: &str, harm: &dyn Fn(&mut Cluster), why: &str| {
+        let mut scene = Scene::of_orders();
+        scene.hosts.cluster(harm);
+        assert_eq!(scene.says("ben", line), CameOut::Refused, "{}", scene.last());
+        assert!(scene.last().contains(why), "{}", scene.last());
+        scene.nothing_was_sent();
+    };
+    let lags = |cluster: &mut Cluster| {
+        let pg2 = cluster.servers.get_mut("pg2").unwrap();
+        (pg2.replay_paused, pg2.replayed) = (true, pg2.replayed - (16 << 20));
+    };
+    let is_fed_no_more =
+        |cluster: &mut Cluster| _ = cluster.servers.get_mut("pg1").unwrap().slots.remove("pg2");
+    refuses(REBUILD, &lags, far);
+    refuses(REBUILD, &is_fed_no_more, far);
+    refuses(&REBUILD.replace("source=pg2", "source=pg1"), &is_fed_no_more, few);
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(lags);
+    assert_eq!(scene.says("ben", &REBUILD.replace("source=pg2", "source=pg1")), CameOut::NeedsPerson);
+    let is_fed_no_more =
+        |cluster: &mut Cluster| _ = cluster.servers.get_mut("pg1").unwrap().slots.remove("pg3");
+    let mut scene = Scene::with_own_files();
+    scene.edits("inventory.yaml", "min_healthy: 2", "min_healthy: 3");
+    scene.hosts.cluster(is_fed_no_more);
+    assert_eq!(scene.says("ana", PLANNED), CameOut::Refused);
+    assert!(scene.last().contains(few), "{}", scene.last());
 }
 
 #[test]

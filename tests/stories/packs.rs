@@ -1,5 +1,6 @@
 //! The scripts of the packs, alone on real hosts: what they do at the edges, twice, halfway, and taken back.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
@@ -12,13 +13,14 @@ use steadyhand::config::Config;
 use steadyhand::library::{Library, Snapshot};
 use steadyhand::plan::measure::{Errand, ErrandBody, action_errand, undo_errand};
 use steadyhand::runbook::model::{Command, Undo};
-use steadyhand::runbook::source::name::HostName;
+use steadyhand::runbook::source::name::{ClusterName, HostName};
 use steadyhand::target::ssh::Ssh;
 use steadyhand::target::{Destination, Ending, Execution, Report, Target as _};
 use tokio::runtime::Runtime;
 
 use crate::chat::{self, BROKE, DONE};
 use crate::failing_over::noticed_by_the_replicas;
+use crate::guarded::attempt;
 
 /// A lab, and the packs as they are shipped.
 struct Hands {
@@ -26,6 +28,8 @@ struct Hands {
     ssh: Arc<Ssh>,
     files: Arc<Snapshot>,
     runtime: Runtime,
+    /// How many steps were sent: each is an attempt of its own.
+    sent: Cell<u32>,
 }
 
 type Inputs<'a> = [(&'a str, &'a str)];
@@ -37,7 +41,7 @@ impl Hands {
         let files = Library::new(config.folders).load().unwrap();
         let ssh = Arc::new(Ssh::new(config.ssh).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { lab, ssh, files, runtime }
+        Self { lab, ssh, files, runtime, sent: Cell::new(0) }
     }
 
     fn host(&self, name: &str) -> Host {
@@ -86,7 +90,9 @@ impl Hands {
         action.body.clone_from(&probe.body);
         assert!(matches!(action.body, Some(Command::Script(_))));
         let host = HostName::new(host).unwrap();
-        let errand = action_errand(&self.files.set, pack, &action, &host, None, owned(inputs)).unwrap();
+        let cluster = ClusterName::new("orders").filter(|_| pack.name.as_str() == "postgresql");
+        let errand =
+            action_errand(&self.files.set, pack, &action, &host, cluster.as_ref(), owned(inputs)).unwrap();
         let report = self.executes(Errand { at_most: probe.at_most, ..errand }, None);
         let printed = (report.ending == Ending::Exited(0)).then_some(report.out.head)?;
         Some(serde_json::from_slice(&printed).unwrap())
@@ -94,6 +100,8 @@ impl Hands {
 
     fn executes(&self, mut errand: Errand, step_dir: Option<String>) -> Report {
         let host = self.host(errand.host.as_str());
+        self.sent.set(self.sent.get() + 1);
+        let attempt = step_dir.as_ref().map(|_| attempt(&format!("by-hand-{}", self.sent.get()), 1));
         if let ErrandBody::Script { variables, .. } = &mut errand.body {
             variables.insert("run_id".to_owned(), "1".to_owned());
         }
@@ -110,7 +118,7 @@ impl Hands {
             limit: errand.at_most.as_std(),
             step_dir,
             ago: Duration::ZERO,
-            attempt: None,
+            attempt,
             control: None,
             latest: None,
             link: None,
@@ -357,6 +365,27 @@ fn a_slot_that_was_made_twice_is_taken_back_once_and_one_that_was_there_stays() 
 }
 
 #[test]
+fn a_slot_that_has_lost_its_log_is_not_taken_for_one_that_keeps_it() {
+    let hands = fast();
+    let pg1 = hands.host("pg1");
+    hands.does("pg1", "add-slot", "first", &[("slot", "pg4")]);
+    pg1.sql("alter system set max_slot_wal_keep_size = '1MB'").unwrap();
+    pg1.sql("alter system set wal_keep_size = 0").unwrap();
+    pg1.sql("select pg_reload_conf()").unwrap();
+    let lost = "select wal_status from pg_replication_slots where slot_name = 'pg4'";
+    until("the slot is lost", || {
+        pg1.sql("create table one (); drop table one; select pg_switch_wal()").unwrap();
+        pg1.sql("checkpoint").unwrap();
+        pg1.sql(lost).unwrap() == "lost"
+    });
+
+    hands.fails("pg1", "add-slot", "again", &[("slot", "pg4")], "the slot pg4 is lost");
+
+    hands.does("pg1", "undo add-slot", "again", &[("slot", "pg4")]);
+    assert_eq!(pg1.sql(lost).unwrap(), "lost", "it was there before");
+}
+
+#[test]
 fn a_replica_knows_whether_it_has_a_slot_and_may_log_in() {
     let hands = fast();
     let at = |host: &str| [("upstream_address", hands.address(host))];
@@ -450,6 +479,70 @@ fn what_a_failover_asks_before_it_begins_is_measured() {
 }
 
 #[test]
+fn who_only_monitors_a_server_is_no_client_of_it() {
+    let hands = fast();
+    let pg1 = hands.host("pg1");
+    pg1.sql("create role watcher login; grant pg_monitor to watcher").unwrap();
+    let all =
+        "select count(*) from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()";
+    // The last is a superuser, who may do what `pg_monitor` may: that alone does not make a monitor.
+    for (user, open, clients) in [("watcher", "1", 0), ("app", "2", 1), (hands.lab.user(), "3", 2)] {
+        let psql = format!("psql -h {} -p {} -U {user} -d app", pg1.socket_dir().display(), pg1.pg_port());
+        hands.shell("pg1", &format!("{psql} -c 'select pg_sleep(60)' </dev/null >/dev/null 2>&1 &"));
+        until("the session is open", || pg1.sql(all).unwrap() == open);
+        assert_eq!(hands.asks("pg1", "sessions", &[]).unwrap()["clients"], clients, "{user}");
+    }
+}
+
+#[test]
+fn a_backup_is_tried_out_beside_it_if_there_is_room() {
+    let hands = fast();
+    hands.lab.back_up(Duration::ZERO).unwrap();
+    let above = hands.host("bk1").dir().join("backup").display().to_string();
+    let in_it = |command: &str| hands.shell("bk1", &format!("cd {above}; {command}"));
+    let restored = || hands.asks("bk1", "backup", &[]).map(|said| said["restored"].clone());
+    // The newest may be a link: what it leads to is copied, and nothing in it is changed.
+    in_it(
+        "mv newest of-today; ln -s of-today newest; mkdir .tried.1 .tried.2; touch -d '2 hours ago' .tried.1",
+    );
+    let before = in_it("find of-today -printf '%p %s %T@ %m\\n' | sort | sha256sum");
+    hands.puts("bk1", "cp", "echo \"$@\" >>~/copied; exec /bin/cp \"$@\"");
+
+    assert_eq!(restored(), Some(true.into()));
+
+    let copied = hands.shell("bk1", "cat ~/copied");
+    assert!(copied.contains(&format!("{above}/.tried.")), "{copied}");
+    assert_eq!(in_it("find of-today -printf '%p %s %T@ %m\\n' | sort | sha256sum"), before);
+    assert_eq!(in_it("ls -A"), ".tried.2\nnewest\nof-today", "another one may be at work in the second");
+    hands.puts("bk1", "df", "echo Filesystem; echo disk 9999 9000 999 90% /");
+    assert_eq!(restored(), None, "there is no room");
+    assert_eq!(in_it("ls -A"), ".tried.2\nnewest\nof-today");
+}
+
+#[test]
+fn what_was_kept_says_by_which_run_and_only_that_run_deletes_it() {
+    let hands = fast();
+    let pg3 = hands.host("pg3");
+    let kept = pg3.data_dir().with_extension("kept").display().to_string();
+    hands.does("pg3", "stop", "stop", &[]);
+    hands.does("pg3", "set-aside", "aside", &[]);
+    assert_eq!(hands.shell("pg3", &format!("cat {kept}/kept-by-run")), "1");
+    hands.does("pg3", "undo set-aside", "aside", &[]);
+    assert!(!pg3.data_dir().join("kept-by-run").exists());
+    hands.does("pg3", "set-aside", "aside", &[]);
+
+    hands.shell("pg3", &format!("echo 7 >{kept}/kept-by-run"));
+    hands.fails("pg3", "set-aside", "other", &[], "kept by run 7");
+    hands.fails("pg3", "delete-kept", "delete", &[], "was kept by run 7, and this is run 1");
+    assert!(pg3.data_dir().with_extension("kept").join("PG_VERSION").exists());
+
+    hands.shell("pg3", &format!("echo 1 >{kept}/kept-by-run"));
+    hands.does("pg3", "delete-kept", "delete", &[]);
+    hands.does("pg3", "delete-kept", "delete", &[]);
+    assert!(!pg3.data_dir().with_extension("kept").exists());
+}
+
+#[test]
 fn what_cannot_be_looked_into_may_hold_anything() {
     let hands = fast();
     let dir = hands.host("pg1").dir().join("closed").display().to_string();
@@ -468,12 +561,7 @@ fn what_cannot_be_looked_into_may_hold_anything() {
 #[test]
 fn a_fenced_primary_is_rebuilt_and_nothing_is_left_behind() {
     let lab = Lab::up(Spec::default().fast()).unwrap();
-    let runbooks = crate::refusing::own_runbooks(&lab);
-    let path = runbooks.join("rebuild-data-server.yaml");
-    let text = fs::read_to_string(&path).unwrap().replace("    for: 5m\n", "    for: 1s\n");
-    // Other tests make this machine busy.
-    let text = text.replace("per_cpu < 0.7", "per_cpu < 1000").replace("per_cpu < 1.5", "per_cpu < 1000");
-    fs::write(&path, text).unwrap();
+    crate::rebuilding::shortened(&lab, "rebuild-data-server.yaml", &[]);
     let (pg1, pg2, pg3) = (lab.host("pg1"), lab.host("pg2"), lab.host("pg3"));
     pg1.freeze().unwrap();
     noticed_by_the_replicas(&lab);
@@ -483,7 +571,7 @@ fn a_fenced_primary_is_rebuilt_and_nothing_is_left_behind() {
 
     let rebuild =
         r#"run rebuild-data-server cluster=orders target=pg1 source=pg3 rate=500MiB reason="pg1 was fenced""#;
-    let said = chat::types(&lab, ["as ben", rebuild, "next", "as cleo", "next"]);
+    let said = chat::types(&lab, ["as ben", rebuild, "next", "as cleo", "next", "answer 2 9 go-on"]);
 
     said.ends_with(DONE).says("Run 2 succeeded");
     let fed = "select count(*) from pg_stat_replication where application_name = 'pg1'";

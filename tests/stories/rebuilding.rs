@@ -10,11 +10,14 @@ use crate::chat::{self, DONE, REFUSED};
 use crate::refusing::{nothing_was_done, own_runbooks};
 
 /// Gives the bot runbooks of its own, in which one has times that a test can wait for. Other tests make this machine
-/// busy, so its load is never too much, unless a test says otherwise.
+/// busy, and its disk may be full, so neither is ever too much, unless a test says otherwise.
 pub(crate) fn shortened(lab: &Lab, runbook: &str, times: &[(&str, &str)]) {
     let usual = [
         ("per_cpu < 0.7", "per_cpu < 1000"),
         ("per_cpu < 1.5", "per_cpu < 1000"),
+        ("used < 70%", "used < 101%"),
+        ("used < 85%", "used < 101%"),
+        ("    for: 10s\n", "    for: 1s\n"),
         ("    for: 10m\n", "    for: 2s\n"),
         ("    for: 5m\n", "    for: 1s\n"),
     ];
@@ -36,9 +39,10 @@ fn rebuild(target: &str, source: &str, rate: &str) -> String {
     )
 }
 
-/// What ben asks for and cleo approves.
-fn agreed(ask: &str) -> [&str; 5] {
-    ["as ben", ask, "next", "as cleo", "next"]
+/// What ben asks for and cleo approves; she also lets the old data go.
+fn agreed(ask: &str) -> [&str; 6] {
+    let delete = if ask.contains("source=pg1") { "answer 1 7 go-on" } else { "answer 1 9 go-on" };
+    ["as ben", ask, "next", "as cleo", "next", delete]
 }
 
 /// Both have the same rows in every table of the application.
@@ -73,7 +77,7 @@ fn a_corrupt_replica_is_rebuilt_from_the_primary_and_has_its_rows_again() {
     let ask = rebuild("pg3", "pg1", "20MiB");
     let said = chat::types(&lab, agreed(&ask)).ends_with(DONE).says("Run 1 succeeded");
 
-    said.says("Left out Drop the slot on pg1");
+    said.says("Left out Make a slot for pg3 on pg1; Give up the slot for pg3 on pg1");
     let report = writer.stop().unwrap();
     assert_eq!(report.lost, [0; 0], "{report:?}");
     assert_eq!(pg3.sql("select count(note) from keepsakes").unwrap(), "2000");
@@ -81,6 +85,30 @@ fn a_corrupt_replica_is_rebuilt_from_the_primary_and_has_its_rows_again() {
     let fed = "select string_agg(application_name, ' ' order by application_name) from pg_stat_replication";
     assert_eq!(pg1.sql(fed).unwrap(), "pg2 pg3");
     assert!(!pg3.data_dir().with_extension("kept").exists());
+}
+
+#[test]
+fn a_no_keeps_the_old_data_and_nobody_builds_over_it() {
+    let lab = Lab::up(Spec::default().fast()).unwrap();
+    shortened(&lab, "rebuild-data-server.yaml", &[]);
+    let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
+    let ask = rebuild("pg3", "pg2", "500MiB");
+    let mut lines = agreed(&ask);
+    lines[5] = "answer 1 9 stop";
+
+    let said = chat::types(&lab, lines).ends_with(DONE).says("Run 1 was stopped");
+
+    said.says("Keep it beside the new data until somebody moves it away");
+    let kept = pg3.data_dir().with_extension("kept");
+    assert_eq!(fs::read_to_string(kept.join("kept-by-run")).unwrap(), "1\n");
+    same_rows(&pg1, &pg3);
+    assert_eq!(
+        pg2.sql("select count(*) from pg_replication_slots").unwrap(),
+        "0",
+        "it was given up long before"
+    );
+    let again = chat::types(&lab, ["as ben", &ask]).ends_with(REFUSED);
+    again.says("pg3 still has data of an earlier rebuild beside its data directory");
 }
 
 #[test]
@@ -128,6 +156,7 @@ fn a_copy_that_overloads_its_source_is_halted_and_goes_on_when_the_load_is_gone(
     let runbooks = own_runbooks(&lab);
     let path = runbooks.join("rebuild-data-server.yaml");
     let text = fs::read_to_string(&path).unwrap().replace("    for: 5m\n", "    for: 1s\n");
+    let text = text.replace("used < 70%", "used < 101%").replace("used < 85%", "used < 101%");
     fs::write(&path, text.replace("        for: 1m\n", "        every: 1s\n        for: 1s\n")).unwrap();
     let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
     let processors = |count: &str| assert!(pg2.ssh(&format!("echo {count} >~/count")).unwrap().ok());
@@ -192,7 +221,7 @@ fn a_copy_survives_the_bot_the_sshd_of_its_host_and_the_network() {
     first.ended();
     pg3.kill_ssh_sessions().unwrap();
     pg3.restart_sshd().unwrap();
-    let second = chat::begins(&lab, ["as cleo", "take 1"]);
+    let second = chat::begins(&lab, ["as cleo", "take 1", "answer 1 9 go-on"]);
     thread::sleep(Duration::from_secs(5));
     pg3.cut_ssh().unwrap();
     thread::sleep(CUT);

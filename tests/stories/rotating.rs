@@ -86,7 +86,7 @@ fn a_replica_is_replaced_while_rows_are_written_and_clients_read() {
             thread::sleep(Duration::from_millis(50));
         }
         let mut chat =
-            chat::begins(&lab, ["as ben", ASK, "next", "as cleo", "next", "as ben", "answer 1 11 go-on"]);
+            chat::begins(&lab, ["as ben", ASK, "next", "as cleo", "next", "as ben", "answer 1 12 go-on"]);
         chat.comes_to("Let the sessions on pg3 end: waiting for it.");
         thread::sleep(Duration::from_secs(2));
         assert!(!chat.so_far().contains("Stop pg3: done"), "{}", chat.so_far());
@@ -98,7 +98,9 @@ fn a_replica_is_replaced_while_rows_are_written_and_clients_read() {
     });
 
     let said = said.ends_with(DONE).says("Run 1 succeeded").says(DECIDE).says("put pg4 in the place of pg3");
-    said.says("no way back below this line");
+    let said = said.says("no way back below this line");
+    let at = |words: &str| said.text.find(words).unwrap_or_else(|| panic!("nothing says {words}: {said}"));
+    assert!(at("Read every row of pg4: it holds") < at("Send clients to pg4."));
     assert_eq!((slots(&pg1).as_str(), slots(&pg2).as_str()), ("pg2 pg4", ""), "no slot is forgotten");
     assert_eq!(streams_from_pg1(&lab), "pg2 pg4");
     assert!(pg3.sql("select 1").is_err() && pg3.data_dir().exists(), "it is stopped, and its data is kept");
@@ -132,7 +134,7 @@ fn nothing_is_removed_while_the_new_one_does_not_keep_up() {
 fn a_no_at_the_last_question_takes_everything_back_in_reverse() {
     let lab = a_lab(&[]);
     let [pg1, pg2, pg4] = ["pg1", "pg2", "pg4"].map(|name| lab.host(name));
-    let lines = ["as ben", ASK, "next", "as cleo", "next", "as ben", "answer 1 11 stop", "undo 1", "next"];
+    let lines = ["as ben", ASK, "next", "as cleo", "next", "as ben", "answer 1 12 stop", "undo 1", "next"];
 
     let said = chat::types(&lab, lines).says(DECIDE);
 

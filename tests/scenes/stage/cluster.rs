@@ -144,6 +144,8 @@ pub(crate) struct Cluster {
     pub(crate) copied: (i64, i64),
     /// Since when it goes so many bytes in a second.
     pub(crate) copies: Option<(Timestamp, i64)>,
+    /// How full disks are that are not half empty, in percent.
+    pub(crate) used: BTreeMap<String, i64>,
     /// How busy processors are that are not idle.
     pub(crate) loads: BTreeMap<String, f64>,
     /// Rows that were written to prove something: by run, who wrote it and when.
@@ -180,6 +182,7 @@ impl Cluster {
             servers: servers.map(|(name, server)| (name.to_owned(), server)).into(),
             copied: (0, 0),
             copies: None,
+            used: BTreeMap::new(),
             loads: BTreeMap::new(),
             rows: BTreeMap::new(),
             notes: BTreeMap::new(),
@@ -320,6 +323,7 @@ impl Cluster {
                 "data": server.has_data, "kept": server.has_kept, "part": false,
                 "running": server.running, "free": 900_i64 << 30,
             })),
+            "?room" => printed(&json!({ "used": self.used.get(host).unwrap_or(&45) })),
             "?load" => printed(&json!({ "per_cpu": self.loads.get(host).unwrap_or(&0.3), "cpus": 8 })),
             _ => Came::Forbidden(format!("no answer is known for {probe} on {host}")),
         }
@@ -410,7 +414,7 @@ impl Cluster {
             }
             "undo add-slot" if !notes.contains("made") => {}
             "undo add-slot" if server.answers() => _ = server.slots.remove(&slot),
-            "drop-slot" if server.answers() => _ = server.slots.remove(&slot),
+            "drop-slot" | "release-slot" if server.answers() => _ = server.slots.remove(&slot),
             "stop-clean" if is_primary && server.answers() => {
                 server.end_of_wal = server.position;
                 server.position += 112;
@@ -466,7 +470,9 @@ impl Cluster {
                 server.running = false;
             }
             _ if server.moves_data(name, notes) => {}
-            "add-slot" | "undo add-slot" | "drop-slot" | "undo follow" => return fails(2, NO_SERVER),
+            "add-slot" | "undo add-slot" | "drop-slot" | "release-slot" | "undo follow" => {
+                return fails(2, NO_SERVER);
+            }
             _ => {
                 return Came::Forbidden(format!(
                     "{name} must never be sent to {host} as it is now: {server:?}"

@@ -70,7 +70,7 @@ pub(crate) struct Hosts {
 fn takes(name: &str) -> Duration {
     let seconds = match name {
         "fence" => 1.3,
-        "add-slot" | "drop-slot" | "undo add-slot" => 0.4,
+        "add-slot" | "drop-slot" | "release-slot" | "undo add-slot" => 0.4,
         "stop-clean" | "stop" => 2.2,
         "promote" => 2.9,
         "start-as-replica" => 5.1,
@@ -134,6 +134,11 @@ impl Hosts {
     /// How busy each processor of a host is.
     pub(crate) fn loads(&self, host: &str, per_cpu: f64) {
         self.with(|inside| inside.cluster.loads.insert(host.to_owned(), per_cpu));
+    }
+
+    /// The disk of a host is so full, in percent.
+    pub(crate) fn fills(&self, host: &str, percent: i64) {
+        self.with(|inside| inside.cluster.used.insert(host.to_owned(), percent));
     }
 
     /// Every change that reached a host, in order: `pg2 promote`.

@@ -31,7 +31,7 @@ use steadyhand::target::Target;
 use tokio::runtime::Runtime;
 use tokio::sync::broadcast::Receiver;
 
-pub(crate) use cluster::Server;
+pub(crate) use cluster::{Cluster, Server};
 pub(crate) use hosts::{Answer, Hosts};
 
 /// Moves the primary on purpose.
