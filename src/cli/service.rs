@@ -49,7 +49,7 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     if !listen.ip().is_loopback() {
         tracing::warn!(%listen, "everybody who reaches this address can read health and figures");
     }
-    let service = Service::new(journal.clone(), library, ssh.clone(), Clock::System);
+    let service = Service::new(journal.clone(), library, ssh.clone(), &Clock::System);
     let seen = journal.view().last()?;
     tokio::spawn({
         let (metrics, journal) = (service.metrics.clone(), journal.clone());

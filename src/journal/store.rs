@@ -128,7 +128,7 @@ impl Store {
         let folder = self.connection.path().and_then(|path| Path::new(path).parent());
         let grows = || {
             let mut file = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
-            file.write_all(&[0; PROBE_BYTES])?;
+            file.write_all(&vec![0; PROBE_BYTES])?;
             file.sync_data()
         };
         grows().map_err(|error: std::io::Error| AppendError::NotWritten {

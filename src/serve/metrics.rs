@@ -106,7 +106,9 @@ impl Metrics {
                 && let Some(last) = missed.last()
             {
                 seen = last.seq;
-                missed.iter().for_each(|entry| self.count(entry));
+                for entry in &missed {
+                    self.count(entry);
+                }
             }
             loop {
                 match entries.recv().await {

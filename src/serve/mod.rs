@@ -49,7 +49,7 @@ pub struct Service {
 
 impl Service {
     /// A service over an open journal, before the engine has started.
-    pub fn new(journal: Journal, library: Arc<Library>, ssh: Arc<Ssh>, clock: Clock) -> Self {
+    pub fn new(journal: Journal, library: Arc<Library>, ssh: Arc<Ssh>, clock: &Clock) -> Self {
         let health = Arc::new(Health::new(clock.clone()));
         let metrics = Arc::new(Metrics::new(clock.now()));
         parts::register_journal(&health, &journal);

@@ -44,7 +44,8 @@ fn a_folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("steadyhand.toml");
     let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
-    fs::write(&config, format!("runbooks = {runbooks:?}\n[serve]\nlog_format = \"json\"\n")).unwrap();
+    fs::write(&config, format!("runbooks = \"{}\"\n[serve]\nlog_format = \"json\"\n", runbooks.display()))
+        .unwrap();
     (folder, config)
 }
 
@@ -90,7 +91,7 @@ impl Serving {
     }
 
     #[track_caller]
-    fn is_ready(self) -> Self {
+    fn when_ready(self) -> Self {
         until_true(|| !self.said("ready").is_empty(), || self.log());
         self
     }
@@ -209,13 +210,13 @@ fn a_service_shows_how_it_is_tells_systemd_and_ends_when_it_is_asked() {
     let (code, said) = service.health();
     assert!(code == BROKE && said.contains("Next: start steadyhand serve"), "{said}");
     // Ctrl-C ends it as well.
-    assert_eq!(serve(program(), &config).is_ready().ends_at(Signal::SIGINT), Some(DONE));
+    assert_eq!(serve(program(), &config).when_ready().ends_at(Signal::SIGINT), Some(DONE));
 }
 
 #[test]
 fn a_second_service_or_a_console_on_the_same_journal_is_refused_and_the_first_goes_on() {
     let (_folder, config) = a_folder();
-    let mut first = serve(program(), &config).is_ready();
+    let mut first = serve(program(), &config).when_ready();
 
     let mut second = serve(program(), &config);
     assert_eq!(second.ended(), Some(BROKE));
@@ -251,7 +252,7 @@ fn a_service_with_a_slip_in_its_configuration_or_its_runbooks_says_what_and_wher
 
     // With runbooks that do not load it lives, and takes no requests.
     fs::write(&config, "runbooks = \"none\"\n").unwrap();
-    let mut service = serve(program(), &config).is_ready();
+    let mut service = serve(program(), &config).when_ready();
     assert_eq!(service.get("/healthz").0, 200);
     let (status, said) = service.get("/readyz");
     assert!(status == 503 && said.contains(r#""runbooks":{"state":"down""#), "{said}");
@@ -264,7 +265,7 @@ fn a_service_that_ends_in_the_middle_of_a_step_leaves_it_alone_and_the_next_one_
     let worker = ground.worker(0);
     begins_a_step(&worker);
 
-    let mut first = serve(program(), &worker.config()).is_ready();
+    let mut first = serve(program(), &worker.config()).when_ready();
     until_true(|| first.figure("steadyhand_ssh_connections") > 0.0, || first.log());
     assert!((first.figure("steadyhand_runs_open") - 1.0).abs() < f64::EPSILON);
     assert!(first.figure("steadyhand_runs_waiting").abs() < f64::EPSILON);
@@ -272,7 +273,7 @@ fn a_service_that_ends_in_the_middle_of_a_step_leaves_it_alone_and_the_next_one_
     assert_eq!(first.ends_at(Signal::SIGTERM), Some(DONE), "{}", first.log());
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
 
-    let mut second = serve(program(), &worker.config()).is_ready();
+    let mut second = serve(program(), &worker.config()).when_ready();
     until_true(|| second.figure("steadyhand_ssh_connections") > 0.0, || second.log());
     assert!(second.figure("steadyhand_steps_total{outcome=\"failed\"}").abs() < f64::EPSILON, "it lives");
     // Panics unless it still runs there.
@@ -306,7 +307,7 @@ fn on_a_full_disk_a_service_is_not_well_stays_up_and_is_well_again_when_there_is
         command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_steadyhand")]);
         command
     };
-    let mut service = serve(small.unwrap_or_else(without), &config).is_ready();
+    let mut service = serve(small.unwrap_or_else(without), &config).when_ready();
     assert_eq!(service.get("/healthz").0, 200);
     let filler = PathBuf::from(format!("/proc/{}/root{}/filler", service.child.id(), disk.display()));
     let limit = |bytes: &str| {
@@ -355,7 +356,7 @@ fn a_service_whose_journal_breaks_says_so_and_ends_with_the_code_of_the_console(
     // Its start is written, and what it hears of the step is not.
     let mut command = program();
     command.env("STEADYHAND_FAILPOINT", "append-written:2:eio");
-    let mut service = serve(command, &worker.config()).is_ready();
+    let mut service = serve(command, &worker.config()).when_ready();
     until_true(|| service.figure("steadyhand_ssh_connections") > 0.0, || service.log());
     end_of_step(&worker.homes[0]);
 
