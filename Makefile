@@ -21,9 +21,10 @@ help:
 demo: install build
 	@sh tests/lab/demo.sh
 
-# Shells that hosts have.
+# Shells that hosts have, and what looks at the unit of systemd.
 test: install headers
 	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
+	@command -v systemd-analyze >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends systemd
 	cargo test --workspace --locked
 
 check: headers

@@ -1,12 +1,15 @@
 //! One typed configuration: a file and the environment. Unknown keys are refused, so that a slip is not a default.
 //!
 //! Every key has a default that works in a folder with `runbooks/`. Relative paths are meant from the folder of the
-//! file. `STEADYHAND_JOURNAL`, `STEADYHAND_RUNBOOKS` and so on go before the file.
+//! file. The environment goes before the file, by one rule for all keys: `journal` is `STEADYHAND_JOURNAL`, and
+//! `listen` in `[serve]` is `STEADYHAND_SERVE_LISTEN`. A door of a chat gets a table of its own here, beside `[serve]`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::library::Folders;
 use crate::secrets::reference::Reference;
@@ -25,8 +28,28 @@ pub struct Config {
     pub ssh: SshSettings,
     /// Where secrets are read from.
     pub secrets: BTreeMap<String, Reference>,
+    /// What the service is told.
+    pub serve: Serve,
     /// A demo on a lab: `as` and `next` work, and its journal never mixes with a real one.
     pub demo: Option<Demo>,
+}
+
+/// What the service is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serve {
+    /// Where health and figures are shown; `127.0.0.1:9187` if not said.
+    pub listen: SocketAddr,
+    /// How the log is written.
+    pub log_format: LogFormat,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// What a demo has.
@@ -40,6 +63,25 @@ pub struct Demo {
     pub lab: Vec<String>,
 }
 
+/// Every key that the environment can say too. A demo is said by its file alone, and of secrets the environment may say
+/// another reference for each that the file names.
+pub const KEYS: [&str; 9] = [
+    "journal",
+    "runbooks",
+    "inventory",
+    "policy",
+    "known_hosts",
+    "time_zone",
+    "ssh.identity_file",
+    "serve.listen",
+    "serve.log_format",
+];
+
+/// The variable of a key.
+pub fn variable(key: &str) -> String {
+    format!("STEADYHAND_{}", key.replace('.', "_").to_uppercase())
+}
+
 /// The file as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,9 +91,11 @@ struct File {
     inventory: Option<PathBuf>,
     policy: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
-    time_zone: Option<String>,
+    time_zone: Option<Spanned<String>>,
     #[serde(default)]
     ssh: SshFile,
+    #[serde(default)]
+    serve: ServeFile,
     /// Read by us: no error may repeat what somebody wrote here in clear.
     secrets: Option<toml::Value>,
     demo: Option<Demo>,
@@ -61,6 +105,13 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct SshFile {
     identity_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServeFile {
+    listen: Option<Spanned<String>>,
+    log_format: Option<Spanned<String>>,
 }
 
 /// Why there is no configuration.
@@ -75,7 +126,7 @@ pub enum ConfigError {
         why: String,
     },
     /// The file is not right.
-    #[error("the configuration {} is not right:\n{why}", path.display())]
+    #[error("the configuration {} is not right:\n{why}. Next: correct it there; docs/serve/steadyhand.toml shows every key", path.display())]
     Wrong {
         /// The file.
         path: PathBuf,
@@ -94,10 +145,12 @@ pub enum ConfigError {
         why: String,
     },
     /// A value is not right.
-    #[error("{name} is `{value}`, which is no {wanted}. Next: correct it in the configuration")]
+    #[error("{place}: {key} is `{value}`, which is no {wanted}. Next: correct it there")]
     Value {
+        /// The file with the line, or the variable.
+        place: String,
         /// The key.
-        name: &'static str,
+        key: &'static str,
         /// What it is.
         value: String,
         /// What it should be.
@@ -105,8 +158,17 @@ pub enum ConfigError {
     },
 }
 
+/// What the environment says of a key; an empty variable says nothing.
+fn said(env: &dyn Fn(&str) -> Option<String>, key: &str) -> Option<String> {
+    env(&variable(key)).filter(|value| !value.is_empty())
+}
+
 /// The secrets that are named, and the references of them. What is refused is not shown.
-fn references(given: Option<toml::Value>, base: &Path) -> Result<BTreeMap<String, Reference>, ConfigError> {
+fn references(
+    given: Option<toml::Value>,
+    base: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<String, Reference>, ConfigError> {
     let wrong = |name: &str, why: &str| ConfigError::Secret { name: name.to_owned(), why: why.to_owned() };
     let Some(given) = given else { return Ok(BTreeMap::new()) };
     let toml::Value::Table(table) = given else { return Err(wrong("", "it is no table")) };
@@ -116,25 +178,34 @@ fn references(given: Option<toml::Value>, base: &Path) -> Result<BTreeMap<String
         if !is_name {
             return Err(wrong("", "a name in it has not the form of a variable, as in repl_password"));
         }
-        let text = value.as_str().ok_or_else(|| wrong(&format!(".{name}"), "it is no reference"))?;
-        let reference = Reference::parse(text, base).map_err(|why| wrong(&format!(".{name}"), why))?;
+        let in_file = value.as_str().map(str::to_owned);
+        let text = said(env, &format!("secrets.{name}")).or(in_file);
+        let text = text.ok_or_else(|| wrong(&format!(".{name}"), "it is no reference"))?;
+        let reference = Reference::parse(&text, base).map_err(|why| wrong(&format!(".{name}"), why))?;
         Ok((name, reference))
     };
     table.into_iter().map(one).collect()
 }
 
-/// What is wrong with the file and in which line. The line itself is not shown: it may hold a secret.
+/// What is wrong with the file, in which line, and at which key. The line itself is not shown: it may hold a secret.
 fn place_of(error: &toml::de::Error, text: &str) -> String {
-    let line =
-        error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-    match line {
-        Some(line) => format!("line {line}: {}", error.message()),
-        None => error.message().to_owned(),
-    }
+    let Some(start) = error.span().map(|span| span.start) else { return error.message().to_owned() };
+    let line = text.lines().nth(line_of(text, start) - 1).unwrap_or_default();
+    let named = line.split('=').next().unwrap_or_default().trim();
+    let known = KEYS.iter().find_map(|key| key.rsplit('.').next().filter(|last| *last == named));
+    let key = known.map(|key| format!("{key}: ")).unwrap_or_default();
+    format!("line {}: {key}{}", line_of(text, start), error.message())
+}
+
+/// The line, counted from 1, in which this byte is.
+fn line_of(text: &str, byte: usize) -> usize {
+    text.get(..byte).map_or(1, |before| before.matches('\n').count() + 1)
 }
 
 /// The file that is read when none is named and it is there.
 const DEFAULT_FILE: &str = "steadyhand.toml";
+/// Where the service listens if nothing is said: for this machine alone.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9187);
 
 impl Config {
     /// Reads the named file, or `STEADYHAND_CONFIG`, or `steadyhand.toml` here if it is there.
@@ -155,44 +226,99 @@ impl Config {
             path: path.clone().unwrap_or_default(),
             why: place_of(&error, &text),
         };
-        Self::from_file(toml::from_str(&text).map_err(wrong)?, &base, env)
-    }
-
-    fn from_file(file: File, base: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let path = |name: &str, given: Option<PathBuf>| {
-            env(name).map(PathBuf::from).or_else(|| given.map(|path| base.join(path)))
-        };
-        let runbooks = path("STEADYHAND_RUNBOOKS", file.runbooks).unwrap_or_else(|| base.join("runbooks"));
-        let known_hosts = path("STEADYHAND_KNOWN_HOSTS", file.known_hosts);
-        let zone = env("STEADYHAND_TIME_ZONE").or(file.time_zone).unwrap_or_else(|| "UTC".to_owned());
-        let time_zone = jiff::tz::TimeZoneDatabase::bundled().get(&zone).map_err(|_| ConfigError::Value {
-            name: "time_zone",
-            value: zone.clone(),
-            wanted: "time zone such as Europe/Berlin",
-        })?;
-        Ok(Self {
-            journal: path("STEADYHAND_JOURNAL", file.journal).unwrap_or_else(|| base.join("steadyhand.db")),
-            folders: Folders {
-                known_hosts: known_hosts.unwrap_or_else(|| runbooks.join("known_hosts")),
-                runbooks,
-                inventory: path("STEADYHAND_INVENTORY", file.inventory),
-                policy: path("STEADYHAND_POLICY", file.policy),
-            },
-            time_zone,
-            ssh: SshSettings {
-                identity_file: path("STEADYHAND_SSH_IDENTITY_FILE", file.ssh.identity_file),
-                known_hosts: PathBuf::new(),
-            },
-            secrets: references(file.secrets, base)?,
-            demo: file.demo,
-        }
-        .with_known_hosts())
+        let file = toml::from_str(&text).map_err(wrong)?;
+        Reader { path: path.as_deref().unwrap_or(Path::new(DEFAULT_FILE)), text: &text, base: &base, env }
+            .read(file)
     }
 
     /// ssh and the plans read the same pinned keys.
     fn with_known_hosts(mut self) -> Self {
         self.ssh.known_hosts.clone_from(&self.folders.known_hosts);
         self
+    }
+}
+
+/// Where keys are read from.
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    base: &'a Path,
+    env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Reader<'_> {
+    fn path(&self, key: &'static str, given: Option<PathBuf>) -> Option<PathBuf> {
+        said(self.env, key).map(PathBuf::from).or_else(|| given.map(|path| self.base.join(path)))
+    }
+
+    /// A value that has a form; where it is not said, another one.
+    fn value<T>(
+        &self,
+        key: &'static str,
+        given: Option<Spanned<String>>,
+        or: T,
+        wanted: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let in_file = |given: Spanned<String>| {
+            let line = line_of(self.text, given.span().start);
+            (format!("{}, line {line}", self.path.display()), given.into_inner())
+        };
+        let in_environment = said(self.env, key).map(|value| (variable(key), value));
+        let Some((place, value)) = in_environment.or_else(|| given.map(in_file)) else { return Ok(or) };
+        parse(&value).ok_or(ConfigError::Value { place, key, value, wanted })
+    }
+
+    fn read(&self, file: File) -> Result<Config, ConfigError> {
+        let base = self.base;
+        let runbooks = self.path("runbooks", file.runbooks).unwrap_or_else(|| base.join("runbooks"));
+        let known_hosts = self.path("known_hosts", file.known_hosts);
+        let zone = |name: &str| jiff::tz::TimeZoneDatabase::bundled().get(name).ok();
+        let format = |name: &str| match name {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        };
+        let ServeFile { listen, log_format } = file.serve;
+        Ok(Config {
+            journal: self.path("journal", file.journal).unwrap_or_else(|| base.join("steadyhand.db")),
+            folders: Folders {
+                known_hosts: known_hosts.unwrap_or_else(|| runbooks.join("known_hosts")),
+                runbooks,
+                inventory: self.path("inventory", file.inventory),
+                policy: self.path("policy", file.policy),
+            },
+            time_zone: self.value(
+                "time_zone",
+                file.time_zone,
+                jiff::tz::TimeZone::UTC,
+                "time zone such as Europe/Berlin",
+                zone,
+            )?,
+            ssh: SshSettings {
+                identity_file: self.path("ssh.identity_file", file.ssh.identity_file),
+                known_hosts: PathBuf::new(),
+            },
+            serve: Serve {
+                listen: self.value(
+                    "serve.listen",
+                    listen,
+                    DEFAULT_LISTEN,
+                    "address with a port such as 127.0.0.1:9187",
+                    |text| text.parse().ok(),
+                )?,
+                log_format: self.value(
+                    "serve.log_format",
+                    log_format,
+                    LogFormat::Text,
+                    "form of a log: text or json",
+                    format,
+                )?,
+            },
+            secrets: references(file.secrets, base, self.env)?,
+            demo: file.demo,
+        }
+        .with_known_hosts())
     }
 }
 
@@ -263,5 +389,121 @@ mod tests {
         let config = Config::load(Some(&path), &env).unwrap();
 
         assert_eq!(config.journal, Path::new("/tmp/b.db"));
+    }
+
+    const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/serve/steadyhand.toml");
+
+    /// What stands in the tables of the file, by what serde says to a key that nobody has.
+    fn keys_of_the_file() -> Vec<String> {
+        let of = |table: &str| {
+            let header = if table.is_empty() { String::new() } else { format!("[{table}]\n") };
+            let error = read(&format!("{header}nobody_has_this = 1\n")).unwrap_err();
+            let (_, expected) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
+            expected.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let tables = ["ssh", "serve", "demo", "secrets"];
+        let mut keys: Vec<String> =
+            of("").into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
+        for table in ["ssh", "serve"] {
+            keys.extend(of(table).into_iter().map(|key| format!("{table}.{key}")));
+        }
+        assert_eq!(of("").len(), keys.iter().filter(|key| !key.contains('.')).count() + tables.len());
+        keys
+    }
+
+    #[test]
+    fn the_list_of_keys_has_every_key_of_the_file() {
+        assert_eq!(keys_of_the_file(), KEYS);
+    }
+
+    #[test]
+    fn the_example_is_right_and_shows_every_key_with_its_default_and_its_variable() {
+        let text = std::fs::read_to_string(EXAMPLE).unwrap();
+        let config = Config::load(Some(Path::new(EXAMPLE)), &|_| None).unwrap();
+        let mut table = "";
+        let mut shown = Vec::new();
+        for line in text.lines() {
+            let line = line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line);
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                table = name;
+            } else if let Some((key, _)) = line.split_once(" = ") {
+                let key = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
+                shown.push(key);
+            }
+        }
+
+        assert_eq!(
+            shown.iter().filter(|key| !key.starts_with("secrets.")).collect::<Vec<_>>(),
+            KEYS.iter().collect::<Vec<_>>()
+        );
+        assert!(KEYS.iter().all(|key| text.contains(&variable(key))), "each with its variable");
+        assert_eq!(config.serve, Serve { listen: DEFAULT_LISTEN, log_format: LogFormat::Text });
+        // And what stands behind a comment is right, too.
+        let open: String = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.contains(" = ") => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        assert_eq!(read(&open).unwrap().secrets.len(), 3);
+    }
+
+    #[test]
+    fn every_key_can_be_said_by_the_environment() {
+        let default = Config::load(Some(Path::new(EXAMPLE)), &|_| None).unwrap();
+        for key in KEYS {
+            let value = match key {
+                "time_zone" => "Asia/Tokyo",
+                "serve.listen" => "[::1]:1",
+                "serve.log_format" => "json",
+                _ => "/elsewhere",
+            };
+            let env = |name: &str| (name == variable(key)).then(|| value.to_owned());
+            let nothing = |name: &str| (name == variable(key)).then(String::new);
+
+            assert_ne!(Config::load(Some(Path::new(EXAMPLE)), &env).unwrap(), default, "{key}");
+            assert_eq!(Config::load(Some(Path::new(EXAMPLE)), &nothing).unwrap(), default, "{key}");
+        }
+    }
+
+    #[test]
+    fn of_a_secret_the_environment_may_say_another_reference_and_no_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steadyhand.toml");
+        std::fs::write(&path, "[secrets]\ntoken = \"env:A\"\n").unwrap();
+        let said = |value: &'static str| {
+            let env = move |name: &str| (name == "STEADYHAND_SECRETS_TOKEN").then(|| value.to_owned());
+            Config::load(Some(&path), &env)
+        };
+
+        assert_eq!(said("env:B").unwrap().secrets["token"].to_string(), "env:B");
+        assert!(!said("hunter2hunter2").unwrap_err().to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_file_line_key_and_cure() {
+        for (text, said) in [
+            (
+                "\n[serve]\nlisten = \"9187\"\n",
+                "line 3: serve.listen is `9187`, which is no address with a port",
+            ),
+            ("[serve]\nlog_format = \"xml\"", "line 2: serve.log_format is `xml`, which is no form of a log"),
+            ("\ntime_zone = \"Mars/Base\"", "line 2: time_zone is `Mars/Base`"),
+            ("[serve]\nlisten = 9187", "line 2: listen: invalid type"),
+            ("[serve]\nlisen = \"x\"", "line 2: unknown field `lisen`, expected `listen` or `log_format`"),
+            ("[discord]\ntoken = \"x\"", "line 1: unknown field `discord`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(
+                error.contains(said)
+                    && error.contains("steadyhand.toml")
+                    && error.contains("Next: correct it there"),
+                "{error}"
+            );
+        }
+        let env = |name: &str| (name == "STEADYHAND_SERVE_LISTEN").then(|| "here".to_owned());
+        let error = Config::load(Some(Path::new(EXAMPLE)), &env).unwrap_err().to_string();
+        assert!(error.starts_with("STEADYHAND_SERVE_LISTEN: serve.listen is `here`"), "{error}");
     }
 }

@@ -31,4 +31,5 @@ pub mod engine;
 // The faces, and what puts everything together.
 pub mod chat;
 pub mod config;
+pub mod serve;
 pub mod cli;

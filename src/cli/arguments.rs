@@ -73,6 +73,10 @@ pub(super) enum Verb {
     },
     /// Prints the reference of the language as Markdown.
     Reference,
+    /// Runs as a service: goes on with open runs, and shows its health on `serve.listen`.
+    Serve,
+    /// Asks the service here how it is: 0 if everything moves, 1 if not.
+    Health,
     /// Opens the chat: on a terminal with history and completion, on a pipe with plain lines.
     Console,
     /// A line of the chat.

@@ -3,6 +3,8 @@
 mod arguments;
 mod author;
 mod doctor;
+mod health;
+mod service;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -19,7 +21,7 @@ use crate::chat::grammar::{Command, command, words_of_shell};
 use crate::config::Config;
 use crate::engine::clock::Clock;
 use crate::engine::dice::Dice;
-use crate::engine::{Engine, Planner, Speaker};
+use crate::engine::{Engine, Planner, Refused, Speaker};
 use crate::journal::{Journal, JournalView, OpenError};
 use crate::library::Library;
 use crate::policy::decide::Door;
@@ -39,7 +41,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { CameOut::NotUnderstood as u8 } else { 0 });
         }
     };
-    log_to_stderr();
     match run(&arguments) {
         Ok(came_out) => ExitCode::from(came_out as u8),
         Err(error) => {
@@ -72,9 +73,15 @@ fn run(arguments: &Arguments) -> Result<CameOut, Failed> {
         let format = if arguments.json { CheckFormat::Json } else { *format };
         return author::check(&config, paths, format, style(arguments));
     }
+    match &arguments.verb {
+        Some(Verb::Health) => return health::ask(&config),
+        Some(Verb::Serve) => service::log(config.serve.log_format)?,
+        _ => log_to_stderr(),
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let came_out = match &arguments.verb {
         Some(Verb::Doctor { hosts }) => runtime.block_on(doctor::examine(arguments, config, hosts)),
+        Some(Verb::Serve) => runtime.block_on(service::serve(arguments, config)),
         _ => runtime.block_on(chat(arguments, config)),
     };
     // A read of the terminal may still be waiting; it must not keep the process.
@@ -152,14 +159,33 @@ fn login() -> String {
     user.ok().flatten().map_or_else(|| "(unknown)".to_owned(), |user| user.name)
 }
 
+/// Hosts as they are reached, and a desk that only looks as yet.
+fn desk(config: &Config, library: Arc<Library>) -> Result<(Arc<Ssh>, Desk), Failed> {
+    let secrets = Secrets::new(config.secrets.clone(), environment);
+    let ssh = Arc::new(Ssh::new(config.ssh.clone())?.with_secrets(secrets));
+    let planner = Planner { library, target: ssh.clone() as Arc<dyn Target>, clock: Clock::System };
+    let desk = Desk {
+        engine: None,
+        planner,
+        journal: None,
+        clock: Clock::System,
+        zone: config.time_zone.clone(),
+        demo: config.demo.is_some(),
+    };
+    Ok((ssh, desk))
+}
+
+/// Starts the engine behind a desk: it goes on with open runs.
+async fn start(desk: &Desk, journal: Journal) -> Result<Engine, Refused> {
+    let Planner { library, target, clock } = desk.planner.clone();
+    Engine::start(journal, library, target, clock, Dice::random(), desk.zone.clone()).await
+}
+
 async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> {
     let library = Arc::new(Library::new(config.folders.clone()));
     let speaker = speaker(arguments, &config, &library)?;
     let style = style(arguments);
-    let secrets = Secrets::new(config.secrets.clone(), environment);
-    let ssh = Arc::new(Ssh::new(config.ssh.clone())?.with_secrets(secrets));
-    let planner =
-        Planner { library: library.clone(), target: ssh.clone() as Arc<dyn Target>, clock: Clock::System };
+    let (ssh, mut desk) = desk(&config, library)?;
     let line = match &arguments.verb {
         Some(Verb::Line(words)) => match command(&words_of_shell(words)) {
             Ok(command) => Some(command),
@@ -169,14 +195,6 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
             }
         },
         _ => None,
-    };
-    let mut desk = Desk {
-        engine: None,
-        planner: planner.clone(),
-        journal: None,
-        clock: Clock::System,
-        zone: config.time_zone.clone(),
-        demo: config.demo.is_some(),
     };
     let acts =
         line.as_ref().is_none_or(|command| matches!(command, Command::Run { .. } | Command::ToRun(..)));
@@ -194,16 +212,7 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     let is_new = !config.journal.exists();
     let journal = Journal::open(&config.journal, config.demo.is_some())?;
     desk.journal = Some(journal.view().clone());
-    let started = Engine::start(
-        journal,
-        library,
-        ssh.clone() as Arc<dyn Target>,
-        Clock::System,
-        Dice::random(),
-        config.time_zone.clone(),
-    )
-    .await;
-    let engine = match started {
+    let engine = match start(&desk, journal).await {
         Ok(engine) => engine,
         Err(refused) => {
             let reply = desk.refused(&refused);

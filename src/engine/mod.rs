@@ -14,6 +14,7 @@ pub mod planner;
 mod refused;
 mod requests;
 mod to_run;
+mod wellness;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -32,6 +33,7 @@ pub use conductor::Heard;
 pub use planner::{NotOffered, Planner};
 pub use refused::Refused;
 pub use to_run::ToRun;
+pub use wellness::Standing;
 
 use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, Journal, JournalView, NewEntry};
@@ -50,7 +52,7 @@ use dice::Dice;
 use planner::Before;
 
 /// Followers that are further behind read the journal instead.
-const FOLLOW_CAPACITY: usize = 4_096;
+pub const FOLLOW_CAPACITY: usize = 4_096;
 /// Things said to one run that wait.
 const MAILBOX: usize = 128;
 

@@ -5,6 +5,7 @@
 
 pub mod append;
 pub mod entry;
+pub mod figures;
 pub mod output;
 mod store;
 pub mod verify;
@@ -21,6 +22,7 @@ use tokio::sync::{broadcast, oneshot};
 
 pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
 pub use entry::{Actor, Broken, Entry};
+pub use figures::Figures;
 pub use output::{Output, OutputKey};
 
 use crate::failpoint::{self, Point};
@@ -38,7 +40,9 @@ const CHECKPOINT_AFTER: usize = 2_000;
 /// How long steps take is learnt from among so many of the newest that went well.
 const HISTORY_AMONG: u32 = 5_000;
 /// A follower that is further behind reads the journal instead.
-const FOLLOW_CAPACITY: usize = 4_096;
+pub const FOLLOW_CAPACITY: usize = 4_096;
+/// At most so many entries are read at once by a follower that was too far behind.
+const CATCH_UP: u32 = 1_000;
 
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +115,13 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-type Request = (Append, oneshot::Sender<Result<Vec<Entry>, AppendError>>);
+/// What the writer is asked for.
+enum Request {
+    /// To write this.
+    Append(Append, oneshot::Sender<Result<Vec<Entry>, AppendError>>),
+    /// Whether it could.
+    Probe(oneshot::Sender<Result<(), AppendError>>),
+}
 
 /// The journal, open for writing.
 #[derive(Debug, Clone)]
@@ -120,6 +130,7 @@ pub struct Journal {
     followers: broadcast::Sender<Arc<Entry>>,
     view: JournalView,
     id: Arc<str>,
+    figures: Arc<Figures>,
     /// Held as long as the journal is open, or its writer has not ended.
     _lock: Arc<File>,
 }
@@ -156,15 +167,37 @@ impl Journal {
                 drop(of_writer);
             })
             .map_err(|error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() })?;
-        Ok(Self { requests, followers, view, id, _lock: lock })
+        Ok(Self { requests, followers, view, id, figures: Arc::default(), _lock: lock })
     }
 
     /// Writes durably, all or nothing. The entries come back with their places.
+    #[expect(clippy::disallowed_methods, reason = "how long the disk takes is counted, and decides nothing")]
     pub async fn append(&self, append: Append) -> Result<Vec<Entry>, AppendError> {
+        let began = std::time::Instant::now();
+        let answer = self.ask(|reply| Request::Append(append, reply)).await;
+        self.figures.count(&answer, began.elapsed());
+        answer
+    }
+
+    /// Whether an append could be written now: the writer answers, nobody else holds the file, and its disk takes more.
+    /// Nothing stays of it.
+    pub async fn probe(&self) -> Result<(), AppendError> {
+        self.ask(Request::Probe).await
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, AppendError>>) -> Request,
+    ) -> Result<T, AppendError> {
         let gone = || AppendError::Fatal { why: "the writer of the journal has ended".to_owned() };
         let (reply, answer) = oneshot::channel();
-        self.requests.send((append, reply)).map_err(|_| gone())?;
+        self.requests.send(request(reply)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// What the writer did since the process began.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// Everything that is written from now on.
@@ -191,13 +224,28 @@ fn commit_forever(
 ) {
     let mut since_checkpoint = 0;
     while let Ok(first) = waiting.recv() {
-        let mut group = vec![first];
-        while group.len() < MAX_GROUP
-            && let Ok(next) = waiting.try_recv()
-        {
-            group.push(next);
+        let (mut appends, mut replies, mut probes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Append(append, reply) => {
+                    appends.push(append);
+                    replies.push(reply);
+                }
+                Request::Probe(reply) => probes.push(reply),
+            }
+            let is_full = appends.len() + probes.len() >= MAX_GROUP;
+            next = if is_full { None } else { waiting.try_recv().ok() };
         }
-        let (appends, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        if !probes.is_empty() {
+            let could = store.probe();
+            for reply in probes {
+                let _ = reply.send(could.clone());
+            }
+        }
+        if appends.is_empty() {
+            continue;
+        }
         let results = store.commit(&appends);
         let mut fatal = false;
         for (result, reply) in results.into_iter().zip(replies) {
@@ -322,6 +370,17 @@ impl JournalView {
     pub fn hashed_entries_of(&self, id: RunId) -> Result<Vec<(Entry, String)>, OpenError> {
         let lines = self.reader().lines(Lines::OfRun(id))?;
         lines.iter().map(|stored| Ok((read_entry(stored)?, entry::leaf(&stored.line)))).collect()
+    }
+
+    /// The position of the last entry; 0 if there is none.
+    pub fn last(&self) -> Result<u64, OpenError> {
+        Ok(self.reader().last()?)
+    }
+
+    /// The entries behind this one, in order: as many as are read at once.
+    pub fn entries_after(&self, seq: u64) -> Result<Vec<Entry>, OpenError> {
+        let lines = self.reader().lines(Lines::After(seq, CATCH_UP))?;
+        lines.iter().map(read_entry).collect()
     }
 
     /// The newest entries of a kind, newest first.

@@ -1,5 +1,6 @@
 //! The `SQLite` file: how it is opened, written and read. The only place that knows SQL.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::run::RunId;
 
 /// The version of the tables.
 const SCHEMA_VERSION: i64 = 1;
+/// So much room must be there for an append: few take more.
+const PROBE_BYTES: usize = 64 * 1024;
 /// What a file is that `SQLite` can read and that no journal was made in.
 const FOREIGN: &str = "it is a database, and not one of ours";
 
@@ -114,6 +117,25 @@ impl Store {
         }
     }
 
+    /// Whether an append could be written now. The file is locked for a moment, and a file without a name grows on its
+    /// disk by as much as appends usually take: nothing of either stays.
+    pub(super) fn probe(&mut self) -> Result<(), AppendError> {
+        let behaviour = rusqlite::TransactionBehavior::Immediate;
+        self.connection
+            .transaction_with_behavior(behaviour)
+            .and_then(rusqlite::Transaction::rollback)
+            .map_err(|error| classify(&error))?;
+        let folder = self.connection.path().and_then(|path| Path::new(path).parent());
+        let grows = || {
+            let mut file = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
+            file.write_all(&vec![0; PROBE_BYTES])?;
+            file.sync_data()
+        };
+        grows().map_err(|error: std::io::Error| AppendError::NotWritten {
+            why: format!("its disk takes nothing more: {error}"),
+        })
+    }
+
     /// Moves what was written into the main file. Off the commit path: called when nobody waits.
     pub(super) fn checkpoint(&self) {
         failpoint::pass(Point::CheckpointBegins);
@@ -155,16 +177,16 @@ impl Reader {
     }
 
     pub(super) fn lines(&self, filter: Lines) -> rusqlite::Result<Vec<StoredLine>> {
-        let (sql, run) = match filter {
-            Lines::All => ("select seq, hash, run, nth, kind, line from entries order by seq", None),
-            Lines::OfRun(run) => {
-                ("select seq, hash, run, nth, kind, line from entries where run = ?1 order by nth", Some(run))
+        let columns = "select seq, hash, run, nth, kind, line from entries";
+        let statement = |rest: &str| self.connection.prepare(&format!("{columns} {rest}"));
+        match filter {
+            Lines::All => statement("order by seq")?.query_map([], stored_line)?.collect(),
+            Lines::OfRun(RunId(id)) => {
+                statement("where run = ?1 order by nth")?.query_map(params![id], stored_line)?.collect()
             }
-        };
-        let mut statement = self.connection.prepare(sql)?;
-        match run {
-            Some(RunId(id)) => statement.query_map(params![id], stored_line)?.collect(),
-            None => statement.query_map([], stored_line)?.collect(),
+            Lines::After(seq, limit) => statement("where seq > ?1 order by seq limit ?2")?
+                .query_map(params![seq, limit], stored_line)?
+                .collect(),
         }
     }
 
@@ -212,6 +234,11 @@ impl Reader {
         };
         let read = |row: &rusqlite::Row<'_>| Ok((RunId(row.get(0)?), row.get(1)?));
         self.connection.prepare(sql)?.query_map([], read)?.collect()
+    }
+
+    /// The position of the last entry.
+    pub(super) fn last(&self) -> rusqlite::Result<u64> {
+        self.connection.query_row("select coalesce(max(seq), 0) from entries", [], |row| row.get(0))
     }
 
     pub(super) fn next_run(&self) -> rusqlite::Result<RunId> {
@@ -305,6 +332,8 @@ pub(super) enum Lines {
     All,
     /// Those of a run.
     OfRun(RunId),
+    /// Those behind this position, at most so many.
+    After(u64, u32),
 }
 
 /// An entry as it is stored, with the columns beside it.

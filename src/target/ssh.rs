@@ -243,6 +243,12 @@ impl Ssh {
         &self.place
     }
 
+    /// How many connections are open: each has a socket of its own.
+    pub fn connections(&self) -> usize {
+        let folders = std::fs::read_dir(&self.place).into_iter().flatten().flatten();
+        folders.filter(|folder| folder.path().join("master").exists()).count()
+    }
+
     /// The turn of a step that changes something on this host; it is kept until the step is over.
     pub(super) async fn turn_of_a_step(&self, to: &Destination) -> Option<OwnedSemaphorePermit> {
         self.link(to).turns.clone().acquire_owned().await.ok()

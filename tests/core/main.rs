@@ -2,4 +2,5 @@
 
 mod files;
 mod journal;
+mod packaging;
 mod run;

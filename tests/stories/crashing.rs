@@ -2,7 +2,7 @@
 //! that is full or broken, a second bot.
 
 #[path = "../crash/matrix/mod.rs"]
-mod matrix;
+pub(crate) mod matrix;
 
 use std::fs;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use crate::chat::{self, BROKE, DONE, Open};
 use matrix::ground::{Ground, Worker};
 
 const EVERY_KIND: &str = r#"run every-kind cluster=marks one=h1 two=h2 reason="to see what is left""#;
-const TAKE_LONG: &str = r#"run take-long cluster=marks one=h1 reason="to see what is left""#;
+pub(crate) const TAKE_LONG: &str = r#"run take-long cluster=marks one=h1 reason="to see what is left""#;
 const GO_ELSEWHERE: &str = r#"run go-elsewhere cluster=half one=h3 dead=gone reason="to see what is left""#;
 
 #[test]
@@ -34,7 +34,7 @@ fn with_failpoint(failpoint: &str) -> Command {
     command
 }
 
-fn types(bot: &mut Open, lines: &[&str]) {
+pub(crate) fn types(bot: &mut Open, lines: &[&str]) {
     let text = lines.join("\n") + "\n";
     bot.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
 }
@@ -47,7 +47,7 @@ fn types_all(command: Command, config: &Path, lines: &[&str]) -> chat::Transcrip
 }
 
 /// How often something ran on a host.
-fn ran(home: &Path) -> usize {
+pub(crate) fn ran(home: &Path) -> usize {
     fs::read_to_string(home.join("ran")).map_or(0, |text| text.lines().count())
 }
 
@@ -123,7 +123,7 @@ fn a_disk_that_breaks_at_a_commit_ends_the_bot_and_the_next_one_asks_before_it_s
 }
 
 /// A small disk of its own for what a process writes there, gone with the process; where none can be made, none.
-fn on_a_small_disk(folder: &Path) -> Option<Command> {
+pub(crate) fn on_a_small_disk(folder: &Path) -> Option<Command> {
     let in_a_room_of_its_own = |words: &[&str]| {
         let mut command = Command::new("unshare");
         command
@@ -183,7 +183,7 @@ fn on_a_full_disk_the_bot_stays_up_and_what_happened_is_written_when_there_is_ro
     assert_eq!(ran(&worker.homes[0]), 1);
 }
 
-fn until_true(mut condition: impl FnMut() -> bool, so_far: impl Fn() -> String) {
+pub(crate) fn until_true(mut condition: impl FnMut() -> bool, so_far: impl Fn() -> String) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while !condition() {
         assert!(std::time::Instant::now() < deadline, "it does not come true:\n{}", so_far());
@@ -192,7 +192,7 @@ fn until_true(mut condition: impl FnMut() -> bool, so_far: impl Fn() -> String) 
 }
 
 /// Ends the command of the one step that runs on a host, as somebody there might.
-fn end_of_step(home: &Path) {
+pub(crate) fn end_of_step(home: &Path) {
     let attempts = fs::read_dir(home.join(".steadyhand/a")).unwrap().flatten();
     let started = attempts.map(|entry| fs::read_to_string(entry.path().join("started")).unwrap_or_default());
     let pids: Vec<String> = started.filter_map(|line| Some(line.split(' ').nth(1)?.to_owned())).collect();

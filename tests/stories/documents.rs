@@ -11,7 +11,8 @@ use std::process::{Command, Output, Stdio};
 
 use lab::{Lab, Spec};
 use regex_lite::Regex;
-use steadyhand::config::Config;
+use steadyhand::config::{KEYS, variable};
+use steadyhand::serve::metrics::FAMILIES;
 
 use crate::chat::{self, DONE};
 
@@ -136,23 +137,29 @@ fn a_line_of_a_demo_that_fails_ends_it_and_leaves_nothing() {
 }
 
 #[test]
-fn the_settings_of_the_handbook_are_right_and_all_of_them() {
+fn the_settings_of_the_handbook_are_all_of_them() {
     let handbook = document("docs/operating.md");
-    let (settings, _) = handbook.split_once("```toml\n").unwrap().1.split_once("```").unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("steadyhand.toml");
-    fs::write(&file, settings).unwrap();
-
-    let config = Config::load(Some(&file), &|_| None).unwrap_or_else(|error| panic!("{error}"));
-
-    assert_eq!(config.folders.policy, Some(folder.path().join("runbooks/policy.yaml")));
+    for key in KEYS {
+        let row = format!("| `{key}` | `{}` |", variable(key));
+        assert!(handbook.contains(&row), "no {row}");
+    }
     // Each variable that the handbook names is one that is read, and the other way round.
-    let variables = Regex::new("STEADYHAND_[A-Z_]+").unwrap();
-    let read = document("src/config.rs") + &document("src/cli/mod.rs");
+    let variables = Regex::new("STEADYHAND_[A-Z_]*[A-Z]").unwrap();
     let names = |text: &str| {
         variables.find_iter(text).map(|name| name.as_str().to_owned()).collect::<BTreeSet<String>>()
     };
-    assert_eq!(names(&handbook), names(&read));
+    let mut read = names(&document("src/cli/mod.rs"));
+    read.extend(KEYS.map(variable));
+    read.extend(["STEADYHAND_CONFIG", "STEADYHAND_SECRETS"].map(str::to_owned));
+    assert_eq!(names(&handbook), read);
+}
+
+#[test]
+fn the_figures_of_the_handbook_are_those_that_are_served() {
+    let handbook = document("docs/operating.md");
+    let rows = FAMILIES.map(|(name, kind, help)| format!("| `{name}` | {kind} | {help} |\n"));
+
+    assert!(handbook.contains(&rows.concat()), "write them so:\n{}", rows.concat());
 }
 
 #[test]

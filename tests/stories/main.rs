@@ -18,6 +18,7 @@ mod rebuilding;
 mod refusing;
 mod rotating;
 mod secrets;
+mod serving;
 mod stopping;
 mod turns;
 mod values;

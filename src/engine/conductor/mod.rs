@@ -41,6 +41,8 @@ pub(super) enum Mail {
         blobs: Vec<(String, String)>,
         reply: oneshot::Sender<Heard>,
     },
+    /// Somebody looks whether the run is carried. Nothing is recorded.
+    Ping(oneshot::Sender<()>),
 }
 
 /// What came of something that was said.
@@ -165,6 +167,10 @@ impl Conductor {
 
     async fn hear(&mut self, mail: Mail) {
         let (taken, reply) = match mail {
+            Mail::Ping(reply) => {
+                let _ = reply.send(());
+                return;
+            }
             Mail::Says { by, says, actor, reply } => {
                 let told = Told { actor: Some(actor), ..Told::new(Input::Person { by, says }) };
                 (self.take(vec![told]).await, reply)

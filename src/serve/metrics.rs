@@ -1,0 +1,310 @@
+//! What is counted, in the text format of Prometheus. Labels are few and known: no host, no person, no run.
+//!
+//! Counters are counted from the journal's own entries. A follower that was too far behind reads what it missed, so none
+//! is lost; they begin at zero with the process, as Prometheus expects.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::health::{Finding, Report};
+use crate::engine::Standing;
+use crate::journal::figures::Times;
+use crate::journal::{Entry, Figures, Journal, stamped};
+use crate::run::Event;
+use crate::run::model::Outcome;
+
+/// The upper bounds in seconds by which steps are counted.
+const STEP_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0];
+
+/// Everything that is served: name, kind, and what it is.
+pub const FAMILIES: [(&str, &str, &str); 14] = [
+    ("steadyhand_build_info", "gauge", "Always 1; the version is its label."),
+    ("process_start_time_seconds", "gauge", "When the process began, in seconds since 1970."),
+    ("steadyhand_runs_open", "gauge", "Runs that have not ended."),
+    ("steadyhand_runs_waiting", "gauge", "Open runs that wait for a person."),
+    ("steadyhand_runs_parked", "gauge", "Open runs that stand still because of a fault in the bot."),
+    ("steadyhand_steps_unknown", "gauge", "Steps of open runs of which nobody knows how they ended."),
+    ("steadyhand_runs_ended_total", "counter", "Runs that ended, by outcome."),
+    (
+        "steadyhand_steps_total",
+        "counter",
+        "Steps that came to this, by outcome; one that is tried again may count twice.",
+    ),
+    (
+        "steadyhand_step_duration_seconds",
+        "histogram",
+        "How long steps took that succeeded, from the sending to the proof.",
+    ),
+    (
+        "steadyhand_events_total",
+        "counter",
+        "Events that were written to the journal, of runs and of the bot.",
+    ),
+    (
+        "steadyhand_journal_appends_total",
+        "counter",
+        "Appends by result: written, refused in favour of another one, failed.",
+    ),
+    (
+        "steadyhand_journal_append_duration_seconds",
+        "histogram",
+        "How long appends took until they were durable, or refused.",
+    ),
+    ("steadyhand_ssh_connections", "gauge", "Connections to hosts that are open."),
+    ("steadyhand_health", "gauge", "Parts of the process as last asked: 0 ok, 1 attention, 2 down, 3 stuck."),
+];
+
+/// How a step can come out, and the event that says so.
+const STEP_OUTCOMES: [(&str, &str); 5] = [
+    ("step-succeeded", "succeeded"),
+    ("step-failed", "failed"),
+    ("step-unknown", "unknown"),
+    ("skipped", "skipped"),
+    ("undo-done", "undone"),
+];
+const RUN_OUTCOMES: [Outcome; 7] = [
+    Outcome::Succeeded,
+    Outcome::WithIssues,
+    Outcome::Undone,
+    Outcome::Stopped,
+    Outcome::Refused,
+    Outcome::Expired,
+    Outcome::Stuck,
+];
+
+/// What was counted since the process began.
+pub struct Metrics {
+    started: Timestamp,
+    counted: Mutex<Counted>,
+    steps: Times,
+}
+
+#[derive(Default)]
+struct Counted {
+    events: u64,
+    steps: BTreeMap<&'static str, u64>,
+    runs: BTreeMap<String, u64>,
+}
+
+impl Metrics {
+    /// Nothing has happened yet.
+    pub fn new(started: Timestamp) -> Self {
+        Self { started, counted: Mutex::default(), steps: Times::new(STEP_BOUNDS) }
+    }
+
+    /// Counts every entry behind this one, for as long as the journal is written.
+    pub async fn follow(&self, journal: &Journal, mut seen: u64) {
+        let mut entries = journal.follow();
+        loop {
+            // What was written before we listened, or while we were too far behind.
+            while let Ok(missed) = journal.view().entries_after(seen)
+                && let Some(last) = missed.last()
+            {
+                seen = last.seq;
+                for entry in &missed {
+                    self.count(entry);
+                }
+            }
+            loop {
+                match entries.recv().await {
+                    Ok(entry) if entry.seq > seen => {
+                        seen = entry.seq;
+                        self.count(&entry);
+                    }
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => break,
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        }
+    }
+
+    /// One more entry. Only few kinds are looked into: a plan can be long.
+    pub fn count(&self, entry: &Entry) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.events += 1;
+        if let Some((kind, _)) = STEP_OUTCOMES.iter().find(|(kind, _)| *kind == entry.kind) {
+            *counted.steps.entry(kind).or_default() += 1;
+        }
+        if !["ended", "step-succeeded"].contains(&entry.kind.as_str()) {
+            return;
+        }
+        match stamped(entry).map(|stamped| stamped.event) {
+            Ok(Event::Ended { outcome, .. }) => *counted.runs.entry(name_of(outcome)).or_default() += 1,
+            Ok(Event::StepSucceeded { took, .. }) => {
+                self.steps.add(Duration::from_millis(took.0.try_into().unwrap_or_default()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything, in the text format.
+    pub fn text(&self, standing: Standing, journal: &Figures, connections: usize, health: &Report) -> String {
+        let mut text = Text::default();
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, kind, help) in FAMILIES {
+            let _ = writeln!(text.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            match name {
+                "steadyhand_build_info" => {
+                    text.line(&format!("{name}{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
+                }
+                "process_start_time_seconds" => text.line(name, self.started.as_second()),
+                "steadyhand_runs_open" => text.line(name, standing.open),
+                "steadyhand_runs_waiting" => text.line(name, standing.waiting),
+                "steadyhand_runs_parked" => text.line(name, standing.parked),
+                "steadyhand_steps_unknown" => text.line(name, standing.unknown),
+                "steadyhand_runs_ended_total" => {
+                    let of = |outcome: Outcome| {
+                        let outcome = name_of(outcome);
+                        let count = counted.runs.get(&outcome).copied().unwrap_or_default();
+                        (outcome, count)
+                    };
+                    text.labelled(name, "outcome", RUN_OUTCOMES.map(of));
+                }
+                "steadyhand_steps_total" => {
+                    let of =
+                        |(kind, outcome)| (outcome, counted.steps.get(kind).copied().unwrap_or_default());
+                    text.labelled(name, "outcome", STEP_OUTCOMES.map(of));
+                }
+                "steadyhand_step_duration_seconds" => text.histogram(name, &self.steps),
+                "steadyhand_events_total" => text.line(name, counted.events),
+                "steadyhand_journal_appends_total" => text.labelled(name, "result", journal.appends()),
+                "steadyhand_journal_append_duration_seconds" => text.histogram(name, &journal.took),
+                "steadyhand_ssh_connections" => text.line(name, connections),
+                _ => {
+                    let of = |(part, finding): (&&'static str, &Finding)| (*part, finding.state as u8);
+                    text.labelled(name, "part", health.parts.iter().map(of));
+                }
+            }
+        }
+        text.0
+    }
+}
+
+/// As the journal names it.
+fn name_of(outcome: Outcome) -> String {
+    let name = serde_json::to_value(outcome).unwrap_or_default();
+    name.as_str().unwrap_or_default().replace('-', "_")
+}
+
+/// Lines of the text format. Labels are ours, so that nothing in them has to be escaped.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, what: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{what} {value}");
+    }
+
+    fn labelled<L: std::fmt::Display, V: std::fmt::Display>(
+        &mut self,
+        name: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (L, V)>,
+    ) {
+        for (of, value) in values {
+            self.line(&format!("{name}{{{label}=\"{of}\"}}"), value);
+        }
+    }
+
+    fn histogram(&mut self, name: &str, times: &Times) {
+        let (bounds, count, sum) = times.read();
+        self.labelled(&format!("{name}_bucket"), "le", bounds);
+        self.labelled(&format!("{name}_bucket"), "le", [("+Inf", count)]);
+        self.line(&format!("{name}_sum"), sum);
+        self.line(&format!("{name}_count"), count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::journal::NewEntry;
+    use crate::run::{Stamped, UnitAt};
+    use crate::runbook::source::literal::Millis;
+    use crate::serve::health::State;
+
+    fn entry(event: Event) -> Entry {
+        let stamped = Stamped { at: Timestamp::UNIX_EPOCH, by: None, event };
+        let NewEntry { time, actor, kind, data } = NewEntry::of_event(&stamped, None);
+        Entry {
+            v: 1,
+            seq: 1,
+            prev: String::new(),
+            time,
+            bot: String::new(),
+            actor,
+            run: None,
+            nth: None,
+            kind,
+            data,
+        }
+    }
+
+    #[test]
+    fn what_the_journal_says_is_counted_and_every_family_has_its_help_and_its_lines() {
+        let metrics = Metrics::new(Timestamp::from_second(7).unwrap());
+        let unit = UnitAt { number: 1, lane: None };
+        let took = Millis(1_500);
+        for event in [
+            Event::StepSucceeded { unit: unit.clone(), took, proof: Vec::new(), key: String::new() },
+            Event::StepUnknown { unit: unit.clone(), why: "secret".to_owned() },
+            Event::Skipped { unit: unit.clone(), why: "pg1 is gone".to_owned() },
+            Event::UndoDone { unit, ended: None },
+            Event::Paused,
+            Event::Ended { outcome: Outcome::WithIssues, remarks: Vec::new() },
+        ] {
+            metrics.count(&entry(event));
+        }
+        let standing = Standing { open: 3, waiting: 2, parked: 1, unknown: 4 };
+        let health = Report::of(BTreeMap::from([("journal", Finding::new(State::Down, "it is full"))]));
+
+        let text = metrics.text(standing, &Figures::default(), 5, &health);
+
+        for line in [
+            "process_start_time_seconds 7",
+            "steadyhand_runs_open 3",
+            "steadyhand_runs_waiting 2",
+            "steadyhand_runs_parked 1",
+            "steadyhand_steps_unknown 4",
+            "steadyhand_runs_ended_total{outcome=\"with_issues\"} 1",
+            "steadyhand_runs_ended_total{outcome=\"succeeded\"} 0",
+            "steadyhand_steps_total{outcome=\"succeeded\"} 1",
+            "steadyhand_steps_total{outcome=\"unknown\"} 1",
+            "steadyhand_steps_total{outcome=\"skipped\"} 1",
+            "steadyhand_steps_total{outcome=\"undone\"} 1",
+            "steadyhand_steps_total{outcome=\"failed\"} 0",
+            "steadyhand_step_duration_seconds_bucket{le=\"1\"} 0",
+            "steadyhand_step_duration_seconds_bucket{le=\"5\"} 1",
+            "steadyhand_step_duration_seconds_bucket{le=\"+Inf\"} 1",
+            "steadyhand_step_duration_seconds_sum 1.5",
+            "steadyhand_step_duration_seconds_count 1",
+            "steadyhand_events_total 6",
+            "steadyhand_ssh_connections 5",
+            "steadyhand_journal_appends_total{result=\"failed\"} 0",
+            "steadyhand_health{part=\"journal\"} 2",
+        ] {
+            assert!(text.lines().any(|said| said == line), "no `{line}` in:\n{text}");
+        }
+        for said in ["secret", "pg1", "full"] {
+            assert!(!text.contains(said), "{text}");
+        }
+        // Each family once, with help, kind, and lines of its own right behind.
+        let names: BTreeSet<&str> = FAMILIES.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(names.len(), FAMILIES.len());
+        for part in text.split("# HELP ").skip(1) {
+            let mut lines = part.lines();
+            let name = lines.next().unwrap().split(' ').next().unwrap();
+            assert!(names.contains(name) && lines.next().unwrap().starts_with(&format!("# TYPE {name} ")));
+            assert!(lines.clone().count() > 0 && lines.all(|line| line.starts_with(name)), "{part}");
+        }
+        assert_eq!(text.matches("# HELP ").count(), FAMILIES.len());
+    }
+}

@@ -1,0 +1,83 @@
+//! The bot as a service: what it shows of itself to those who look after it. It decides nothing about runs.
+//!
+//! Health is asked of parts, and whoever adds a part to the process registers it. Figures are counted from the journal,
+//! so that none is lost. Everything is served on one address, without names of hosts or people.
+
+pub mod health;
+pub mod http;
+pub mod log;
+pub mod metrics;
+pub mod parts;
+pub mod systemd;
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::watch;
+
+use crate::engine::Engine;
+use crate::engine::clock::Clock;
+use crate::journal::Journal;
+use crate::library::Library;
+use crate::target::ssh::Ssh;
+use health::Health;
+use metrics::Metrics;
+
+/// Where the process is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The journal is open, and open runs are being read.
+    Starting,
+    /// Every open run is carried on.
+    Ready,
+    /// Nothing new begins.
+    Ending,
+}
+
+/// What is shown of the process. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    /// The parts that must move.
+    pub health: Arc<Health>,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+    stage: watch::Sender<Stage>,
+    library: Arc<Library>,
+    journal: Journal,
+    ssh: Arc<Ssh>,
+    engine: Arc<OnceLock<Engine>>,
+}
+
+impl Service {
+    /// A service over an open journal, before the engine has started.
+    pub fn new(journal: Journal, library: Arc<Library>, ssh: Arc<Ssh>, clock: &Clock) -> Self {
+        let health = Arc::new(Health::new(clock.clone()));
+        let metrics = Arc::new(Metrics::new(clock.now()));
+        parts::register_journal(&health, &journal);
+        let (stage, engine) = (watch::Sender::new(Stage::Starting), Arc::default());
+        Self { health, metrics, stage, library, journal, ssh, engine }
+    }
+
+    /// The engine has started: every open run is carried on.
+    pub fn is_ready(&self, engine: &Engine) {
+        parts::register_engine(&self.health, engine);
+        let _ = self.engine.set(engine.clone());
+        self.stage.send_replace(Stage::Ready);
+    }
+
+    /// Nothing new begins.
+    pub fn ends(&self) {
+        self.stage.send_replace(Stage::Ending);
+    }
+
+    /// Where the process is in its life.
+    pub fn stage(&self) -> Stage {
+        *self.stage.borrow()
+    }
+
+    /// Everything that is counted, in the text format of Prometheus.
+    pub async fn figures(&self) -> String {
+        let standing = self.engine.get().map(Engine::standing).unwrap_or_default();
+        let health = self.health.report().await;
+        self.metrics.text(standing, self.journal.figures(), self.ssh.connections(), &health)
+    }
+}

@@ -1,0 +1,141 @@
+//! What the service is packed in: an image and a unit of systemd. Neither is built here; both are held to what they
+//! promise, and systemd looks at its own where it is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use steadyhand::config::{KEYS, variable};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The instructions of the Dockerfile: each with its words, continued lines joined.
+fn instructions() -> Vec<(String, String)> {
+    let joined = document("Dockerfile").replace("\\\n", " ");
+    let lines = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            line.split_once(' ').map(|(word, rest)| (word.to_owned(), rest.trim().to_owned())).unwrap()
+        })
+        .collect()
+}
+
+fn is_known(name: &str) -> bool {
+    name == "STEADYHAND_CONFIG" || KEYS.iter().any(|key| variable(key) == name)
+}
+
+#[test]
+fn the_image_is_small_runs_as_nobody_special_and_asks_itself_how_it_is() {
+    let all = instructions();
+    let of = |word: &str| {
+        all.iter().filter(|(known, _)| known == word).map(|(_, rest)| rest.as_str()).collect::<Vec<_>>()
+    };
+    let last_stage = all.iter().rposition(|(word, _)| word == "FROM").unwrap();
+
+    for image in of("FROM") {
+        let image = image.split(' ').next().unwrap();
+        let tag = image.split_once(':').map(|(_, tag)| tag);
+        assert!(tag.is_some_and(|tag| tag != "latest"), "{image} may be another image tomorrow");
+    }
+    let manifest = document("Cargo.toml");
+    let (_, rust) = manifest.split_once("rust-version = \"").unwrap();
+    let rust = rust.split('"').next().unwrap();
+    assert!(of("FROM")[0].starts_with(&format!("rust:{rust}-")), "the Rust that the manifest names");
+    assert!(
+        of("FROM").last().unwrap().starts_with("debian:") && of("FROM").last().unwrap().ends_with("-slim")
+    );
+
+    // The user is a fixed number, made in the image, and nothing runs as root behind it.
+    let users: Vec<_> = all.iter().enumerate().filter(|(_, (word, _))| word == "USER").collect();
+    let [(place, (_, user))] = users[..] else { panic!("one user") };
+    let uid = user.split(':').next().unwrap();
+    assert!(uid.parse::<u32>().is_ok_and(|uid| uid >= 1000), "{user}");
+    assert!(place > last_stage && of("RUN").last().unwrap().contains(&format!("--uid {uid} ")));
+    assert!(all[place..].iter().all(|(word, _)| !["RUN", "ADD"].contains(&word.as_str())));
+
+    assert_eq!(of("ENTRYPOINT"), [r#"["tini", "--", "steadyhand"]"#], "signals reach it");
+    assert_eq!(of("CMD"), [r#"["serve"]"#]);
+    assert_eq!(of("STOPSIGNAL"), ["SIGTERM"]);
+    let [health] = of("HEALTHCHECK")[..] else { panic!("one health check") };
+    assert!(health.ends_with(r#"CMD ["steadyhand", "health"]"#), "{health}");
+    for needed in ["openssh-client", "ca-certificates", "tini"] {
+        assert!(of("RUN").last().unwrap().contains(needed), "{needed} is not in the image");
+    }
+    assert!(!of("RUN").concat().contains("curl"));
+    for setting in of("ENV").iter().flat_map(|settings| settings.split_whitespace()) {
+        let name = setting.split('=').next().unwrap();
+        assert!(is_known(name), "nothing reads {name}");
+    }
+}
+
+#[test]
+fn what_the_image_copies_is_there_and_goes_to_the_builder() {
+    let ignored = document(".dockerignore");
+    let sent: Vec<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    assert!(ignored.lines().any(|line| line == "*"), "nothing else goes there");
+    let mut copied = 0;
+    for (_, words) in instructions().iter().filter(|(word, _)| word == "COPY") {
+        let words: Vec<_> = words.split_whitespace().collect();
+        if words[0].starts_with("--from=") {
+            continue;
+        }
+        for source in &words[..words.len() - 1] {
+            assert!(root().join(source).exists(), "{source} is not there");
+            assert!(sent.iter().any(|known| Path::new(source).starts_with(known)), "{source} is ignored");
+            copied += 1;
+        }
+    }
+    assert!(copied >= 5);
+}
+
+/// The unit, with a program that is there in the place of the one that is installed.
+fn unit(folder: &Path) -> PathBuf {
+    let text = document("docs/serve/steadyhand.service");
+    let installed = "ExecStart=/usr/local/bin/steadyhand serve ";
+    assert!(text.contains(installed), "{text}");
+    let text = text.replace(installed, &format!("ExecStart={} serve ", env!("CARGO_BIN_EXE_steadyhand")));
+    let path = folder.join("steadyhand.service");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn the_unit_says_what_the_service_keeps_to() {
+    let text = document("docs/serve/steadyhand.service");
+    let says = |line: &str| assert!(text.lines().any(|known| known == line), "no {line}");
+
+    for line in
+        ["Type=notify", "User=steadyhand", "WatchdogSec=60", "Restart=on-failure", "NoNewPrivileges=yes"]
+    {
+        says(line);
+    }
+    for setting in text.lines().filter_map(|line| line.strip_prefix("Environment=")) {
+        let name = setting.split('=').next().unwrap();
+        assert!(is_known(name), "nothing reads {name}");
+    }
+}
+
+/// `make test` installs systemd's own tool; where it is not, the test above is all there is.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "systemd reads its own file")]
+fn systemd_understands_the_unit_and_finds_it_well_shut() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = unit(folder.path());
+    // Exposure is counted from 0 to 100 here.
+    for words in [&["verify"][..], &["security", "--offline=yes", "--threshold=20"]] {
+        let output = match Command::new("systemd-analyze").args(words).arg(&unit).output() {
+            Ok(output) => output,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => panic!("{error}"),
+        };
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {said}");
+        assert!(words[0] != "verify" || said.trim().is_empty(), "{said}");
+    }
+}

@@ -1,0 +1,365 @@
+//! The bot as a service: real processes, asked over HTTP as Prometheus and systemd ask them, ended as systemd ends them.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use steadyhand::journal::JournalView;
+
+use crate::chat::{self, BROKE, DONE};
+use crate::crashing::matrix::ground::{Ground, Worker};
+use crate::crashing::{TAKE_LONG, end_of_step, on_a_small_disk, ran, types, until_true};
+
+/// An idle service takes no more memory, in KiB.
+const PROMISED_KIB: u64 = 40 * 1024;
+
+/// A service, and where it answers.
+struct Serving {
+    child: Child,
+    at: SocketAddr,
+    config: PathBuf,
+    log: PathBuf,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_steadyhand"))
+}
+
+/// A folder with the runbooks that come with it, and no journal yet.
+fn a_folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("steadyhand.toml");
+    let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    fs::write(&config, format!("runbooks = \"{}\"\n[serve]\nlog_format = \"json\"\n", runbooks.display()))
+        .unwrap();
+    (folder, config)
+}
+
+/// `steadyhand serve`, on a port that is free.
+fn serve(mut command: Command, config: &Path) -> Serving {
+    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let folder = config.parent().unwrap();
+    let number = (0..100).find(|n| !folder.join(format!("served-{n}")).exists()).unwrap();
+    let log = folder.join(format!("served-{number}"));
+    let temporary = folder.join(format!("ts{number}"));
+    fs::create_dir(&temporary).unwrap();
+    command.arg("--config").arg(config).arg("serve");
+    command.env("STEADYHAND_SERVE_LISTEN", at.to_string()).env("STEADYHAND_SERVE_LOG_FORMAT", "json");
+    command.env("TMPDIR", temporary).env_remove("RUST_LOG").env_remove("STEADYHAND_LOG");
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
+    Serving { child: child.spawn().unwrap(), at, config: config.to_owned(), log }
+}
+
+/// A console begins a long step, and is killed.
+fn begins_a_step(worker: &Worker<'_>) {
+    worker.begin_anew();
+    let mut console = chat::open(&worker.config());
+    types(&mut console, &[TAKE_LONG, "next", "as ben", "next"]);
+    until_true(|| ran(&worker.homes[0]) == 1, || console.so_far() + &console.log());
+    console.child.kill().unwrap();
+    let _ = console.ended();
+}
+
+impl Serving {
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Every line of the log is one object; those with this message.
+    #[track_caller]
+    fn said(&self, message: &str) -> Vec<Value> {
+        let log = self.log();
+        let whole = &log[..log.rfind('\n').map_or(0, |end| end + 1)];
+        let lines = whole.lines().map(|line| {
+            serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        });
+        lines.filter(|line| line["message"].as_str().is_some_and(|said| said.contains(message))).collect()
+    }
+
+    #[track_caller]
+    fn when_ready(self) -> Self {
+        until_true(|| !self.said("ready").is_empty(), || self.log());
+        self
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.at).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), text.to_owned())
+    }
+
+    /// A figure, by its name and labels.
+    #[track_caller]
+    fn figure(&self, what: &str) -> f64 {
+        let (_, text) = self.get("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {what} in:\n{text}")).parse().unwrap()
+    }
+
+    /// `steadyhand health`: its exit code, and what it prints.
+    fn health(&self) -> (i32, String) {
+        let output = program()
+            .args(["health", "--config"])
+            .arg(&self.config)
+            .env("STEADYHAND_SERVE_LISTEN", self.at.to_string())
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+    }
+
+    fn memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Ended as systemd and Docker do it: its exit code.
+    #[track_caller]
+    fn ends_at(&mut self, signal: Signal) -> Option<i32> {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+        self.ended()
+    }
+
+    #[track_caller]
+    fn ended(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn a_service_shows_how_it_is_tells_systemd_and_ends_when_it_is_asked() {
+    let (folder, config) = a_folder();
+    let systemd = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+    systemd.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let hears = || {
+        let mut text = [0; 64];
+        let length = systemd.recv(&mut text).unwrap();
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    };
+    let mut command = program();
+    command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", "900000");
+
+    let mut service = serve(command, &config);
+
+    let mut heard = vec![hears(), hears()];
+    heard.sort();
+    assert_eq!(heard, ["READY=1", "WATCHDOG=1"]);
+    assert_eq!(hears(), "WATCHDOG=1", "and again");
+    let (status, text) = service.get("/healthz");
+    let health: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, &health["state"]), (200, &"ok".into()), "{text}");
+    for part in ["journal", "runs", "followers"] {
+        assert_eq!(health["parts"][part]["state"], "ok", "{text}");
+    }
+    assert_eq!(service.get("/readyz").0, 200, "{}", service.get("/readyz").1);
+    assert_eq!(service.get("/journal").0, 404);
+    assert_eq!(service.health(), (DONE, text));
+    let (_, figures) = service.get("/metrics");
+    for (name, kind, help) in steadyhand::serve::metrics::FAMILIES {
+        assert!(
+            figures.contains(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name}")),
+            "{figures}"
+        );
+    }
+    // The start of the bot itself was written, however often its health was asked.
+    let entries = || JournalView::open(&folder.path().join("steadyhand.db")).unwrap().last().unwrap();
+    assert_eq!(entries(), 1);
+    assert!((service.figure("steadyhand_events_total") - 1.0).abs() < f64::EPSILON);
+    assert!(
+        (service.figure("steadyhand_journal_appends_total{result=\"written\"}") - 1.0).abs() < f64::EPSILON
+    );
+    assert!((service.figure("steadyhand_health{part=\"journal\"}")).abs() < f64::EPSILON);
+    let memory = service.memory_kib();
+    assert!(memory <= PROMISED_KIB, "{memory} KiB");
+
+    // Somebody who says nothing, and many of them, hold nobody up for long.
+    let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(service.at).unwrap()).collect();
+    assert_eq!(service.get("/healthz").0, 200);
+    drop(silent);
+
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE), "{}", service.log());
+    while hears() != "STOPPING=1" {}
+    assert_eq!(service.said("asked to end").len(), 1);
+    assert_eq!(entries(), 2);
+    let (code, said) = service.health();
+    assert!(code == BROKE && said.contains("Next: start steadyhand serve"), "{said}");
+    // Ctrl-C ends it as well.
+    assert_eq!(serve(program(), &config).when_ready().ends_at(Signal::SIGINT), Some(DONE));
+}
+
+#[test]
+fn a_second_service_or_a_console_on_the_same_journal_is_refused_and_the_first_goes_on() {
+    let (_folder, config) = a_folder();
+    let mut first = serve(program(), &config).when_ready();
+
+    let mut second = serve(program(), &config);
+    assert_eq!(second.ended(), Some(BROKE));
+    assert!(second.log().contains(&format!("is in use by process {}", first.child.id())), "{}", second.log());
+    let console = chat::types_with(&config, ["status"]).ends_with(BROKE);
+    assert!(console.log.contains("is in use by process"), "{console}");
+
+    // Beside it on the same port, with a journal of its own.
+    let (_other, config) = a_folder();
+    let mut third = program();
+    third.env("STEADYHAND_SERVE_LISTEN", first.at.to_string()).arg("--config").arg(&config).arg("serve");
+    let output = third.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(BROKE));
+    assert!(
+        said.contains("serve.listen: nothing can listen on") && said.contains("name another port"),
+        "{said}"
+    );
+    assert_eq!(first.get("/healthz").0, 200);
+    assert_eq!(first.ends_at(Signal::SIGTERM), Some(DONE));
+}
+
+#[test]
+fn a_service_with_a_slip_in_its_configuration_or_its_runbooks_says_what_and_where() {
+    let (folder, config) = a_folder();
+    let right = fs::read_to_string(&config).unwrap();
+    fs::write(&config, right.replace("log_format", "log_fromat")).unwrap();
+    let mut service = serve(program(), &config);
+    assert_eq!(service.ended(), Some(BROKE));
+    let said = service.log();
+    assert!(said.contains("line 3: unknown field `log_fromat`, expected `listen` or `log_format`"), "{said}");
+    assert!(!folder.path().join("steadyhand.db").exists(), "nothing was begun");
+
+    // With runbooks that do not load it lives, and takes no requests.
+    fs::write(&config, "runbooks = \"none\"\n").unwrap();
+    let mut service = serve(program(), &config).when_ready();
+    assert_eq!(service.get("/healthz").0, 200);
+    let (status, said) = service.get("/readyz");
+    assert!(status == 503 && said.contains(r#""runbooks":{"state":"down""#), "{said}");
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE));
+}
+
+#[test]
+fn a_service_that_ends_in_the_middle_of_a_step_leaves_it_alone_and_the_next_one_follows_it_to_its_end() {
+    let ground = Ground::new(1);
+    let worker = ground.worker(0);
+    begins_a_step(&worker);
+
+    let mut first = serve(program(), &worker.config()).when_ready();
+    until_true(|| first.figure("steadyhand_ssh_connections") > 0.0, || first.log());
+    assert!((first.figure("steadyhand_runs_open") - 1.0).abs() < f64::EPSILON);
+    assert!(first.figure("steadyhand_runs_waiting").abs() < f64::EPSILON);
+    let asked = Instant::now();
+    assert_eq!(first.ends_at(Signal::SIGTERM), Some(DONE), "{}", first.log());
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+
+    let mut second = serve(program(), &worker.config()).when_ready();
+    until_true(|| second.figure("steadyhand_ssh_connections") > 0.0, || second.log());
+    assert!(second.figure("steadyhand_steps_total{outcome=\"failed\"}").abs() < f64::EPSILON, "it lives");
+    // Panics unless it still runs there.
+    end_of_step(&worker.homes[0]);
+    until_true(
+        || (second.figure("steadyhand_steps_total{outcome=\"failed\"}") - 1.0).abs() < f64::EPSILON,
+        || second.log(),
+    );
+    until_true(|| (second.figure("steadyhand_runs_waiting") - 1.0).abs() < f64::EPSILON, || second.log());
+    let failed = second.said("Work:");
+    let failed =
+        failed.iter().find(|line| line["state"] == "FAILED").unwrap_or_else(|| panic!("{}", second.log()));
+    assert_eq!((&failed["run"], &failed["step"], &failed["host"]), (&1.into(), &1.into(), &"h1".into()));
+    assert_eq!(second.get("/healthz").0, 200);
+    assert_eq!(second.ends_at(Signal::SIGTERM), Some(DONE));
+    assert_eq!(ran(&worker.homes[0]), 1, "it was sent once");
+}
+
+#[test]
+fn on_a_full_disk_a_service_is_not_well_stays_up_and_is_well_again_when_there_is_room() {
+    let (folder, config) = a_folder();
+    let disk = folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("journal = \"disk/steadyhand.db\"\n{text}")).unwrap();
+    let small = on_a_small_disk(&disk);
+    let is_small = small.is_some();
+    // Without the right to mount one, no file of it may grow any more.
+    let without = || {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_steadyhand")]);
+        command
+    };
+    let mut service = serve(small.unwrap_or_else(without), &config).when_ready();
+    assert_eq!(service.get("/healthz").0, 200);
+    let filler = PathBuf::from(format!("/proc/{}/root{}/filler", service.child.id(), disk.display()));
+    let limit = |bytes: &str| {
+        let pid = service.child.id().to_string();
+        let done =
+            Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}:unlimited")]).status();
+        assert!(done.unwrap().success());
+    };
+
+    if is_small {
+        let mut full = fs::File::create(&filler).unwrap();
+        while full.write_all(&[0; 512]).is_ok() {}
+    } else {
+        limit("1024");
+    }
+    until_true(|| service.get("/healthz").0 == 503, || service.get("/healthz").1);
+    let (code, said) = service.health();
+    assert!(
+        code == BROKE && said.contains("its disk takes nothing more") && said.contains("make room"),
+        "{said}"
+    );
+    assert_eq!(service.get("/readyz").0, 503);
+    assert!((service.figure("steadyhand_health{part=\"journal\"}") - 2.0).abs() < f64::EPSILON);
+
+    if is_small {
+        fs::remove_file(&filler).unwrap();
+    } else {
+        limit("unlimited");
+    }
+    until_true(|| service.get("/healthz").0 == 200, || service.get("/healthz").1);
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE));
+}
+
+#[test]
+fn a_service_whose_journal_breaks_says_so_and_ends_with_the_code_of_the_console() {
+    let (_folder, config) = a_folder();
+    let mut command = program();
+    command.env("STEADYHAND_FAILPOINT", "append-written:1:eio");
+    let mut service = serve(command, &config);
+    assert_eq!(service.ended(), Some(BROKE));
+    assert_eq!(service.said("the service cannot start: journal-fault").len(), 1, "{}", service.log());
+
+    let ground = Ground::new(1);
+    let worker = ground.worker(0);
+    begins_a_step(&worker);
+    // Its start is written, and what it hears of the step is not.
+    let mut command = program();
+    command.env("STEADYHAND_FAILPOINT", "append-written:2:eio");
+    let mut service = serve(command, &worker.config()).when_ready();
+    until_true(|| service.figure("steadyhand_ssh_connections") > 0.0, || service.log());
+    end_of_step(&worker.homes[0]);
+
+    assert_eq!(service.ended(), Some(BROKE), "{}", service.log());
+    assert_eq!(service.said("start again to look").len(), 1, "{}", service.log());
+}
