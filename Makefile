@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help demo test check bench bench-ssh crash torture build install
+.PHONY: help demo test check bench bench-ssh crash torture build install headers
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
@@ -22,11 +22,11 @@ demo: install build
 	@sh tests/lab/demo.sh
 
 # Shells that hosts have.
-test: install
+test: install headers
 	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
 	cargo test --workspace --locked
 
-check:
+check: headers
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked --quiet
@@ -59,6 +59,10 @@ build:
 # Calls apt-get only if something is missing; no service starts, and no server appears on the machine.
 install: toolchain
 	@cargo lab install --run
+
+# What the real Discord client in the tests of the fake one is built with.
+headers:
+	@pkg-config --exists openssl 2>/dev/null || $(SUDO) apt-get install --yes --no-install-recommends libssl-dev pkg-config
 
 toolchain:
 	@command -v cargo >/dev/null || { echo "There is no cargo here. Next: install Rust, then run this again." >&2; exit 1; }
