@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::chat::discord::Messages;
 use crate::library::Folders;
 use crate::secrets::reference::Reference;
 use crate::target::ssh::SshSettings;
@@ -25,6 +26,8 @@ pub struct Config {
     pub ssh: SshSettings,
     /// Where secrets are read from.
     pub secrets: BTreeMap<String, Reference>,
+    /// Discord as a chat.
+    pub discord: Option<Discord>,
     /// A demo on a lab: `as` and `next` work, and its journal never mixes with a real one.
     pub demo: Option<Demo>,
 }
@@ -38,6 +41,37 @@ pub struct Demo {
     /// The command that hurts and heals the hosts, with its first arguments.
     #[serde(default)]
     pub lab: Vec<String>,
+}
+
+/// How Discord is reached. Who may say what there stands in the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discord {
+    /// Where the token of the bot is.
+    pub token: Reference,
+    /// Which messages are read as lines.
+    pub messages: Messages,
+    /// Another address than Discord's own, on this machine; for tests.
+    pub api: Option<String>,
+}
+
+/// The same as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiscordFile {
+    /// Read by us: no error may repeat what somebody wrote here in clear.
+    token: toml::Value,
+    #[serde(default)]
+    messages: Messages,
+    api: Option<String>,
+}
+
+impl DiscordFile {
+    fn read(self, base: &Path) -> Result<Discord, ConfigError> {
+        let wrong = |why: &str| ConfigError::DiscordToken { why: why.to_owned() };
+        let token = self.token.as_str().ok_or_else(|| wrong("it is no reference"))?;
+        let token = Reference::parse(token, base).map_err(wrong)?;
+        Ok(Discord { token, messages: self.messages, api: self.api })
+    }
 }
 
 /// The file as it is written.
@@ -54,6 +88,7 @@ struct File {
     ssh: SshFile,
     /// Read by us: no error may repeat what somebody wrote here in clear.
     secrets: Option<toml::Value>,
+    discord: Option<DiscordFile>,
     demo: Option<Demo>,
 }
 
@@ -90,6 +125,15 @@ pub enum ConfigError {
     Secret {
         /// Which one, with a dot before it.
         name: String,
+        /// Why.
+        why: String,
+    },
+    /// The token of Discord is not right.
+    #[error(
+        "discord.token: {why}. What stands there is not shown. Next: write env:NAME, file:/path or exec:/program \
+         arguments; the token itself never stands in the configuration"
+    )]
+    DiscordToken {
         /// Why.
         why: String,
     },
@@ -184,6 +228,7 @@ impl Config {
                 known_hosts: PathBuf::new(),
             },
             secrets: references(file.secrets, base)?,
+            discord: file.discord.map(|discord| discord.read(base)).transpose()?,
             demo: file.demo,
         }
         .with_known_hosts())
@@ -251,6 +296,30 @@ mod tests {
                 .unwrap_err()
                 .contains("secrets.token: it is no reference")
         );
+    }
+
+    #[test]
+    fn the_token_of_discord_is_a_reference_and_never_shown() {
+        let config = read("[discord]\ntoken = \"file:discord-token\"\n").unwrap().discord.unwrap();
+        assert!(config.token.to_string().ends_with("/discord-token"));
+        assert_eq!(config.messages, Messages::Mention);
+        let all = read("[discord]\ntoken = \"env:T\"\nmessages = \"all\"\n").unwrap().discord.unwrap();
+        assert_eq!(all.messages, Messages::All);
+
+        for text in [
+            "[discord]\ntoken = \"hunter2hunter2\"",
+            "[discord]\ntoken = \"hunter2:hunter2\"",
+            "[discord]\ntoken = 22222222",
+            "[discord]\ntoken = [\"hunter2\"]",
+            "[discord]\ntokn = \"hunter2hunter2\"",
+            "discord = \"hunter2hunter2\"",
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(!error.contains("hunter2") && !error.contains("2222"), "{error}");
+        }
+        let unread = read("[discord]\ntoken = \"env:T\"\nmessages = \"some\"").unwrap_err();
+        assert!(unread.contains("line 3") && unread.contains("mention"), "{unread}");
+        assert!(read("[discord]\nmessages = \"all\"").unwrap_err().contains("missing field `token`"));
     }
 
     #[test]
