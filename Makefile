@@ -22,7 +22,7 @@ demo: install build
 	@sh tests/lab/demo.sh
 
 # Shells that hosts have.
-test: install headers
+test: install
 	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
 	cargo test --workspace --locked
 
@@ -57,10 +57,10 @@ build:
 	@cargo build --workspace --locked --quiet
 
 # Calls apt-get only if something is missing; no service starts, and no server appears on the machine.
-install: toolchain
+install: toolchain headers
 	@cargo lab install --run
 
-# What the real Discord client in the tests of the fake one is built with.
+# What the client of Discord is built with.
 headers:
 	@pkg-config --exists openssl 2>/dev/null || $(SUDO) apt-get install --yes --no-install-recommends libssl-dev pkg-config
 

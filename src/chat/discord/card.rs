@@ -39,6 +39,9 @@ pub struct Card {
     pub silent: bool,
 }
 
+/// All fields together have at most so much, so that there is room for what stands above them.
+const ALL_FIELDS: usize = 4_000;
+
 /// Why a card does not say everything.
 const CUT: &str = "Too long for chat: the file has all of it.";
 
@@ -81,7 +84,8 @@ pub fn of_page(page: &Page, name: &str) -> Card {
             }
             Block::Script(lines) => paragraphs.push(safe::fence(lines)),
             Block::Choices(choices) => {
-                let line = |(line, what): &(String, String)| format!("{}: {}", safe::code(line), safe::plain(what));
+                let line =
+                    |(line, what): &(String, String)| format!("{}: {}", safe::code(line), safe::plain(what));
                 typed.extend(choices.iter().map(line));
             }
             Block::Next { commands, note } => {
@@ -113,6 +117,10 @@ pub fn of_page(page: &Page, name: &str) -> Card {
         }
     }
     card.text = paragraphs.join("\n");
+    if card.text.is_empty() && card.title.is_empty() && card.fields.is_empty() {
+        // Discord takes no message that says nothing.
+        card.text = "-".to_owned();
+    }
     let whole = Columns::PIPE.page(page);
     fit(&mut card, name, &whole);
     card
@@ -194,9 +202,11 @@ pub fn fit(card: &mut Card, name: &str, whole: &str) {
     shorten(&mut card.content, CONTENT);
     shorten(&mut card.title, TITLE);
     shorten(&mut card.footer, FOOTER.min(300));
+    let all: usize = card.fields.iter().map(|(_, text)| length(text)).sum();
+    let most = if all > ALL_FIELDS { ALL_FIELDS / card.fields.len() } else { FIELD };
     for (field, text) in &mut card.fields {
-        shorten(field, FIELD_NAME);
-        shorten(text, FIELD);
+        shorten(field, FIELD_NAME.min(100));
+        shorten(text, most.min(FIELD));
     }
     let fields: usize = card.fields.iter().map(|(name, text)| length(name) + length(text)).sum();
     let used = length(&card.title) + length(&card.footer) + fields + length(CUT) + 2;
@@ -271,7 +281,8 @@ impl Card {
             embed["color"] = json!(color(role));
         }
         if !self.fields.is_empty() {
-            let field = |(name, value): &(String, String)| json!({ "name": name, "value": value, "inline": false });
+            let field =
+                |(name, value): &(String, String)| json!({ "name": name, "value": value, "inline": false });
             embed["fields"] = self.fields.iter().map(field).collect();
         }
         if !self.footer.is_empty() {

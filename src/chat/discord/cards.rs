@@ -249,4 +249,3 @@ pub fn line(happened: &Happened, moment: &Moment) -> Option<String> {
     let time = moment.second(happened.stamped.at);
     Some(format!("{time} · {}{}", step.unwrap_or_default(), safe::plain(&format!("{state}{sentence}{took}"))))
 }
-

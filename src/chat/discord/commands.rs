@@ -73,7 +73,11 @@ struct Shape {
 }
 
 const SHAPES: &[Shape] = &[
-    Shape { name: "help", options: &[may("word", Kind::TextOffered, "A word of the grammar")], line: &["/help", "word"] },
+    Shape {
+        name: "help",
+        options: &[may("word", Kind::TextOffered, "A word of the grammar")],
+        line: &["/help", "word"],
+    },
     Shape {
         name: "runbooks",
         options: &[may("word", Kind::Text, "all, or a word of their names or uses")],
@@ -130,7 +134,11 @@ const SHAPES: &[Shape] = &[
     },
     Shape { name: "pause", options: &[RUN], line: &["/pause", "run"] },
     Shape { name: "resume", options: &[RUN], line: &["/resume", "run"] },
-    Shape { name: "retry", options: &[RUN, STEP, HOST, ATTEMPT], line: &["/retry", "run", "step", "host", "attempt="] },
+    Shape {
+        name: "retry",
+        options: &[RUN, STEP, HOST, ATTEMPT],
+        line: &["/retry", "run", "step", "host", "attempt="],
+    },
     Shape {
         name: "skip",
         options: &[RUN, STEP, WHY, HOST, ATTEMPT],
@@ -227,8 +235,7 @@ const DETAILS: [Detail; 4] = [
 
 /// `/run`, with a sub-command for each runbook; in groups by their owners where there are many.
 fn run_command(set: &Set) -> Value {
-    let fitting: Vec<&Runbook> =
-        set.runbooks.values().filter(|runbook| is_a_command(runbook)).collect();
+    let fitting: Vec<&Runbook> = set.runbooks.values().filter(|runbook| is_a_command(runbook)).collect();
     let body = |runbooks: &[&Runbook], detail: Detail| {
         let mut options = if fitting.len() < OPTIONS {
             runbooks.iter().map(|runbook| sub_command(runbook, detail)).collect()
@@ -274,9 +281,7 @@ fn groups(runbooks: &[&Runbook], detail: Detail) -> Vec<Value> {
         }
     }
     let named = by_owner.into_iter().filter(|(owner, _)| owner.len() <= NAME && *owner != ANY);
-    let group = |(owner, options): (&str, Vec<Value>)| {
-        json!({ "type": GROUP, "name": owner, "description": format!("Runbooks of {owner}"), "options": options })
-    };
+    let group = |(owner, options): (&str, Vec<Value>)| json!({ "type": GROUP, "name": owner, "description": format!("Runbooks of {owner}"), "options": options });
     named.take(OPTIONS - 1).map(group).collect()
 }
 
@@ -324,7 +329,10 @@ fn parameter_option(parameter: &Parameter, detail: Detail) -> Value {
     let (kind, more) = match &parameter.kind {
         ParameterKind::Bool => (BOOLEAN, Value::Null),
         ParameterKind::Quantity(Type::Int, limits) => {
-            let bound = |at: &Option<crate::runbook::source::place::At<Literal>>| match at.as_ref().map(|at| &at.value) {
+            let bound = |at: &Option<crate::runbook::source::place::At<Literal>>| match at
+                .as_ref()
+                .map(|at| &at.value)
+            {
                 Some(Literal::Int(n)) if n.abs() < 1 << 53 => json!(n),
                 _ => Value::Null,
             };
@@ -340,7 +348,8 @@ fn parameter_option(parameter: &Parameter, detail: Detail) -> Value {
         | ParameterKind::Service => (STRING, json!({ "autocomplete": true })),
         _ => (STRING, Value::Null),
     };
-    let mut option = json!({ "type": kind, "name": name, "description": described(help, detail.description) });
+    let mut option =
+        json!({ "type": kind, "name": name, "description": described(help, detail.description) });
     if parameter.default.is_none() {
         option["required"] = json!(true);
     }
@@ -360,7 +369,8 @@ fn described(text: &str, most: usize) -> String {
 pub fn together(command: &Value) -> usize {
     let text = |value: &Value| value.as_str().map_or(0, length);
     let below = |name: &str| command[name].as_array().into_iter().flatten();
-    let choices = below("choices").map(|choice| text(&choice["name"]) + text(&choice["value"])).sum::<usize>();
+    let choices =
+        below("choices").map(|choice| text(&choice["name"]) + text(&choice["value"])).sum::<usize>();
     let options = below("options").map(together).sum::<usize>();
     text(&command["name"]) + text(&command["description"]) + choices + options
 }

@@ -12,7 +12,13 @@ use crate::wording::look::VERBS;
 use crate::wording::plan::target;
 
 /// Name and value of each, for the option that is being typed.
-pub fn choices(desk: &Desk, speaker: &Speaker, filled: &Filled, option: &str, begun: &str) -> Vec<Value> {
+pub(super) fn choices(
+    desk: &Desk,
+    speaker: &Speaker,
+    filled: &Filled,
+    option: &str,
+    begun: &str,
+) -> Vec<Value> {
     // Whom the policy does not know is told no names.
     let Some(snapshot) = desk.files_for(speaker) else { return Vec::new() };
     let inventory = &snapshot.set.inventory;

@@ -299,7 +299,11 @@ impl Counter {
         let over = match self.engine.run(RunId(form.run)) {
             Ok(run) if run.is_ended() => {
                 let what = crate::wording::run::headline(&run);
-                Some(Reply { page: words_of_discord::run_is_over(&run, &what), came_out: CameOut::Refused, run: None })
+                Some(Reply {
+                    page: words_of_discord::run_is_over(&run, &what),
+                    came_out: CameOut::Refused,
+                    run: None,
+                })
             }
             Ok(_) => None,
             Err(refused) => Some(self.desk.refused(&refused)),
@@ -334,7 +338,14 @@ impl Counter {
     }
 
     /// What is offered while an option is typed. Nothing to whom nothing is told.
-    pub(super) async fn complete(&self, asker: Asker, asked: Asked, filled: Filled, option: &str, begun: &str) {
+    pub(super) async fn complete(
+        &self,
+        asker: Asker,
+        asked: Asked,
+        filled: Filled,
+        option: &str,
+        begun: &str,
+    ) {
         let (speaker, denied) = self.speaker(&asker, self.remembered().as_deref());
         let choices = match denied {
             Some(_) => Vec::new(),

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serenity::all::{
-    ActionRowComponent, AutocompleteOption, ChannelType, CommandDataOption, CommandDataOptionValue, CommandInteraction,
-    ConnectionStage, Context, Event, EventHandler, GatewayIntents, Interaction, Message, PartialChannel,
-    RawEventHandler, Ready, ResumedEvent, ShardStageUpdateEvent, User,
+    ActionRowComponent, AutocompleteOption, ChannelType, CommandDataOption, CommandDataOptionValue,
+    CommandInteraction, ConnectionStage, Context, Event, EventHandler, GatewayIntents, Interaction, Message,
+    PartialChannel, RawEventHandler, Ready, ResumedEvent, ShardStageUpdateEvent, User,
 };
 use serenity::async_trait;
 use serenity::client::ClientBuilder;
@@ -126,7 +126,8 @@ impl EventHandler for Handler {
         if message.author.bot || message.webhook_id.is_some() {
             return;
         }
-        let asker = asker(&message.author, message.guild_id.map(|id| id.get()), message.channel_id.get(), None);
+        let asker =
+            asker(&message.author, message.guild_id.map(|id| id.get()), message.channel_id.get(), None);
         self.counter.message(asker, message.id.get(), &message.content).await;
     }
 

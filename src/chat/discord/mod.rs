@@ -143,8 +143,10 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
     let Some(engine) = desk.engine.clone() else { return Err(NotStarted::NoEngine) };
     let pulse = Arc::new(Pulse::default());
     let post = post::Post::new(&settings);
-    let runs = Arc::new(runs::Runs::new(desk.clone(), engine.clone(), post.clone(), pulse.clone(), ending.clone()));
-    let counter = Arc::new(desk::Counter::new(desk, engine, post, runs.clone(), pulse.clone(), settings.messages));
+    let runs =
+        Arc::new(runs::Runs::new(desk.clone(), engine.clone(), post.clone(), pulse.clone(), ending.clone()));
+    let counter =
+        Arc::new(desk::Counter::new(desk, engine, post, runs.clone(), pulse.clone(), settings.messages));
     let tasks = TaskTracker::new();
     tasks.spawn(runs.follow(tasks.clone()));
     tasks.spawn(gateway::connect(settings, counter, pulse.clone(), ending));

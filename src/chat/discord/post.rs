@@ -89,7 +89,13 @@ impl Post {
     }
 
     /// Edits a message. A file that it has stays unless the card has another.
-    pub(super) async fn edit(&self, channel: u64, message: u64, card: &Card, with_file: bool) -> Result<(), Lost> {
+    pub(super) async fn edit(
+        &self,
+        channel: u64,
+        message: u64,
+        card: &Card,
+        with_file: bool,
+    ) -> Result<(), Lost> {
         let mut body = card.body();
         let files = if with_file { files(card) } else { Vec::new() };
         if files.is_empty() {
@@ -164,8 +170,11 @@ fn files(card: &Card) -> Vec<CreateAttachment> {
 
 /// What an error of serenity means for whoever wanted to say something.
 pub(super) fn lost(error: &serenity::Error) -> Lost {
-    let serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) = error else {
-        return Lost::Away(error.to_string());
+    let response = match error {
+        serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => response,
+        // It was done, and the answer says so in a way that is not understood: once more would be twice.
+        serenity::Error::Json(_) => return Lost::Refused(format!("the answer was not understood: {error}")),
+        _ => return Lost::Away(error.to_string()),
     };
     let why = format!("{} {}", response.error.code, response.error.message);
     match response.status_code.as_u16() {

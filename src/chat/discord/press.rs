@@ -9,6 +9,7 @@ use super::limits::{CUSTOM_ID, LABEL, cut};
 use crate::chat::grammar::{Command, Word, command, words};
 use crate::wording::page::{Block, Page};
 use crate::wording::plan::count;
+use crate::wording::refusal::capital;
 
 /// Before what comes back with a press: the number of this form of it.
 const FORM: &str = "s1";
@@ -153,7 +154,7 @@ fn shown(words: &[&str]) -> (String, Style) {
         "output" => (named("Output"), Style::Secondary),
         "journal" => ("Journal".to_owned(), Style::Secondary),
         "status" => ("Status".to_owned(), Style::Secondary),
-        other => (other.to_owned(), Style::Secondary),
+        other => (capital(other), Style::Secondary),
     }
 }
 
@@ -251,7 +252,8 @@ mod tests {
     use crate::run::model::AskedAfter;
 
     fn label(line: &str) -> String {
-        Button::of_line(line).map_or_else(|| "-".to_owned(), |button| format!("{} {:?}", button.label, button.style))
+        Button::of_line(line)
+            .map_or_else(|| "-".to_owned(), |button| format!("{} {:?}", button.label, button.style))
     }
 
     #[test]

@@ -112,7 +112,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Runs {
-    pub(super) fn new(desk: Desk, engine: Engine, post: Post, pulse: Arc<Pulse>, ending: CancellationToken) -> Self {
+    pub(super) fn new(
+        desk: Desk,
+        engine: Engine,
+        post: Post,
+        pulse: Arc<Pulse>,
+        ending: CancellationToken,
+    ) -> Self {
         let (told, stands, asked_in) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self { desk, engine, post, pulse, ending, told, stands, asked_in }
     }
@@ -211,7 +217,8 @@ impl Runs {
                     self.pulse.trouble(&format!("run {id} is not shown now: {lost}"));
                     let now = self.desk.clock.now();
                     let since = *away.get_or_insert(now);
-                    let given_up = run.is_ended() && now.duration_since(since).unsigned_abs() > GIVEN_UP_AFTER;
+                    let given_up =
+                        run.is_ended() && now.duration_since(since).unsigned_abs() > GIVEN_UP_AFTER;
                     if is_last || given_up {
                         break;
                     }
@@ -232,7 +239,9 @@ impl Runs {
             if run.is_ended() {
                 let mut told = lock(&self.told);
                 // Whoever adds something holds the same lock.
-                if lock(&waiting.lines).is_empty() && self.engine.run(id).is_ok_and(|now| now.version == run.version) {
+                if lock(&waiting.lines).is_empty()
+                    && self.engine.run(id).is_ok_and(|now| now.version == run.version)
+                {
                     told.remove(&id);
                     return;
                 }
@@ -259,7 +268,13 @@ impl Runs {
     }
 
     /// Brings everything that stands on Discord up to date. What got there is not sent again if the rest did not.
-    async fn told(&self, shown: &mut Shown, run: &Arc<Run>, lines: &mut Vec<String>, more: usize) -> Result<(), Lost> {
+    async fn told(
+        &self,
+        shown: &mut Shown,
+        run: &Arc<Run>,
+        lines: &mut Vec<String>,
+        more: usize,
+    ) -> Result<(), Lost> {
         if run.offer.is_none() && shown.stands.is_none() {
             // There is nothing to show of a plan that is still measured, or that was not made; who asked was told why.
             return Ok(());
@@ -268,9 +283,21 @@ impl Runs {
         let snapshot = self.desk.library().load().ok().or_else(|| self.desk.library().last());
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         let Some(stands) = self.show_card(shown, run, policy, &moment).await? else { return Ok(()) };
-        self.show_lines(shown, stands, lines, more).await?;
-        self.ask_approvers(shown, stands, run, policy).await?;
-        self.show_question(shown, stands, run, policy, &moment).await
+        let in_thread = async {
+            self.show_lines(shown, stands, lines, more).await?;
+            self.ask_approvers(shown, stands, run, policy).await?;
+            self.show_question(shown, stands, run, policy, &moment).await
+        };
+        match in_thread.await {
+            // The card is there, and the journal has everything: without its thread a run is shown by the card alone.
+            Err(Lost::Gone(why)) => {
+                self.pulse
+                    .trouble(&format!("the thread of run {} is gone, or closed to the bot: {why}", run.id));
+                lines.clear();
+                Ok(())
+            }
+            told => told,
+        }
     }
 
     /// The card of a run, and where it stands. None if the policy names no channel.
@@ -322,7 +349,8 @@ impl Runs {
     fn channel_of(&self, run: &Run, policy: Option<&Policy>) -> Option<u64> {
         let door = policy?.doors.discord.as_ref()?;
         let asked = lock(&self.asked_in).remove(&run.request.account);
-        let asked = asked.filter(|channel| door.channels.iter().any(|known| known.value == channel.to_string()));
+        let asked =
+            asked.filter(|channel| door.channels.iter().any(|known| known.value == channel.to_string()));
         asked.or_else(|| door.channels.first()?.value.parse().ok())
     }
 
@@ -393,7 +421,11 @@ impl Runs {
             if question.as_ref().is_some_and(|now| is_same(open, now)) {
                 return Ok(());
             }
-            match self.post.edit(stands.thread, *message, &closed(open, "This is not asked any more."), false).await {
+            match self
+                .post
+                .edit(stands.thread, *message, &closed(open, "This is not asked any more."), false)
+                .await
+            {
                 Ok(()) | Err(Lost::Gone(_) | Lost::Refused(_)) => shown.question = None,
                 Err(away) => return Err(away),
             }

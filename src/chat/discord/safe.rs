@@ -73,27 +73,31 @@ pub fn code(text: &str) -> String {
 
 /// Breaks a line at spaces, so that each part fits into a fence. What goes on is indented.
 pub fn wrapped(line: &str, indent: usize) -> Vec<String> {
+    let width = |text: &str| text.chars().count();
+    let text = line.trim_start_matches(' ');
     let mut out = Vec::new();
-    let mut current = String::new();
-    for word in line.split(' ') {
-        let mut word = word;
-        let width = current.chars().count();
-        if width > 0 && width + 1 + word.chars().count() > COLUMNS && !current.trim().is_empty() {
-            out.push(std::mem::take(&mut current));
-            current = " ".repeat(indent);
-        } else if !current.is_empty() || !out.is_empty() {
+    let mut current = " ".repeat((line.len() - text.len()).min(COLUMNS / 2));
+    let mut has_word = false;
+    let next = |current: &mut String, out: &mut Vec<String>| {
+        out.push(std::mem::take(current).trim_end().to_owned());
+        *current = " ".repeat(indent);
+    };
+    for mut word in text.split(' ') {
+        if has_word && width(&current) + 1 + width(word) > COLUMNS {
+            next(&mut current, &mut out);
+        } else if has_word {
             current.push(' ');
         }
         // A word that is wider than a line is broken: nothing of it is left out.
-        while current.chars().count() + word.chars().count() > COLUMNS {
-            let room = COLUMNS.saturating_sub(current.chars().count()).max(1);
+        while width(&current) + width(word) > COLUMNS {
+            let room = COLUMNS - width(&current);
             let end = word.char_indices().nth(room).map_or(word.len(), |(at, _)| at);
             current.push_str(&word[..end]);
             word = &word[end..];
-            out.push(std::mem::take(&mut current));
-            current = " ".repeat(indent);
+            next(&mut current, &mut out);
         }
         current.push_str(word);
+        has_word = true;
     }
     out.push(current);
     out

@@ -15,7 +15,11 @@ pub fn headline(run: &Run) -> String {
     let Some(plan) = run.plan() else {
         return match run.phase {
             Phase::Ended(outcome) => {
-                format!("Run {id} of {by}, {}: {}. Nothing ran.", run.request.runbook, states::of_outcome(outcome).word)
+                format!(
+                    "Run {id} of {by}, {}: {}. Nothing ran.",
+                    run.request.runbook,
+                    states::of_outcome(outcome).word
+                )
             }
             _ => format!("Run {id}: the plan of {} is being made for {by}.", run.request.runbook),
         };
@@ -24,7 +28,9 @@ pub fn headline(run: &Run) -> String {
     let of = format!("Run {id} on {}", target(plan));
     match run.phase {
         Phase::Measuring => format!("{of}: its plan is being made anew."),
-        Phase::Confirming => format!("Plan for {by}: {what}.{} It waits for {by} to confirm it.", no_return(plan)),
+        Phase::Confirming => {
+            format!("Plan for {by}: {what}.{} It waits for {by} to confirm it.", no_return(plan))
+        }
         Phase::Approving => {
             format!("Plan of {by}: {what}.{} {}.", no_return(plan), needed(&plan.approvals))
         }
@@ -57,7 +63,12 @@ fn working(run: &Run, plan: &Plan, of: &str) -> String {
             1 => String::new(),
             n => format!(" {} more.", n - 1),
         };
-        return format!("{of} waits for {}: {}: {}.{more}", run.driver, titled(run, at), states::of_unit(state).word);
+        return format!(
+            "{of} waits for {}: {}: {}.{more}",
+            run.driver,
+            titled(run, at),
+            states::of_unit(state).word
+        );
     }
     if let Some((by, _)) = &run.pause {
         return format!("{of}: paused by {by}. {} drives.", run.driver);
@@ -76,7 +87,9 @@ fn undoing(run: &Run, of: &str) -> String {
     let left = count(undo.list.len(), "step");
     match (&undo.token, &undo.step) {
         (Some(_), _) => format!("{of}: {} would take back {left}, and has to confirm it.", undo.by),
-        (None, UndoStep::Failed { .. }) => format!("{of} waits for {}: taking back failed, {left} left.", run.driver),
+        (None, UndoStep::Failed { .. }) => {
+            format!("{of} waits for {}: taking back failed, {left} left.", run.driver)
+        }
         (None, _) => format!("{of}: taking back, {left} left."),
     }
 }
