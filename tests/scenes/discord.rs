@@ -152,7 +152,7 @@ impl Ground {
         let reply = asked.reply().await;
         assert!(reply.says("The plan of run 1 stands in this channel"), "{reply}");
         assert_eq!(reply.only_for.as_deref(), Some("ana"));
-        self.card("Confirm…").await
+        self.card("[Confirm…|primary]").await
     }
 
     /// ana has read the plan back.
@@ -161,7 +161,7 @@ impl Ground {
         let form = self.person("ana").presses(&card, "Confirm…").unwrap().modal().await;
         let reply = form.submit(&[("said", &token(&card))]).unwrap().reply().await;
         assert!(reply.only_for.is_some(), "{reply}");
-        self.card("Approve").await
+        self.card("[Approve|success]").await
     }
 
     /// Somebody presses, and is answered privately.
@@ -230,7 +230,7 @@ async fn two_people_carry_a_planned_failover_from_start_to_end() {
     assert_eq!(wanted.pings, ["ben", "cleo"], "who may approve, and not who asked");
     let reply = ground.press("ben", &approving, "Approve").await;
     let done = ground.card("succeeded · run 1").await;
-    ground.discord.until_says("run 1 · failover-database · orders", "promote").await;
+    ground.discord.until_says("run 1 · failover-database · orders", "Promote pg2").await;
 
     assert!(ground.run(1).is_ended());
     reads("discord-failover", &format!("{offered}\n{approving}\n{reply}\n{done}"));
@@ -251,7 +251,7 @@ impl Ground {
         let form = self.person("ana").presses(card, "Confirm…").unwrap().modal().await;
         assert_eq!(form.title, "Confirm run 1");
         form.submit(&[("said", &token(card))]).unwrap().reply().await;
-        self.card("Approve").await
+        self.card("[Approve|success]").await
     }
 }
 
@@ -297,7 +297,7 @@ async fn what_does_not_count_is_said_to_who_did_it_and_nothing_is_done() {
             "no-person",
             "no-person",
             "no-role",
-            "other-plan",
+            "old-plan",
             "no-person",
             "not-your-run",
             "wrong-place",
@@ -371,24 +371,23 @@ async fn after_a_crash_the_same_card_goes_on() {
 async fn a_run_goes_on_while_discord_is_away_and_is_summed_up_once() {
     let ground = Ground::ready().await;
     let card = ground.confirmed().await;
+    ground.discord.until_says("run 1 · failover-database · orders", "must approve").await;
+    let before = ground.discord.messages("run 1 · failover-database · orders").len();
     ground.discord.fails(1_000_000, "POST", "/messages", Fault::Status(503));
     ground.discord.fails(1_000_000, "PATCH", "/messages", Fault::Status(503));
-    let before = ground.discord.messages("run 1 · failover-database · orders").len();
     let digest = ground.run(1).digest().unwrap().short().to_owned();
-    let approve = ground.person("ben").types(&format!("/approve run=1 plan={digest}")).unwrap();
-    approve.answer().await;
+    let mut events = ground.bot().engine.follow();
+    ground.person("ben").types(&format!("/approve run=1 plan={digest}")).unwrap().answer().await;
 
-    let (engine, patience) = (ground.bot().engine.clone(), Duration::from_secs(120));
-    let ended = ground.bot().runtime.spawn(async move { engine.rest(RunId(1)).await.unwrap() });
-    let ended = tokio::time::timeout(patience, ended).await.unwrap().unwrap();
-    assert!(ended.is_ended(), "{:?}", ended.phase);
+    let ends = async { while !events.recv().await.unwrap().ended {} };
+    tokio::time::timeout(Duration::from_secs(120), ends).await.expect("no run waits for Discord");
     assert!(ground.bot().chat.health().last_trouble.is_some());
     ground.discord.heals();
 
     let done = ground.card("succeeded · run 1").await;
     assert_eq!(done.id, card.id);
     let summary = ground.discord.until_says("run 1 · failover-database · orders", "Chat was away").await;
-    assert!(summary.says("promote") || summary.says("Promote"), "{summary}");
+    assert!(summary.says("Promote pg2"), "{summary}");
     let after = ground.discord.messages("run 1 · failover-database · orders").len();
     assert_eq!(after, before + 1, "{}", ground.discord.shows("run 1 · failover-database · orders"));
 }
@@ -451,14 +450,18 @@ async fn it_comes_back_after_every_way_to_lose_the_gateway() {
 
     answers("at first").await;
     ground.discord.says("INTERACTION_CREATE", serde_json::json!({ "id": "nonsense" }));
+    let connections = || ground.discord.gateway_log().len();
+    let back = async |before: usize| {
+        let is_back = |it: &Discord| (connections() > before && it.listening() == 1).then_some(());
+        ground.discord.until_within("it is back", Duration::from_secs(30), is_back).await;
+    };
+    let before = connections();
     ground.discord.asks_to_reconnect();
-    ground.discord.until("it resumed", |discord| (discord.listening() == 1).then_some(())).await;
+    back(before).await;
     answers("after op 7").await;
+    let before = connections();
     ground.discord.closes_gateway(4_000);
-    ground
-        .discord
-        .until_within("it is back", Duration::from_secs(30), |it| (it.listening() == 1).then_some(()))
-        .await;
+    back(before).await;
     answers("after a close").await;
 
     let health = ground.bot().chat.health();

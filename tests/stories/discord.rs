@@ -112,13 +112,13 @@ async fn confirmed(discord: &Discord) -> Seen {
     let line =
         "/run failover-database cluster=orders candidate=pg2 mode=planned reason=\"move to the new rack\"";
     let asked = ana.types(line).unwrap();
-    let offered = card(discord, "Confirm…").await;
+    let offered = card(discord, "[Confirm…|primary]").await;
     assert!(asked.reply().await.says("stands in this channel"));
     let token = Regex::new(r"confirm \d+ (orders-[a-z0-9]+)").unwrap();
     let token = token.captures(&offered.text()).unwrap()[1].to_owned();
     let form = ana.presses(&offered, "Confirm…").unwrap().modal().await;
     form.submit(&[("said", &token)]).unwrap().reply().await;
-    card(discord, "Approve").await
+    card(discord, "[Approve|success]").await
 }
 
 #[test]

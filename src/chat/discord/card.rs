@@ -213,7 +213,7 @@ pub fn fit(card: &mut Card, name: &str, whole: &str) {
     let room = TEXT.min(TOGETHER.saturating_sub(used)).saturating_sub(length(CUT) + 2);
     shorten(&mut card.text, room);
     if was_cut {
-        card.text = format!("{}\n{CUT}", card.text);
+        card.text = format!("{}\n{CUT}", card.text).trim_start().to_owned();
         card.file.get_or_insert_with(|| (name.to_owned(), whole.to_owned()));
     }
     card.buttons.truncate(BUTTONS);
