@@ -58,19 +58,24 @@ pub struct Discord {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DiscordFile {
-    /// Read by us: no error may repeat what somebody wrote here in clear.
     token: toml::Value,
     #[serde(default)]
     messages: Messages,
     api: Option<String>,
 }
 
-impl DiscordFile {
-    fn read(self, base: &Path) -> Result<Discord, ConfigError> {
-        let wrong = |why: &str| ConfigError::DiscordToken { why: why.to_owned() };
-        let token = self.token.as_str().ok_or_else(|| wrong("it is no reference"))?;
-        let token = Reference::parse(token, base).map_err(wrong)?;
-        Ok(Discord { token, messages: self.messages, api: self.api })
+impl Discord {
+    /// Reads the table. What is refused is not shown: it may be the token.
+    fn read(given: toml::Value, base: &Path) -> Result<Self, ConfigError> {
+        let wrong = |key: &str, why: &str| ConfigError::Discord { key: key.to_owned(), why: why.to_owned() };
+        if !given.is_table() {
+            return Err(wrong("", "it is no table"));
+        }
+        let file: DiscordFile =
+            given.try_into().map_err(|error: toml::de::Error| wrong("", error.message()))?;
+        let token = file.token.as_str().ok_or_else(|| wrong(".token", "it is no reference"))?;
+        let token = Reference::parse(token, base).map_err(|why| wrong(".token", why))?;
+        Ok(Self { token, messages: file.messages, api: file.api })
     }
 }
 
@@ -88,7 +93,8 @@ struct File {
     ssh: SshFile,
     /// Read by us: no error may repeat what somebody wrote here in clear.
     secrets: Option<toml::Value>,
-    discord: Option<DiscordFile>,
+    /// Read by us, as the secrets are.
+    discord: Option<toml::Value>,
     demo: Option<Demo>,
 }
 
@@ -128,12 +134,14 @@ pub enum ConfigError {
         /// Why.
         why: String,
     },
-    /// The token of Discord is not right.
+    /// What is said about Discord is not right.
     #[error(
-        "discord.token: {why}. What stands there is not shown. Next: write env:NAME, file:/path or exec:/program \
-         arguments; the token itself never stands in the configuration"
+        "discord{key}: {why}. Next: for its token write env:NAME, file:/path or exec:/program arguments; the token \
+         itself never stands in the configuration, and is not shown"
     )]
-    DiscordToken {
+    Discord {
+        /// Which key, with a dot before it.
+        key: String,
         /// Why.
         why: String,
     },
@@ -228,7 +236,7 @@ impl Config {
                 known_hosts: PathBuf::new(),
             },
             secrets: references(file.secrets, base)?,
-            discord: file.discord.map(|discord| discord.read(base)).transpose()?,
+            discord: file.discord.map(|given| Discord::read(given, base)).transpose()?,
             demo: file.demo,
         }
         .with_known_hosts())
@@ -318,7 +326,7 @@ mod tests {
             assert!(!error.contains("hunter2") && !error.contains("2222"), "{error}");
         }
         let unread = read("[discord]\ntoken = \"env:T\"\nmessages = \"some\"").unwrap_err();
-        assert!(unread.contains("line 3") && unread.contains("mention"), "{unread}");
+        assert!(unread.contains("expected one of") && unread.contains("mention"), "{unread}");
         assert!(read("[discord]\nmessages = \"all\"").unwrap_err().contains("missing field `token`"));
     }
 

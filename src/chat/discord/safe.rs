@@ -44,7 +44,7 @@ fn escaped(line: &str) -> String {
 fn is_emoji(rest: &str) -> bool {
     let name = rest.split(':').next().unwrap_or_default();
     name.len() < rest.len()
-        && name.len() > 1
+        && (name == "100" || name.chars().any(|c| c.is_ascii_alphabetic()))
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-'))
 }
 
