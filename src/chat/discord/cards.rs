@@ -186,8 +186,8 @@ fn step_lines(offer: &Offer) -> Option<Vec<String>> {
         match group {
             [first, .., last] => {
                 let steps = count(group.len(), "step");
-                let line = format!("  … {} to {}: {steps}, none of which is final", first.1, last.1);
-                folded.push((false, first.1, vec![line]));
+                let line = format!("  … {} to {}: {steps}, none is final", first.1, last.1);
+                folded.push((false, first.1, safe::wrapped(&line, 5)));
             }
             few => folded.extend(few.iter().cloned()),
         }

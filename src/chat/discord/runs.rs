@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -52,12 +51,27 @@ const KIND: &str = "shown-on-discord";
 const LOOKED_THROUGH: u32 = 2_000;
 
 /// Where a run is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stands {
     run: u64,
     channel: u64,
     message: u64,
     thread: u64,
+}
+
+impl Stands {
+    /// As the journal keeps it. Ids are texts: they are larger than numbers may be in canonical JSON.
+    fn recorded(self) -> serde_json::Value {
+        let id = |id: u64| id.to_string();
+        let (channel, message, thread) = (id(self.channel), id(self.message), id(self.thread));
+        serde_json::json!({ "run": self.run, "channel": channel, "message": message, "thread": thread })
+    }
+
+    fn read(data: &serde_json::Value) -> Option<Self> {
+        let id = |name: &str| data[name].as_str()?.parse().ok();
+        let (channel, message, thread) = (id("channel")?, id("message")?, id("thread")?);
+        Some(Self { run: data["run"].as_u64()?, channel, message, thread })
+    }
 }
 
 /// What is to be told of a run.
@@ -171,7 +185,7 @@ impl Runs {
         let entries = self.engine.view().newest_of_kind(KIND, LOOKED_THROUGH).unwrap_or_default();
         let mut stands = lock(&self.stands);
         for entry in entries {
-            if let Ok(found) = serde_json::from_value::<Stands>(entry.data) {
+            if let Some(found) = Stands::read(&entry.data) {
                 // The newest comes first.
                 stands.entry(RunId(found.run)).or_insert(found);
             }
@@ -336,8 +350,7 @@ impl Runs {
             begun => begun?,
         };
         let stands = Stands { run: run.id.0, channel, message, thread };
-        let data = serde_json::to_value(stands).unwrap_or_default();
-        if let Err(refused) = self.engine.note_shown(KIND, data).await {
+        if let Err(refused) = self.engine.note_shown(KIND, stands.recorded()).await {
             self.pulse.trouble(&format!("where run {} is shown was not recorded: {refused:?}", run.id));
         }
         lock(&self.stands).insert(run.id, stands);
