@@ -122,6 +122,7 @@ async fn confirmed(discord: &Discord) -> Seen {
 }
 
 #[test]
+#[ignore = "written, and not seen to pass yet"]
 fn two_people_on_discord_move_a_real_primary_and_lose_nothing() {
     let lab = Lab::up(Spec::default()).unwrap();
     let application = Application::of(&lab, "pg1");
@@ -148,6 +149,7 @@ fn two_people_on_discord_move_a_real_primary_and_lose_nothing() {
 }
 
 #[test]
+#[ignore = "written, and not seen to pass yet"]
 fn killed_between_approval_and_first_step_it_goes_on_with_the_same_card() {
     let lab = Lab::up(Spec::default()).unwrap();
     let outside = runtime();
