@@ -58,10 +58,10 @@ build:
 	@cargo build --workspace --locked --quiet
 
 # Calls apt-get only if something is missing; no service starts, and no server appears on the machine.
-install: toolchain
+install: toolchain headers
 	@cargo lab install --run
 
-# What the real Discord client in the tests of the fake one is built with.
+# What the client of Discord is built with.
 headers:
 	@pkg-config --exists openssl 2>/dev/null || $(SUDO) apt-get install --yes --no-install-recommends libssl-dev pkg-config
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::chat::discord::Messages;
 use crate::library::Folders;
 use crate::secrets::reference::Reference;
 use crate::target::ssh::SshSettings;
@@ -30,6 +31,8 @@ pub struct Config {
     pub secrets: BTreeMap<String, Reference>,
     /// What the service is told.
     pub serve: Serve,
+    /// Discord as a chat.
+    pub discord: Option<Discord>,
     /// A demo on a lab: `as` and `next` work, and its journal never mixes with a real one.
     pub demo: Option<Demo>,
 }
@@ -63,9 +66,20 @@ pub struct Demo {
     pub lab: Vec<String>,
 }
 
+/// How Discord is reached. Who may say what there stands in the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discord {
+    /// Where the token of the bot is.
+    pub token: Reference,
+    /// Which messages are read as lines.
+    pub messages: Messages,
+    /// Another address than Discord's own, on this machine; for tests.
+    pub api: Option<String>,
+}
+
 /// Every key that the environment can say too. A demo is said by its file alone, and of secrets the environment may say
 /// another reference for each that the file names.
-pub const KEYS: [&str; 9] = [
+pub const KEYS: [&str; 12] = [
     "journal",
     "runbooks",
     "inventory",
@@ -73,6 +87,9 @@ pub const KEYS: [&str; 9] = [
     "known_hosts",
     "time_zone",
     "ssh.identity_file",
+    "discord.token",
+    "discord.messages",
+    "discord.api",
     "serve.listen",
     "serve.log_format",
 ];
@@ -98,6 +115,8 @@ struct File {
     serve: ServeFile,
     /// Read by us: no error may repeat what somebody wrote here in clear.
     secrets: Option<toml::Value>,
+    /// Read by us, as the secrets are.
+    discord: Option<toml::Value>,
     demo: Option<Demo>,
 }
 
@@ -105,6 +124,16 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct SshFile {
     identity_file: Option<PathBuf>,
+}
+
+/// Its token is read by us.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DiscordFile {
+    token: Option<toml::Value>,
+    #[serde(default)]
+    messages: Messages,
+    api: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -141,6 +170,17 @@ pub enum ConfigError {
     Secret {
         /// Which one, with a dot before it.
         name: String,
+        /// Why.
+        why: String,
+    },
+    /// What is said about Discord is not right.
+    #[error(
+        "discord{key}: {why}. Next: for its token write env:NAME, file:/path or exec:/program arguments; the token \
+         itself never stands in the configuration, and is not shown"
+    )]
+    Discord {
+        /// Which key, with a dot before it.
+        key: String,
         /// Why.
         why: String,
     },
@@ -316,9 +356,40 @@ impl Reader<'_> {
                 )?,
             },
             secrets: references(file.secrets, base, self.env)?,
+            discord: self.discord(file.discord)?,
             demo: file.demo,
         }
         .with_known_hosts())
+    }
+
+    /// Discord is a chat as soon as its token is said anywhere. What is refused is not shown: it may be the token.
+    fn discord(&self, given: Option<toml::Value>) -> Result<Option<Discord>, ConfigError> {
+        let wrong = |key: &str, why: &str| ConfigError::Discord { key: key.to_owned(), why: why.to_owned() };
+        let is_table = given.is_some();
+        let file = match given {
+            Some(table @ toml::Value::Table(_)) => {
+                table.try_into().map_err(|error: toml::de::Error| wrong("", error.message()))?
+            }
+            Some(_) => return Err(wrong("", "it is no table")),
+            None => DiscordFile::default(),
+        };
+        let in_file = match file.token {
+            Some(toml::Value::String(text)) => Some(text),
+            Some(_) => return Err(wrong(".token", "it is no reference")),
+            None => None,
+        };
+        let token = match said(self.env, "discord.token").or(in_file) {
+            Some(text) => Reference::parse(&text, self.base).map_err(|why| wrong(".token", why))?,
+            None if is_table => return Err(wrong(".token", "it is not there")),
+            None => return Ok(None),
+        };
+        let messages = match said(self.env, "discord.messages") {
+            Some(text) => toml::Value::String(text)
+                .try_into()
+                .map_err(|error: toml::de::Error| wrong(".messages", error.message()))?,
+            None => file.messages,
+        };
+        Ok(Some(Discord { token, messages, api: said(self.env, "discord.api").or(file.api) }))
     }
 }
 
@@ -380,6 +451,30 @@ mod tests {
     }
 
     #[test]
+    fn the_token_of_discord_is_a_reference_and_never_shown() {
+        let config = read("[discord]\ntoken = \"file:discord-token\"\n").unwrap().discord.unwrap();
+        assert!(config.token.to_string().ends_with("/discord-token"));
+        assert_eq!(config.messages, Messages::Mention);
+        let all = read("[discord]\ntoken = \"env:T\"\nmessages = \"all\"\n").unwrap().discord.unwrap();
+        assert_eq!(all.messages, Messages::All);
+
+        for text in [
+            "[discord]\ntoken = \"hunter2hunter2\"",
+            "[discord]\ntoken = \"hunter2:hunter2\"",
+            "[discord]\ntoken = 22222222",
+            "[discord]\ntoken = [\"hunter2\"]",
+            "[discord]\ntokn = \"hunter2hunter2\"",
+            "discord = \"hunter2hunter2\"",
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(!error.contains("hunter2") && !error.contains("2222"), "{error}");
+        }
+        let unread = read("[discord]\ntoken = \"env:T\"\nmessages = \"some\"").unwrap_err();
+        assert!(unread.contains("expected one of") && unread.contains("mention"), "{unread}");
+        assert!(read("[discord]\nmessages = \"all\"").unwrap_err().contains("discord.token: it is not there"));
+    }
+
+    #[test]
     fn the_environment_goes_before_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("steadyhand.toml");
@@ -401,10 +496,10 @@ mod tests {
             let (_, expected) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
             expected.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
         };
-        let tables = ["ssh", "serve", "demo", "secrets"];
+        let tables = ["ssh", "discord", "serve", "demo", "secrets"];
         let mut keys: Vec<String> =
             of("").into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
-        for table in ["ssh", "serve"] {
+        for table in ["ssh", "discord", "serve"] {
             keys.extend(of(table).into_iter().map(|key| format!("{table}.{key}")));
         }
         assert_eq!(of("").len(), keys.iter().filter(|key| !key.contains('.')).count() + tables.len());
@@ -492,7 +587,7 @@ mod tests {
             ("\ntime_zone = \"Mars/Base\"", "line 2: time_zone is `Mars/Base`"),
             ("[serve]\nlisten = 9187", "line 2: listen: invalid type"),
             ("[serve]\nlisen = \"x\"", "line 2: unknown field `lisen`, expected `listen` or `log_format`"),
-            ("[discord]\ntoken = \"x\"", "line 1: unknown field `discord`"),
+            ("[chat]\ntoken = \"x\"", "line 1: unknown field `chat`"),
         ] {
             let error = read(text).unwrap_err();
             assert!(

@@ -25,8 +25,11 @@ const ARROWS: [(&str, &[&str]); 17] = [
         "engine",
         &["authoring", "failpoint", "journal", "library", "plan", "policy", "run", "runbook", "target"],
     ),
-    ("chat", &["engine", "journal", "library", "plan", "policy", "run", "runbook", "wording"]),
-    ("config", &["library", "secrets", "target"]),
+    (
+        "chat",
+        &["authoring", "engine", "journal", "library", "plan", "policy", "run", "runbook", "secrets", "wording"],
+    ),
+    ("config", &["chat", "library", "secrets", "target"]),
     ("serve", &["engine", "journal", "library", "run", "target", "wording"]),
     (
         "cli",
@@ -158,6 +161,7 @@ fn only_one_room_knows_each_outside_thing() {
         ("rusqlite", "journal/"),
         ("openssh::", "target/"),
         ("reedline", "chat/console/"),
+        ("serenity", "chat/discord/"),
         ("clap::", "cli/"),
         ("axum::", "serve/"),
         ("hyper", "serve/"),

@@ -13,6 +13,9 @@ use crate::runbook::source::problem::{Code, Problems};
 /// Holds the policy against every rule.
 pub(super) fn check_policy(policy: &Policy, desk: &Desk<'_>, problems: &mut Problems) {
     check_accounts(policy, problems);
+    if let Some(door) = &policy.doors.discord {
+        super::discord::check_door(door, problems);
+    }
     for (name, role) in &policy.roles {
         if let HeldBy::People(people) = &role.held_by {
             if people.is_empty() {
@@ -69,8 +72,7 @@ fn check_accounts(policy: &Policy, problems: &mut Problems) {
 }
 
 fn check_account(door: &str, account: &Word, problems: &mut Problems) {
-    let is_id = account.value.len() >= 15 && account.value.bytes().all(|byte| byte.is_ascii_digit());
-    if door == "discord" && !is_id {
+    if door == "discord" && !super::discord::is_id(&account.value) {
         let message = format!("`{}` is no Discord user id", account.value);
         let cure = "the number that Discord shows under Copy User ID; names change, ids do not";
         problems.add(Code::ShapeType, &account.place, message, cure);

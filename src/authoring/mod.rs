@@ -5,6 +5,7 @@
 //! declared. What needs a process (`sh -n`) or the file system (links that lead outside) is asked by the library.
 
 mod accounts;
+mod discord;
 mod effects;
 mod files;
 mod hosts;
@@ -140,6 +141,9 @@ pub fn check_those_read(sources: &[SourceFile], are_all: bool) -> Checked {
     }
     if let Some(policy) = &files.policy {
         accounts::check_policy(policy, &desk, &mut problems);
+        if policy.doors.discord.is_some() {
+            files.runbooks.values().for_each(|runbook| discord::check_runbook(runbook, &mut problems));
+        }
     }
     let runbooks = files.runbook_count;
     let has_inventory = files.inventory.is_some() || files.unread;

@@ -433,6 +433,11 @@ impl Engine {
         self.inner.note("command-denied", Some(speaker.actor()), data).await
     }
 
+    /// Records where a run is shown in a chat, so that the next start finds it there. It is no event of the run.
+    pub async fn note_shown(&self, kind: &str, place: serde_json::Value) -> Result<(), Refused> {
+        self.inner.note(kind, None, place).await
+    }
+
     /// Gives the run to a conductor of its own, with the first thing that is said to it; that comes back if the run
     /// is carried already.
     fn conduct(&self, run: Run, first: Option<Mail>) -> Option<Mail> {

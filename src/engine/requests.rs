@@ -33,6 +33,14 @@ impl Engine {
         self.deny(speaker, what, denial, None).await
     }
 
+    /// Turns somebody away at a door, before anything was asked of the engine: recorded as every refusal is.
+    pub async fn turn_away(&self, speaker: &Speaker, what: &str, denial: Denial) -> Refused {
+        match self.note_denied(speaker, what, denial.code(), None).await {
+            Ok(()) => Refused::Denied(denial),
+            Err(refused) => refused,
+        }
+    }
+
     async fn deny<T>(
         &self,
         speaker: &Speaker,

@@ -15,6 +15,18 @@ use crate::runbook::source::name::Person;
 pub enum Door {
     /// The terminal chat, or one line from a shell.
     Console,
+    /// A server and its channels on Discord.
+    Discord,
+}
+
+impl Door {
+    /// As the policy calls it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Discord => "discord",
+        }
+    }
 }
 
 /// Whether a person has one of some roles.
@@ -46,6 +58,8 @@ pub enum Denial {
     NoPerson(String),
     /// The door is not open.
     DoorClosed(Door),
+    /// The door is open, and not in this server or channel.
+    WrongPlace(Door),
     /// None of the needed roles is theirs.
     NoRole {
         /// What they want to do: "Approving".
@@ -72,6 +86,7 @@ impl Policy {
         self.people.iter().find_map(|(person, accounts)| {
             let accounts = match door {
                 Door::Console => &accounts.console,
+                Door::Discord => &accounts.discord,
             };
             accounts.iter().any(|known| known.value == account).then_some(person)
         })
@@ -81,7 +96,15 @@ impl Policy {
     pub fn is_open(&self, door: Door) -> bool {
         match door {
             Door::Console => self.doors.console,
+            Door::Discord => self.doors.discord.is_some(),
         }
+    }
+
+    /// Whether commands are taken in this channel of this server on Discord. A thread counts as the channel that it hangs
+    /// on; what has no server, as a direct message, is nowhere.
+    pub fn is_taken_in(&self, server: Option<&str>, channel: &str) -> bool {
+        let Some(door) = &self.doors.discord else { return false };
+        server == Some(door.server.as_str()) && door.channels.iter().any(|known| known.as_str() == channel)
     }
 
     /// Whether a person has one of these roles. One certain yes is enough; without it one unknown makes it unknown.
@@ -153,6 +176,7 @@ impl Denial {
             Self::NoPolicy(_) => "no-policy",
             Self::NoPerson(_) => "no-person",
             Self::DoorClosed(_) => "door-closed",
+            Self::WrongPlace(_) => "wrong-place",
             Self::NoRole { .. } => "no-role",
             Self::RoleUnknown { .. } => "role-unknown",
         }

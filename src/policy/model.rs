@@ -78,8 +78,17 @@ pub struct Window {
 pub struct Doors {
     /// Whether the terminal chat is a door.
     pub console: bool,
-    /// The Discord server and its channels.
-    pub discord: Option<(Word, Vec<Word>)>,
+    /// Where on Discord.
+    pub discord: Option<DiscordDoor>,
+}
+
+/// Where on Discord commands are taken from.
+#[derive(Debug, Clone)]
+pub struct DiscordDoor {
+    /// The id of the server.
+    pub server: Word,
+    /// The ids of the channels; the first one shows runs that were asked for elsewhere.
+    pub channels: Vec<Word>,
 }
 
 /// What makes runbooks stricter.

@@ -1,6 +1,6 @@
 //! Makes a policy of a tree that has been held against the grammar.
 
-use super::model::{Accounts, BreakGlass, Doors, HeldBy, Policy, RoleHolders, Rule, Window};
+use super::model::{Accounts, BreakGlass, DiscordDoor, Doors, HeldBy, Policy, RoleHolders, Rule, Window};
 use crate::runbook::grammar::table::DAYS;
 use crate::runbook::model::Effect;
 use crate::runbook::read::Reader;
@@ -79,7 +79,10 @@ pub fn read_policy(file: &FileName, root: &Node, problems: &mut Problems) -> Pol
 }
 
 fn read_doors(read: &Reader<'_>, doors: &Node) -> Doors {
-    let discord = doors.get("discord").map(|node| (read.word(node, "server"), read.words(node, "channels")));
+    let discord = doors.get("discord").map(|node| DiscordDoor {
+        server: read.word(node, "server"),
+        channels: read.words(node, "channels"),
+    });
     Doors { console: doors.get("console").is_some(), discord }
 }
 

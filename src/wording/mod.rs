@@ -4,6 +4,7 @@
 //! hosts or from authors is made visible here and is never anything but text.
 
 pub mod check;
+pub mod discord;
 pub mod doctor;
 pub mod look;
 pub mod moment;

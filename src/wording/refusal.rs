@@ -8,7 +8,7 @@ use super::plan::{approvers, count};
 use crate::plan::Resource;
 use crate::plan::bind::WrongValue;
 use crate::policy::Policy;
-use crate::policy::decide::Denial;
+use crate::policy::decide::{Denial, Door};
 use crate::run::input::Refusal;
 use crate::run::model::{Outcome, Phase, Requested};
 use crate::run::{Run, RunId, UnitAt};
@@ -137,9 +137,18 @@ pub fn denied(denial: &Denial) -> Page {
             visible(account)
         ))
         .code("no-role"),
-        Denial::DoorClosed(_) => Page::sentence("Refused: the policy takes no commands from the console. Nothing was done.")
-            .text("Next: `doors: { console: {} }` in policy.yaml opens it.")
-            .code("door-closed"),
+        Denial::DoorClosed(door) => {
+            let how = match door {
+                Door::Console => "doors: { console: {} }",
+                Door::Discord => "doors: { discord: { server: \"…\", channels: [\"…\"] } }",
+            };
+            Page::sentence(format!("Refused: the policy takes no commands from the {}. Nothing was done.", door_name(*door)))
+                .text(format!("Next: `{how}` in policy.yaml opens it."))
+                .code("door-closed")
+        }
+        Denial::WrongPlace(_) => Page::sentence("Refused: commands are not taken in this place. Nothing was done.")
+            .text("Next: the channels that the policy names.")
+            .code("wrong-place"),
         Denial::NoRole { deed, needs, has, next } => {
             let has = if has.is_empty() { "have none".to_owned() } else { format!("have {}", has.join(", ")) };
             let next: Vec<_> = next.iter().map(ToString::to_string).collect();
@@ -156,6 +165,13 @@ pub fn denied(denial: &Denial) -> Page {
         ))
         .text("Next: try again, or ask those who keep the policy.")
         .code("role-unknown"),
+    }
+}
+
+const fn door_name(door: Door) -> &'static str {
+    match door {
+        Door::Console => "console",
+        Door::Discord => "Discord server",
     }
 }
 

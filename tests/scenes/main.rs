@@ -3,8 +3,10 @@
 mod again;
 mod agreeing;
 mod at_work;
+mod cards;
 mod changed;
 mod completing;
+mod discord;
 mod held;
 mod journal;
 mod middle;

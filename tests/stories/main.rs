@@ -8,6 +8,7 @@
 
 mod chat;
 mod crashing;
+mod discord;
 mod documents;
 mod failing_over;
 mod guarded;

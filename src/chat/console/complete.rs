@@ -11,7 +11,7 @@ use reedline::{
 use crate::chat::desk::Desk;
 use crate::engine::{Engine, Speaker};
 use crate::library::Snapshot;
-use crate::runbook::model::{ParameterKind, Runbook};
+use crate::runbook::model::Runbook;
 use crate::wording::look::VERBS;
 
 /// Who sits at the console now; a demo changes it.
@@ -75,32 +75,11 @@ impl Words {
 
     /// Parameters that are not given yet, and values of the one that is being typed.
     fn parameters(&self, snapshot: &Snapshot, runbook: &Runbook, given: &[&str], last: &str) -> Vec<String> {
-        let inventory = &snapshot.set.inventory;
         if let Some((name, _)) = last.split_once('=') {
-            let Some(parameter) = runbook.parameters.iter().find(|parameter| parameter.name.value == name)
-            else {
-                return Vec::new();
-            };
-            let values: Vec<String> = match &parameter.kind {
-                ParameterKind::Choice(words) => words.iter().map(|word| word.value.clone()).collect(),
-                ParameterKind::Bool => vec!["true".to_owned(), "false".to_owned()],
-                ParameterKind::Service => inventory.services.keys().map(ToString::to_string).collect(),
-                ParameterKind::Cluster(kinds) => {
-                    let fits = |kind: &str| kinds.iter().any(|word| word.value == kind);
-                    let clusters = inventory.clusters.iter().filter(|(_, cluster)| fits(&cluster.kind));
-                    clusters.map(|(name, _)| name.to_string()).collect()
-                }
-                ParameterKind::Host(_) => {
-                    let given: Vec<(String, String)> = given
-                        .iter()
-                        .filter_map(|word| word.split_once('='))
-                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                        .collect();
-                    let hosts = self.desk.hosts_for(snapshot, runbook, name, &given);
-                    hosts.iter().map(ToString::to_string).collect()
-                }
-                _ => Vec::new(),
-            };
+            let given = given.iter().filter_map(|word| word.split_once('='));
+            let given: Vec<(String, String)> =
+                given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            let values = self.desk.values_for(snapshot, runbook, name, &given);
             return values.into_iter().map(|value| format!("{name}={value}")).collect();
         }
         let names =

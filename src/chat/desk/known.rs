@@ -24,8 +24,35 @@ impl Desk {
         may_look(speaker, &snapshot).is_ok().then_some(snapshot)
     }
 
+    /// What a parameter may be, as far as that is known without asking any host.
+    pub fn values_for(
+        &self,
+        snapshot: &Snapshot,
+        runbook: &Runbook,
+        parameter: &str,
+        given: &[(String, String)],
+    ) -> Vec<String> {
+        let inventory = &snapshot.set.inventory;
+        let found = runbook.parameters.iter().find(|known| known.name.value == parameter);
+        match found.map(|parameter| &parameter.kind) {
+            Some(ParameterKind::Choice(words)) => words.iter().map(|word| word.value.clone()).collect(),
+            Some(ParameterKind::Bool) => vec!["true".to_owned(), "false".to_owned()],
+            Some(ParameterKind::Service) => inventory.services.keys().map(ToString::to_string).collect(),
+            Some(ParameterKind::Cluster(kinds)) => {
+                let fits = |kind: &str| kinds.iter().any(|word| word.value == kind);
+                let clusters = inventory.clusters.iter().filter(|(_, cluster)| fits(&cluster.kind));
+                clusters.map(|(name, _)| name.to_string()).collect()
+            }
+            Some(ParameterKind::Host(_)) => {
+                let hosts = self.hosts_for(snapshot, runbook, parameter, given);
+                hosts.iter().map(ToString::to_string).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The hosts that a parameter may be, as far as that is known without asking them. Nothing rather than a wrong one.
-    pub fn hosts_for(
+    fn hosts_for(
         &self,
         snapshot: &Snapshot,
         runbook: &Runbook,

@@ -555,7 +555,7 @@ static PERSON: Shape = Shape {
     what: "a person",
     about: "A human being. One person may have several accounts; an account belongs to one person.",
     keys: &[
-        later(may("discord", ACCOUNTS, "Discord user ids.")),
+        may("discord", ACCOUNTS, "Discord user ids: the numbers under Copy User ID, in quotes. Names change, ids do not."),
         may("console", ACCOUNTS, "Login names on the machine of the bot."),
     ],
 };
@@ -585,7 +585,7 @@ static DOORS: Shape = Shape {
     what: "doors",
     about: "Where commands are taken from.",
     keys: &[
-        later(may("discord", Form::Map(&DISCORD_DOOR), "Which server and channels.")),
+        may("discord", Form::Map(&DISCORD_DOOR), "Which server and channels on Discord."),
         may("console", Form::Map(&CONSOLE_DOOR), "The terminal chat."),
     ],
 };
@@ -595,7 +595,11 @@ static DISCORD_DOOR: Shape = Shape {
     about: "A Discord server and the channels in which commands are taken.",
     keys: &[
         must("server", Form::Free, "The id of the server."),
-        must("channels", Form::List(&Form::Free), "The ids of the channels."),
+        must(
+            "channels",
+            Form::List(&Form::Free),
+            "The ids of the channels; their threads are taken with them. The first one shows runs that were asked for elsewhere.",
+        ),
     ],
 };
 

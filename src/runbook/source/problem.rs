@@ -148,6 +148,7 @@ codes! {
         OwnerMissing "owner-missing" "A host without an owner.",
         PersonTwice "person-twice" "One account for two people.",
         RoleEmpty "role-empty" "A role that nobody has, or fewer people than must approve.",
+        DiscordLimit "discord-limit" "More than a command of Discord can have, where the policy opens that door.",
         RuleLoosens "rule-loosens" "A rule that would make a runbook less strict, or does nothing.",
         PackTopology "pack-topology" "A topology that uses another probe than its own, or one that writes or has inputs.",
     }

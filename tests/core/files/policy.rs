@@ -131,3 +131,43 @@ fn a_policy_without_a_door_takes_no_commands() {
     // Whether that is a mistake or meant: nothing is taken.
     assert!(checked.policy.map_or(true, |policy| !policy.is_open(Door::Console)));
 }
+
+/// The sample with a door on Discord.
+fn on_discord() -> Policy {
+    let door = r#"doors: { discord: { server: "214600000000000100", channels: ["214600000000000101", "214600000000000102"] } }"#;
+    let text = POLICY.replace("doors: { console: {} }", door);
+    policy(&text.replace("ben: { console: ben }", r#"ben: { console: ben, discord: "214600000000000002" }"#))
+}
+
+#[test]
+fn on_discord_a_person_is_an_id_and_nothing_else() {
+    let policy = on_discord();
+
+    assert_eq!(policy.person_of(Door::Discord, "214600000000000002"), Some(&person("ben")));
+    for account in ["ben", "Ben", "", "214600000000000003", "0214600000000000002", "214600000000000002 (ben)"] {
+        assert_eq!(policy.person_of(Door::Discord, account), None, "{account}");
+    }
+    assert_eq!(policy.person_of(Door::Console, "214600000000000002"), None, "each door has its own accounts");
+}
+
+#[test]
+fn on_discord_commands_are_taken_in_the_channels_of_one_server() {
+    let policy = on_discord();
+    let (server, channel) = ("214600000000000100", "214600000000000101");
+
+    assert!(policy.is_open(Door::Discord) && !policy.is_open(Door::Console));
+    assert!(policy.is_taken_in(Some(server), channel));
+    assert!(policy.is_taken_in(Some(server), "214600000000000102"));
+    for (server, channel) in [
+        (None, channel),
+        (Some("214600000000000999"), channel),
+        (Some(channel), server),
+        (Some(server), "214600000000000103"),
+        (Some(server), ""),
+        (Some(""), ""),
+    ] {
+        assert!(!policy.is_taken_in(server, channel), "{server:?} {channel}");
+    }
+    let closed = self::policy(POLICY);
+    assert!(!closed.is_open(Door::Discord) && !closed.is_taken_in(Some(server), channel));
+}

@@ -137,15 +137,28 @@ fn shipped() -> Folders {
     }
 }
 
+/// The shipped runbooks with the cast of the scenes, copied to where they can be edited.
+pub(crate) fn own_files(place: &Path) -> Folders {
+    let folder = place.join("runbooks");
+    std::fs::create_dir_all(folder.join("packs")).unwrap();
+    let mut files: Vec<_> =
+        CAST_FILES.iter().map(|name| (ours(CAST).join(name), (*name).to_owned())).collect();
+    files.extend(shipped_files());
+    for (from, to) in files {
+        std::fs::copy(from, folder.join(to)).unwrap();
+    }
+    Folders::all_in(folder)
+}
+
 /// A folder that is gone with its scene: in memory where that is possible, because nothing here is about disks.
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 static CHECKOUT: Once = Once::new();
 static SHIPPED: LazyLock<Arc<Library>> = LazyLock::new(|| Arc::new(Library::new(shipped())));
 
-fn zone() -> TimeZone {
+pub(crate) fn zone() -> TimeZone {
     TimeZoneDatabase::bundled().get("Europe/Berlin").unwrap()
 }
 
@@ -165,15 +178,8 @@ impl Scene {
     /// The same with files of its own, which the scene can edit.
     pub(crate) fn with_own_files() -> Self {
         let place = folder();
-        let folder = place.path().join("runbooks");
-        std::fs::create_dir_all(folder.join("packs")).unwrap();
-        let mut files: Vec<_> =
-            CAST_FILES.iter().map(|name| (ours(CAST).join(name), (*name).to_owned())).collect();
-        files.extend(shipped_files());
-        for (from, to) in files {
-            std::fs::copy(from, folder.join(to)).unwrap();
-        }
-        Self::in_place(place, Folders::all_in(folder))
+        let folders = own_files(place.path());
+        Self::in_place(place, folders)
     }
 
     fn in_place(place: tempfile::TempDir, folders: Folders) -> Self {
@@ -577,7 +583,7 @@ impl Drop for Scene {
 }
 
 /// The writer of a bot that was killed commits what it had taken before it lets go of the file.
-fn opened(path: &Path) -> Journal {
+pub(crate) fn opened(path: &Path) -> Journal {
     for _ in 0..1_000_000 {
         match Journal::open(path, false) {
             Err(OpenError::InUse { .. }) => std::thread::yield_now(),

@@ -1,0 +1,403 @@
+//! Who asks, and what is answered: privately, whatever it is. What all shall see is shown by those who follow the runs.
+//!
+//! Discord wants a first response within three seconds, so an answer is promised before anything is looked at. A form
+//! cannot follow a promise: whether it opens is decided from memory.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::card::{Card, of_page};
+use super::cards::is_shown_whole;
+use super::commands::{self, Filled};
+use super::post::{Lost, Post};
+use super::press::{Form, Pressed, pressed, submitted};
+use super::runs::Runs;
+use super::{Messages, Pulse};
+use crate::chat::console::session::not_understood;
+use crate::chat::desk::{CameOut, Desk, Reply};
+use crate::chat::grammar::{Command, NotUnderstood, command, words};
+use crate::engine::{Engine, Speaker, ToRun};
+use crate::library::Snapshot;
+use crate::policy::decide::{Denial, Door};
+use crate::run::RunId;
+use crate::run::model::Phase;
+use crate::runbook::source::hidden::visible;
+use crate::wording::discord as words_of_discord;
+
+/// So many of the newest interactions are known, so that one that is told twice is done once.
+const REMEMBERED: usize = 4_096;
+/// How often it is looked whether the runbooks changed.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Who asks, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    /// The id of the user: names change, and two may be the same.
+    pub user: u64,
+    /// What the user is called, for the journal.
+    pub name: String,
+    /// A program asks.
+    pub is_bot: bool,
+    /// The server; none in a direct message.
+    pub server: Option<u64>,
+    /// The channel or thread.
+    pub channel: u64,
+    /// The channel that the thread hangs on.
+    pub above: Option<u64>,
+}
+
+impl Asker {
+    /// Of the journal: the id, and the name of that moment.
+    fn account(&self) -> String {
+        format!("{} ({})", self.user, visible(&self.name))
+    }
+
+    /// The channel that the policy is asked about.
+    fn room(&self) -> u64 {
+        self.above.unwrap_or(self.channel)
+    }
+}
+
+/// An interaction that waits for an answer.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// Its id.
+    pub id: u64,
+    /// What its answer is sent with. It is a secret of some minutes.
+    pub token: String,
+}
+
+/// Where people are answered.
+pub(super) struct Counter {
+    desk: Desk,
+    engine: Engine,
+    post: Post,
+    runs: Arc<Runs>,
+    pulse: Arc<Pulse>,
+    messages: Messages,
+    /// The bot's own user.
+    own: Mutex<Option<u64>>,
+    /// Interactions that were taken, by age and by id.
+    taken: Mutex<(VecDeque<u64>, BTreeSet<u64>)>,
+    /// What is registered, by server.
+    registered: Mutex<BTreeMap<u64, Vec<Value>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Counter {
+    pub(super) fn new(
+        desk: Desk,
+        engine: Engine,
+        post: Post,
+        runs: Arc<Runs>,
+        pulse: Arc<Pulse>,
+        messages: Messages,
+    ) -> Self {
+        let (own, taken, registered) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { desk, engine, post, runs, pulse, messages, own, taken, registered }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.desk.clock.now()
+    }
+
+    pub(super) async fn after(&self, time: Duration) {
+        self.desk.clock.after(time).await;
+    }
+
+    /// Asks Discord who the bot is.
+    pub(super) async fn introduce(&self) -> Result<(), Lost> {
+        let own = self.post.introduce().await?;
+        *lock(&self.own) = Some(own);
+        Ok(())
+    }
+
+    /// Registers the commands of the files as they are now, unless they are registered already. With broken files the
+    /// commands of before stay.
+    pub(super) async fn register(&self) {
+        let Ok(snapshot) = self.desk.library().load() else { return };
+        let Some(server) = server_of(&snapshot) else { return };
+        let all = commands::all(&snapshot.set);
+        if lock(&self.registered).get(&server) == Some(&all) {
+            return;
+        }
+        match self.post.register(server, &all).await {
+            Ok(()) => {
+                self.pulse.commands.store(all.len() as u64, Ordering::Relaxed);
+                lock(&self.registered).insert(server, all);
+            }
+            Err(lost) => self.pulse.trouble(&format!("the commands could not be registered: {lost}")),
+        }
+    }
+
+    /// Registers commands again when the runbooks change.
+    pub(super) async fn keep_commands(self: Arc<Self>, ending: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = self.after(LOOK_EVERY) => {}
+                () = ending.cancelled() => return,
+            }
+            if lock(&self.own).is_some() {
+                self.register().await;
+            }
+        }
+    }
+
+    /// Whether an interaction is told for the first time.
+    fn is_new(&self, id: u64) -> bool {
+        let mut taken = lock(&self.taken);
+        let (by_age, ids) = &mut *taken;
+        let new = ids.insert(id);
+        if new {
+            by_age.push_back(id);
+        }
+        if by_age.len() > REMEMBERED
+            && let Some(oldest) = by_age.pop_front()
+        {
+            ids.remove(&oldest);
+        }
+        new
+    }
+
+    /// The files, from memory if they were read before.
+    fn remembered(&self) -> Option<Arc<Snapshot>> {
+        self.desk.library().last().or_else(|| self.desk.library().load().ok())
+    }
+
+    /// The files as they are now. While they are broken those of before say who is who, so that a run can be stopped.
+    fn present(&self) -> Option<Arc<Snapshot>> {
+        self.desk.library().load().ok().or_else(|| self.desk.library().last())
+    }
+
+    /// Who speaks, or why nobody is listened to. What anybody is on Discord, administrator or not, does not count: the
+    /// policy knows the ids of people.
+    fn speaker(&self, asker: &Asker, snapshot: Option<&Snapshot>) -> (Speaker, Option<Denial>) {
+        let mut speaker = Speaker { person: None, account: asker.account(), door: Door::Discord };
+        let Some(policy) = snapshot.and_then(|snapshot| snapshot.set.policy.as_ref().ok()) else {
+            return (speaker, Some(Denial::NoPolicy("there is no policy that can be used".to_owned())));
+        };
+        if !policy.is_open(Door::Discord) {
+            return (speaker, Some(Denial::DoorClosed(Door::Discord)));
+        }
+        let server = asker.server.map(|id| id.to_string());
+        if !policy.is_taken_in(server.as_deref(), &asker.room().to_string()) {
+            return (speaker, Some(Denial::WrongPlace(Door::Discord)));
+        }
+        if !asker.is_bot {
+            speaker.person = policy.person_of(Door::Discord, &asker.user.to_string()).cloned();
+        }
+        let nobody = speaker.person.is_none().then(|| Denial::NoPerson(speaker.account.clone()));
+        (speaker, nobody)
+    }
+
+    /// Answers what was understood.
+    async fn answered(&self, asker: &Asker, wanted: Result<Command, NotUnderstood>) -> Reply {
+        let snapshot = self.present();
+        let (speaker, denied) = self.speaker(asker, snapshot.as_deref());
+        if let Some(denial) = denied {
+            let what = wanted.as_ref().map_or("something", |command| verb(command));
+            let refused = self.engine.turn_away(&speaker, what, denial).await;
+            return self.desk.refused(&refused);
+        }
+        let command = match wanted {
+            Ok(command) => command,
+            Err(error) => return Reply::not_understood(not_understood(&error)),
+        };
+        match &command {
+            Command::Run { .. } => self.runs.asked_in(&speaker.account, asker.room()),
+            Command::ToRun(id, ToRun::Confirm { .. } | ToRun::Approve { .. }) if !self.shows_whole(*id) => {
+                let page = words_of_discord::too_long(*id);
+                return Reply { page, came_out: CameOut::Refused, run: None };
+            }
+            _ => {}
+        }
+        let was_asked = matches!(command, Command::Run { .. });
+        let reply = self.desk.answer(&speaker, command).await;
+        match &reply.run {
+            Some(run) if was_asked && run.phase == Phase::Confirming => {
+                Reply { page: words_of_discord::shown_to_all(run), ..reply }
+            }
+            _ => reply,
+        }
+    }
+
+    /// Whether the card of a run shows all that cannot be taken back. An undo is a list of its own, and short.
+    fn shows_whole(&self, id: RunId) -> bool {
+        let Ok(run) = self.engine.run(id) else { return true };
+        run.phase == Phase::Undoing || run.offer.as_ref().is_none_or(|offer| is_shown_whole(offer))
+    }
+
+    /// A reply as a message for one. What was refused has nothing to press.
+    fn private(reply: &Reply) -> Card {
+        let mut card = of_page(&reply.page, "answer.txt");
+        if matches!(reply.came_out, CameOut::Refused | CameOut::NotUnderstood | CameOut::Broke) {
+            card.buttons.clear();
+        }
+        card
+    }
+
+    async fn promised(&self, asked: &Asked) -> bool {
+        match self.post.promise(asked.id, &asked.token).await {
+            Ok(()) => true,
+            Err(lost) => {
+                // Nobody would hear the answer, and who pressed sees that it failed: nothing is done.
+                self.pulse.trouble(&format!("an interaction could not be answered: {lost}"));
+                false
+            }
+        }
+    }
+
+    async fn answer(&self, asker: &Asker, asked: &Asked, wanted: Result<Command, NotUnderstood>) {
+        if !self.promised(asked).await {
+            return;
+        }
+        let reply = self.answered(asker, wanted).await;
+        self.say(asked, &reply).await;
+    }
+
+    async fn say(&self, asked: &Asked, reply: &Reply) {
+        if let Err(lost) = self.post.answer(&asked.token, &Self::private(reply)).await {
+            self.pulse.trouble(&format!("an answer did not get there: {lost}"));
+        }
+    }
+
+    /// A slash command.
+    pub(super) async fn command(&self, asker: Asker, asked: Asked, filled: Filled) {
+        if self.is_new(asked.id) {
+            self.answer(&asker, &asked, filled.command()).await;
+        }
+    }
+
+    /// A button.
+    pub(super) async fn press(&self, asker: Asker, asked: Asked, id: &str) {
+        if !self.is_new(asked.id) {
+            return;
+        }
+        match pressed(id) {
+            Pressed::Command(command) => self.answer(&asker, &asked, Ok(command)).await,
+            Pressed::Unknown => self.unknown(&asked).await,
+            Pressed::Ask(form) => self.open(&asker, &asked, &form).await,
+        }
+    }
+
+    /// Opens a form, unless it is known already that it would be filled in for nothing.
+    async fn open(&self, asker: &Asker, asked: &Asked, form: &Form) {
+        let (_, denied) = self.speaker(asker, self.remembered().as_deref());
+        if denied.is_some() {
+            let status = Command::Status(Some(form.run.to_string()));
+            return self.answer(asker, asked, Ok(status)).await;
+        }
+        let over = match self.engine.run(RunId(form.run)) {
+            Ok(run) if run.is_ended() => {
+                let what = crate::wording::run::headline(&run);
+                Some(Reply {
+                    page: words_of_discord::run_is_over(&run, &what),
+                    came_out: CameOut::Refused,
+                    run: None,
+                })
+            }
+            Ok(_) => None,
+            Err(refused) => Some(self.desk.refused(&refused)),
+        };
+        if let Some(reply) = over {
+            if self.promised(asked).await {
+                self.say(asked, &reply).await;
+            }
+            return;
+        }
+        if let Err(lost) = self.post.ask(asked.id, &asked.token, form).await {
+            self.pulse.trouble(&format!("a form could not be opened: {lost}"));
+        }
+    }
+
+    async fn unknown(&self, asked: &Asked) {
+        if self.promised(asked).await {
+            let page = words_of_discord::unknown_button();
+            self.say(asked, &Reply { page, came_out: CameOut::Refused, run: None }).await;
+        }
+    }
+
+    /// A form that was filled in.
+    pub(super) async fn submit(&self, asker: Asker, asked: Asked, id: &str, said: &str) {
+        if !self.is_new(asked.id) {
+            return;
+        }
+        match submitted(id, said) {
+            Pressed::Command(command) => self.answer(&asker, &asked, Ok(command)).await,
+            Pressed::Ask(_) | Pressed::Unknown => self.unknown(&asked).await,
+        }
+    }
+
+    /// What is offered while an option is typed. Nothing to whom nothing is told.
+    pub(super) async fn complete(
+        &self,
+        asker: Asker,
+        asked: Asked,
+        filled: Filled,
+        option: &str,
+        begun: &str,
+    ) {
+        let (speaker, denied) = self.speaker(&asker, self.remembered().as_deref());
+        let choices = match denied {
+            Some(_) => Vec::new(),
+            None => super::complete::choices(&self.desk, &speaker, &filled, option, begun),
+        };
+        if let Err(lost) = self.post.offer(asked.id, &asked.token, &choices).await {
+            self.pulse.trouble(&format!("values could not be offered: {lost}"));
+        }
+    }
+
+    /// A message of a human. Only a line that is meant for the bot, in a place where it listens, is answered at all; a
+    /// reply, a quote or a reaction is no line.
+    pub(super) async fn message(&self, mut asker: Asker, message: u64, text: &str) {
+        let Some(line) = self.line_of(text) else { return };
+        asker.above = self.runs.channel_of_thread(asker.channel);
+        let snapshot = self.present();
+        let (_, denied) = self.speaker(&asker, snapshot.as_deref());
+        if matches!(denied, Some(Denial::WrongPlace(_) | Denial::DoorClosed(_))) || !self.is_new(message) {
+            return;
+        }
+        let wanted = words(&line).and_then(|words| command(&words));
+        let reply = self.answered(&asker, wanted).await;
+        let card = Self::private(&reply);
+        if let Err(lost) = self.post.send(asker.channel, &card, None, Some(message)).await {
+            self.pulse.trouble(&format!("an answer did not get there: {lost}"));
+        }
+    }
+
+    fn line_of(&self, text: &str) -> Option<String> {
+        let own = (*lock(&self.own))?;
+        let text = text.trim_start();
+        let mentions = [format!("<@{own}>"), format!("<@!{own}>")];
+        let mentioned = mentions.iter().find_map(|mention| text.strip_prefix(mention.as_str()));
+        match self.messages {
+            Messages::None => None,
+            Messages::Mention => mentioned.map(str::to_owned),
+            Messages::All => mentioned.or_else(|| text.starts_with('/').then_some(text)).map(str::to_owned),
+        }
+    }
+}
+
+/// The server that the policy names.
+fn server_of(snapshot: &Snapshot) -> Option<u64> {
+    let policy = snapshot.set.policy.as_ref().ok()?;
+    policy.doors.discord.as_ref()?.server.parse().ok()
+}
+
+/// What is recorded of a command that nobody may say there.
+const fn verb(command: &Command) -> &'static str {
+    match command {
+        Command::Run { .. } => "run",
+        Command::ToRun(_, to_run) => to_run.verb(),
+        _ => "look",
+    }
+}

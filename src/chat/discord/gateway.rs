@@ -1,0 +1,210 @@
+//! Events in: connecting, and what serenity hands over. Each event is taken by a task of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serenity::all::{
+    ActionRowComponent, AutocompleteOption, ChannelType, CommandDataOption, CommandDataOptionValue,
+    CommandInteraction, ConnectionStage, Context, Event, EventHandler, GatewayIntents, Interaction, Message,
+    PartialChannel, RawEventHandler, Ready, ResumedEvent, ShardStageUpdateEvent, User,
+};
+use serenity::async_trait;
+use serenity::client::ClientBuilder;
+use tokio_util::sync::CancellationToken;
+
+use super::commands::Filled;
+use super::desk::{Asked, Asker, Counter};
+use super::post::{http, lost};
+use super::{Messages, Pulse, Settings};
+
+/// After a failure it is tried again, later each time, up to this.
+const LATEST: Duration = Duration::from_secs(30);
+
+/// Connects, and connects again, until it is to end.
+pub(super) async fn connect(
+    settings: Settings,
+    counter: Arc<Counter>,
+    pulse: Arc<Pulse>,
+    ending: CancellationToken,
+) {
+    let mut wait = Duration::from_millis(500);
+    let refresh = counter.clone().keep_commands(ending.clone());
+    let work = async {
+        loop {
+            match listen(&settings, &counter, &pulse, &ending).await {
+                Ok(()) => wait = Duration::from_millis(500),
+                Err(why) => pulse.trouble(&why),
+            }
+            pulse.is_connected(false, counter.now());
+            if ending.is_cancelled() {
+                return;
+            }
+            tokio::select! {
+                () = counter.after(wait) => {}
+                () = ending.cancelled() => return,
+            }
+            wait = (wait * 2).min(LATEST);
+        }
+    };
+    tokio::join!(work, refresh);
+}
+
+/// The smallest set of events: interactions come without any.
+fn intents(messages: Messages) -> GatewayIntents {
+    match messages {
+        Messages::None => GatewayIntents::empty(),
+        Messages::Mention => GatewayIntents::GUILD_MESSAGES,
+        Messages::All => GatewayIntents::GUILD_MESSAGES | GatewayIntents::MESSAGE_CONTENT,
+    }
+}
+
+/// Listens until the connection is given up, or it is to end.
+async fn listen(
+    settings: &Settings,
+    counter: &Arc<Counter>,
+    pulse: &Arc<Pulse>,
+    ending: &CancellationToken,
+) -> Result<(), String> {
+    counter.introduce().await.map_err(|lost| lost.to_string())?;
+    let http = http(settings);
+    // serenity would take Discord's own address if this failed a moment later.
+    http.get_gateway().await.map_err(|error| lost(&error).to_string())?;
+    let handler = Handler { counter: counter.clone(), pulse: pulse.clone() };
+    let raw = Unread { pulse: pulse.clone() };
+    let mut client = ClientBuilder::new_with_http(http, intents(settings.messages))
+        .event_handler(handler)
+        .raw_event_handler(raw)
+        .await
+        .map_err(|error| error.to_string())?;
+    let shards = client.shard_manager.clone();
+    tokio::select! {
+        ended = client.start() => ended.map_err(|error| error.to_string()),
+        () = ending.cancelled() => {
+            shards.shutdown_all().await;
+            Ok(())
+        }
+    }
+}
+
+/// Notes what cannot be understood: serenity drops it without a word.
+struct Unread {
+    pulse: Arc<Pulse>,
+}
+
+#[async_trait]
+impl RawEventHandler for Unread {
+    async fn raw_event(&self, _: Context, event: Event) {
+        if let Event::Unknown(unknown) = event {
+            self.pulse.not_understood.fetch_add(1, Ordering::Relaxed);
+            self.pulse.trouble(&format!("an event of kind {} could not be understood", unknown.kind));
+        }
+    }
+}
+
+struct Handler {
+    counter: Arc<Counter>,
+    pulse: Arc<Pulse>,
+}
+
+#[async_trait]
+impl EventHandler for Handler {
+    async fn ready(&self, _: Context, _: Ready) {
+        self.pulse.is_connected(true, self.counter.now());
+        self.counter.register().await;
+    }
+
+    async fn resume(&self, _: Context, _: ResumedEvent) {
+        self.pulse.is_connected(true, self.counter.now());
+    }
+
+    async fn shard_stage_update(&self, _: Context, event: ShardStageUpdateEvent) {
+        self.pulse.is_connected(event.new == ConnectionStage::Connected, self.counter.now());
+    }
+
+    async fn message(&self, _: Context, message: Message) {
+        if message.author.bot || message.webhook_id.is_some() {
+            return;
+        }
+        let asker =
+            asker(&message.author, message.guild_id.map(|id| id.get()), message.channel_id.get(), None);
+        self.counter.message(asker, message.id.get(), &message.content).await;
+    }
+
+    async fn interaction_create(&self, _: Context, interaction: Interaction) {
+        let asked = |id: u64, token: &str| Asked { id, token: token.to_owned() };
+        match interaction {
+            Interaction::Command(command) => {
+                let asked = asked(command.id.get(), &command.token);
+                self.counter.command(of_command(&command), asked, filled(&command).0).await;
+            }
+            Interaction::Autocomplete(command) => {
+                let asked = asked(command.id.get(), &command.token);
+                let (filled, focused) = filled(&command);
+                if let Some((option, begun)) = focused {
+                    self.counter.complete(of_command(&command), asked, filled, &option, &begun).await;
+                }
+            }
+            Interaction::Component(press) => {
+                let asked = asked(press.id.get(), &press.token);
+                let guild = press.guild_id.map(|id| id.get());
+                let asker = asker(&press.user, guild, press.channel_id.get(), press.channel.as_ref());
+                self.counter.press(asker, asked, &press.data.custom_id).await;
+            }
+            Interaction::Modal(form) => {
+                let asked = asked(form.id.get(), &form.token);
+                let guild = form.guild_id.map(|id| id.get());
+                let asker = asker(&form.user, guild, form.channel_id.get(), form.channel.as_ref());
+                let inputs = form.data.components.iter().flat_map(|row| &row.components);
+                let said = inputs.filter_map(|part| match part {
+                    ActionRowComponent::InputText(input) if input.custom_id == "said" => input.value.clone(),
+                    _ => None,
+                });
+                let said: String = said.collect();
+                self.counter.submit(asker, asked, &form.data.custom_id, &said).await;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn of_command(command: &CommandInteraction) -> Asker {
+    let guild = command.guild_id.map(|id| id.get());
+    asker(&command.user, guild, command.channel_id.get(), command.channel.as_ref())
+}
+
+fn asker(user: &User, server: Option<u64>, channel: u64, shown: Option<&PartialChannel>) -> Asker {
+    let is_thread = |channel: &&PartialChannel| {
+        let kinds = [ChannelType::PublicThread, ChannelType::PrivateThread, ChannelType::NewsThread];
+        kinds.contains(&channel.kind)
+    };
+    let above = shown.filter(is_thread).and_then(|thread| thread.parent_id).map(|id| id.get());
+    Asker { user: user.id.get(), name: user.name.clone(), is_bot: user.bot, server, channel, above }
+}
+
+/// What was filled in, and the option that is being typed.
+fn filled(command: &CommandInteraction) -> (Filled, Option<(String, String)>) {
+    let focused = command.data.autocomplete();
+    let focused = focused.map(|AutocompleteOption { name, value, .. }| (name.to_owned(), value.to_owned()));
+    let mut filled = Filled { path: vec![command.data.name.clone()], options: Vec::new() };
+    fill(&mut filled, &command.data.options);
+    (filled, focused)
+}
+
+fn fill(filled: &mut Filled, options: &[CommandDataOption]) {
+    for option in options {
+        let value = match &option.value {
+            CommandDataOptionValue::SubCommand(below) | CommandDataOptionValue::SubCommandGroup(below) => {
+                filled.path.push(option.name.clone());
+                fill(filled, below);
+                continue;
+            }
+            CommandDataOptionValue::Boolean(flag) => flag.to_string(),
+            CommandDataOptionValue::Integer(number) => number.to_string(),
+            CommandDataOptionValue::Number(number) => number.to_string(),
+            CommandDataOptionValue::String(text) => text.clone(),
+            _ => continue,
+        };
+        filled.options.push((option.name.clone(), value));
+    }
+}

@@ -1,0 +1,161 @@
+//! Discord as the chat: slash commands, cards with buttons, a thread for each run.
+//!
+//! The only place that knows serenity. What is asked comes in through `gateway` and is answered privately by `desk`; what
+//! happens is shown to all by `runs`, which follows the journal. So nothing waits for Discord but whoever asked there.
+//!
+//! In reading order: `limits` and `safe` (what Discord takes, and how text is made harmless), `card` and `cards` (pages and
+//! runs as messages), `press` (buttons and forms), `commands` and `complete` (what is offered), all of them plain data;
+//! then `post` (messages out), `desk` (who asks, and what is answered), `runs` (the follower) and `gateway` (events in).
+
+pub mod card;
+pub mod cards;
+pub mod commands;
+mod complete;
+mod desk;
+mod gateway;
+pub mod limits;
+mod post;
+pub mod press;
+mod runs;
+pub mod safe;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chat::desk::Desk;
+use crate::secrets::Secret;
+
+/// Which messages are read as lines of the grammar. Slash commands and buttons always work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Messages {
+    /// None.
+    None,
+    /// Those that begin with the bot's mention. Discord shows a bot no others without asking.
+    #[default]
+    Mention,
+    /// Also those that begin with `/`. The application needs the privileged intent for the content of messages.
+    All,
+}
+
+/// What the chat is started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The token of the bot.
+    pub token: Secret,
+    /// Which messages are read.
+    pub messages: Messages,
+    /// Another address than Discord's own, over plain http; for tests, on this machine only.
+    pub api: Option<String>,
+}
+
+/// Why the chat does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// It would send the token somewhere in clear.
+    #[error("discord.api is `{0}`, and only an address of this machine may stand there. Next: remove it")]
+    Api(String),
+    /// Without an engine nothing could be done.
+    #[error("the chat needs an engine: another process writes the journal")]
+    NoEngine,
+}
+
+/// How the chat is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether events come in.
+    pub connected: bool,
+    /// Since when they do, or do not.
+    pub since: Option<Timestamp>,
+    /// Events that could not be understood. More than none means that something may have been missed.
+    pub not_understood: u64,
+    /// How many commands are registered.
+    pub commands: u64,
+    /// What went wrong last.
+    pub last_trouble: Option<String>,
+}
+
+/// What all parts note about how the chat is.
+#[derive(Debug, Default)]
+struct Pulse {
+    connected: AtomicBool,
+    not_understood: AtomicU64,
+    commands: AtomicU64,
+    since: Mutex<Option<Timestamp>>,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Pulse {
+    fn is_connected(&self, connected: bool, now: Timestamp) {
+        if self.connected.swap(connected, Ordering::Relaxed) != connected {
+            *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        }
+    }
+
+    fn trouble(&self, what: &str) {
+        tracing::warn!("discord: {what}");
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            connected: self.connected.load(Ordering::Relaxed),
+            since: *self.since.lock().unwrap_or_else(PoisonError::into_inner),
+            not_understood: self.not_understood.load(Ordering::Relaxed),
+            commands: self.commands.load(Ordering::Relaxed),
+            last_trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+/// The chat, while it runs.
+#[derive(Debug)]
+pub struct Discord {
+    pulse: Arc<Pulse>,
+    tasks: TaskTracker,
+}
+
+impl Discord {
+    /// How it is.
+    pub fn health(&self) -> Health {
+        self.pulse.health()
+    }
+
+    /// Ends once it was asked to: what was to be said is said, for some seconds at most.
+    pub async fn ended(&self) {
+        self.tasks.wait().await;
+    }
+}
+
+/// Starts the chat. It runs until `ending`, and connects by itself for as long as Discord cannot be reached; nothing of
+/// the engine waits for it.
+pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Result<Discord, NotStarted> {
+    if let Some(api) = &settings.api
+        && !is_on_this_machine(api)
+    {
+        return Err(NotStarted::Api(api.clone()));
+    }
+    let Some(engine) = desk.engine.clone() else { return Err(NotStarted::NoEngine) };
+    let pulse = Arc::new(Pulse::default());
+    let post = post::Post::new(&settings);
+    let runs =
+        Arc::new(runs::Runs::new(desk.clone(), engine.clone(), post.clone(), pulse.clone(), ending.clone()));
+    let counter =
+        Arc::new(desk::Counter::new(desk, engine, post, runs.clone(), pulse.clone(), settings.messages));
+    let tasks = TaskTracker::new();
+    tasks.spawn(runs.follow(tasks.clone()));
+    tasks.spawn(gateway::connect(settings, counter, pulse.clone(), ending));
+    tasks.close();
+    Ok(Discord { pulse, tasks })
+}
+
+/// `http://127.0.0.1:PORT`
+fn is_on_this_machine(api: &str) -> bool {
+    let host = api.strip_prefix("http://127.").map(|rest| rest.trim_end_matches('/'));
+    host.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.' || c == ':'))
+}

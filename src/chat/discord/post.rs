@@ -1,0 +1,185 @@
+//! Messages out: the one place that sends anything to Discord, and the one constructor of its client.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use serenity::all::{
+    ChannelId, CreateAttachment, GuildId, Http, HttpBuilder, HttpError, InteractionId, MessageId,
+};
+
+use super::Settings;
+use super::card::Card;
+use super::press::Form;
+
+/// Notifies nobody.
+const SILENT: u64 = 1 << 12;
+/// Only who asked sees it.
+const PRIVATE: u64 = 1 << 6;
+
+/// Why something did not get there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Lost {
+    /// The message, thread or channel is not there any more, or was closed to the bot.
+    #[error("it is gone, or closed to the bot: {0}")]
+    Gone(String),
+    /// Discord does not take it as it is: it would not be taken later either.
+    #[error("not taken: {0}")]
+    Refused(String),
+    /// Discord could not be reached, is overloaded or broken: the same may work later.
+    #[error("Discord cannot be reached: {0}")]
+    Away(String),
+}
+
+/// Sends.
+#[derive(Clone)]
+pub(super) struct Post {
+    http: Arc<Http>,
+}
+
+/// The client for requests. serenity heeds another address only without its limiter; in earnest neither is touched.
+pub(super) fn http(settings: &Settings) -> Http {
+    let builder = HttpBuilder::new(settings.token.expose());
+    match &settings.api {
+        Some(api) => builder.proxy(api.clone()).ratelimiter_disabled(true).build(),
+        None => builder.build(),
+    }
+}
+
+impl Post {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { http: Arc::new(http(settings)) }
+    }
+
+    /// Asks who the bot is: commands are registered under that id. Ends with the id of its user.
+    pub(super) async fn introduce(&self) -> Result<u64, Lost> {
+        let info = self.http.get_current_application_info().await.map_err(|error| lost(&error))?;
+        self.http.set_application_id(info.id);
+        let user = self.http.get_current_user().await.map_err(|error| lost(&error))?;
+        Ok(user.id.get())
+    }
+
+    /// Registers all commands of a server at once.
+    pub(super) async fn register(&self, server: u64, commands: &[Value]) -> Result<(), Lost> {
+        let registered = self.http.create_guild_commands(GuildId::new(server), &commands).await;
+        registered.map(|_| ()).map_err(|error| lost(&error))
+    }
+
+    /// Posts a message. With a nonce Discord takes it once, within some minutes.
+    pub(super) async fn send(
+        &self,
+        channel: u64,
+        card: &Card,
+        nonce: Option<&str>,
+        answers: Option<u64>,
+    ) -> Result<u64, Lost> {
+        let mut body = card.body();
+        if card.silent {
+            body["flags"] = json!(SILENT);
+        }
+        if let Some(nonce) = nonce {
+            body["nonce"] = json!(nonce);
+            body["enforce_nonce"] = json!(true);
+        }
+        if let Some(message) = answers {
+            body["message_reference"] =
+                json!({ "message_id": message.to_string(), "fail_if_not_exists": false });
+        }
+        let sent = self.http.send_message(ChannelId::new(channel), files(card), &body).await;
+        sent.map(|message| message.id.get()).map_err(|error| lost(&error))
+    }
+
+    /// Edits a message. A file that it has stays unless the card has another.
+    pub(super) async fn edit(
+        &self,
+        channel: u64,
+        message: u64,
+        card: &Card,
+        with_file: bool,
+    ) -> Result<(), Lost> {
+        let mut body = card.body();
+        let files = if with_file { files(card) } else { Vec::new() };
+        if files.is_empty() {
+            without(&mut body, "attachments");
+        }
+        let (channel, message) = (ChannelId::new(channel), MessageId::new(message));
+        let edited = self.http.edit_message(channel, message, &body, files).await;
+        edited.map(|_| ()).map_err(|error| lost(&error))
+    }
+
+    /// Begins a thread under a message.
+    pub(super) async fn begin_thread(&self, channel: u64, message: u64, name: &str) -> Result<u64, Lost> {
+        let body = json!({ "name": name, "auto_archive_duration": 10_080 });
+        let (channel, message) = (ChannelId::new(channel), MessageId::new(message));
+        let thread = self.http.create_thread_from_message(channel, message, &body, None).await;
+        thread.map(|thread| thread.id.get()).map_err(|error| lost(&error))
+    }
+
+    /// Promises an answer that only who asked will see.
+    pub(super) async fn promise(&self, id: u64, token: &str) -> Result<(), Lost> {
+        self.respond(id, token, &json!({ "type": 5, "data": { "flags": PRIVATE } })).await
+    }
+
+    /// Opens a form.
+    pub(super) async fn ask(&self, id: u64, token: &str, form: &Form) -> Result<(), Lost> {
+        let input = json!({
+            "type": 4,
+            "custom_id": "said",
+            "style": if form.is_long { 2 } else { 1 },
+            "label": form.label,
+            "min_length": form.min,
+            "max_length": super::limits::FORM_TEXT,
+            "required": true,
+        });
+        let rows = json!([{ "type": 1, "components": [input] }]);
+        let data = json!({ "custom_id": form.id, "title": form.title, "components": rows });
+        self.respond(id, token, &json!({ "type": 9, "data": data })).await
+    }
+
+    /// Offers what an option may be.
+    pub(super) async fn offer(&self, id: u64, token: &str, choices: &[Value]) -> Result<(), Lost> {
+        self.respond(id, token, &json!({ "type": 8, "data": { "choices": choices } })).await
+    }
+
+    async fn respond(&self, id: u64, token: &str, body: &Value) -> Result<(), Lost> {
+        let id = InteractionId::new(id);
+        self.http.create_interaction_response(id, token, body, Vec::new()).await.map_err(|error| lost(&error))
+    }
+
+    /// Keeps the promise.
+    pub(super) async fn answer(&self, token: &str, card: &Card) -> Result<(), Lost> {
+        let mut body = card.body();
+        let files = files(card);
+        if files.is_empty() {
+            without(&mut body, "attachments");
+        }
+        let answered = self.http.edit_original_interaction_response(token, &body, files).await;
+        answered.map(|_| ()).map_err(|error| lost(&error))
+    }
+}
+
+fn without(body: &mut Value, key: &str) {
+    if let Some(body) = body.as_object_mut() {
+        body.remove(key);
+    }
+}
+
+fn files(card: &Card) -> Vec<CreateAttachment> {
+    let file = card.file.iter();
+    file.map(|(name, text)| CreateAttachment::bytes(text.clone().into_bytes(), name.clone())).collect()
+}
+
+/// What an error of serenity means for whoever wanted to say something.
+pub(super) fn lost(error: &serenity::Error) -> Lost {
+    let response = match error {
+        serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => response,
+        // It was done, and the answer says so in a way that is not understood: once more would be twice.
+        serenity::Error::Json(_) => return Lost::Refused(format!("the answer was not understood: {error}")),
+        _ => return Lost::Away(error.to_string()),
+    };
+    let why = format!("{} {}", response.error.code, response.error.message);
+    match response.status_code.as_u16() {
+        401 | 408 | 429 | 500.. => Lost::Away(format!("{} {why}", response.status_code)),
+        403 | 404 => Lost::Gone(why),
+        _ => Lost::Refused(why),
+    }
+}

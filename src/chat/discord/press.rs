@@ -1,0 +1,349 @@
+//! Buttons and forms: each is a line of the grammar that is typed by pressing.
+//!
+//! What comes back with a press is that line, behind the number of its form: `s1 retry 142 4 pg4 attempt=2`. It holds
+//! names and numbers only, nothing that is secret and no right: anybody could send anything, so every press is asked of
+//! the policy and of the run as if it had been typed. Where a person must say something, `?` stands for it, and a form
+//! asks.
+
+use super::limits::{CUSTOM_ID, LABEL, cut};
+use crate::chat::grammar::{Command, Word, command, words};
+use crate::wording::page::{Block, Page};
+use crate::wording::plan::count;
+use crate::wording::refusal::capital;
+
+/// Before what comes back with a press: the number of this form of it.
+const FORM: &str = "s1";
+/// Stands for what a person says.
+const ASKED: &str = "?";
+/// The fewest characters of a reason.
+const REASON: usize = 10;
+
+/// Something to press.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// What stands on it.
+    pub label: String,
+    /// How it looks.
+    pub style: Style,
+    /// What comes back with a press.
+    pub id: String,
+}
+
+/// How a button looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// The usual next.
+    Primary = 1,
+    /// Looks, waits, pauses.
+    Secondary = 2,
+    /// Agrees.
+    Success = 3,
+    /// Ends, takes back, gives up.
+    Danger = 4,
+}
+
+/// What a press means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pressed {
+    /// A command.
+    Command(Command),
+    /// Somebody must say something first.
+    Ask(Form),
+    /// Nothing that this version knows.
+    Unknown,
+}
+
+/// A form with one question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// What comes back with it.
+    pub id: String,
+    /// What stands above it.
+    pub title: String,
+    /// What stands above the input.
+    pub label: String,
+    /// The fewest characters.
+    pub min: usize,
+    /// Whether there is room for sentences.
+    pub is_long: bool,
+    /// The run that it is about.
+    pub run: u64,
+}
+
+impl Button {
+    /// The button of a line as it stands in a page; none for a line that begins a run, or that is too long for one.
+    pub fn of_line(line: &str) -> Option<Self> {
+        let mut typed: Vec<String> = Vec::new();
+        for word in words(line).ok()? {
+            typed.push(match word {
+                Word::Plain(text) => text,
+                Word::Pair(name, value) => format!("{name}={value}"),
+                Word::Quoted(_) => ASKED.to_owned(),
+            });
+        }
+        if typed.first().is_some_and(|verb| verb == "confirm") {
+            // A token is typed by whoever has read the plan back; no button holds it.
+            typed.truncate(2);
+            typed.push(ASKED.to_owned());
+        }
+        let line = typed.join(" ");
+        let id = format!("{FORM} {line}");
+        let is_known = !matches!(pressed(&id), Pressed::Unknown);
+        if id.len() > CUSTOM_ID || !is_known {
+            return None;
+        }
+        let words: Vec<&str> = typed.iter().map(String::as_str).collect();
+        let (label, style) = shown(&words);
+        Some(Self { label: cut(&label, LABEL), style, id })
+    }
+
+    /// The buttons of everything that a page says to type.
+    pub fn of_page(page: &Page) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        let lines = page.blocks.iter().flat_map(|block| match block {
+            Block::Next { commands, .. } => commands.iter().map(String::as_str).collect::<Vec<_>>(),
+            Block::Choices(choices) => choices.iter().map(|(line, _)| line.as_str()).collect(),
+            _ => Vec::new(),
+        });
+        for button in lines.filter_map(Self::of_line) {
+            if !all.iter().any(|known| known.id == button.id) {
+                all.push(button);
+            }
+        }
+        // What ends something comes last; else they stand as in the page.
+        all.sort_by_key(|button| button.style == Style::Danger);
+        all
+    }
+}
+
+/// The label of a line, and how it looks.
+fn shown(words: &[&str]) -> (String, Style) {
+    let about = |from: usize| -> String {
+        let words = words.iter().skip(from).filter(|word| !word.contains('=') && **word != ASKED);
+        words.copied().collect::<Vec<_>>().join(" ")
+    };
+    let (verb, rest) = (words.first().copied().unwrap_or_default(), about(2));
+    let named = |what: &str| if rest.is_empty() { what.to_owned() } else { format!("{what} {rest}") };
+    let has = |word: &str| words.contains(&word);
+    let of_step = |what: &str| {
+        let hosts = words.iter().skip(3).find(|word| !word.contains('=') && !is_answer(word));
+        hosts.map_or_else(|| what.to_owned(), |host| format!("{what} · {host}"))
+    };
+    match verb {
+        "confirm" => ("Confirm…".to_owned(), Style::Primary),
+        "approve" => ("Approve".to_owned(), Style::Success),
+        "withdraw" => ("Withdraw".to_owned(), Style::Secondary),
+        "refuse" => ("Refuse…".to_owned(), Style::Danger),
+        "stop" if has("now") => ("Stop now".to_owned(), Style::Danger),
+        "stop" => ("Stop".to_owned(), Style::Danger),
+        "pause" => ("Pause".to_owned(), Style::Secondary),
+        "resume" => ("Resume".to_owned(), Style::Primary),
+        "retry" => (named("Retry"), Style::Primary),
+        "ask" => (named("Ask again"), Style::Primary),
+        "skip" => (format!("{}…", cut(&named("Skip"), LABEL - 1)), Style::Danger),
+        "settle" if has("done") => (format!("{}…", cut(&of_step("Done"), LABEL - 1)), Style::Secondary),
+        "settle" => (format!("{}…", cut(&of_step("Not done"), LABEL - 1)), Style::Secondary),
+        "answer" if has("go-on") => (of_step("Go on"), Style::Primary),
+        "answer" => (of_step("Stop here"), Style::Danger),
+        "undo" => match words.iter().find_map(|word| word.strip_prefix("including=")) {
+            Some(step) => (format!("Undo with {step}"), Style::Danger),
+            None => ("Undo".to_owned(), Style::Danger),
+        },
+        "take" => ("Take".to_owned(), Style::Secondary),
+        "plan" => ("Whole plan".to_owned(), Style::Secondary),
+        "output" => (named("Output"), Style::Secondary),
+        "journal" => ("Journal".to_owned(), Style::Secondary),
+        "status" => ("Status".to_owned(), Style::Secondary),
+        other => (capital(other), Style::Secondary),
+    }
+}
+
+fn is_answer(word: &str) -> bool {
+    ["done", "not-done", "go-on", "stop", ASKED].contains(&word)
+}
+
+/// What came back, taken apart: only a line that speaks to a run that is there, or that looks.
+pub fn pressed(id: &str) -> Pressed {
+    let Some(typed) = typed_of(id) else { return Pressed::Unknown };
+    if typed.contains(&Word::Plain(ASKED.to_owned())) {
+        // Whatever is said makes it whole: what is not is no line of ours.
+        return match filled(typed.clone(), "0123456789").map(|words| command(&words)) {
+            Some(Ok(Command::ToRun(run, _))) => Pressed::Ask(form(id, &typed, run.0)),
+            _ => Pressed::Unknown,
+        };
+    }
+    match command(&typed) {
+        Ok(command) if may_be_pressed(&command) => Pressed::Command(command),
+        _ => Pressed::Unknown,
+    }
+}
+
+/// What a form came back with, taken apart.
+pub fn submitted(id: &str, said: &str) -> Pressed {
+    let Some(words) = typed_of(id).and_then(|typed| filled(typed, said)) else { return Pressed::Unknown };
+    match command(&words) {
+        Ok(command @ Command::ToRun(..)) => Pressed::Command(command),
+        _ => Pressed::Unknown,
+    }
+}
+
+/// The words of a line, if it is one of this form: names and numbers, and nothing in quotes.
+fn typed_of(id: &str) -> Option<Vec<Word>> {
+    let line = id.strip_prefix(FORM)?.strip_prefix(' ')?;
+    let words = words(line).ok()?;
+    let is_ours = id.len() <= CUSTOM_ID && !words.iter().any(|word| matches!(word, Word::Quoted(_)));
+    is_ours.then_some(words)
+}
+
+/// The words with what a person said: a token is a word, everything else a text.
+fn filled(typed: Vec<Word>, said: &str) -> Option<Vec<Word>> {
+    let is_token = typed.first() == Some(&Word::Plain("confirm".to_owned()));
+    let asked = Word::Plain(ASKED.to_owned());
+    let last = typed.last() == Some(&asked) && typed.iter().filter(|word| **word == asked).count() == 1;
+    let said = if is_token { Word::Plain(said.to_owned()) } else { Word::Quoted(said.to_owned()) };
+    last.then(|| typed.into_iter().map(|word| if word == asked { said.clone() } else { word }).collect())
+}
+
+const fn may_be_pressed(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::ToRun(..)
+            | Command::Status(Some(_))
+            | Command::Plan { .. }
+            | Command::Output { .. }
+            | Command::JournalShow(_)
+            | Command::Show(_)
+            | Command::Help(_)
+    )
+}
+
+fn form(id: &str, typed: &[Word], run: u64) -> Form {
+    let words: Vec<&str> = typed
+        .iter()
+        .filter_map(|word| match word {
+            Word::Plain(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let step = words.get(2).copied().unwrap_or_default();
+    let host = words.get(3).filter(|word| !is_answer(word)).map(|host| format!(" on {host}"));
+    let host = host.unwrap_or_default();
+    let (title, label, min) = match words.first().copied().unwrap_or_default() {
+        "confirm" => (format!("Confirm run {run}"), "The token that the plan shows".to_owned(), 1),
+        "refuse" => (format!("Refuse run {run}"), "Why? Everybody reads it".to_owned(), REASON),
+        "skip" => (format!("Run {run}: skip step {step}{host}"), "Why? It is recorded".to_owned(), REASON),
+        "settle" => {
+            let what = if words.contains(&"not-done") { "is not done" } else { "is done" };
+            let title = format!("Run {run}: step {step}{host} {what}");
+            (title, "How do you know? It is recorded".to_owned(), REASON)
+        }
+        verb => (format!("{verb}: run {run}"), format!("{} or more", count(REASON, "character")), REASON),
+    };
+    let most = super::limits::FORM_TITLE;
+    let is_long = min == REASON;
+    Form { id: id.to_owned(), title: cut(&title, most), label: cut(&label, most), min, is_long, run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::ToRun;
+    use crate::run::RunId;
+    use crate::run::model::AskedAfter;
+
+    fn label(line: &str) -> String {
+        Button::of_line(line)
+            .map_or_else(|| "-".to_owned(), |button| format!("{} {:?}", button.label, button.style))
+    }
+
+    #[test]
+    fn every_line_that_speaks_to_a_run_has_a_button() {
+        for (line, shown) in [
+            ("confirm 142 orders-k7m2qx", "Confirm… Primary"),
+            ("approve 142 7c1e94b2", "Approve Success"),
+            ("refuse 142 \"why\"", "Refuse… Danger"),
+            ("withdraw 142", "Withdraw Secondary"),
+            ("stop 142", "Stop Danger"),
+            ("stop 142 now", "Stop now Danger"),
+            ("pause 142", "Pause Secondary"),
+            ("resume 142", "Resume Primary"),
+            ("retry 142 4 pg4", "Retry 4 pg4 Primary"),
+            ("retry 142 4 pg4 attempt=2", "Retry 4 pg4 Primary"),
+            ("ask 142 4 pg4", "Ask again 4 pg4 Primary"),
+            ("skip 142 4 pg4 \"why\"", "Skip 4 pg4… Danger"),
+            ("settle 142 4 pg4 done \"how you know\"", "Done · pg4… Secondary"),
+            ("settle 142 4 pg4 not-done attempt=u1 \"how you know\"", "Not done · pg4… Secondary"),
+            ("answer 142 4 go-on", "Go on Primary"),
+            ("answer 142 4 pg4 stop", "Stop here · pg4 Danger"),
+            ("undo 142", "Undo Danger"),
+            ("undo 142 including=4", "Undo with 4 Danger"),
+            ("take 142", "Take Secondary"),
+            ("plan 142 --long", "Whole plan Secondary"),
+            ("output 142 4 pg4", "Output 4 pg4 Secondary"),
+            ("journal show 142", "Journal Secondary"),
+            // What begins something is typed.
+            ("run failover-database cluster=orders", "-"),
+            ("plan failover-database cluster=orders", "-"),
+            ("undo", "-"),
+            ("next", "-"),
+        ] {
+            assert_eq!(label(line), shown, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_comes_back_is_the_line_and_what_was_said() {
+        let button = Button::of_line("skip 142 4 pg4 attempt=2 \"why\"").unwrap();
+        assert_eq!(button.id, "s1 skip 142 4 pg4 attempt=2 ?");
+        let Pressed::Ask(form) = pressed(&button.id) else { panic!("a reason is asked for") };
+        assert_eq!((form.title.as_str(), form.min), ("Run 142: skip step 4 on pg4", 10));
+
+        let said = "disk swap\" now stop 1";
+        let skip = ToRun::Skip {
+            number: 4,
+            host: Some("pg4".to_owned()),
+            attempt: AskedAfter::Step(2),
+            why: said.to_owned(),
+        };
+        assert_eq!(submitted(&form.id, said), Pressed::Command(Command::ToRun(RunId(142), skip)));
+
+        let token = Button::of_line("confirm 142 orders-k7m2qx").unwrap();
+        assert!(!token.id.contains("k7m2qx"), "no button holds the token");
+        let confirm = ToRun::Confirm { token: "orders-k7m2qx now".to_owned() };
+        let back = submitted(&token.id, "orders-k7m2qx now");
+        assert_eq!(back, Pressed::Command(Command::ToRun(RunId(142), confirm)), "what is said is one word");
+    }
+
+    #[test]
+    fn what_is_no_line_of_ours_does_nothing() {
+        let long = format!("s1 stop 142{}", " ".repeat(100));
+        for id in [
+            "",
+            "s1",
+            "s1 ",
+            "s2 stop 142",
+            "stop 142",
+            "s1stop 142",
+            "s1 stop",
+            "s1 stop x",
+            "s1 stop -1",
+            "s1 stop 99999999999999999999999",
+            "s1 run failover-database cluster=orders",
+            "s1 as ben",
+            "s1 next",
+            "s1 lab kill pg1",
+            "s1 exit",
+            "s1 skip 142 4 pg4 \"forged\"",
+            "s1 skip ? 4 pg4 ?",
+            "s1 ? 142",
+            "s1 stop 142 ?",
+            "s1 settle 142 4 perhaps ?",
+            &long,
+        ] {
+            assert_eq!(pressed(id), Pressed::Unknown, "{id}");
+            assert_eq!(submitted(id, "a good reason"), Pressed::Unknown, "{id}");
+        }
+        // A form that nobody asked to fill in.
+        assert_eq!(submitted("s1 stop 142", "x"), Pressed::Unknown);
+    }
+}

@@ -1,0 +1,472 @@
+//! Shows runs to all: one card for each, edited in place, and a thread under it. It follows what happens; no run waits for
+//! it. Where a card stands is kept in the journal, so that the next start goes on with the same one.
+//!
+//! Each run is shown by a task of its own, at most once a second: what happened meanwhile is one message, and the newest
+//! state is the one that is shown. While Discord is away everything is kept, and told at once when it is back.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Pulse;
+use super::card::Card;
+use super::cards::{closed, line, question_card, run_card, thread_name};
+use super::limits::{PINGS, cut, length};
+use super::post::{Lost, Post};
+use super::safe;
+use crate::chat::desk::Desk;
+use crate::engine::{Engine, Happened};
+use crate::policy::Policy;
+use crate::run::model::Phase;
+use crate::run::{Run, RunId};
+use crate::runbook::source::name::Person;
+use crate::wording::{Moment, discord as words, plan};
+
+/// Between two edits of a card; Discord bears no more than one a second.
+const EDIT_EVERY: Duration = Duration::from_millis(1_100);
+/// What works is shown anew so often, though nothing happens.
+const REFRESH_EVERY: Duration = Duration::from_secs(5);
+/// After a failure it is tried again, later each time, up to the second one.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// A run that is over is not told for longer than this.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// At the end what is left is told within this.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+/// A message of lines has at most so much.
+const LINES: usize = 1_800;
+/// A line has at most so much.
+const LINE: usize = 400;
+/// So many lines of one run are kept while Discord is away; the others are counted.
+const KEPT: usize = 200;
+/// The kind of the entries that say where runs are shown.
+const KIND: &str = "shown-on-discord";
+/// So many of those entries are looked through at a start.
+const LOOKED_THROUGH: u32 = 2_000;
+
+/// Where a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stands {
+    run: u64,
+    channel: u64,
+    message: u64,
+    thread: u64,
+}
+
+impl Stands {
+    /// As the journal keeps it. Ids are texts: they are larger than numbers may be in canonical JSON.
+    fn recorded(self) -> serde_json::Value {
+        let id = |id: u64| id.to_string();
+        let (channel, message, thread) = (id(self.channel), id(self.message), id(self.thread));
+        serde_json::json!({ "run": self.run, "channel": channel, "message": message, "thread": thread })
+    }
+
+    fn read(data: &serde_json::Value) -> Option<Self> {
+        let id = |name: &str| data[name].as_str()?.parse().ok();
+        let (channel, message, thread) = (id("channel")?, id("message")?, id("thread")?);
+        Some(Self { run: data["run"].as_u64()?, channel, message, thread })
+    }
+}
+
+/// What is to be told of a run.
+#[derive(Default)]
+struct Waiting {
+    lines: Mutex<Vec<String>>,
+    /// How many more there were.
+    more: Mutex<usize>,
+    bell: Notify,
+}
+
+impl Waiting {
+    fn add(&self, line: Option<String>) {
+        if let Some(line) = line {
+            let mut lines = lock(&self.lines);
+            if lines.len() < KEPT { lines.push(line) } else { *lock(&self.more) += 1 }
+        }
+        self.bell.notify_one();
+    }
+}
+
+/// What a run looks like on Discord now.
+#[derive(Default)]
+struct Shown {
+    stands: Option<Stands>,
+    card: Option<Card>,
+    /// The plan for which approvers were asked.
+    asked_to_approve: Option<String>,
+    /// The question that is open, and its message.
+    question: Option<(u64, Card)>,
+    /// What stands before the next lines.
+    before: Option<String>,
+}
+
+/// Shows all runs.
+pub(super) struct Runs {
+    desk: Desk,
+    engine: Engine,
+    post: Post,
+    pulse: Arc<Pulse>,
+    ending: CancellationToken,
+    /// Runs that a task shows.
+    told: Mutex<BTreeMap<RunId, Arc<Waiting>>>,
+    /// Where each run is shown.
+    stands: Mutex<BTreeMap<RunId, Stands>>,
+    /// Where an account last asked for a run.
+    asked_in: Mutex<BTreeMap<String, u64>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Runs {
+    pub(super) fn new(
+        desk: Desk,
+        engine: Engine,
+        post: Post,
+        pulse: Arc<Pulse>,
+        ending: CancellationToken,
+    ) -> Self {
+        let (told, stands, asked_in) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { desk, engine, post, pulse, ending, told, stands, asked_in }
+    }
+
+    /// An account is about to ask for a run, in this channel: there it will be shown.
+    pub(super) fn asked_in(&self, account: &str, channel: u64) {
+        lock(&self.asked_in).insert(account.to_owned(), channel);
+    }
+
+    /// The channel that the thread of a run hangs on.
+    pub(super) fn channel_of_thread(&self, thread: u64) -> Option<u64> {
+        lock(&self.stands).values().find(|stands| stands.thread == thread).map(|stands| stands.channel)
+    }
+
+    /// Follows all runs until the end. What happens is seen from this call on.
+    pub(super) fn follow(self: &Arc<Self>, tasks: TaskTracker) -> impl Future<Output = ()> + Send + 'static {
+        let runs = self.clone();
+        let mut events = self.engine.follow();
+        async move {
+            runs.remember();
+            for run in runs.engine.open_runs() {
+                runs.tell(&tasks, run.id, None, true);
+            }
+            loop {
+                let event = tokio::select! {
+                    event = events.recv() => event,
+                    () = runs.ending.cancelled() => return,
+                };
+                match event {
+                    Ok(happened) => {
+                        let line = runs.line(&happened);
+                        runs.tell(&tasks, happened.run.id, line, false);
+                    }
+                    // It was too much at once: the newest states are shown all the same.
+                    Err(RecvError::Lagged(_)) => {
+                        runs.engine.open_runs().iter().for_each(|run| runs.tell(&tasks, run.id, None, false));
+                    }
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        }
+    }
+
+    fn line(&self, happened: &Happened) -> Option<String> {
+        line(happened, &self.desk.moment()).map(|line| cut(&line, LINE))
+    }
+
+    /// Where runs were shown before this start.
+    fn remember(&self) {
+        let entries = self.engine.view().newest_of_kind(KIND, LOOKED_THROUGH).unwrap_or_default();
+        let mut stands = lock(&self.stands);
+        for entry in entries {
+            if let Some(found) = Stands::read(&entry.data) {
+                // The newest comes first.
+                stands.entry(RunId(found.run)).or_insert(found);
+            }
+        }
+    }
+
+    /// Hands something to the task of a run; it begins with the first.
+    fn tell(self: &Arc<Self>, tasks: &TaskTracker, id: RunId, line: Option<String>, at_start: bool) {
+        let mut told = lock(&self.told);
+        let waiting = told.entry(id).or_insert_with(|| {
+            let waiting = Arc::new(Waiting::default());
+            tasks.spawn(self.clone().show(id, waiting.clone(), at_start));
+            waiting
+        });
+        waiting.add(line);
+    }
+
+    /// Shows one run for as long as it goes on.
+    async fn show(self: Arc<Self>, id: RunId, waiting: Arc<Waiting>, at_start: bool) {
+        let mut shown = Shown { stands: lock(&self.stands).get(&id).copied(), ..Shown::default() };
+        shown.before = (at_start && shown.stands.is_some()).then(|| words::started_again(id));
+        let (mut wait, mut away): (Duration, Option<Timestamp>) = (RETRY.0, None);
+        loop {
+            let works = self.engine.run(id).is_ok_and(|run| !run.waits_for_person());
+            tokio::select! {
+                () = waiting.bell.notified() => {}
+                () = self.desk.clock.after(REFRESH_EVERY), if works => {}
+                () = self.ending.cancelled() => {}
+            }
+            let is_last = self.ending.is_cancelled();
+            let Ok(run) = self.engine.run(id) else { return };
+            let mut lines = std::mem::take(&mut *lock(&waiting.lines));
+            let more = std::mem::take(&mut *lock(&waiting.more));
+            let told = self.told(&mut shown, &run, &mut lines, more);
+            let told = tokio::select! {
+                told = told => told,
+                () = self.last_words(), if is_last => Err(Lost::Away("the bot ends".to_owned())),
+            };
+            match told {
+                Ok(()) => (wait, away) = (RETRY.0, None),
+                Err(Lost::Refused(why)) => self.pulse.trouble(&format!("run {id} could not be shown: {why}")),
+                Err(lost) => {
+                    self.pulse.trouble(&format!("run {id} is not shown now: {lost}"));
+                    let now = self.desk.clock.now();
+                    let since = *away.get_or_insert(now);
+                    let given_up =
+                        run.is_ended() && now.duration_since(since).unsigned_abs() > GIVEN_UP_AFTER;
+                    if is_last || given_up {
+                        break;
+                    }
+                    self.put_back(&waiting, lines, more);
+                    tokio::select! {
+                        () = self.desk.clock.after(wait) => {}
+                        () = self.ending.cancelled() => {}
+                    }
+                    wait = (wait * 2).min(RETRY.1);
+                    shown.before = Some(words::was_away(since, &self.desk.moment()));
+                    waiting.bell.notify_one();
+                    continue;
+                }
+            }
+            if is_last {
+                break;
+            }
+            if run.is_ended() {
+                let mut told = lock(&self.told);
+                // Whoever adds something holds the same lock.
+                if lock(&waiting.lines).is_empty()
+                    && self.engine.run(id).is_ok_and(|now| now.version == run.version)
+                {
+                    told.remove(&id);
+                    return;
+                }
+            }
+            tokio::select! {
+                () = self.desk.clock.after(EDIT_EVERY) => {}
+                () = self.ending.cancelled() => {}
+            }
+        }
+        lock(&self.told).remove(&id);
+    }
+
+    async fn last_words(&self) {
+        self.desk.clock.after(LAST_WORDS).await;
+    }
+
+    fn put_back(&self, waiting: &Waiting, lines: Vec<String>, more: usize) {
+        let mut now = lock(&waiting.lines);
+        let newer = std::mem::replace(&mut *now, lines);
+        now.extend(newer);
+        let too_many = now.len().saturating_sub(KEPT);
+        now.truncate(KEPT);
+        *lock(&waiting.more) += more + too_many;
+    }
+
+    /// Brings everything that stands on Discord up to date. What got there is not sent again if the rest did not.
+    async fn told(
+        &self,
+        shown: &mut Shown,
+        run: &Arc<Run>,
+        lines: &mut Vec<String>,
+        more: usize,
+    ) -> Result<(), Lost> {
+        if run.offer.is_none() && shown.stands.is_none() {
+            // There is nothing to show of a plan that is still measured, or that was not made; who asked was told why.
+            return Ok(());
+        }
+        let moment = self.desk.moment();
+        let snapshot = self.desk.library().load().ok().or_else(|| self.desk.library().last());
+        let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
+        let Some(stands) = self.show_card(shown, run, policy, &moment).await? else { return Ok(()) };
+        let in_thread = async {
+            self.show_lines(shown, stands, lines, more).await?;
+            self.ask_approvers(shown, stands, run, policy).await?;
+            self.show_question(shown, stands, run, policy, &moment).await
+        };
+        match in_thread.await {
+            // The card is there, and the journal has everything: without its thread a run is shown by the card alone.
+            Err(Lost::Gone(why)) => {
+                self.pulse
+                    .trouble(&format!("the thread of run {} is gone, or closed to the bot: {why}", run.id));
+                lines.clear();
+                Ok(())
+            }
+            told => told,
+        }
+    }
+
+    /// The card of a run, and where it stands. None if the policy names no channel.
+    async fn show_card(
+        &self,
+        shown: &mut Shown,
+        run: &Run,
+        policy: Option<&Policy>,
+        moment: &Moment,
+    ) -> Result<Option<Stands>, Lost> {
+        let card = run_card(run, &self.engine.far(run.id), policy, moment);
+        if let Some(stands) = shown.stands {
+            if shown.card.as_ref() != Some(&card) {
+                let name = |card: &Card| card.file.as_ref().map(|(name, _)| name.clone());
+                let is_new_file = shown.card.as_ref().is_none_or(|before| name(before) != name(&card));
+                match self.post.edit(stands.channel, stands.message, &card, is_new_file).await {
+                    Err(Lost::Gone(why)) => {
+                        // Somebody deleted it: it is posted anew, in its channel or in the first one.
+                        *shown = Shown { before: shown.before.take(), ..Shown::default() };
+                        lock(&self.stands).remove(&run.id);
+                        return Err(Lost::Gone(why));
+                    }
+                    edited => edited?,
+                }
+                shown.card = Some(card);
+            }
+            return Ok(Some(stands));
+        }
+        let Some(channel) = self.channel_of(run, policy) else { return Ok(None) };
+        let nonce = format!("r{}-{}", run.id, run.requested.as_millisecond());
+        let nonce: String = nonce.chars().take(25).collect();
+        let message = self.post.send(channel, &card, Some(&nonce), None).await?;
+        let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
+            // It was begun before the last end: a thread has the id of its message.
+            Err(Lost::Refused(_)) => message,
+            begun => begun?,
+        };
+        let stands = Stands { run: run.id.0, channel, message, thread };
+        if let Err(refused) = self.engine.note_shown(KIND, stands.recorded()).await {
+            self.pulse.trouble(&format!("where run {} is shown was not recorded: {refused:?}", run.id));
+        }
+        lock(&self.stands).insert(run.id, stands);
+        (shown.stands, shown.card) = (Some(stands), Some(card));
+        Ok(Some(stands))
+    }
+
+    /// Where it was asked; else the first channel of the policy.
+    fn channel_of(&self, run: &Run, policy: Option<&Policy>) -> Option<u64> {
+        let door = policy?.doors.discord.as_ref()?;
+        let asked = lock(&self.asked_in).remove(&run.request.account);
+        let asked =
+            asked.filter(|channel| door.channels.iter().any(|known| known.value == channel.to_string()));
+        asked.or_else(|| door.channels.first()?.value.parse().ok())
+    }
+
+    async fn show_lines(
+        &self,
+        shown: &mut Shown,
+        stands: Stands,
+        lines: &mut Vec<String>,
+        mut more: usize,
+    ) -> Result<(), Lost> {
+        if lines.is_empty() && shown.before.is_none() {
+            return Ok(());
+        }
+        let mut text = shown.before.as_deref().map(safe::plain).unwrap_or_default();
+        for line in lines.iter() {
+            if length(&text) + length(line) + 1 > LINES {
+                more += 1;
+            } else {
+                text = if text.is_empty() { line.clone() } else { format!("{text}\n{line}") };
+            }
+        }
+        if more > 0 {
+            text = format!("{text}\n{}", safe::plain(&words::more_lines(more, RunId(stands.run))));
+        }
+        let card = Card { content: text, silent: true, ..Card::default() };
+        self.post.send(stands.thread, &card, None, None).await?;
+        lines.clear();
+        shown.before = None;
+        Ok(())
+    }
+
+    /// Asks those who may approve, once for each plan.
+    async fn ask_approvers(
+        &self,
+        shown: &mut Shown,
+        stands: Stands,
+        run: &Run,
+        policy: Option<&Policy>,
+    ) -> Result<(), Lost> {
+        let (Phase::Approving, Some(plan), Some(digest)) = (run.phase, run.plan(), run.digest()) else {
+            return Ok(());
+        };
+        if shown.asked_to_approve.as_deref() == Some(digest.short()) {
+            return Ok(());
+        }
+        let holders = policy.map(|policy| policy.holders(&plan.approvals.by)).unwrap_or_default();
+        let others: Vec<Person> = holders.into_iter().filter(|person| *person != run.request.by).collect();
+        let pings = ids_of(policy, &others);
+        let sentence = safe::plain(&words::approval_wanted(run, &plan::needed(&plan.approvals)));
+        let card = Card { content: mentioning(&pings, &sentence), pings, ..Card::default() };
+        self.post.send(stands.thread, &card, None, None).await?;
+        shown.asked_to_approve = Some(digest.short().to_owned());
+        Ok(())
+    }
+
+    /// A question is posted anew, since an edit notifies nobody; one that is not asked any more is closed.
+    async fn show_question(
+        &self,
+        shown: &mut Shown,
+        stands: Stands,
+        run: &Run,
+        policy: Option<&Policy>,
+        moment: &Moment,
+    ) -> Result<(), Lost> {
+        let question = question_card(run, moment);
+        let is_same = |open: &Card, now: &Card| open.buttons == now.buttons && open.title == now.title;
+        if let Some((message, open)) = &shown.question {
+            if question.as_ref().is_some_and(|now| is_same(open, now)) {
+                return Ok(());
+            }
+            match self
+                .post
+                .edit(stands.thread, *message, &closed(open, "This is not asked any more."), false)
+                .await
+            {
+                Ok(()) | Err(Lost::Gone(_) | Lost::Refused(_)) => shown.question = None,
+                Err(away) => return Err(away),
+            }
+        }
+        if let Some(mut card) = question {
+            let whom: Vec<Person> = match run.undo.as_ref().filter(|undo| undo.token.is_some()) {
+                Some(undo) => vec![undo.by.clone()],
+                None => vec![run.driver.clone()],
+            };
+            card.pings = ids_of(policy, &whom);
+            let open = card.clone();
+            card.content = mentioning(&card.pings, &card.content);
+            let message = self.post.send(stands.thread, &card, None, None).await?;
+            shown.question = Some((message, open));
+        }
+        Ok(())
+    }
+}
+
+/// The ids of people on Discord, as many as one message may ping.
+fn ids_of(policy: Option<&Policy>, people: &[Person]) -> Vec<String> {
+    let Some(policy) = policy else { return Vec::new() };
+    let ids = people.iter().filter_map(|person| policy.people.get(person)?.discord.first());
+    ids.take(PINGS).map(|id| id.value.clone()).collect()
+}
+
+/// A sentence with those who are notified before it.
+fn mentioning(pings: &[String], sentence: &str) -> String {
+    let names: Vec<String> = pings.iter().map(|id| format!("<@{id}>")).collect();
+    if names.is_empty() { sentence.to_owned() } else { format!("{}: {sentence}", names.join(" ")) }
+}
