@@ -422,7 +422,7 @@ impl Engine {
     }
 
     /// Records that somebody was refused.
-    async fn note_denied(
+    pub async fn note_denied(
         &self,
         speaker: &Speaker,
         what: &str,

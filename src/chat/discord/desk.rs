@@ -214,7 +214,14 @@ impl Counter {
         };
         match &command {
             Command::Run { .. } => self.runs.asked_in(&speaker.account, asker.room()),
-            Command::ToRun(id, ToRun::Confirm { .. } | ToRun::Approve { .. }) if !self.shows_whole(*id) => {
+            Command::ToRun(id, to_run @ (ToRun::Confirm { .. } | ToRun::Approve { .. }))
+                if !self.shows_whole(*id) =>
+            {
+                let what = format!("{} {id}", to_run.verb());
+                let noted = self.engine.note_denied(&speaker, &what, "too-long-for-chat", Some(*id)).await;
+                if let Err(refused) = noted {
+                    return self.desk.refused(&refused);
+                }
                 let page = words_of_discord::too_long(*id);
                 return Reply { page, came_out: CameOut::Refused, run: None };
             }
