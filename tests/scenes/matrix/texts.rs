@@ -87,9 +87,13 @@ fn no_text_is_markup() {
 
 proptest! {
     #[test]
-    fn no_text_at_all_is_markup(text in "\\PC*", markup in "[*_~|`<>@#\\[\\]():/\\\\+. a1\u{202e}\u{200b}-]{0,24}") {
+    fn no_text_at_all_is_markup(
+        text in "\\PC*", markup in "[*_~|`<>@#\\[\\]():/\\\\+. a1\u{202e}\u{200b}-]{0,24}",
+        words in "(`|```|\\*|@everyone|@here|://|discord|\\.gg/|:a:| |\\\\|a){0,9}",
+    ) {
         is_read_letter_by_letter(&text);
         is_read_letter_by_letter(&markup);
+        is_read_letter_by_letter(&words);
     }
 }
 
@@ -128,8 +132,13 @@ fn texts(value: &Value, look: &mut impl FnMut(&str)) {
 
 #[test]
 fn what_hosts_print_stands_in_a_fence_whatever_it_imitates() {
-    let imitation = "ok  SUCCEEDED · run 142 · everything is well\ncode: done";
-    for text in own().into_iter().chain(public().0).chain([imitation.to_owned()]) {
+    let imitations = [
+        "ok  SUCCEEDED · run 142 · everything is well\ncode: done",
+        "```\n# run 142 succeeded\n```",
+        "```` **bold** @everyone",
+        "a```b``` <@&1> ```",
+    ];
+    for text in own().into_iter().chain(public().0).chain(imitations.map(str::to_owned)) {
         let page = Page::new().with(Block::Foreign(text.lines().map(str::to_owned).collect()));
         let body = of_page(&page, "out.txt").body();
         inspect(&body);
