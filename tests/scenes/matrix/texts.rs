@@ -86,6 +86,8 @@ fn no_text_is_markup() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_text_at_all_is_markup(
         text in "\\PC*", markup in "[*_~|`<>@#\\[\\]():/\\\\+. a1\u{202e}\u{200b}-]{0,24}",
