@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help demo test check bench bench-ssh crash torture build install headers
+.PHONY: help demo test check bench bench-chat bench-ssh crash torture build install headers
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
@@ -15,6 +15,7 @@ help:
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
 	@echo "make bench-ssh  the same for commands on many hosts, beside ansible and others"
+	@echo "make bench-chat how long people wait on Discord, while nothing goes on and while 200 hosts work"
 	@echo "make crash   kills the bot at every failpoint and at any moment, RUNS times (1000 if not said), SEED=1"
 	@echo "make torture kills what carries a step at random moments, RUNS times (1000 if not said)"
 
@@ -36,6 +37,9 @@ check: headers
 bench: install
 	@command -v yamllint >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends yamllint
 	cargo bench --locked --bench goals
+
+bench-chat: install
+	cargo bench --locked --bench goals -- chat
 
 # With failpoints, so not as a release.
 crash: install
