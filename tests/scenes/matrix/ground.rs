@@ -3,6 +3,7 @@
 //! run of its own.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,7 +135,8 @@ steps:
 ",
     );
     for step in 1..=10 {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "      - step: Change {step} of {{{{server}}}}
         host: server
         effect: irreversible
@@ -148,7 +150,7 @@ steps:
           - that: mark[server].ok
             else: \"{{{{server}}}} is not marked\"
 "
-        ));
+        );
     }
     text
 }
@@ -171,7 +173,7 @@ fn policy(discord: &Discord) -> String {
     let mut people =
         format!("  ana:  {{ discord: [\"{}\", \"{}\"], console: [ana, ana2] }}\n", id("ana"), id("ana-2"));
     for name in ["ben", "cleo", "gus", "sue", "rex"] {
-        people.push_str(&format!("  {name}:  {{ discord: \"{}\", console: {name} }}\n", id(name)));
+        let _ = writeln!(people, "  {name}:  {{ discord: \"{}\", console: {name} }}", id(name));
     }
     format!(
         "policy: matrix
@@ -309,9 +311,9 @@ impl Ground {
             fs::write(folders.runbooks.join(name), text).unwrap();
         }
         let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
-        let mut pins: String = (1..=5).map(|n| format!("10.20.7.{n} {key}\n")).collect();
+        let mut pins: Vec<String> = (1..=5).map(|n| format!("10.20.7.{n} {key}\n")).collect();
         pins.extend((1..=many).map(|n| format!("10.21.{}.{} {key}\n", n / 250, n % 250 + 1)));
-        fs::write(&folders.known_hosts, pins).unwrap();
+        fs::write(&folders.known_hosts, pins.concat()).unwrap();
         let library = Arc::new(Library::new(folders));
         library.load().unwrap_or_else(|wrong| panic!("{:.600}", format!("{wrong:?}")));
         let journal = opened(&place.path().join("bot.db"));
@@ -459,7 +461,8 @@ impl Ground {
             State::Paused => _ = self.types("ana", &format!("pause {id}")).await,
             State::Undoing => {
                 self.types("ana", &format!("undo {id}")).await;
-                says = self.run(id).undo.as_ref().unwrap().token.as_ref().unwrap().text.clone();
+                let run = self.run(id);
+                says.clone_from(&run.undo.as_ref().unwrap().token.as_ref().unwrap().text);
             }
             State::Ended => {
                 self.types("ana", &format!("stop {id}")).await;
