@@ -37,7 +37,7 @@ impl Drop for Serving {
     }
 }
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_steadyhand"))
 }
 
@@ -368,7 +368,7 @@ fn a_service_whose_journal_breaks_says_so_and_ends_with_the_code_of_the_console(
 }
 
 /// A folder whose service is on this Discord, where ana is anna of the policy. The token is still to come.
-fn a_folder_with(discord: &Discord) -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn a_folder_with(discord: &Discord) -> (tempfile::TempDir, PathBuf) {
     let (folder, config) = a_folder();
     let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     let (server, channel) = (discord.guild_id(), discord.channel_id("ops"));
@@ -385,7 +385,7 @@ fn a_folder_with(discord: &Discord) -> (tempfile::TempDir, PathBuf) {
     (folder, config)
 }
 
-fn keeps_the_token(folder: &Path, discord: &Discord, mode: u32) {
+pub(crate) fn keeps_the_token(folder: &Path, discord: &Discord, mode: u32) {
     let path = folder.join("discord-token");
     fs::write(&path, discord.token() + "\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();

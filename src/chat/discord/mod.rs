@@ -5,19 +5,23 @@
 //!
 //! In reading order: `limits` and `safe` (what Discord takes, and how text is made harmless), `card` and `cards` (pages and
 //! runs as messages), `press` (buttons and forms), `commands` and `complete` (what is offered), all of them plain data;
-//! then `post` (messages out), `desk` (who asks, and what is answered), `runs` (the follower) and `gateway` (events in).
+//! then `post` (messages out), `desk` (who asks, and what is answered), `runs` (the follower), `gateway` (events in) and
+//! `examine` (whether all of it could work).
 
 pub mod card;
 pub mod cards;
 pub mod commands;
 mod complete;
 mod desk;
+mod examine;
 mod gateway;
 pub mod limits;
 mod post;
 pub mod press;
 mod runs;
 pub mod safe;
+
+pub use examine::{NEEDED, examine};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
