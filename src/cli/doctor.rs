@@ -136,7 +136,10 @@ async fn journal(config: &Config) -> Finding {
         Ok(Err(OpenError::Missing { .. })) => {
             Finding::well("journal", "there is none yet: the first start makes it")
         }
-        Ok(Err(error)) => Finding::new("journal", error.to_string(), true, "do that"),
+        Ok(Err(error)) => {
+            let (says, cure) = with_cure(&error.to_string(), "look at the file");
+            Finding::new("journal", says, true, cure)
+        }
         Err(error) => Finding::new("journal", error.to_string(), true, "steadyhand journal verify says more"),
     }
 }
@@ -172,9 +175,14 @@ async fn of_discord(config: &Config, snapshot: Option<&Snapshot>) -> Option<Vec<
     Some(match discord_settings(discord).await {
         Ok(settings) => discord::examine(&settings, door, &Clock::System).await,
         Err(why) => {
-            let why = why.to_string();
-            let (says, next) = why.split_once(". Next: ").unwrap_or((&why, "look at discord.token"));
-            vec![Finding::new("token", says, true, next)]
+            let (says, cure) = with_cure(&why.to_string(), "look at discord.token");
+            vec![Finding::new("token", says, true, cure)]
         }
     })
+}
+
+/// What an error says, and what to do, which stands behind it.
+fn with_cure(error: &str, otherwise: &str) -> (String, String) {
+    let (says, cure) = error.split_once(". Next: ").unwrap_or((error, otherwise));
+    (says.to_owned(), cure.to_owned())
 }

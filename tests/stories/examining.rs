@@ -133,5 +133,5 @@ async fn a_bot_without_files_token_or_a_whole_journal_is_told_each_of_them() {
     drop(Journal::open(&path, false).unwrap());
     says(&["+ well journal all 0 entries hold"]);
     fs::write(&path, "no database at all, and long enough to be looked at as one: it says nothing").unwrap();
-    says(&["! WRONG journal", "cannot be used as a journal"]);
+    says(&["! WRONG journal", "cannot be used as a journal", "Cure: look at the file and its folder."]);
 }

@@ -475,7 +475,13 @@ fn a_service_on_discord_answers_there_shows_how_the_chat_is_and_is_ready_without
     assert!((service.figure(unread) - 1.0).abs() < f64::EPSILON);
     assert!((service.figure("steadyhand_health{part=\"discord\"}") - 2.0).abs() < f64::EPSILON);
 
+    let asked = Instant::now();
     assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE), "{}", service.log());
+    assert!(
+        asked.elapsed() < Duration::from_secs(4),
+        "the chat ends when it is asked to: {:?}",
+        asked.elapsed()
+    );
     assert_eq!(discord.listening(), 0);
 
     // The next start has forgotten it, and a token that was revoked ends nothing.
