@@ -19,17 +19,20 @@ pub(super) fn register_journal(health: &Health, journal: &Journal) {
     let journal = journal.clone();
     health.register("journal", move || {
         let journal = journal.clone();
-        async move {
-            match journal.probe().await {
-                Ok(()) => Finding::OK,
-                Err(AppendError::Fatal { why }) => Finding::new(State::Stuck, why),
-                Err(error) => {
-                    let next = "Nothing new begins. Next: make room, or look at the disk";
-                    Finding::new(State::Down, format!("{error}. {next}"))
-                }
-            }
-        }
+        async move { of_journal(journal.probe().await) }
     });
+}
+
+/// A writer that is gone comes back with another start; a disk that takes nothing does not.
+fn of_journal(probed: Result<(), AppendError>) -> Finding {
+    match probed {
+        Ok(()) => Finding::OK,
+        Err(AppendError::Fatal { why }) => Finding::new(State::Stuck, why),
+        Err(error) => {
+            let next = "Nothing new begins. Next: make room, or look at the disk";
+            Finding::new(State::Down, format!("{error}. {next}"))
+        }
+    }
 }
 
 /// Whether every open run is carried, and whether those who follow keep up.
@@ -148,6 +151,18 @@ pub(super) async fn readiness(service: &Service) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_writer_that_is_gone_asks_for_another_start_and_a_disk_that_takes_nothing_does_not() {
+        let gone = of_journal(Err(AppendError::Fatal { why: "the writer has ended".to_owned() }));
+        let full = of_journal(Err(AppendError::NotWritten { why: "its disk takes nothing more".to_owned() }));
+
+        assert_eq!(gone, Finding::new(State::Stuck, "the writer has ended"));
+        assert!(full.state == State::Down && full.says.contains("make room"), "{full:?}");
+        for found in [gone, full] {
+            assert!(!Report::of(BTreeMap::from([("journal", found)])).is_good());
+        }
+    }
 
     #[test]
     fn discord_that_is_away_is_no_reason_to_start_again_and_what_was_not_understood_is_one_to_look() {

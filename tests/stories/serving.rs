@@ -367,6 +367,24 @@ fn a_service_whose_journal_breaks_says_so_and_ends_with_the_code_of_the_console(
     assert_eq!(service.said("start again to look").len(), 1, "{}", service.log());
 }
 
+#[test]
+fn while_another_program_holds_the_journal_a_service_is_not_well_and_no_watchdog_needs_to_end_it() {
+    let (folder, config) = a_folder();
+    let mut service = serve(program(), &config).when_ready();
+    let other = rusqlite::Connection::open(folder.path().join("steadyhand.db")).unwrap();
+
+    other.execute_batch("begin immediate").unwrap();
+    until_true(|| service.get("/healthz").0 == 503, || service.get("/healthz").1);
+    for _ in 0..2 {
+        let (_, state, says) = service.part("/healthz", "journal");
+        assert!(state == "down" && says.contains("another program holds the file"), "{state} {says}");
+    }
+
+    other.execute_batch("rollback").unwrap();
+    until_true(|| service.get("/healthz").0 == 200, || service.get("/healthz").1);
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE));
+}
+
 /// A folder whose service is on this Discord, where ana is anna of the policy. The token is still to come.
 pub(crate) fn a_folder_with(discord: &Discord) -> (tempfile::TempDir, PathBuf) {
     let (folder, config) = a_folder();
@@ -434,6 +452,27 @@ fn a_service_whose_token_of_discord_cannot_be_read_says_where_it_should_be_and_b
     fs::write(&config, text.replace(&discord.url(), "https://discord.example")).unwrap();
     says(&["only an address of this machine may stand there. Next: remove it"]);
     assert!(discord.requests().is_empty());
+}
+
+#[test]
+fn a_service_whose_writer_of_the_journal_dies_ends_so_that_it_is_started_again() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let discord = runtime.block_on(Discord::start());
+    let (folder, config) = a_folder_with(&discord);
+    keeps_the_token(folder.path(), &discord, 0o600);
+    let mut command = program();
+    // The start is the first; who is turned away is the second.
+    command.env("STEADYHAND_FAILPOINT", "append-begins:2:panic");
+    let mut service = serve(command, &config).when_ready();
+
+    runtime.block_on(async {
+        discord.until_ready().await;
+        discord.person("uma").types("/status").unwrap();
+    });
+
+    assert_eq!(service.ended(), Some(BROKE), "{}", service.log());
+    // What a panic prints is no JSON.
+    assert!(service.log().contains("the writer of the journal has ended"), "{}", service.log());
 }
 
 #[test]
