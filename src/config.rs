@@ -549,7 +549,7 @@ mod tests {
 
     fn all_opened() -> String {
         let text = std::fs::read_to_string(EXAMPLE).unwrap();
-        text.lines().map(|line| format!("{}\n", opened(line))).collect()
+        text.lines().map(opened).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
