@@ -63,13 +63,13 @@ impl Asks {
         let server = GuildId::new(id(&door.server.value, "server")?);
         let link = invitation(application.id.get(), server.get());
         let guild = self.asked(self.http.get_guild(server)).await.map_err(|lost| match lost {
-            Lost::Gone(_) => Finding::new(
+            lost @ Lost::Away(_) => not_let_in(&lost),
+            _ => Finding::new(
                 "server",
                 format!("the bot is not on {server}"),
                 true,
                 format!("invite it: {link}"),
             ),
-            lost => not_let_in(&lost),
         })?;
         let member =
             self.asked(self.http.get_member(server, user.id)).await.map_err(|lost| not_let_in(&lost))?;
@@ -119,10 +119,10 @@ impl Asks {
         let channel = match self.asked(self.http.get_channel(id)).await {
             Ok(Channel::Guild(channel)) if channel.guild_id == guild.id => channel,
             Ok(_) => return Finding::new("channel", format!("{id} is not of this server"), true, here),
-            Err(Lost::Gone(_)) => {
+            Err(lost @ Lost::Away(_)) => return not_let_in(&lost),
+            Err(_) => {
                 return Finding::new("channel", format!("{id} is gone, or hidden from the bot"), true, here);
             }
-            Err(lost) => return not_let_in(&lost),
         };
         if ![ChannelType::Text, ChannelType::News].contains(&channel.kind) {
             return Finding::new(
