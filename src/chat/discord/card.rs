@@ -44,6 +44,11 @@ pub struct Card {
 /// All fields together have at most so much, so that there is room for what stands above them.
 const ALL_FIELDS: usize = 4_000;
 
+/// The field with what is typed instead of pressing.
+pub const TYPED: &str = "Or type";
+/// The field that says what each choice does.
+pub const CHOICES: &str = "Choices";
+
 /// Why a card does not say everything.
 const CUT: &str = "Too long for chat: the file has all of it.";
 
@@ -63,7 +68,7 @@ pub const fn color(role: Role) -> u32 {
 pub fn of_page(page: &Page, name: &str) -> Card {
     let mut card = Card { buttons: Button::of_page(page), ..Card::default() };
     let mut paragraphs: Vec<String> = Vec::new();
-    let mut typed: Vec<String> = Vec::new();
+    let (mut chosen, mut typed): (Vec<String>, Vec<String>) = Default::default();
     // What hosts said stands where it belongs, and so does all that stands before it.
     let foreign = page.blocks.iter().rposition(|block| matches!(block, Block::Foreign(_))).unwrap_or(0);
     for (index, block) in page.blocks.iter().enumerate() {
@@ -95,7 +100,7 @@ pub fn of_page(page: &Page, name: &str) -> Card {
             Block::Choices(choices) => {
                 let line =
                     |(line, what): &(String, String)| format!("{}: {}", safe::code(line), safe::plain(what));
-                typed.extend(choices.iter().map(line));
+                chosen.extend(choices.iter().map(line));
             }
             Block::Next { commands, note } => {
                 let commands: Vec<String> = commands.iter().map(|line| safe::code(line)).collect();
@@ -117,7 +122,10 @@ pub fn of_page(page: &Page, name: &str) -> Card {
     if is_bare && !typed.is_empty() && !paragraphs.iter().any(|text| text.contains("```")) {
         paragraphs.push(format!("Next: {}", typed.join("\n")));
     } else if !typed.is_empty() {
-        card.fields.push(("Or type".to_owned(), typed.join("\n")));
+        card.fields.push((TYPED.to_owned(), typed.join("\n")));
+    }
+    if !chosen.is_empty() {
+        card.fields.push((CHOICES.to_owned(), chosen.join("\n")));
     }
     if card.title.is_empty() && card.fields.is_empty() {
         // A sentence or two need no embed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::card::{self, Card, add_fields, of_page, row_lines};
+use super::card::{self, CHOICES, Card, TYPED, add_fields, of_page, row_lines};
 use super::limits::{THREAD, cut, length};
 use super::press::{Button, Style};
 use super::safe;
@@ -100,7 +100,7 @@ fn plan_card(run: &Run, offer: &Offer, policy: Option<&Policy>, moment: &Moment)
         }
     }
     if !typed.is_empty() {
-        all.push(("Or type".to_owned(), typed.join("\n")));
+        all.push((TYPED.to_owned(), typed.join("\n")));
     }
     let mut text: Vec<String> = sentences;
     if !run.request.reason.is_empty() {
@@ -257,7 +257,8 @@ pub fn asked(run: &Run, policy: Option<&Policy>) -> Vec<Person> {
 
 /// A question that was answered, or that is asked no more: it stays, and nothing can be pressed.
 pub fn closed(card: &Card, how: &str) -> Card {
-    let fields = card.fields.iter().filter(|(name, _)| name != "Or type").cloned().collect();
+    let is_asked = |name: &str| [TYPED, CHOICES].contains(&name);
+    let fields = card.fields.iter().filter(|(name, _)| !is_asked(name)).cloned().collect();
     Card {
         buttons: Vec::new(),
         fields,

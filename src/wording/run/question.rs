@@ -288,8 +288,7 @@ fn decide_question(
         ]))
         .text(if until > moment.now {
             format!(
-                "{} may answer until {}. Silence is never a yes: then it still waits.",
-                decide.ask.join(" or "),
+                "Asked until {}. Silence is never a yes: then it still waits.",
                 moment.with_distance(until)
             )
         } else {
