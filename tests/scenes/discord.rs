@@ -630,6 +630,8 @@ async fn a_channel_that_is_taken_away_pauses_the_run_which_is_shown_in_another()
     let ground = Ground::with(&["ops", "incidents"], Messages::Mention).await;
     ground.failed().await;
     let sent = ground.hosts.sent().len();
+    // It pauses at once, though it cannot be shown elsewhere yet.
+    ground.discord.fails(2, "POST", "/messages", Fault::Status(503));
 
     ground.discord.deletes_channel("ops");
 

@@ -363,14 +363,11 @@ impl Runs {
         let moment = self.desk.moment();
         let snapshot = self.desk.library().load().ok().or_else(|| self.desk.library().last());
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
+        shown.lost = shown.lost.take().and_then(|why| self.place_lost(run.id, why));
         let stands = self.show_card(shown, run, policy, &moment).await?;
-        if let Some(why) = shown.lost.take() {
-            match run.phase {
-                Phase::Ready | Phase::Working => self.engine.place_lost(run.id, &why),
-                // It has not begun, and is shown nowhere: it is told so as soon as it begins.
-                _ if stands.is_none() => shown.lost = Some(why),
-                _ => {}
-            }
+        if stands.is_some() {
+            // What is shown elsewhere before it begins can be stopped there.
+            shown.lost = None;
         }
         let Some(stands) = stands else {
             // It is told nowhere: the journal has everything.
@@ -397,6 +394,13 @@ impl Runs {
                 told => return told,
             }
         }
+    }
+
+    /// Tells a run that nobody can stop it where it was shown. What has not begun does not pause: it is to be told again.
+    fn place_lost(&self, id: RunId, why: String) -> Option<String> {
+        let waits = self.engine.run(id).is_ok_and(|now| now.started.is_none() && now.phase != Phase::Ready);
+        self.engine.place_lost(id, &why);
+        waits.then_some(why)
     }
 
     /// Somebody deleted or locked the thread. Where no other can be begun, people are asked in the channel.
@@ -458,7 +462,8 @@ impl Runs {
                         run.id
                     ));
                     shown.closed.insert(stands.channel);
-                    shown.lost = Some(words::place_lost(&why));
+                    // At once, whether or not it can be shown elsewhere.
+                    shown.lost = self.place_lost(run.id, words::place_lost(&why));
                     shown.before.get_or_insert_with(|| words::shown_elsewhere(run.id));
                 }
                 Err(lost) => return Err(lost),
