@@ -34,6 +34,8 @@ pub(super) fn log(format: LogFormat) -> Result<(), Failed> {
             "{name} is `{filter}`, which is no filter ({error}). Next: write one such as steadyhand=debug"
         )
     })?;
+    // At its lowest level it prints what goes over the wire, and the token of the chat goes over it.
+    let filter = filter.add_directive("tungstenite=info".parse()?);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.with_target(false).init(),

@@ -9,6 +9,7 @@ mod completing;
 mod discord;
 mod held;
 mod journal;
+mod masked;
 mod middle;
 mod narrow;
 mod one_shot;

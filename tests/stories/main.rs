@@ -15,6 +15,8 @@ mod failing_over;
 mod guarded;
 mod hosts;
 mod many;
+#[path = "../scenes/masked.rs"]
+mod masked;
 mod packs;
 mod rebuilding;
 mod refusing;

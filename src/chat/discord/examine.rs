@@ -149,7 +149,7 @@ impl Asks {
     /// What Discord answers, or why it does not.
     async fn asked<T>(&self, asked: impl Future<Output = serenity::Result<T>>) -> Result<T, Lost> {
         tokio::select! {
-            answer = asked => answer.map_err(|error| lost(&error)),
+            answer = asked => answer.map_err(lost),
             () = self.clock.after(WITHIN) => Err(Lost::Away(format!("no answer in {} s", WITHIN.as_secs()))),
         }
     }
