@@ -27,10 +27,21 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ),
     (
         "chat",
-        &["authoring", "engine", "journal", "library", "plan", "policy", "run", "runbook", "secrets", "wording"],
+        &[
+            "authoring",
+            "engine",
+            "journal",
+            "library",
+            "plan",
+            "policy",
+            "run",
+            "runbook",
+            "secrets",
+            "wording",
+        ],
     ),
     ("config", &["chat", "library", "secrets", "target"]),
-    ("serve", &["engine", "journal", "library", "run", "target", "wording"]),
+    ("serve", &["chat", "engine", "journal", "library", "run", "target", "wording"]),
     (
         "cli",
         &[

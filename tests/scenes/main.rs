@@ -9,6 +9,7 @@ mod completing;
 mod discord;
 mod held;
 mod journal;
+mod masked;
 mod matrix;
 mod middle;
 mod narrow;

@@ -555,7 +555,11 @@ static PERSON: Shape = Shape {
     what: "a person",
     about: "A human being. One person may have several accounts; an account belongs to one person.",
     keys: &[
-        may("discord", ACCOUNTS, "Discord user ids: the numbers under Copy User ID, in quotes. Names change, ids do not."),
+        may(
+            "discord",
+            ACCOUNTS,
+            "Discord user ids: the numbers under Copy User ID, in quotes. Names change, ids do not.",
+        ),
         may("console", ACCOUNTS, "Login names on the machine of the bot."),
     ],
 };
