@@ -7,10 +7,11 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help demo test check bench bench-ssh crash torture build install headers
+.PHONY: help demo demo-discord test check bench bench-ssh crash torture build install headers
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
+	@echo "make demo-discord  two people on a Discord of its own fail that cluster over; it plays by itself, without a token"
 	@echo "make test    every test, on real parts"
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
@@ -20,6 +21,9 @@ help:
 
 demo: install build
 	@sh tests/lab/demo.sh
+
+demo-discord: install build
+	@sh tests/discord/demo.sh
 
 # Shells that hosts have, and what looks at the unit of systemd.
 test: install headers

@@ -41,7 +41,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
         ],
     ),
     ("config", &["chat", "library", "secrets", "target"]),
-    ("serve", &["engine", "journal", "library", "run", "target", "wording"]),
+    ("serve", &["chat", "engine", "journal", "library", "run", "target", "wording"]),
     (
         "cli",
         &[

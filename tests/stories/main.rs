@@ -10,6 +10,7 @@ mod chat;
 mod crashing;
 mod discord;
 mod documents;
+mod examining;
 mod failing_over;
 mod guarded;
 mod hosts;

@@ -71,6 +71,8 @@ pub(super) struct Asked {
     pub id: u64,
     /// What its answer is sent with. It is a secret of some minutes.
     pub token: String,
+    /// When it came in.
+    pub came: Timestamp,
 }
 
 /// Where people are answered.
@@ -259,15 +261,23 @@ impl Counter {
         card
     }
 
+    /// Whether an answer is promised. If not nobody would hear it, and who pressed sees that it failed: nothing is done.
     async fn promised(&self, asked: &Asked) -> bool {
-        match self.post.promise(asked.id, &asked.token).await {
-            Ok(()) => true,
+        let sent = self.post.promise(asked.id, &asked.token).await;
+        self.responded(asked, sent, "an interaction could not be answered")
+    }
+
+    /// Counts the first response to an interaction, and whether Discord took it.
+    fn responded(&self, asked: &Asked, sent: Result<(), Lost>, trouble: &str) -> bool {
+        match sent {
+            Ok(()) => self.pulse.responses.add(self.now().duration_since(asked.came).unsigned_abs()),
             Err(lost) => {
-                // Nobody would hear the answer, and who pressed sees that it failed: nothing is done.
-                self.pulse.trouble(&format!("an interaction could not be answered: {lost}"));
-                false
+                self.pulse.unanswered.fetch_add(1, Ordering::Relaxed);
+                self.pulse.trouble(&format!("{trouble}: {lost}"));
+                return false;
             }
         }
+        true
     }
 
     async fn answer(&self, asker: &Asker, asked: &Asked, wanted: Result<Command, NotUnderstood>) {
@@ -328,9 +338,8 @@ impl Counter {
             }
             return;
         }
-        if let Err(lost) = self.post.ask(asked.id, &asked.token, form).await {
-            self.pulse.trouble(&format!("a form could not be opened: {lost}"));
-        }
+        let sent = self.post.ask(asked.id, &asked.token, form).await;
+        self.responded(asked, sent, "a form could not be opened");
     }
 
     async fn unknown(&self, asked: &Asked) {
@@ -365,9 +374,8 @@ impl Counter {
             Some(_) => Vec::new(),
             None => super::complete::choices(&self.desk, &speaker, &filled, option, begun),
         };
-        if let Err(lost) = self.post.offer(asked.id, &asked.token, &choices).await {
-            self.pulse.trouble(&format!("values could not be offered: {lost}"));
-        }
+        let sent = self.post.offer(asked.id, &asked.token, &choices).await;
+        self.responded(&asked, sent, "values could not be offered");
     }
 
     /// A message of a human. Only a line that is meant for the bot, in a place where it listens, is answered at all; a

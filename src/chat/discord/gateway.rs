@@ -160,7 +160,8 @@ impl EventHandler for Handler {
     }
 
     async fn interaction_create(&self, _: Context, interaction: Interaction) {
-        let asked = |id: u64, token: &str| Asked { id, token: token.to_owned() };
+        let came = self.counter.now();
+        let asked = |id: u64, token: &str| Asked { id, token: token.to_owned(), came };
         match interaction {
             Interaction::Command(command) => {
                 let asked = asked(command.id.get(), &command.token);
