@@ -638,7 +638,10 @@ async fn a_channel_that_is_taken_away_pauses_the_run_which_is_shown_in_another()
     let run = ground.until("it pauses", |run| run.pause.is_some()).await;
     let pause = run.pause.as_ref().unwrap();
     assert!(pause.by.is_none() && pause.why.contains("gone, or closed to the bot"), "{pause:?}");
-    let anew = ground.discord.until_says("incidents", "Paused at").await;
+    let whole = |it: &Discord| {
+        it.messages("incidents").into_iter().find(|seen| seen.says("Paused at") && seen.says("https://"))
+    };
+    let anew = ground.discord.until("the card, paused, and leading to its question", whole).await;
     ground.discord.until_says(THREAD, "was shown in another channel").await;
     let asked = ground.discord.until_says(THREAD, "[Retry 5 pg3|primary]").await;
     let ana = ground.person("ana").in_channel(THREAD);

@@ -13,6 +13,8 @@ pub(crate) fn steady(text: &str) -> String {
         (r"\b\d+(\.\d+)? (ms|s|min|h)\b( \d+ (s|min)\b)?", "N s"),
         (r"\b\d+(\.\d+)?s\b", "Ns"),
         (r"Less than N s old|Up to N s old|N s to N s old|N s old", "N s old"),
+        // How long it took decides whether it stands in a line of its own.
+        (r"(?m)\n(text {5}|  \| ) +N s$", "  N s"),
         (r"orders-[a-z0-9]{6}\b", "orders-k7m2qx"),
         (r"plan-1-[0-9a-f]{8}", "plan-1-7c1e94b2"),
         (r"(plan is |plan |approve 1 )[0-9a-f]{8}\b", "${1}7c1e94b2"),

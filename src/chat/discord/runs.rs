@@ -140,6 +140,8 @@ struct Shown {
     server: String,
     /// Why the run cannot be stopped where it was shown, until it was told so.
     lost: Option<String>,
+    /// That Discord could not be reached, before the next lines.
+    away: Option<String>,
     /// What stands before the next lines.
     before: Option<String>,
 }
@@ -305,7 +307,7 @@ impl Runs {
                     }
                     wait = (wait * 2).min(RETRY.1);
                     if is_away {
-                        shown.before = Some(words::was_away(since, &self.desk.moment()));
+                        shown.away = Some(words::was_away(since, &self.desk.moment()));
                     } else {
                         // Whether the card still stands is seen by editing it.
                         shown.card = None;
@@ -515,10 +517,11 @@ impl Runs {
         lines: &mut Vec<String>,
         mut more: usize,
     ) -> Result<(), Lost> {
-        if lines.is_empty() && shown.before.is_none() {
+        if lines.is_empty() && shown.before.is_none() && shown.away.is_none() {
             return Ok(());
         }
-        let mut text = shown.before.as_deref().map(safe::plain).unwrap_or_default();
+        let first = [&shown.before, &shown.away].into_iter().flatten().map(|line| safe::plain(line));
+        let mut text = first.collect::<Vec<_>>().join("\n");
         for line in lines.iter() {
             if length(&text) + length(line) + 1 > LINES {
                 more += 1;
@@ -529,7 +532,7 @@ impl Runs {
         let Some(thread) = stands.thread else {
             // Without a thread the card tells what is; the channel is not filled with what was.
             lines.clear();
-            shown.before = None;
+            (shown.before, shown.away) = (None, None);
             return Ok(());
         };
         if more > 0 {
@@ -538,7 +541,7 @@ impl Runs {
         let card = Card { content: text, silent: true, ..Card::default() };
         self.post.send(thread, &card, None, None).await?;
         lines.clear();
-        shown.before = None;
+        (shown.before, shown.away) = (None, None);
         Ok(())
     }
 
