@@ -471,7 +471,9 @@ mod tests {
         }
         let unread = read("[discord]\ntoken = \"env:T\"\nmessages = \"some\"").unwrap_err();
         assert!(unread.contains("expected one of") && unread.contains("mention"), "{unread}");
-        assert!(read("[discord]\nmessages = \"all\"").unwrap_err().contains("discord.token: it is not there"));
+        assert!(
+            read("[discord]\nmessages = \"all\"").unwrap_err().contains("discord.token: it is not there")
+        );
     }
 
     #[test]

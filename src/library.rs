@@ -25,7 +25,7 @@ pub struct Folders {
     pub runbooks: PathBuf,
     /// The inventory; in the folder of runbooks if not said.
     pub inventory: Option<PathBuf>,
-    /// The policy; in the folder of runbooks if not said.
+    /// The policy, with notify.yaml beside it; in the folder of runbooks if not said.
     pub policy: Option<PathBuf>,
     /// The pinned host keys.
     pub known_hosts: PathBuf,
@@ -99,10 +99,10 @@ impl Library {
             return Ok(snapshot.clone());
         }
         let (set, report) = judge(found);
-        // With problems in the policy alone there is a set whose policy denies all: people may look, nothing runs.
-        let Some(set) =
-            set.filter(|_| report.problems.iter().all(|problem| problem.place.file.stem() == "policy"))
-        else {
+        // With problems in the policy or in notify.yaml alone there is a set, whose policy denies what they leave open.
+        let Some(set) = set.filter(|_| {
+            report.problems.iter().all(|problem| ["policy", "notify"].contains(&problem.place.file.stem()))
+        }) else {
             return Err(NotLoaded::Problems(Box::new(report)));
         };
         let snapshot = Arc::new(Snapshot { set, sources: report.sources });
@@ -158,10 +158,13 @@ fn read_files(folders: &Folders) -> Result<Found, String> {
     let folder = &folders.runbooks;
     let root =
         folder.canonicalize().map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
-    let apart: Vec<&str> = [(&folders.inventory, "inventory.yaml"), (&folders.policy, "policy.yaml")]
-        .into_iter()
-        .filter_map(|(path, name)| path.is_some().then_some(name))
-        .collect();
+    // Who is told stands beside who there is.
+    let notify = folders.policy.as_ref().map(|policy| policy.with_file_name("notify.yaml"));
+    let apart: Vec<&str> =
+        [(&folders.inventory, "inventory.yaml"), (&folders.policy, "policy.yaml"), (&notify, "notify.yaml")]
+            .into_iter()
+            .filter_map(|(path, name)| path.is_some().then_some(name))
+            .collect();
     for (below, is_root) in [(folder.clone(), true), (folder.join("packs"), false)] {
         if !is_root && !below.exists() {
             continue;
@@ -182,7 +185,7 @@ fn read_files(folders: &Folders) -> Result<Found, String> {
             note(&mut found, &path, Code::PathOutside, wrong, "put the file itself into the folder");
         }
     }
-    for path in [&folders.inventory, &folders.policy].into_iter().flatten() {
+    for path in [&folders.inventory, &folders.policy, &notify].into_iter().flatten() {
         if path.exists() {
             read_file(path, &mut found)?;
         }

@@ -5,14 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pure modules: no file, no socket, no clock, no randomness, no async.
-const PURE: [&str; 7] = ["runbook", "inventory", "policy", "authoring", "plan", "run", "wording"];
+const PURE: [&str; 8] = ["runbook", "inventory", "policy", "duty", "authoring", "plan", "run", "wording"];
 
 /// Arrows that exist. A new one is a decision: add it here, and say in ARCHITECTURE.md what it is for.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("runbook", &[]),
     ("inventory", &["runbook"]),
     ("policy", &["runbook"]),
-    ("authoring", &["inventory", "policy", "runbook"]),
+    ("duty", &["inventory", "policy", "runbook"]),
+    ("authoring", &["duty", "inventory", "policy", "runbook"]),
     ("plan", &["authoring", "policy", "runbook"]),
     ("run", &["plan", "policy", "runbook"]),
     ("wording", &["plan", "policy", "run", "runbook"]),
@@ -27,7 +28,18 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ),
     (
         "chat",
-        &["authoring", "engine", "journal", "library", "plan", "policy", "run", "runbook", "secrets", "wording"],
+        &[
+            "authoring",
+            "engine",
+            "journal",
+            "library",
+            "plan",
+            "policy",
+            "run",
+            "runbook",
+            "secrets",
+            "wording",
+        ],
     ),
     ("config", &["chat", "library", "secrets", "target"]),
     ("serve", &["engine", "journal", "library", "run", "target", "wording"]),

@@ -144,7 +144,8 @@ fn on_discord_a_person_is_an_id_and_nothing_else() {
     let policy = on_discord();
 
     assert_eq!(policy.person_of(Door::Discord, "214600000000000002"), Some(&person("ben")));
-    for account in ["ben", "Ben", "", "214600000000000003", "0214600000000000002", "214600000000000002 (ben)"] {
+    for account in ["ben", "Ben", "", "214600000000000003", "0214600000000000002", "214600000000000002 (ben)"]
+    {
         assert_eq!(policy.person_of(Door::Discord, account), None, "{account}");
     }
     assert_eq!(policy.person_of(Door::Console, "214600000000000002"), None, "each door has its own accounts");

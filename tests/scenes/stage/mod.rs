@@ -82,7 +82,7 @@ fn shipped_files() -> Vec<(PathBuf, String)> {
         for entry in std::fs::read_dir(ours("runbooks").join(below)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let is_runbook = Path::new(&name).extension().is_some_and(|ending| ending == "yaml");
-            if is_runbook && name != "inventory.yaml" && name != "policy.yaml" {
+            if is_runbook && name != "inventory.yaml" && name != "policy.yaml" && name != "notify.yaml" {
                 files.push((ours("runbooks").join(below).join(&name), format!("{below}{name}")));
             }
         }
