@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::authoring::{Checked, Set, SourceFile, check, check_those_read};
+use crate::duty::Override;
 use crate::plan::canonical_json;
 use crate::runbook::source::name::HostName;
 use crate::runbook::source::place::{At, FileName, Place, Span};
@@ -40,7 +43,7 @@ impl Folders {
 }
 
 /// Files that fit together, as they lay on disk at one moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// What plans are made of.
     pub set: Set,
@@ -75,12 +78,14 @@ pub struct Report {
 pub struct Library {
     folders: Folders,
     last: Mutex<Option<Arc<Snapshot>>>,
+    /// What was last read, and the same with who was on duty when it was asked for.
+    live: Mutex<Option<(Arc<Snapshot>, Arc<Snapshot>)>>,
 }
 
 impl Library {
     /// A library over these folders.
     pub fn new(folders: Folders) -> Self {
-        Self { folders, last: Mutex::default() }
+        Self { folders, last: Mutex::default(), live: Mutex::default() }
     }
 
     /// Where the files lie.
@@ -88,7 +93,7 @@ impl Library {
         &self.folders
     }
 
-    /// Reads the folder as it is now.
+    /// Reads the folder as it is now. Who has the roles that a schedule holds is not known: that is asked of a moment.
     pub fn load(&self) -> Result<Arc<Snapshot>, NotLoaded> {
         let found = read_files(&self.folders).map_err(NotLoaded::Unreadable)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,6 +113,26 @@ impl Library {
         let snapshot = Arc::new(Snapshot { set, sources: report.sources });
         *last = Some(snapshot.clone());
         Ok(snapshot)
+    }
+
+    /// Reads the folder as it is now, with who is on duty at this moment.
+    pub fn load_at(&self, now: Timestamp, overrides: &[Override]) -> Result<Arc<Snapshot>, NotLoaded> {
+        Ok(self.live(self.load()?, now, overrides))
+    }
+
+    /// What was last read and could be used, with who is on duty at this moment.
+    pub fn last_at(&self, now: Timestamp, overrides: &[Override]) -> Option<Arc<Snapshot>> {
+        Some(self.live(self.last()?, now, overrides))
+    }
+
+    /// The same files until the next hand-over.
+    fn live(&self, read: Arc<Snapshot>, now: Timestamp, overrides: &[Override]) -> Arc<Snapshot> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = live.as_ref().filter(|(of, _)| Arc::ptr_eq(of, &read)).map(|(_, known)| known.clone());
+        let known = known.unwrap_or_else(|| read.clone());
+        let snapshot = known.at(now, overrides).map_or(known, Arc::new);
+        *live = Some((read, snapshot.clone()));
+        snapshot
     }
 
     /// The commit, if git knows one: `5e07c33`, or `5e07c33 and changes` where the files differ from it. It is asked
@@ -298,6 +323,17 @@ fn commit(folder: &Path) -> Option<String> {
 }
 
 impl Snapshot {
+    /// The same files with who is on duty at this moment. `None` if that is so already.
+    pub fn at(&self, now: Timestamp, overrides: &[Override]) -> Option<Self> {
+        let policy = self.set.policy.as_ref().ok()?;
+        let duty = self.set.duty(policy, overrides);
+        if duty.is_policy_of(now) {
+            return None;
+        }
+        let policy = Ok(duty.policy_at(now));
+        Some(Self { set: Set { policy, ..self.set.clone() }, sources: self.sources.clone() })
+    }
+
     /// What the journal keeps of the files: each text by its SHA-256, and the list of them, whose hash comes first.
     pub fn blobs(&self) -> (String, Vec<(String, String)>) {
         use sha2::{Digest as _, Sha256};

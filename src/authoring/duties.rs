@@ -18,8 +18,11 @@ use crate::runbook::source::name::{ClusterName, PathName, Person, Role, Schedule
 use crate::runbook::source::nearest::nearest_or_all;
 use crate::runbook::source::problem::{Code, Problems};
 
-/// The schedules that roles of the policy name.
+/// The schedules that roles of the policy name. What a file with problems would have declared is not missed.
 pub(super) fn check_schedules_of_roles(files: &Files, problems: &mut Problems) {
+    if files.notify_file.as_ref().is_some_and(|file| problems.any_in(file)) {
+        return;
+    }
     for role in files.policy.iter().flat_map(|policy| policy.roles.values()) {
         let HeldBy::Schedule { schedule, .. } = &role.held_by else { continue };
         match &files.notify {

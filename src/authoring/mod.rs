@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use parameters::amount;
 
-use crate::duty::Notify;
+use crate::duty::{Duty, Notify, Override};
 use crate::inventory::Inventory;
 use crate::policy::model::Policy;
 use crate::runbook::grammar::schema::Names;
@@ -50,7 +50,7 @@ impl SourceFile {
 }
 
 /// All that plans are made of: files that fit together without a problem.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Set {
     /// Runbooks by name.
     pub runbooks: BTreeMap<RunbookName, Runbook>,
@@ -72,6 +72,11 @@ impl Set {
         let cluster = self.inventory.clusters.get(cluster);
         let pack = cluster.and_then(|cluster| self.packs.get(cluster.kind.value.as_str()));
         pack.is_some_and(|pack| pack.topology.is_some())
+    }
+
+    /// What is known of duties, with who stands in.
+    pub fn duty<'a>(&'a self, policy: &'a Policy, overrides: &'a [Override]) -> Duty<'a> {
+        Duty { policy, notify: self.notify.as_ref().map_err(String::as_str), overrides }
     }
 
     /// Every name that an editor can complete.
@@ -154,10 +159,10 @@ pub fn check_those_read(sources: &[SourceFile], are_all: bool) -> Checked {
             files.runbooks.values().for_each(|runbook| discord::check_runbook(runbook, &mut problems));
         }
     }
-    duties::check_schedules_of_roles(&files, &mut problems);
     if let Some(notify) = &files.notify {
         duties::check_notify(notify, &files, &desk, &mut problems);
     }
+    duties::check_schedules_of_roles(&files, &mut problems);
     let runbooks = files.runbook_count;
     let has_inventory = files.inventory.is_some() || files.unread;
     let scripts = scripts::all_scripts(&files);

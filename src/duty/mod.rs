@@ -9,8 +9,10 @@ pub mod hours;
 pub mod model;
 pub mod on_duty;
 pub mod read;
+pub mod stand_in;
 pub mod tell;
 
 pub use model::Notify;
 pub use on_duty::{Duty, OnDuty, Override, Why};
+pub use stand_in::{NoStandIn, StandIn};
 pub use tell::{Escalation, Fate, Way};

@@ -197,7 +197,7 @@ impl<'a> Duty<'a> {
     }
 
     /// Who stands in at a moment. Somebody whom the files do not trust with it any more does not.
-    fn stand_in(&self, name: &str, at: Timestamp) -> Option<&'a Override> {
+    fn who_stands_in(&self, name: &str, at: Timestamp) -> Option<&'a Override> {
         let holds = |it: &&Override| it.schedule.as_str() == name && it.from <= at && at < it.to;
         let mut all = self.overrides.iter().rev().filter(holds).peekable();
         all.peek()?;
@@ -207,7 +207,7 @@ impl<'a> Duty<'a> {
 
     /// Who is on duty, and why.
     fn seat(&self, name: &str, schedule: &Schedule, at: Timestamp) -> (Vec<Person>, Why) {
-        if let Some(it) = self.stand_in(name, at) {
+        if let Some(it) = self.who_stands_in(name, at) {
             return (vec![it.person.clone()], Why::StandsIn { by: it.by.clone(), why: it.why.clone() });
         }
         let zone = &schedule.time_zone;

@@ -1,6 +1,8 @@
 //! How people are told: their ways, who is told next, and what the paths share with hosts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::model::{Carrier, Notify, WayRule};
 use super::on_duty::Duty;
@@ -48,7 +50,7 @@ pub struct Step {
 }
 
 /// A host on which a path depends.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fate {
     /// The host.
     pub host: HostName,
@@ -113,12 +115,13 @@ impl Duty<'_> {
 }
 
 /// The paths that depend on one of these hosts: on it, on a cluster that it is in, or on the service of that cluster.
+/// What a path depends on stands there once.
 pub fn shared_fate<'a>(
     notify: &Notify,
     inventory: &Inventory,
     hosts: impl IntoIterator<Item = &'a HostName>,
 ) -> Vec<Fate> {
-    let mut fates = BTreeSet::new();
+    let mut fates = BTreeMap::new();
     for host in hosts {
         let mut tags = vec![format!("host/{host}")];
         if let Some((name, cluster)) = inventory.cluster_of(host.as_str()) {
@@ -126,9 +129,15 @@ pub fn shared_fate<'a>(
         }
         for (path, rule) in &notify.paths {
             if let Some(tag) = rule.depends_on.iter().find(|tag| tags.contains(tag)) {
-                fates.insert(Fate { host: host.clone(), tag: tag.value.clone(), path: path.clone() });
+                // Of many hosts of a cluster the first is enough.
+                fates.entry((path, &tag.value)).or_insert(host);
             }
         }
     }
-    fates.into_iter().collect()
+    let fate = |((path, tag), host): ((&PathName, &String), &HostName)| Fate {
+        host: host.clone(),
+        tag: tag.clone(),
+        path: path.clone(),
+    };
+    fates.into_iter().map(fate).collect()
 }

@@ -216,6 +216,11 @@ impl Problems {
         self.found.iter().any(|problem| problem.code == code && problem.place == *place)
     }
 
+    /// Whether a problem of this file has been noted.
+    pub fn any_in(&self, file: &super::place::FileName) -> bool {
+        self.found.iter().any(|problem| problem.place.file == *file)
+    }
+
     /// Whether a problem on this line has been noted.
     pub fn any_on(&self, file: &super::place::FileName, line: u32) -> bool {
         self.found.iter().any(|problem| problem.place.file == *file && problem.place.span.line == line)

@@ -297,6 +297,12 @@ impl Scene {
         self.learn();
     }
 
+    /// Puts a file into the folder.
+    pub(crate) fn writes(&mut self, file: &str, text: &str) {
+        std::fs::write(self.folders.runbooks.join(file), text).unwrap();
+        self.learn();
+    }
+
     /// Where the answers come from.
     pub(crate) fn desk(&self) -> &Desk {
         &self.process.as_ref().unwrap().desk
