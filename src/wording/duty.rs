@@ -143,7 +143,7 @@ pub fn gaps(gaps: &[(ScheduleName, Vec<Stretch>)], moment: &Moment) -> Page {
         .collect();
     if rows.is_empty() {
         return Page::sentence(
-            "Somebody is on duty by every schedule in the next 14 days, but where it is meant that nobody is.",
+            "No gap in the next 14 days: somebody is on duty by every schedule, but in hours that notify.yaml declares.",
         );
     }
     let heads = ["SCHEDULE", "NOBODY FROM", "UNTIL", "FOR"].map(str::to_owned).to_vec();
@@ -163,7 +163,7 @@ pub fn stands_in(it: &Override, roles: &[Role], moment: &Moment) -> Page {
         "{} is on duty by {} from {} to {}, and has {} meanwhile: {}.",
         it.person,
         it.schedule,
-        moment.with_distance(it.from),
+        if it.from <= moment.now { "now".to_owned() } else { moment.with_distance(it.from) },
         moment.time(it.to),
         roles.join(", "),
         visible(it.why.trim_end_matches('.')),
