@@ -7,7 +7,7 @@ use super::discord::is_id;
 use super::files::Files;
 use super::unknown;
 use super::uses::Desk;
-use crate::duty::hours::DAY;
+use crate::duty::hours::{DAY, Hours};
 use crate::duty::model::{Carrier, EscalationRule, Layer, Notify, Path, Schedule, Tls, WayRule};
 use crate::duty::{Duty, Way};
 use crate::policy::model::{HeldBy, Policy};
@@ -280,9 +280,7 @@ fn weekly_gap(schedule: &Schedule) -> Option<String> {
     let week = usize::try_from(7 * DAY).unwrap_or_default();
     let mut held = vec![false; week];
     let layers = schedule.layers.iter().map(|layer| &layer.hours);
-    for (from, to) in
-        layers.chain(schedule.gaps.iter().map(|gap| &gap.hours)).flat_map(|hours| hours.of_week())
-    {
+    for (from, to) in layers.chain(schedule.gaps.iter().map(|gap| &gap.hours)).flat_map(Hours::of_week) {
         for minute in from..to {
             held[usize::try_from(minute).unwrap_or_default() % week] = true;
         }

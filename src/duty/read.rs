@@ -111,13 +111,12 @@ fn layer(read: &mut Reader<'_>, node: &Node) -> Layer {
 }
 
 fn hours(read: &mut Reader<'_>, node: &Node) -> Hours {
-    let days = match node.get("days") {
-        None => (0..7).collect(),
-        Some(_) => {
-            let days = read.words(node, "days");
-            let days = days.iter().filter_map(|day| DAYS.iter().position(|known| *known == day.value));
-            days.filter_map(|day| i8::try_from(day).ok()).collect()
-        }
+    let days = if node.get("days").is_some() {
+        let days = read.words(node, "days");
+        let days = days.iter().filter_map(|day| DAYS.iter().position(|known| *known == day.value));
+        days.filter_map(|day| i8::try_from(day).ok()).collect()
+    } else {
+        (0..7).collect()
     };
     let clocks = read.words(node, "between");
     let between = match (node.get("between"), clocks.as_slice()) {

@@ -58,7 +58,7 @@ fn before_the_hand_over() -> Scene {
     let scene = scheduled();
     let hand_over: jiff::Timestamp = "2026-11-19T09:00:00+01:00".parse().unwrap();
     let wait = Duration::try_from(hand_over.duration_since(scene.desk().moment().now)).unwrap();
-    scene.clock_moves(wait - Duration::from_mins(1));
+    scene.clock_moves(wait.saturating_sub(Duration::from_mins(1)));
     scene
 }
 

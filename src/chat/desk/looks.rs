@@ -317,17 +317,15 @@ impl Desk {
                 });
                 Reply::done(duty::gaps(&gaps.collect::<Result<Vec<_>, String>>().map_err(unknown)?, &moment))
             }
-            OnCall::Who(name) => match policy.roles.get_key_value(name.as_str()) {
-                Some((role, _)) => {
-                    let on_duty = known.on_duty(role.as_str(), moment.now).map_err(unknown)?;
-                    Reply::done(duty::who_of(role, &on_duty, &known, &moment))
-                }
-                None => {
+            OnCall::Who(name) => {
+                let Some((role, _)) = policy.roles.get_key_value(name.as_str()) else {
                     let all: Vec<_> = policy.roles.keys().map(ToString::to_string).collect();
                     let page = format!("{} is no role. There are: {}.", quoted(&name), all.join(", "));
-                    Reply::refused(Page::sentence(page).code("unknown-role"))
-                }
-            },
+                    return Ok(Reply::refused(Page::sentence(page).code("unknown-role")));
+                };
+                let on_duty = known.on_duty(role.as_str(), moment.now).map_err(unknown)?;
+                Reply::done(duty::who_of(role, &on_duty, &known, &moment))
+            }
         })
     }
 

@@ -862,7 +862,7 @@ mod tests {
             match form {
                 Form::Map(shape) => visit(shape, found),
                 Form::Kinds(kinds) | Form::Tagged(_, kinds) => {
-                    kinds.iter().for_each(|shape| visit(shape, found))
+                    kinds.iter().for_each(|shape| visit(shape, found));
                 }
                 Form::List(inner) | Form::Table(_, inner) => add(inner, found),
                 Form::Either(first, second) => {
