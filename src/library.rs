@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use crate::authoring::{Checked, Set, SourceFile, check, check_those_read};
 use crate::duty::Override;
 use crate::plan::canonical_json;
+use crate::policy::members::Members;
 use crate::runbook::source::name::HostName;
 use crate::runbook::source::place::{At, FileName, Place, Span};
 use crate::runbook::source::problem::{Code, Problem};
@@ -49,6 +50,15 @@ pub struct Snapshot {
     pub set: Set,
     /// The files themselves.
     pub sources: Vec<SourceFile>,
+}
+
+/// What was said of roles, and stands in no file.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Who stands in on a schedule, in the order in which it was said.
+    pub overrides: Arc<[Override]>,
+    /// Which roles of Discord people have.
+    pub members: Arc<Members>,
 }
 
 /// Why there is no snapshot.
@@ -93,7 +103,7 @@ impl Library {
         &self.folders
     }
 
-    /// Reads the folder as it is now. Who has the roles that a schedule holds is not known: that is asked of a moment.
+    /// Reads the folder as it is now. Who has a role by a schedule or on Discord is not known: that is asked of a moment.
     pub fn load(&self) -> Result<Arc<Snapshot>, NotLoaded> {
         let found = read_files(&self.folders).map_err(NotLoaded::Unreadable)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,22 +125,22 @@ impl Library {
         Ok(snapshot)
     }
 
-    /// Reads the folder as it is now, with who is on duty at this moment.
-    pub fn load_at(&self, now: Timestamp, overrides: &[Override]) -> Result<Arc<Snapshot>, NotLoaded> {
-        Ok(self.live(self.load()?, now, overrides))
+    /// Reads the folder as it is now, with who has which role at this moment.
+    pub fn load_at(&self, now: Timestamp, said: &Said) -> Result<Arc<Snapshot>, NotLoaded> {
+        Ok(self.live(self.load()?, now, said))
     }
 
-    /// What was last read and could be used, with who is on duty at this moment.
-    pub fn last_at(&self, now: Timestamp, overrides: &[Override]) -> Option<Arc<Snapshot>> {
-        Some(self.live(self.last()?, now, overrides))
+    /// What was last read and could be used, with who has which role at this moment.
+    pub fn last_at(&self, now: Timestamp, said: &Said) -> Option<Arc<Snapshot>> {
+        Some(self.live(self.last()?, now, said))
     }
 
-    /// The same files until the next hand-over.
-    fn live(&self, read: Arc<Snapshot>, now: Timestamp, overrides: &[Override]) -> Arc<Snapshot> {
+    /// The same files until the next hand-over, or until Discord says something else.
+    fn live(&self, read: Arc<Snapshot>, now: Timestamp, said: &Said) -> Arc<Snapshot> {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let known = live.as_ref().filter(|(of, _)| Arc::ptr_eq(of, &read)).map(|(_, known)| known.clone());
         let known = known.unwrap_or_else(|| read.clone());
-        let snapshot = known.at(now, overrides).map_or(known, Arc::new);
+        let snapshot = known.at(now, said).map_or(known, Arc::new);
         *live = Some((read, snapshot.clone()));
         snapshot
     }
@@ -323,14 +333,14 @@ fn commit(folder: &Path) -> Option<String> {
 }
 
 impl Snapshot {
-    /// The same files with who is on duty at this moment. `None` if that is so already.
-    pub fn at(&self, now: Timestamp, overrides: &[Override]) -> Option<Self> {
+    /// The same files with who has which role at this moment. `None` if that is so already.
+    pub fn at(&self, now: Timestamp, said: &Said) -> Option<Self> {
         let policy = self.set.policy.as_ref().ok()?;
-        let duty = self.set.duty(policy, overrides);
-        if duty.is_policy_of(now) {
-            return None;
-        }
-        let policy = Ok(duty.policy_at(now));
+        // Discord first: who may stand in on a schedule may be one of its people.
+        let by_discord = said.members.policy_at(policy, now);
+        let duty = self.set.duty(by_discord.as_ref().unwrap_or(policy), &said.overrides);
+        let by_schedule = (!duty.is_policy_of(now)).then(|| duty.policy_at(now));
+        let policy = Ok(by_schedule.or(by_discord)?);
         Some(Self { set: Set { policy, ..self.set.clone() }, sources: self.sources.clone() })
     }
 

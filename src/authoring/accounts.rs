@@ -26,6 +26,9 @@ pub(super) fn check_policy(policy: &Policy, desk: &Desk<'_>, problems: &mut Prob
                 desk.person(person, problems);
             }
         }
+        if let HeldBy::Discord { roles, .. } = &role.held_by {
+            super::discord::check_role(name, roles, &role.place, policy, problems);
+        }
         if let Some(next) = &role.escalates_to {
             desk.role(next, problems);
         }

@@ -1,7 +1,8 @@
 //! What Discord can show: where its door is open, every runbook is a command there, and every parameter an option.
 
-use crate::policy::model::DiscordDoor;
+use crate::policy::model::{DiscordDoor, Policy};
 use crate::runbook::model::{ParameterKind, Runbook, Word};
+use crate::runbook::source::name::Role;
 use crate::runbook::source::place::Place;
 use crate::runbook::source::problem::{Code, Problems};
 
@@ -19,18 +20,47 @@ pub(super) fn is_id(text: &str) -> bool {
 
 /// Holds the door against what Discord has.
 pub(super) fn check_door(door: &DiscordDoor, problems: &mut Problems) {
-    let id = |word: &Word, what: &str, problems: &mut Problems| {
-        if !word.value.is_empty() && !is_id(&word.value) {
-            let message = format!("`{}` is no id of a Discord {what}", word.value);
-            let cure = format!("the number that Discord shows under Copy {what} ID, in quotes");
-            problems.add(Code::ShapeType, &word.place, message, cure);
-        }
-    };
-    id(&door.server, "Server", problems);
-    door.channels.iter().for_each(|channel| id(channel, "Channel", problems));
+    check_id(&door.server, "Server", problems);
+    door.channels.iter().for_each(|channel| check_id(channel, "Channel", problems));
     if door.channels.is_empty() {
         let message = "the door discord has no channel, so nothing could be said there";
         problems.add(Code::KeyMissing, &door.server.place, message, "name a channel, or remove the door");
+    }
+}
+
+fn check_id(word: &Word, what: &str, problems: &mut Problems) {
+    if !word.value.is_empty() && !is_id(&word.value) {
+        let message = format!("`{}` is no id of a Discord {what}", word.value);
+        let cure = format!("the number that Discord shows under Copy {what} ID, in quotes");
+        problems.add(Code::ShapeType, &word.place, message, cure);
+    }
+}
+
+/// Holds a role that is given on Discord against the door, and against who could be given it.
+pub(super) fn check_role(
+    name: &Role,
+    roles: &[Word],
+    place: &Place,
+    policy: &Policy,
+    problems: &mut Problems,
+) {
+    let Some(door) = &policy.doors.discord else {
+        let message = format!("`{name}` is given on Discord, and the policy has no door there");
+        let cure = "add doors: { discord: { server: …, channels: [ … ] } }, or name people";
+        return problems.add(Code::RoleEmpty, place, message, cure);
+    };
+    for role in roles {
+        check_id(role, "Role", problems);
+        // The role that everybody has bears the id of the server, and stands in no list of anybody's roles.
+        if role.value == door.server.value {
+            let message = format!("`{}` is the id of the server: the role @everyone", role.value);
+            problems.add(Code::ShapeType, &role.place, message, "name a role that people are given");
+        }
+    }
+    if roles.is_empty() || policy.people.values().all(|accounts| accounts.discord.is_empty()) {
+        let message = format!("nobody can have the role `{name}`");
+        let cure = "name roles of Discord, and the Discord ids of people";
+        problems.add(Code::RoleEmpty, place, message, cure);
     }
 }
 

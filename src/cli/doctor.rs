@@ -173,7 +173,7 @@ async fn of_discord(config: &Config, snapshot: Option<&Snapshot>) -> Option<Vec<
         return door.map(|_| vec![Finding::new("token", says, true, cure)]);
     };
     Some(match discord_settings(discord).await {
-        Ok(settings) => discord::examine(&settings, door, &Clock::System).await,
+        Ok(settings) => discord::examine(&settings, policy, &Clock::System).await,
         Err(why) => {
             let (says, cure) = with_cure(&why.to_string(), "look at discord.token");
             vec![Finding::new("token", says, true, cure)]

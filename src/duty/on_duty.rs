@@ -6,6 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 
 use super::model::{Notify, Schedule};
+use crate::policy::members::Seats;
 use crate::policy::model::{HeldBy, Policy};
 use crate::runbook::source::name::{Person, Role, ScheduleName};
 
@@ -58,6 +59,8 @@ pub struct OnDuty {
 pub enum Why {
     /// The policy says that they have the role, always.
     Always,
+    /// They have one of its roles on Discord.
+    Discord,
     /// It is their turn.
     Turn,
     /// They stand in.
@@ -91,6 +94,17 @@ impl<'a> Duty<'a> {
                 Ok(OnDuty { people, why: Why::Always, until: None, next: Vec::new() })
             }
             Some(HeldBy::Schedule { schedule, .. }) => self.on_schedule(schedule, at),
+            Some(HeldBy::Discord { now, .. }) => {
+                if let Some(Err(why)) = now.values().find(|seat| seat.is_err()) {
+                    return Err(why.clone());
+                }
+                Ok(OnDuty {
+                    people: with_seat(now).collect(),
+                    why: Why::Discord,
+                    until: None,
+                    next: Vec::new(),
+                })
+            }
             Some(HeldBy::Nobody) | None => Err(format!("the policy does not say who has `{role}`")),
         }
     }
@@ -143,11 +157,12 @@ impl<'a> Duty<'a> {
         people
     }
 
-    /// Everybody who may ever have a role.
+    /// Everybody who may ever have a role; of one that Discord gives, those who have it now.
     pub fn reach_of(&self, role: &str) -> BTreeSet<Person> {
         match self.policy.roles.get(role).map(|role| &role.held_by) {
             Some(HeldBy::People(people)) => people.iter().filter_map(|word| Person::new(word)).collect(),
             Some(HeldBy::Schedule { schedule, .. }) => self.members(schedule),
+            Some(HeldBy::Discord { now, .. }) => with_seat(now).collect(),
             Some(HeldBy::Nobody) | None => BTreeSet::new(),
         }
     }
@@ -234,6 +249,11 @@ impl<'a> Duty<'a> {
         let overrides = ours.flat_map(|it| [it.from, it.to]).filter(|moment| *moment > at);
         layers.chain(gaps).chain(overrides).min()
     }
+}
+
+/// Those who certainly have a role that Discord gives.
+fn with_seat(seats: &Seats) -> impl Iterator<Item = Person> {
+    seats.iter().filter(|(_, seat)| **seat == Ok(true)).map(|(person, _)| person.clone())
 }
 
 /// Fourteen days of wall-clock time: how far gaps are looked for.

@@ -1,6 +1,6 @@
 //! Saying something to a run: rights first, then whether the plan is still the one that was shown, then the run itself.
 
-use super::{Engine, Heard, NotOffered, Refused, Speaker, ToRun};
+use super::{Engine, Heard, Refused, Speaker, ToRun};
 use std::sync::Arc;
 
 use super::conductor::Mail;
@@ -89,7 +89,7 @@ impl Engine {
         }
         let offer = self.run(id).ok().and_then(|run| run.offer.clone());
         let files = offer.and_then(|offer| self.inner.files(&offer.sources).ok());
-        let at = |files: Arc<Snapshot>| match files.at(self.clock().now(), &self.overrides()) {
+        let at = |files: Arc<Snapshot>| match files.at(self.clock().now(), &self.inner.said()) {
             Some(files) => Arc::new(files),
             None => files,
         };
@@ -125,9 +125,7 @@ impl Engine {
                     changes,
                 )
             }
-            Err(NotOffered { code, why, failed }) => {
-                (World::NotPlanned { code, why, failed }, None, Vec::new())
-            }
+            Err(not) => (not.into(), None, Vec::new()),
         };
         let blobs = snapshot.blobs().1;
         let mail = |reply| Mail::Replanned { world, context, blobs, reply };

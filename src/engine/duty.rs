@@ -5,8 +5,7 @@ use std::sync::{Arc, PoisonError};
 use super::{Engine, Inner, Refused, Speaker};
 use crate::duty::{Override, StandIn};
 use crate::journal::{JournalView, OpenError};
-use crate::library::NotLoaded;
-use crate::library::Snapshot;
+use crate::library::{NotLoaded, Said, Snapshot};
 use crate::policy::decide::Denial;
 
 /// The entries of the journal that say it.
@@ -30,21 +29,31 @@ pub fn overrides(view: &JournalView) -> Result<Vec<Override>, OpenError> {
 }
 
 impl Inner {
-    /// Who stands in.
-    pub(super) fn overrides(&self) -> Arc<[Override]> {
-        self.overrides.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What was said of roles.
+    pub(super) fn said(&self) -> Said {
+        self.said.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The files as they are now, and who is on duty now.
+    /// Something else is said of roles from now on.
+    pub(super) fn is_said(&self, say: impl FnOnce(&mut Said)) {
+        say(&mut self.said.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The files as they are now, and who has which role now.
     pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, NotLoaded> {
-        self.planner.library.load_at(self.clock.now(), &self.overrides())
+        self.planner.library.load_at(self.clock.now(), &self.said())
     }
 }
 
 impl Engine {
     /// Who stands in, in the order in which it was said.
     pub fn overrides(&self) -> Arc<[Override]> {
-        self.inner.overrides()
+        self.said().overrides
+    }
+
+    /// What was said of roles, and stands in no file.
+    pub fn said(&self) -> Said {
+        self.inner.said()
     }
 
     /// Lets somebody stand in on a schedule, from now on or later.
@@ -74,7 +83,7 @@ impl Engine {
         self.inner.note(KIND, Some(speaker.actor()), serde_json::json!(it)).await?;
         // As it was written, so that the order is that of the journal.
         let written = overrides_of(self.view())?;
-        *self.inner.overrides.write().unwrap_or_else(PoisonError::into_inner) = written;
+        self.inner.is_said(|said| said.overrides = written);
         Ok(it)
     }
 }

@@ -11,6 +11,7 @@ pub mod context;
 pub mod dice;
 pub mod doctor;
 mod duty;
+mod members;
 pub mod planner;
 mod refused;
 mod requests;
@@ -37,10 +38,9 @@ pub use refused::Refused;
 pub use to_run::ToRun;
 pub use wellness::Standing;
 
-use crate::duty::Override;
 use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, Journal, JournalView, NewEntry};
-use crate::library::{Library, Snapshot};
+use crate::library::{Library, Said, Snapshot};
 use crate::plan::model::Offer;
 use crate::policy::decide::Door;
 use crate::run::model::{Far, HowFar, Requested, UnitState};
@@ -52,6 +52,7 @@ use crate::target::Target;
 use clock::Clock;
 use conductor::{Conductor, Mail};
 use dice::Dice;
+use members::{Asks, Written};
 use planner::Before;
 
 /// Followers that are further behind read the journal instead.
@@ -118,8 +119,12 @@ pub(crate) struct Inner {
     parked: Mutex<BTreeMap<RunId, String>>,
     /// The files that a run was found to have begun with last, by their hash: most open runs have the same ones.
     files: Mutex<Option<(String, Arc<Snapshot>)>>,
-    /// Who stands in on a schedule, in the order in which it was said.
-    overrides: RwLock<Arc<[Override]>>,
+    /// What was said of roles, and stands in no file.
+    said: RwLock<Said>,
+    /// Who had which role of Discord when it was last written down. Whoever writes it holds it.
+    written: tokio::sync::Mutex<Written>,
+    /// Since when something newer is wanted of Discord, and when it was last asked.
+    asks: Asks,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
     /// Hosts that are being rid of what they keep of runs that are over.
@@ -300,7 +305,8 @@ impl Engine {
         zone: jiff::tz::TimeZone,
     ) -> Result<Self, Refused> {
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
-        let overrides = RwLock::new(duty::overrides_of(journal.view())?);
+        let overrides = duty::overrides_of(journal.view())?;
+        let said = RwLock::new(Said { overrides, ..Said::default() });
         let inner = Arc::new(Inner {
             planner: Planner { library, target, clock: clock.clone() },
             journal,
@@ -310,7 +316,9 @@ impl Engine {
             carried: Mutex::default(),
             parked: Mutex::default(),
             files: Mutex::default(),
-            overrides,
+            said,
+            written: tokio::sync::Mutex::default(),
+            asks: Asks::default(),
             followers,
             ending: CancellationToken::new(),
             clearing: TaskTracker::new(),
@@ -376,7 +384,7 @@ impl Engine {
         }
     }
 
-    /// The files as they are now, and who is on duty now.
+    /// The files as they are now, and who has which role now.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, Refused> {
         self.inner.snapshot().map_err(Refused::NotLoaded)
     }

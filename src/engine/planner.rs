@@ -20,13 +20,13 @@ use crate::plan::topology::{NoTopology, topology, topology_inquiries};
 use crate::plan::usual::Usual;
 use crate::plan::{Digest, question};
 use crate::policy::decide::{Holds, policy_of, role_names};
-use crate::run::RunId;
-use crate::run::model::Requested;
+use crate::run::model::{Approval, Requested};
 use crate::run::next::history_key;
+use crate::run::{Run, RunId, World};
 use crate::runbook::expression::{Facts, NoAnswer, Reading, Type, Value};
 use crate::runbook::model::{Runbook, ValueType};
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::{ClusterName, HostName};
+use crate::runbook::source::name::{ClusterName, HostName, Person};
 use crate::target::{Ending, Target};
 
 /// Why there is no offer.
@@ -43,6 +43,62 @@ pub struct NotOffered {
 impl NotOffered {
     fn new(code: &str, why: impl Into<String>, next: impl Into<String>) -> Self {
         Self { code: code.to_owned(), why: vec![why.into(), next.into()], failed: Vec::new() }
+    }
+
+    fn role_unknown(person: &Person, why: &str) -> Self {
+        let what = format!("Whether {person} still has the role for it could not be found out: {why}.");
+        Self::new(
+            "role-unknown",
+            what,
+            "Next: ask for it again when that is known; `health` says how the chat is.",
+        )
+    }
+}
+
+/// Whether the person who asked for a run may run it.
+fn may_run(snapshot: &Snapshot, request: &Requested) -> Result<(), NotOffered> {
+    let (Ok(policy), Some(runbook)) = (&snapshot.set.policy, snapshot.set.runbooks.get(&request.runbook))
+    else {
+        return Ok(());
+    };
+    match policy.holds(&request.by, &role_names(&runbook.access.start)) {
+        Holds::Yes => Ok(()),
+        Holds::No => {
+            let what = format!("{} may not run {} any more.", request.by, request.runbook);
+            Err(NotOffered::new("no-role", what, "Next: somebody who may asks for it."))
+        }
+        Holds::Unknown(why) => Err(NotOffered::role_unknown(&request.by, &why)),
+    }
+}
+
+/// Right before the start: those who approved a run, and whose role for it was taken from them on Discord since, as
+/// sentences. An error if who asked for it may not run it any more, or if nobody knows who may what.
+pub(super) fn who_may_no_more(snapshot: &Snapshot, run: &Run) -> Result<Vec<String>, NotOffered> {
+    may_run(snapshot, &run.request)?;
+    let (Ok(policy), Some(plan)) = (&snapshot.set.policy, run.plan()) else { return Ok(Vec::new()) };
+    let commander = ["commander".to_owned()];
+    let mut gone = Vec::new();
+    for Approval { by, roles, commander: as_commander, .. } in &run.approvals {
+        let as_commander = *as_commander && plan.approvals.commander.is_some();
+        let needs =
+            [plan.approvals.by.as_slice()].into_iter().chain(as_commander.then_some(commander.as_slice()));
+        for needs in needs {
+            match policy.still_counts(by, roles, needs) {
+                Holds::Yes => {}
+                Holds::No => {
+                    let needs = needs.join(" or ");
+                    gone.push(format!("{by} approved it, and has the role {needs} no more, says Discord."));
+                }
+                Holds::Unknown(why) => return Err(NotOffered::role_unknown(by, &why)),
+            }
+        }
+    }
+    Ok(gone)
+}
+
+impl From<NotOffered> for World {
+    fn from(not: NotOffered) -> Self {
+        Self::NotPlanned { code: not.code, why: not.why, failed: not.failed }
     }
 }
 
@@ -83,13 +139,7 @@ impl Planner {
         request: &Requested,
         before: &Before,
     ) -> Result<(Offer, Context), NotOffered> {
-        let runbook = snapshot.set.runbooks.get(&request.runbook);
-        if let (Ok(policy), Some(runbook)) = (&snapshot.set.policy, runbook)
-            && policy.holds(&request.by, &role_names(&runbook.access.start)) != Holds::Yes
-        {
-            let what = format!("{} may not run {} any more.", request.by, request.runbook);
-            return Err(NotOffered::new("no-role", what, "Next: somebody who may asks for it."));
-        }
+        may_run(snapshot, request)?;
         self.offer(snapshot, id, request, before).await
     }
 

@@ -121,13 +121,36 @@ impl Policy {
                 Some(HeldBy::Schedule { schedule, now: Err(why) }) => {
                     unknown = Some(format!("`{role}` follows the schedule `{}`: {why}", schedule.value));
                 }
-                Some(HeldBy::People(_) | HeldBy::Schedule { .. }) => {}
+                Some(HeldBy::Discord { now, .. }) if self.people.contains_key(person) => {
+                    match now.get(person) {
+                        Some(Ok(true)) => return Holds::Yes,
+                        Some(Ok(false)) => {}
+                        seat => {
+                            let why = match seat {
+                                Some(Err(why)) => why,
+                                _ => "it has not been asked yet",
+                            };
+                            unknown = Some(format!("`{role}` is given on Discord: {why}"));
+                        }
+                    }
+                }
+                Some(HeldBy::People(_) | HeldBy::Schedule { .. } | HeldBy::Discord { .. }) => {}
                 Some(HeldBy::Nobody) | None => {
                     unknown = Some(format!("the policy does not say who has `{role}`"));
                 }
             }
         }
         unknown.map_or(Holds::No, Holds::Unknown)
+    }
+
+    /// Whether what somebody agreed to still counts: they had these roles then, and one of `needs` was needed. What
+    /// people and schedules gave them stays, since the plan covers the policy. What Discord gave must be theirs now.
+    pub fn still_counts(&self, person: &Person, had: &[String], needs: &[String]) -> Holds {
+        let of_discord = |role: &String| {
+            matches!(self.roles.get(role.as_str()).map(|role| &role.held_by), Some(HeldBy::Discord { .. }))
+        };
+        let mut by = needs.iter().filter(|role| had.contains(role));
+        if by.any(|role| !of_discord(role)) { Holds::Yes } else { self.holds(person, needs) }
     }
 
     /// The people who certainly have one of these roles.

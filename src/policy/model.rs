@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::members::Seats;
 use crate::runbook::model::{Effect, Word};
 use crate::runbook::source::name::{Person, Role};
 use crate::runbook::source::place::{At, Place};
@@ -61,7 +62,14 @@ pub enum HeldBy {
         /// Who is on duty at the moment of this policy; or why nobody can know.
         now: Result<Vec<Person>, String>,
     },
-    /// Both or neither: a problem has been noted.
+    /// By those people of this policy who have one of these roles on its Discord server.
+    Discord {
+        /// The ids of the roles.
+        roles: Vec<Word>,
+        /// Who has one at the moment of this policy; or why nobody can know.
+        now: Seats,
+    },
+    /// Several of them or none: a problem has been noted.
     Nobody,
 }
 

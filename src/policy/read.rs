@@ -1,5 +1,6 @@
 //! Makes a policy of a tree that has been held against the grammar.
 
+use super::members::Seats;
 use super::model::{Accounts, BreakGlass, DiscordDoor, Doors, HeldBy, Policy, RoleHolders, Rule, Window};
 use crate::runbook::grammar::table::DAYS;
 use crate::runbook::model::Effect;
@@ -20,18 +21,21 @@ pub fn read_policy(file: &FileName, root: &Node, problems: &mut Problems) -> Pol
     let people = people.collect();
     let roles = read.table(root, "roles");
     let roles = roles.into_iter().filter_map(|(name, node)| {
-        let held_by = match (node.get("people"), read.maybe_word(node, "schedule")) {
-            (Some(_), None) => HeldBy::People(read.words(node, "people")),
-            (None, Some(schedule)) => {
-                HeldBy::Schedule { schedule, now: Err("nobody has said for which moment".to_owned()) }
-            }
-            (both, _) => {
-                let how = if both.is_some() {
-                    "both people and a schedule"
-                } else {
-                    "neither people nor a schedule"
+        let ways = ["people", "schedule", "discord"].into_iter().filter(|way| node.get(way).is_some());
+        let ways: Vec<&str> = ways.collect();
+        let held_by = match ways.as_slice() {
+            ["people"] => HeldBy::People(read.words(node, "people")),
+            ["schedule"] => HeldBy::Schedule {
+                schedule: read.word(node, "schedule"),
+                now: Err("nobody has said for which moment".to_owned()),
+            },
+            ["discord"] => HeldBy::Discord { roles: read.words(node, "discord"), now: Seats::new() },
+            _ => {
+                let how = match ways.as_slice() {
+                    [] => "no people, no schedule and no role of Discord".to_owned(),
+                    several => several.join(" and "),
                 };
-                let cure = "write people: [a, b], or schedule: name";
+                let cure = "write one of people: [a, b], schedule: name and discord: [\"id of a role\"]";
                 read.add(Code::RoleEmpty, &name.place, format!("`{}` has {how}", name.value), cure);
                 HeldBy::Nobody
             }

@@ -112,7 +112,7 @@ pub enum World {
         offer: Box<Offer>,
         /// What must be typed if it differs.
         token: Token,
-        /// How it differs, as sentences.
+        /// How it differs, or who agreed and might not any more, as sentences. Any voids what was agreed.
         changes: Vec<String>,
     },
     /// What is measured at the door of a step.

@@ -239,6 +239,8 @@ pub struct Approval {
     pub by: Person,
     /// When.
     pub at: Timestamp,
+    /// The roles that they had then.
+    pub roles: Vec<String>,
     /// Whether they were a commander.
     pub commander: bool,
 }

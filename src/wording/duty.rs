@@ -58,6 +58,7 @@ pub fn on_duty(seats: &[Seat], moment: &Moment) -> Page {
 fn because(why: &Why) -> Option<String> {
     match why {
         Why::Always | Why::Turn => None,
+        Why::Discord => Some("says Discord".to_owned()),
         Why::StandsIn { by, why } => Some(format!("stands in, says {by}: {}", visible(why))),
         Why::Declared(why) => Some(format!("that is meant: {}", visible(why))),
         Why::Gap => Some("nobody has said that this is meant".to_owned()),

@@ -381,7 +381,14 @@ pub(super) fn may_look(speaker: &Speaker, snapshot: &Snapshot) -> Result<(), Den
         Some(person) if !policy.roles_of(person).is_empty() => Ok(()),
         // Who takes turns may look between them.
         Some(person) if takes_turns(person, policy, snapshot) => Ok(()),
-        _ => Err(Denial::NoPerson(speaker.account.clone())),
+        Some(person) => {
+            let roles: Vec<String> = policy.roles.keys().map(ToString::to_string).collect();
+            Err(match policy.holds(person, &roles) {
+                Holds::Unknown(why) => Denial::RoleUnknown { deed: "Looking", why },
+                _ => Denial::NoPerson(speaker.account.clone()),
+            })
+        }
+        None => Err(Denial::NoPerson(speaker.account.clone())),
     }
 }
 

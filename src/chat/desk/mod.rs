@@ -15,7 +15,7 @@ use crate::duty::Override;
 use crate::engine::clock::Clock;
 use crate::engine::{Engine, Planner, Refused, Speaker, ToRun, overrides};
 use crate::journal::{AppendError, JournalView};
-use crate::library::{Library, NotLoaded, Snapshot};
+use crate::library::{Library, NotLoaded, Said, Snapshot};
 use crate::policy::Policy;
 use crate::run::model::{Far, Outcome, Phase};
 use crate::run::{Event, Run, RunId};
@@ -98,21 +98,28 @@ impl Desk {
 
     /// Who stands in on a schedule.
     pub fn overrides(&self) -> Arc<[Override]> {
+        self.said().overrides
+    }
+
+    /// What was said of roles. What Discord says is known only where it is asked.
+    fn said(&self) -> Said {
         match (&self.engine, &self.journal) {
-            (Some(engine), _) => engine.overrides(),
-            (None, Some(view)) => overrides(view).unwrap_or_default().into(),
-            (None, None) => Arc::default(),
+            (Some(engine), _) => engine.said(),
+            (None, Some(view)) => {
+                Said { overrides: overrides(view).unwrap_or_default().into(), ..Said::default() }
+            }
+            (None, None) => Said::default(),
         }
     }
 
-    /// The files as they are now, and who is on duty now.
+    /// The files as they are now, and who has which role now.
     pub fn files(&self) -> Result<Arc<Snapshot>, NotLoaded> {
-        self.library().load_at(self.clock.now(), &self.overrides())
+        self.library().load_at(self.clock.now(), &self.said())
     }
 
-    /// The files as they were when they could last be used, and who is on duty now.
+    /// The files as they were when they could last be used, and who has which role now.
     pub fn last_files(&self) -> Option<Arc<Snapshot>> {
-        self.library().last_at(self.clock.now(), &self.overrides())
+        self.library().last_at(self.clock.now(), &self.said())
     }
 
     /// Answers a command of a speaker.

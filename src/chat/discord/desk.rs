@@ -24,6 +24,7 @@ use crate::chat::desk::{CameOut, Desk, Reply};
 use crate::chat::grammar::{Command, NotUnderstood, command, words};
 use crate::engine::{Engine, Speaker, ToRun};
 use crate::library::Snapshot;
+use crate::policy::Policy;
 use crate::policy::decide::{Denial, Door};
 use crate::run::RunId;
 use crate::run::model::Phase;
@@ -34,6 +35,12 @@ use crate::wording::discord as words_of_discord;
 const REMEMBERED: usize = 4_096;
 /// How often it is looked whether the runbooks changed.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often Discord is asked who has which role,
+const ASK_EVERY: Duration = Duration::from_secs(60);
+/// and how soon again after it did not answer.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// One answer takes no longer.
+const ASK_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who asks, and where.
 #[derive(Debug, Clone)]
@@ -50,6 +57,8 @@ pub(super) struct Asker {
     pub channel: u64,
     /// The channel that the thread hangs on.
     pub above: Option<u64>,
+    /// The ids of the roles that they have on the server, where Discord tells them with what was asked.
+    pub roles: Option<BTreeSet<String>>,
 }
 
 impl Asker {
@@ -154,6 +163,70 @@ impl Counter {
         }
     }
 
+    /// Asks Discord again and again who has which role, and at once when a run is about to start.
+    pub(super) async fn keep_members(self: Arc<Self>, ending: CancellationToken) {
+        let mut wanted = self.engine.members_wanted();
+        let work = async {
+            loop {
+                let wait = if self.ask_members().await { ASK_EVERY } else { ASK_AGAIN };
+                tokio::select! {
+                    () = self.after(wait) => {}
+                    _ = wanted.changed() => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            () = ending.cancelled() => {}
+        }
+    }
+
+    /// Asks Discord for every person, if the policy has roles from there. Whether it answered.
+    async fn ask_members(&self) -> bool {
+        let (asked, mut said, mut answered) = (self.now(), Vec::new(), true);
+        let snapshot = self.present();
+        let Some((policy, server)) = snapshot.as_deref().and_then(with_roles) else {
+            self.engine.members_were_asked(asked);
+            return true;
+        };
+        for user in policy.people.values().flat_map(|accounts| &accounts.discord) {
+            let Some(id) = user.parse().ok().filter(|id| *id != 0) else { continue };
+            let roles = tokio::select! {
+                roles = self.post.roles_of(server, id) => roles,
+                () = self.after(ASK_WITHIN) => Err(Lost::Away(format!("no answer in {} s", ASK_WITHIN.as_secs()))),
+            };
+            match roles {
+                Ok(roles) => said.push((user.value.clone(), roles)),
+                Err(lost) => {
+                    answered = false;
+                    self.pulse.trouble(&format!("who has which role could not be asked: {lost}"));
+                    if matches!(lost, Lost::Away(_)) {
+                        break;
+                    }
+                }
+            }
+        }
+        self.hear(policy, said, asked).await;
+        self.engine.members_were_asked(asked);
+        answered
+    }
+
+    /// Discord tells the roles of who asks something. Only of the server that the policy names, and of whom it knows.
+    async fn hears_roles(&self, asker: &Asker, roles: &BTreeSet<String>, asked: Timestamp) {
+        let snapshot = self.present();
+        let Some((policy, server)) = snapshot.as_deref().and_then(with_roles) else { return };
+        let user = asker.user.to_string();
+        if asker.server == Some(server) && !asker.is_bot && policy.person_of(Door::Discord, &user).is_some() {
+            self.hear(policy, vec![(user, roles.clone())], asked).await;
+        }
+    }
+
+    async fn hear(&self, policy: &Policy, said: Vec<(String, BTreeSet<String>)>, asked: Timestamp) {
+        if let Err(refused) = self.engine.members_are(policy, said, asked).await {
+            self.pulse.trouble(&format!("who has which role could not be written down: {refused:?}"));
+        }
+    }
+
     /// Something on the server changed: channels, rights, the server itself.
     pub(super) fn doubts(&self) {
         self.runs.doubts();
@@ -192,8 +265,8 @@ impl Counter {
         self.desk.files().ok().or_else(|| self.desk.last_files())
     }
 
-    /// Who speaks, or why nobody is listened to. What anybody is on Discord, administrator or not, does not count: the
-    /// policy knows the ids of people.
+    /// Who speaks, or why nobody is listened to. Whoever is nobody for the policy gets nothing, administrator or not, and
+    /// whatever roles they have: the policy knows the ids of people.
     fn speaker(asker: &Asker, snapshot: Option<&Snapshot>) -> (Speaker, Option<Denial>) {
         let mut speaker = Speaker { person: None, account: asker.account(), door: Door::Discord };
         let Some(policy) = snapshot.and_then(|snapshot| snapshot.set.policy.as_ref().ok()) else {
@@ -290,6 +363,10 @@ impl Counter {
     async fn answer(&self, asker: &Asker, asked: &Asked, wanted: Result<Command, NotUnderstood>) {
         if !self.promised(asked).await {
             return;
+        }
+        // What Discord takes a promise for happened a moment ago, and so did what it says of who asked.
+        if let Some(roles) = &asker.roles {
+            self.hears_roles(asker, roles, asked.came).await;
         }
         let reply = self.answered(asker, wanted).await;
         self.say(asked, &reply).await;
@@ -420,6 +497,13 @@ impl Counter {
 fn server_of(snapshot: &Snapshot) -> Option<u64> {
     let policy = snapshot.set.policy.as_ref().ok()?;
     policy.doors.discord.as_ref()?.server.parse().ok()
+}
+
+/// A policy that has roles from Discord, and its server.
+fn with_roles(snapshot: &Snapshot) -> Option<(&Policy, u64)> {
+    let policy = snapshot.set.policy.as_ref().ok()?;
+    let server = server_of(snapshot).filter(|server| *server != 0)?;
+    (!policy.roles_of_discord().is_empty()).then_some((policy, server))
 }
 
 /// What is recorded of a command that nobody may say there.

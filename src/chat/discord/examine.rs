@@ -11,7 +11,7 @@ use serenity::all::{
 use super::post::{Lost, http, lost};
 use super::{Messages, Settings};
 use crate::engine::clock::Clock;
-use crate::policy::model::DiscordDoor;
+use crate::policy::Policy;
 use crate::wording::doctor::Finding;
 
 /// One answer takes no longer.
@@ -29,11 +29,11 @@ pub const NEEDED: u64 = Permissions::VIEW_CHANNEL
 
 /// A row for each thing that the chat needs, in the order in which it needs them. What cannot be asked without one that is
 /// wrong is not asked.
-pub async fn examine(settings: &Settings, door: Option<&DiscordDoor>, clock: &Clock) -> Vec<Finding> {
+pub async fn examine(settings: &Settings, policy: Option<&Policy>, clock: &Clock) -> Vec<Finding> {
     let asks = Asks { http: http(settings), clock: clock.clone(), messages: settings.messages };
     let mut found = Vec::new();
     // Whatever is wrong ends the row that it is found in.
-    if let Err(wrong) = asks.all(door, &mut found).await {
+    if let Err(wrong) = asks.all(policy, &mut found).await {
         found.push(wrong);
     }
     found
@@ -46,7 +46,7 @@ struct Asks {
 }
 
 impl Asks {
-    async fn all(&self, door: Option<&DiscordDoor>, found: &mut Vec<Finding>) -> Result<(), Finding> {
+    async fn all(&self, policy: Option<&Policy>, found: &mut Vec<Finding>) -> Result<(), Finding> {
         let user = self.asked(self.http.get_current_user()).await.map_err(|lost| not_let_in(&lost))?;
         found.push(Finding::well("token", format!("Discord takes it, for the bot {}", user.name)));
         let application = self.asked(self.http.get_current_application_info()).await;
@@ -55,7 +55,8 @@ impl Asks {
         found.push(Finding::well("application", format!("{}, {}", application.name, application.id)));
         found.push(self.intents(application.flags.unwrap_or_default()));
 
-        let Some(door) = door else {
+        let Some((policy, door)) = policy.and_then(|policy| Some((policy, policy.doors.discord.as_ref()?)))
+        else {
             let says = "the policy opens no door on Discord";
             let cure = "add doors: { discord: { server: …, channels: [ … ] } } to policy.yaml";
             return Err(Finding::new("server", says, true, cure));
@@ -93,6 +94,18 @@ impl Asks {
                 format!("invite it again, with both scopes: {link}"),
             ),
         });
+        for role in policy.roles_of_discord() {
+            let known = guild.roles.values().find(|known| known.id.to_string() == role);
+            found.push(match known {
+                Some(known) => Finding::well("role", format!("{role} is @{}", known.name)),
+                None => Finding::new(
+                    "role",
+                    format!("{role} is no role of this server: nobody has what it gives"),
+                    true,
+                    "take its id from Discord again, under Copy Role ID, and put it into policy.yaml",
+                ),
+            });
+        }
         for channel in &door.channels {
             let channel = ChannelId::new(id(&channel.value, "channel")?);
             found.push(self.channel(channel, &guild, &member).await);

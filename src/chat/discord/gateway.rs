@@ -7,8 +7,8 @@ use std::time::Duration;
 use serenity::all::{
     ActionRowComponent, AutocompleteOption, ChannelId, ChannelType, CommandDataOption,
     CommandDataOptionValue, CommandInteraction, ConnectionStage, Context, Event, EventHandler,
-    GatewayIntents, GuildId, Interaction, Message, PartialChannel, RawEventHandler, Ready, ResumedEvent,
-    ShardStageUpdateEvent, User,
+    GatewayIntents, GuildId, Interaction, Member, Message, PartialChannel, RawEventHandler, Ready,
+    ResumedEvent, ShardStageUpdateEvent, User,
 };
 use serenity::async_trait;
 use serenity::client::ClientBuilder;
@@ -34,6 +34,7 @@ pub(super) async fn connect(
 ) {
     let mut wait = Duration::from_millis(500);
     let refresh = counter.clone().keep_commands(ending.clone());
+    let members = counter.clone().keep_members(ending.clone());
     let work = async {
         loop {
             match listen(&settings, &counter, &pulse, &ending).await {
@@ -51,7 +52,7 @@ pub(super) async fn connect(
             wait = (wait * 2).min(LATEST);
         }
     };
-    tokio::join!(work, refresh);
+    tokio::join!(work, refresh, members);
 }
 
 /// The smallest set of events: interactions come without any, channels and rights that are taken away do not.
@@ -154,8 +155,9 @@ impl EventHandler for Handler {
         if message.author.bot || message.webhook_id.is_some() {
             return;
         }
-        let asker =
-            asker(&message.author, message.guild_id.map(GuildId::get), message.channel_id.get(), None);
+        // A message may be told late: what it says of roles is not heard.
+        let server = message.guild_id.map(GuildId::get);
+        let asker = asker(&message.author, None, server, message.channel_id.get(), None);
         self.counter.message(asker, message.id.get(), &message.content).await;
     }
 
@@ -177,13 +179,15 @@ impl EventHandler for Handler {
             Interaction::Component(press) => {
                 let asked = asked(press.id.get(), &press.token);
                 let guild = press.guild_id.map(GuildId::get);
-                let asker = asker(&press.user, guild, press.channel_id.get(), press.channel.as_ref());
+                let (member, shown) = (press.member.as_ref(), press.channel.as_ref());
+                let asker = asker(&press.user, member, guild, press.channel_id.get(), shown);
                 self.counter.press(asker, asked, &press.data.custom_id).await;
             }
             Interaction::Modal(form) => {
                 let asked = asked(form.id.get(), &form.token);
                 let guild = form.guild_id.map(GuildId::get);
-                let asker = asker(&form.user, guild, form.channel_id.get(), form.channel.as_ref());
+                let (member, shown) = (form.member.as_ref(), form.channel.as_ref());
+                let asker = asker(&form.user, member, guild, form.channel_id.get(), shown);
                 let inputs = form.data.components.iter().flat_map(|row| &row.components);
                 let said = inputs.filter_map(|part| match part {
                     ActionRowComponent::InputText(input) if input.custom_id == "said" => input.value.clone(),
@@ -199,16 +203,24 @@ impl EventHandler for Handler {
 
 fn of_command(command: &CommandInteraction) -> Asker {
     let guild = command.guild_id.map(GuildId::get);
-    asker(&command.user, guild, command.channel_id.get(), command.channel.as_ref())
+    let (member, shown) = (command.member.as_deref(), command.channel.as_ref());
+    asker(&command.user, member, guild, command.channel_id.get(), shown)
 }
 
-fn asker(user: &User, server: Option<u64>, channel: u64, shown: Option<&PartialChannel>) -> Asker {
+fn asker(
+    user: &User,
+    member: Option<&Member>,
+    server: Option<u64>,
+    channel: u64,
+    shown: Option<&PartialChannel>,
+) -> Asker {
     let is_thread = |channel: &&PartialChannel| {
         let kinds = [ChannelType::PublicThread, ChannelType::PrivateThread, ChannelType::NewsThread];
         kinds.contains(&channel.kind)
     };
     let above = shown.filter(is_thread).and_then(|thread| thread.parent_id).map(ChannelId::get);
-    Asker { user: user.id.get(), name: user.name.clone(), is_bot: user.bot, server, channel, above }
+    let roles = member.map(|member| member.roles.iter().map(ToString::to_string).collect());
+    Asker { user: user.id.get(), name: user.name.clone(), is_bot: user.bot, server, channel, above, roles }
 }
 
 /// What was filled in, and the option that is being typed.

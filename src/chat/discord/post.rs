@@ -1,10 +1,11 @@
 //! Messages out: the one place that sends anything to Discord, and the one constructor of its client.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use serenity::all::{
-    ChannelId, CreateAttachment, GuildId, Http, HttpBuilder, HttpError, InteractionId, MessageId,
+    ChannelId, CreateAttachment, GuildId, Http, HttpBuilder, HttpError, InteractionId, MessageId, UserId,
 };
 
 use super::Settings;
@@ -59,6 +60,19 @@ impl Post {
         self.http.set_application_id(info.id);
         let user = self.http.get_current_user().await.map_err(lost)?;
         Ok(user.id.get())
+    }
+
+    /// The ids of all roles that somebody has on a server; none if they are not on it.
+    pub(super) async fn roles_of(&self, server: u64, user: u64) -> Result<BTreeSet<String>, Lost> {
+        match self.http.get_member(GuildId::new(server), UserId::new(user)).await {
+            Ok(member) => Ok(member.roles.iter().map(ToString::to_string).collect()),
+            Err(serenity::Error::Http(HttpError::UnsuccessfulRequest(response)))
+                if [UNKNOWN_MEMBER, UNKNOWN_USER].contains(&response.error.code) =>
+            {
+                Ok(BTreeSet::new())
+            }
+            Err(error) => Err(lost(error)),
+        }
     }
 
     /// Registers all commands of a server at once.
@@ -173,6 +187,10 @@ fn files(card: &Card) -> Vec<CreateAttachment> {
 
 /// Discord's code for a message that is not there.
 const UNKNOWN_MESSAGE: isize = 10_008;
+/// Discord's code for somebody who is not on the server.
+const UNKNOWN_MEMBER: isize = 10_007;
+/// Discord's code for an id that is nobody's.
+const UNKNOWN_USER: isize = 10_013;
 /// Discord's code for a thread in which only moderators write.
 const THREAD_LOCKED: isize = 160_005;
 

@@ -10,7 +10,7 @@ use super::outcome::{NoEnd, escaped, exit_of, outputs, summary};
 use super::{Conductor, Done, Flight};
 use crate::engine::ask::{Asker, Known, Moved, elapsed, log_tail};
 use crate::engine::context::errand_body;
-use crate::engine::planner::NotOffered;
+use crate::engine::planner::who_may_no_more;
 use crate::library::NotLoaded;
 use crate::plan::difference::differences;
 use crate::plan::model::{CheckSeen, Command, HostPin, Undo, Verdict};
@@ -152,19 +152,29 @@ impl Conductor {
 
     fn start_planning(&mut self, act: Act) {
         let inner = self.inner.clone();
-        let (id, request, was) = (self.run.id, self.run.request.clone(), self.run.offer.clone());
+        let run = self.run.clone();
         self.fly(act.clone(), async move {
             let again = act == Act::Recheck;
+            if let (true, Ok(Ok(policy))) =
+                (again, inner.snapshot().as_ref().map(|now| now.set.policy.as_ref()))
+            {
+                inner.ask_discord(policy).await;
+            }
             let snapshot = match inner.snapshot() {
                 Ok(snapshot) => snapshot,
                 Err(why) => return Done::new(act, not_loaded(&why)),
             };
-            let before = inner.before(&snapshot, id, &request);
-            let (offer, context) = match inner.planner.offer_of(&snapshot, id, &request, &before).await {
-                Ok(made) => made,
-                Err(NotOffered { code, why, failed }) => {
-                    return Done::new(act, World::NotPlanned { code, why, failed });
-                }
+            let before = inner.before(&snapshot, run.id, &run.request);
+            let (offer, context) =
+                match inner.planner.offer_of(&snapshot, run.id, &run.request, &before).await {
+                    Ok(made) => made,
+                    Err(not) => return Done::new(act, not.into()),
+                };
+            // What was measured took its time: who agreed is looked at last.
+            let now = snapshot.at(inner.clock.now(), &inner.said());
+            let gone = match who_may_no_more(now.as_ref().unwrap_or(&snapshot), &run) {
+                Ok(gone) => gone,
+                Err(not) => return Done::new(act, not.into()),
             };
             let stops: Vec<_> = offer.preflight.iter().filter(|seen| seen.stops()).cloned().collect();
             if !again && !stops.is_empty() {
@@ -178,9 +188,10 @@ impl Conductor {
             };
             let blobs = snapshot.blobs().1;
             let offer = Box::new(offer);
-            let world = match was.filter(|_| again) {
+            let world = match run.offer.as_ref().filter(|_| again) {
                 Some(was) => {
-                    let changes = differences(&was.plan, &offer.plan);
+                    let mut changes = differences(&was.plan, &offer.plan);
+                    changes.extend(gone);
                     World::Rechecked { offer, token, changes }
                 }
                 None => World::Planned { offer, token },

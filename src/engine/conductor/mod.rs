@@ -232,8 +232,7 @@ impl Conductor {
         self.flying.remove(&done.act);
         heard(&done.act);
         let makes_a_plan = matches!(done.world, World::Planned { .. });
-        let changes_it =
-            matches!(&done.world, World::Rechecked { offer, .. } if Some(&offer.digest) != self.run.digest());
+        let changes_it = matches!(&done.world, World::Rechecked { offer, changes, .. } if !changes.is_empty() || Some(&offer.digest) != self.run.digest());
         let context = done.context.clone();
         let told = Told {
             blobs: done.blobs.clone(),

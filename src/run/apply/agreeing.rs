@@ -32,7 +32,7 @@ pub(super) fn apply(run: &mut Run, stamped: &Stamped) {
         }
         Event::Approved { roles, .. } => {
             let commander = roles.iter().any(|role| role == "commander");
-            run.approvals.push(Approval { by: who(run, stamped), at, commander });
+            run.approvals.push(Approval { by: who(run, stamped), at, roles: roles.clone(), commander });
             let needed = run.plan().map_or(u32::MAX, |plan| plan.approvals.count);
             if u32::try_from(run.approvals.len()).unwrap_or(u32::MAX) >= needed {
                 run.phase = Phase::Ready;

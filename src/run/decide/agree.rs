@@ -133,10 +133,10 @@ pub(super) fn refuse(run: &Run, why: &str) -> Decided {
     }
 }
 
-/// The plan was made once more: another one voids what was agreed. Inside the holds the same one begins, if all that
-/// preflight asks still holds.
+/// The plan was made once more: another one voids what was agreed, and so does a role that somebody agreed with and has
+/// no more. Inside the holds the same one begins, if all that preflight asks still holds.
 pub(super) fn rechecked(run: &Run, offer: &Offer, token: &Token, changes: &[String]) -> Decided {
-    if Some(&offer.digest) != run.digest() {
+    if Some(&offer.digest) != run.digest() || !changes.is_empty() {
         let changed = Event::PlanChanged {
             offer: Box::new(offer.clone()),
             token: token.clone(),

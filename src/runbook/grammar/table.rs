@@ -569,13 +569,18 @@ static PERSON: Shape = Shape {
 
 static ROLE: Shape = Shape {
     what: "a role",
-    about: "Exactly one of `people` and `schedule`.",
+    about: "Exactly one of `people`, `schedule` and `discord`.",
     keys: &[
         may("people", Form::List(&Form::Word(Refers::Person)), "Who has it, always."),
         may(
             "schedule",
             Form::Word(Refers::Schedule),
             "The schedule of notify.yaml that says who has it now.",
+        ),
+        may(
+            "discord",
+            ACCOUNTS,
+            "The ids of roles on the server of the door discord, in quotes: whoever of `people` has one of them there has it.",
         ),
         may("escalates_to", Form::Word(Refers::Role), "Who is asked when nobody answers."),
     ],
