@@ -96,7 +96,7 @@ impl<'a> Duty<'a> {
             Some(HeldBy::Schedule { schedule, .. }) => self.on_schedule(schedule, at),
             Some(HeldBy::Discord { now, .. }) => {
                 if let Some(Err(why)) = now.values().find(|seat| seat.is_err()) {
-                    return Err(why.clone());
+                    return Err(format!("Discord {why}"));
                 }
                 Ok(OnDuty {
                     people: with_seat(now).collect(),

@@ -37,10 +37,10 @@ impl Default for Asks {
 }
 
 impl Inner {
-    /// Has Discord asked once more, if the policy has roles from there and somebody asks it. Without an answer what is
-    /// known already counts, as long as it does.
+    /// Has Discord asked once more, if the policy has roles from there. Without an answer what is known already counts, as
+    /// long as it does. After a start of the bot nobody may have asked yet, so that it waits for that as well.
     pub(super) async fn ask_discord(&self, policy: &Policy) {
-        if policy.roles_of_discord().is_empty() || self.asks.wanted.receiver_count() == 0 {
+        if policy.roles_of_discord().is_empty() {
             return;
         }
         let now = self.clock.now();

@@ -50,7 +50,7 @@ impl NotOffered {
         Self::new(
             "role-unknown",
             what,
-            "Next: ask for it again when that is known; `health` says how the chat is.",
+            "Next: ask for it again when Discord answers; `steadyhand doctor` says what is wrong.",
         )
     }
 }
@@ -86,8 +86,12 @@ pub(super) fn who_may_no_more(snapshot: &Snapshot, run: &Run) -> Result<Vec<Stri
             match policy.still_counts(by, roles, needs) {
                 Holds::Yes => {}
                 Holds::No => {
-                    let needs = needs.join(" or ");
-                    gone.push(format!("{by} approved it, and has the role {needs} no more, says Discord."));
+                    let by_which: Vec<_> =
+                        needs.iter().filter(|role| roles.contains(role)).cloned().collect();
+                    let role = by_which.join(" and ");
+                    gone.push(format!(
+                        "{by} approved it as {role}, which Discord does not give them any more."
+                    ));
                 }
                 Holds::Unknown(why) => return Err(NotOffered::role_unknown(by, &why)),
             }

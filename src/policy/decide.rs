@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::members::NOT_ASKED;
 use super::model::{HeldBy, Policy};
 use crate::runbook::model::Word;
 use crate::runbook::source::name::Person;
@@ -126,11 +127,9 @@ impl Policy {
                         Some(Ok(true)) => return Holds::Yes,
                         Some(Ok(false)) => {}
                         seat => {
-                            let why = match seat {
-                                Some(Err(why)) => why,
-                                _ => "it has not been asked yet",
-                            };
-                            unknown = Some(format!("`{role}` is given on Discord: {why}"));
+                            let why =
+                                seat.and_then(|seat| seat.as_ref().err()).map_or(NOT_ASKED, String::as_str);
+                            unknown = Some(format!("`{role}` is given on Discord, which {why}"));
                         }
                     }
                 }

@@ -10,6 +10,9 @@ use crate::runbook::source::name::Person;
 /// So long what Discord said counts. It is asked every minute: one answer that is missing takes no role from anybody.
 pub const KNOWN_FOR: SignedDuration = SignedDuration::from_mins(3);
 
+/// Why nobody knows what Discord says, behind its name.
+pub(super) const NOT_ASKED: &str = "has not been asked yet";
+
 /// What Discord said last of each user that the policy knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Members {
@@ -25,7 +28,8 @@ struct Said {
     asked: Timestamp,
 }
 
-/// Who has a role of the policy that Discord gives, as far as somebody knows. Whoever is missing is unknown.
+/// Who has a role of the policy that Discord gives; or why nobody knows, behind the name of Discord. Of whoever is missing
+/// nobody knows either.
 pub type Seats = BTreeMap<Person, Result<bool, String>>;
 
 impl Members {
@@ -47,15 +51,12 @@ impl Members {
     /// Who has one of these roles of Discord at this moment. Whoever has no account there certainly has none.
     fn seats(&self, policy: &Policy, roles: &[String], now: Timestamp) -> Seats {
         let fresh = |user: &str| {
-            let said = self.said.get(user).ok_or_else(|| "Discord has not been asked yet".to_owned())?;
+            let said = self.said.get(user).ok_or_else(|| NOT_ASKED.to_owned())?;
             if now.duration_since(said.asked).abs() <= KNOWN_FOR {
                 return Ok(roles.iter().any(|role| said.roles.contains(role)));
             }
             let asked = said.asked.strftime("%Y-%m-%d %H:%M UTC");
-            Err(format!(
-                "Discord was last asked at {asked}, which counts for {} minutes",
-                KNOWN_FOR.as_mins()
-            ))
+            Err(format!("was last asked at {asked}, and that counts for {} minutes", KNOWN_FOR.as_mins()))
         };
         let seat = |users: &[crate::runbook::model::Word]| {
             let mut seat = Ok(false);

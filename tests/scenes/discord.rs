@@ -59,17 +59,18 @@ const ASKED: &str =
     "/run failover-database cluster=orders candidate=pg2 mode=planned reason=\"move to the new rack\"";
 
 /// A bot that runs. It has a runtime of its own, so that it can be killed.
-struct Bot {
-    engine: Engine,
-    chat: Arc<chat::Discord>,
+pub(crate) struct Bot {
+    pub(crate) engine: Engine,
+    pub(crate) chat: Arc<chat::Discord>,
     ending: CancellationToken,
     runtime: Runtime,
 }
 
 /// A server with its people, hosts, files, and a bot.
-struct Ground {
-    discord: Discord,
-    hosts: Arc<Hosts>,
+pub(crate) struct Ground {
+    pub(crate) discord: Discord,
+    pub(crate) hosts: Arc<Hosts>,
+    clock: Clock,
     folders: Folders,
     place: tempfile::TempDir,
     messages: Messages,
@@ -85,12 +86,23 @@ impl Ground {
 
     /// The same with these channels in the policy, reading these messages.
     async fn with(channels: &[&str], messages: Messages) -> Self {
+        Self::of(channels, messages, Clock::System, |_, policy| policy).await
+    }
+
+    /// The same by this clock, with another policy.
+    pub(crate) async fn of(
+        channels: &[&str],
+        messages: Messages,
+        clock: Clock,
+        edited: impl FnOnce(&Discord, String) -> String,
+    ) -> Self {
         let discord = Discord::start().await;
         let place = folder();
         let folders = own_files(place.path());
         let mut ground = Self {
             discord,
             hosts: Arc::new(Hosts::new(Clock::System)),
+            clock,
             folders,
             place,
             messages,
@@ -112,14 +124,16 @@ impl Ground {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        std::fs::write(&policy, text.replace("doors: { console: {} }", &door)).unwrap();
+        let text = edited(&ground.discord, text.replace("doors: { console: {} }", &door));
+        std::fs::write(&policy, text).unwrap();
         ground.starts().await;
         ground.discord.until_ready().await;
         ground
     }
 
     /// The bot starts, on the journal that is there.
-    async fn starts(&mut self) {
+    pub(crate) async fn starts(&mut self) {
+        let clock = self.clock.clone();
         let log = self.log.as_ref().map(Written::hears_all);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -147,7 +161,7 @@ impl Ground {
                 let library = Arc::new(Library::new(folders));
                 hosts.learn(&library.load().unwrap().set);
                 let target = hosts as Arc<dyn Target>;
-                let (clock, dice) = (Clock::System, Dice::seeded(1));
+                let dice = Dice::seeded(1);
                 let view = journal.view().clone();
                 let engine =
                     Engine::start(journal, library.clone(), target.clone(), clock.clone(), dice, zone());
@@ -168,12 +182,12 @@ impl Ground {
         self.bot = Some(Bot { engine, chat, ending, runtime });
     }
 
-    fn bot(&self) -> &Bot {
+    pub(crate) fn bot(&self) -> &Bot {
         self.bot.as_ref().unwrap()
     }
 
     /// It is killed: every task is gone, wherever it stood.
-    fn dies(&mut self) {
+    pub(crate) fn dies(&mut self) {
         self.bot.take().unwrap().runtime.shutdown_background();
     }
 
@@ -186,23 +200,23 @@ impl Ground {
         bot.runtime.shutdown_background();
     }
 
-    fn run(&self, id: u64) -> Arc<Run> {
+    pub(crate) fn run(&self, id: u64) -> Arc<Run> {
         self.bot().engine.run(RunId(id)).unwrap()
     }
 
     /// What was refused so far: the codes, in order.
-    fn denied(&self) -> Vec<String> {
+    pub(crate) fn denied(&self) -> Vec<String> {
         let mut entries = self.bot().engine.view().newest_of_kind("command-denied", 100).unwrap();
         entries.reverse();
         entries.iter().map(|entry| entry.data["code"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn person(&self, name: &str) -> Person {
+    pub(crate) fn person(&self, name: &str) -> Person {
         self.discord.person(name)
     }
 
     /// The card of a run, as soon as it says this.
-    async fn card(&self, says: &str) -> Seen {
+    pub(crate) async fn card(&self, says: &str) -> Seen {
         let look = |discord: &Discord| discord.messages("ops").into_iter().rev().find(|seen| seen.says(says));
         self.discord.until_within(&format!("a card that says `{says}`"), Duration::from_mins(1), look).await
     }
@@ -217,7 +231,7 @@ impl Ground {
     }
 
     /// ana has read the plan back.
-    async fn confirmed(&self) -> Seen {
+    pub(crate) async fn confirmed(&self) -> Seen {
         let card = self.offered().await;
         let form = self.person("ana").presses(&card, "Confirm…").unwrap().modal().await;
         let reply = form.submit(&[("said", &token(&card))]).unwrap().reply().await;
@@ -226,7 +240,7 @@ impl Ground {
     }
 
     /// Somebody presses, and is answered privately.
-    async fn press(&self, name: &str, card: &Seen, label: &str) -> Seen {
+    pub(crate) async fn press(&self, name: &str, card: &Seen, label: &str) -> Seen {
         private(self.person(name).presses(card, label).unwrap(), name).await
     }
 }
@@ -348,7 +362,7 @@ async fn what_does_not_count_is_said_to_who_did_it_and_nothing_is_done() {
 
 impl Ground {
     #[track_caller]
-    fn hosts_untouched(&self) {
+    pub(crate) fn hosts_untouched(&self) {
         assert_eq!(self.hosts.sent(), Vec::<String>::new());
     }
 }
@@ -549,7 +563,7 @@ impl Ground {
     }
 
     /// Ends as soon as this is so of the run.
-    async fn until(&self, what: &str, is_so: impl Fn(&Run) -> bool) -> Arc<Run> {
+    pub(crate) async fn until(&self, what: &str, is_so: impl Fn(&Run) -> bool) -> Arc<Run> {
         let mut events = self.bot().engine.follow();
         let becomes = async {
             while !is_so(&self.run(1)) {

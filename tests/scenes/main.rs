@@ -8,6 +8,7 @@ mod changed;
 mod completing;
 mod discord;
 mod duty;
+mod given;
 mod held;
 mod journal;
 mod masked;

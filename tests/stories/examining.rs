@@ -10,6 +10,9 @@ use steadyhand::config::Config;
 use steadyhand::engine::clock::Clock;
 use steadyhand::journal::Journal;
 use steadyhand::library::Library;
+use steadyhand::policy::members::Seats;
+use steadyhand::policy::model::HeldBy;
+use steadyhand::runbook::model::Word;
 use steadyhand::secrets::Secret;
 use steadyhand::wording::doctor::{Finding, examined};
 
@@ -25,6 +28,38 @@ async fn finds(discord: &Discord, messages: Messages, open: bool) -> Vec<Finding
     let token = Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap();
     let settings = Settings { token, messages, api: Some(discord.url()) };
     chat::examine(&settings, policy, &Clock::System).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_role_that_the_server_does_not_have_is_found() {
+    let discord = Discord::start().await;
+    let (_folder, config) = a_folder_with(&discord);
+    let config = Config::load(Some(&config), &|_| None).unwrap();
+    let files = Library::new(config.folders).load().unwrap();
+    let mut policy = files.set.policy.clone().unwrap();
+    let dba = discord.role_id("dba").to_string();
+    let place = policy.roles.values().next().unwrap().place.clone();
+    let word = |id: &str| Word::new(id.to_owned(), place.clone());
+    let held_by = HeldBy::Discord { roles: vec![word(&dba), word("214600000000000099")], now: Seats::new() };
+    policy.roles.values_mut().next().unwrap().held_by = held_by;
+    let token = Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap();
+    let settings = Settings { token, messages: Messages::Mention, api: Some(discord.url()) };
+
+    let found = chat::examine(&settings, Some(&policy), &Clock::System).await;
+
+    let rows = told(&found);
+    let roles: Vec<_> = found
+        .iter()
+        .zip(&rows)
+        .filter(|(_, row)| row.contains("Copy Role ID") || row.contains("is @dba"))
+        .collect();
+    let [(gone, gone_says), (there, there_says)] = roles[..] else { panic!("two rows: {rows:#?}") };
+    assert!(there.is_well() && there_says.contains(&format!("{dba} is @dba")), "{there_says}");
+    assert!(
+        !gone.is_well() && gone_says.contains("214600000000000099 is no role of this server"),
+        "{gone_says}"
+    );
+    discord.assert_clean();
 }
 
 /// Each with what it says, and its cure behind an arrow.

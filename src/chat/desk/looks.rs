@@ -12,6 +12,7 @@ use crate::library::Snapshot;
 use crate::plan::model::CheckSeen;
 use crate::policy::Policy;
 use crate::policy::decide::{Denial, Holds, policy_of, role_names};
+use crate::policy::model::HeldBy;
 use crate::run::RunId;
 use crate::run::model::Requested;
 use crate::runbook::model::Runbook;
@@ -294,7 +295,7 @@ impl Desk {
         let schedules = match known.notify {
             Ok(notify) => notify.schedules.keys().cloned().collect(),
             // Without the file every role has its people; broken, it is no empty rota.
-            Err(_) if policy.roles.keys().all(|role| known.on_duty(role.as_str(), moment.now).is_ok()) => {
+            Err(_) if !policy.roles.values().any(|role| matches!(role.held_by, HeldBy::Schedule { .. })) => {
                 Vec::new()
             }
             Err(why) => return Err(Refused::StandIn(NoStandIn::NotKnown(why.to_owned()))),
@@ -318,13 +319,19 @@ impl Desk {
                 Reply::done(duty::gaps(&gaps.collect::<Result<Vec<_>, String>>().map_err(unknown)?, &moment))
             }
             OnCall::Who(name) => {
-                let Some((role, _)) = policy.roles.get_key_value(name.as_str()) else {
+                let Some((role, held)) = policy.roles.get_key_value(name.as_str()) else {
                     let all: Vec<_> = policy.roles.keys().map(ToString::to_string).collect();
                     let page = format!("{} is no role. There are: {}.", quoted(&name), all.join(", "));
                     return Ok(Reply::refused(Page::sentence(page).code("unknown-role")));
                 };
-                let on_duty = known.on_duty(role.as_str(), moment.now).map_err(unknown)?;
-                Reply::done(duty::who_of(role, &on_duty, &known, &moment))
+                match known.on_duty(role.as_str(), moment.now) {
+                    Ok(on_duty) => Reply::done(duty::who_of(role, &on_duty, &known, &moment)),
+                    Err(why) if matches!(held.held_by, HeldBy::Discord { .. }) => {
+                        let page = Page::sentence(format!("Nobody knows who has {role} now: {why}."));
+                        Reply::refused(page.code("role-unknown"))
+                    }
+                    Err(why) => return Err(unknown(why)),
+                }
             }
         })
     }

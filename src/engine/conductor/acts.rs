@@ -191,6 +191,9 @@ impl Conductor {
             let world = match run.offer.as_ref().filter(|_| again) {
                 Some(was) => {
                     let mut changes = differences(&was.plan, &offer.plan);
+                    if changes.is_empty() && !gone.is_empty() {
+                        changes.push("Its steps are the same.".to_owned());
+                    }
                     changes.extend(gone);
                     World::Rechecked { offer, token, changes }
                 }

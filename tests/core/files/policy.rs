@@ -1,8 +1,12 @@
 //! Who may do what. When in doubt the answer is no, and it says why.
 
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
 use steadyhand::authoring::check;
 use steadyhand::policy::Policy;
 use steadyhand::policy::decide::{Denial, Door, Holds, Ruling, policy_of};
+use steadyhand::policy::members::{KNOWN_FOR, Members};
 
 use super::sample::{POLICY, set, sources};
 use crate::run::plans::person;
@@ -171,4 +175,84 @@ fn on_discord_commands_are_taken_in_the_channels_of_one_server() {
     }
     let closed = self::policy(POLICY);
     assert!(!closed.is_open(Door::Discord) && !closed.is_taken_in(Some(server), channel));
+}
+
+/// Discord gives the role dba to whoever has one of two roles there. anna has two accounts, ben one, dana none.
+fn with_discord() -> Policy {
+    let text = POLICY
+        .replace("console: [anna, anna.admin]", "console: anna, discord: [\"214600000000000001\", \"214600000000000011\"]")
+        .replace("console: ben", "console: ben, discord: \"214600000000000002\"")
+        .replace("dba: { people: [ben] }", "dba: { discord: [\"214600000000000098\", \"214600000000000099\"] }")
+        .replace(
+            "doors: { console: {} }",
+            "doors: { console: {}, discord: { server: \"214600000000000100\", channels: [\"214600000000000101\"] } }",
+        );
+    policy(&text)
+}
+
+#[test]
+fn a_role_of_discord_is_held_while_it_is_known_and_unknown_before_and_after() {
+    let read = with_discord();
+    let dba = roles(&["dba"]);
+    let now: Timestamp = "2026-11-18T03:07:10+01:00".parse().unwrap();
+    let mut members = Members::default();
+    let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<String>>();
+    let at = |members: &Members, at: Timestamp| members.policy_at(&read, at).unwrap();
+    let holds = |policy: &Policy, name: &str| policy.holds(&person(name), &dba);
+    let unknown = |policy: &Policy, name: &str| matches!(holds(policy, name), Holds::Unknown(_));
+
+    assert!(unknown(&read, "anna") && unknown(&read, "dana"), "as the file says it alone, nobody can know");
+    let before = at(&members, now);
+    assert!(unknown(&before, "anna") && unknown(&before, "ben"));
+    assert_eq!(holds(&before, "dana"), Holds::No, "who has no account there has no role there");
+    assert_eq!(holds(&before, "nobody"), Holds::No);
+
+    members.hear("214600000000000001", ids(&[]), now);
+    members.hear("214600000000000002", ids(&["214600000000000099", "214600000000000100"]), now);
+    let known = at(&members, now);
+    assert_eq!(holds(&known, "ben"), Holds::Yes);
+    assert!(unknown(&known, "anna"), "of one of her accounts nobody knows");
+    assert_eq!(known.holders(&dba), [person("ben")]);
+    members.hear("214600000000000011", ids(&["214600000000000098"]), now);
+    let known = at(&members, now);
+    assert_eq!(holds(&known, "anna"), Holds::Yes, "one account is enough, and one of the roles");
+    assert_eq!(known.needs_role(&person("anna"), "Approving", &dba), Ruling::Allow);
+    assert!(members.policy_at(&known, now).is_none(), "that is known already");
+    // A role that is certain is enough, whatever else nobody knows.
+    assert_eq!(before.holds(&person("ben"), &roles(&["dba", "ops"])), Holds::Yes);
+
+    members.hear("214600000000000002", ids(&[]), now - SignedDuration::from_secs(1));
+    assert_eq!(holds(&at(&members, now), "ben"), Holds::Yes, "what was asked earlier says nothing");
+    assert_eq!(holds(&at(&members, now + KNOWN_FOR), "ben"), Holds::Yes);
+    let late = at(&members, now + KNOWN_FOR + SignedDuration::from_millis(1));
+    assert!(unknown(&late, "ben") && unknown(&late, "anna"));
+    assert!(unknown(&at(&members, now - SignedDuration::from_mins(4)), "ben"), "a clock was put back");
+    let refused = late.needs_role(&person("ben"), "Approving", &dba);
+    let Ruling::Deny(Denial::RoleUnknown { why, .. }) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("was last asked at 2026-11-18 02:07 UTC"), "{why}");
+    assert_eq!(members.last_holders(&read, "214600000000000098"), [person("anna")].into());
+}
+
+#[test]
+fn what_was_agreed_to_with_a_role_of_discord_counts_only_while_it_is_theirs() {
+    let read = with_discord();
+    let now: Timestamp = "2026-11-18T03:07:10+01:00".parse().unwrap();
+    let mut members = Members::default();
+    let counts = |members: &Members, had: &[&str], needs: &[&str]| {
+        let policy = members.policy_at(&read, now).unwrap_or_else(|| read.clone());
+        policy.still_counts(&person("ben"), &roles(had), &roles(needs))
+    };
+
+    assert!(matches!(counts(&members, &["dba"], &["dba"]), Holds::Unknown(_)));
+    assert_eq!(
+        counts(&members, &["dba"], &["dba", "commander"]),
+        Holds::Yes,
+        "he is a commander, by the policy"
+    );
+    assert_eq!(counts(&members, &["night"], &["night", "dba"]), Holds::Yes, "a hand-over voids nothing");
+    members.hear("214600000000000002", ["214600000000000099".to_owned()].into(), now);
+    assert_eq!(counts(&members, &["dba"], &["dba"]), Holds::Yes);
+    members.hear("214600000000000002", BTreeSet::new(), now);
+    assert_eq!(counts(&members, &["dba"], &["dba"]), Holds::No);
+    assert_eq!(counts(&members, &[], &["dba"]), Holds::No);
 }

@@ -198,6 +198,22 @@ fn a_plan_that_changed_inside_the_holds_is_read_back_and_approved_anew() {
 }
 
 #[test]
+fn an_agreement_that_does_not_count_any_more_voids_all_of_them_though_the_plan_is_the_same() {
+    let mut run = a_run_of(&a_plan().step("Fence").made()).planned().confirmed().approved_by("ben");
+    let claims = run.claims().unwrap();
+    run.world(World::Claimed(claims));
+    assert_eq!(run.run.approvals[0].roles, ["dba"]);
+
+    let (token, same) = (run.token(), Box::new(offer(&run.plan)));
+    let changes = vec!["ben is no dba any more".to_owned()];
+    let decided = run.world(World::Rechecked { offer: same, token, changes });
+
+    assert_eq!(names(&decided), ["plan-changed"]);
+    assert_eq!(run.run.phase, Phase::Confirming);
+    assert!(run.run.approvals.is_empty() && run.run.holds.is_empty() && run.run.confirmed.is_none());
+}
+
+#[test]
 fn a_check_that_fails_inside_the_holds_ends_the_run_before_anything_is_sent() {
     let mut run = a_run_of(&a_plan().step("Fence").made()).planned().confirmed().approved_by("ben");
     let claims = run.claims().unwrap();

@@ -22,6 +22,8 @@ pub(super) struct Rules {
     confirmed: Option<Digest>,
     /// The plan as it was made last, inside the holds.
     rechecked: Option<Digest>,
+    /// Somebody who agreed might not any more, when that was looked at last.
+    gone: bool,
     /// Who agreed to which plan.
     agreed: BTreeMap<Person, Digest>,
     /// Units as they were sent, the newest last, with what is known of them.
@@ -55,7 +57,10 @@ impl Rules {
     pub(super) fn input(&mut self, input: &Input) {
         match input {
             Input::Person { says: Says::Undo { including, .. }, .. } => self.named = *including,
-            Input::World(World::Rechecked { offer, .. }) => self.rechecked = Some(offer.digest.clone()),
+            Input::World(World::Rechecked { offer, changes, .. }) => {
+                self.rechecked = Some(offer.digest.clone());
+                self.gone = !changes.is_empty();
+            }
             _ => {}
         }
     }
@@ -102,6 +107,7 @@ impl Rules {
             Event::Started { .. } => {
                 self.agreement(run);
                 assert_eq!(self.rechecked, self.digest, "what begins is what would be planned now");
+                assert!(!self.gone, "and those who agreed still may");
                 assert!(
                     self.holds || run.plan().is_some_and(|plan| plan.holds.is_empty()),
                     "a run starts inside its holds only"

@@ -190,11 +190,17 @@ impl Driven {
             },
             Act::MakePlan => World::Planned { offer: Box::new(offer(&self.plan)), token: self.token() },
             Act::Claim => World::Claimed(self.claims().expect("something to claim")),
-            Act::Recheck => World::Rechecked {
-                offer: self.an_offer(how),
-                token: self.token(),
-                changes: vec!["failover-database.yaml was edited".to_owned()],
-            },
+            Act::Recheck => {
+                let offer = self.an_offer(how);
+                let mut changes = Vec::new();
+                if Some(&offer.digest) != self.run.digest() {
+                    changes.push("failover-database.yaml was edited".to_owned());
+                }
+                if how % 16 == 11 {
+                    changes.push("ben is no dba any more".to_owned());
+                }
+                World::Rechecked { offer, token: self.token(), changes }
+            }
             Act::Begin(unit) => World::AtDoor { unit, seen: seen(how < 200) },
             Act::Await(unit, attempt, _) if how % 16 == 12 => {
                 let lost = (which_half(how)).then(|| "the link broke".to_owned());
