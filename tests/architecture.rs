@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("journal", &["failpoint", "plan", "policy", "run", "runbook"]),
     ("secrets", &[]),
     ("target", &["failpoint", "plan", "runbook", "secrets"]),
-    ("library", &["authoring", "duty", "inventory", "plan", "runbook", "target"]),
+    ("library", &["authoring", "duty", "inventory", "plan", "policy", "runbook", "target"]),
     (
         "engine",
         &[

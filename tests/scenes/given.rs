@@ -205,16 +205,22 @@ async fn on_discord(clock: &Clock, approvals: u32) -> Ground {
     Ground::of(&["ops"], Messages::Mention, clock.clone(), edited).await
 }
 
-/// Who Discord says is a dba, as soon as it is so.
+/// What is written last of who is a dba, as soon as it counts.
 async fn until_written(ground: &Ground, last: &str) {
-    let said = |_: &Discord| written(&ground.bot().engine).last().filter(|line| *line == last).map(|_| ());
+    let engine = &ground.bot().engine;
     for _ in 0..1_000 {
-        if said(&ground.discord).is_some() {
+        let files = engine.snapshot().unwrap();
+        let holders = files.set.policy.as_ref().unwrap().holders(&["dba".to_owned()]);
+        let holders: Vec<_> = holders.iter().map(ToString::to_string).collect();
+        if written(engine)
+            .last()
+            .is_some_and(|line| line == last && line.ends_with(&format!("={}", holders.join(" "))))
+        {
             return;
         }
         Clock::System.after(Duration::from_millis(10)).await;
     }
-    panic!("{:?} does not end with {last}", written(&ground.bot().engine));
+    panic!("{:?} does not end with {last}", written(engine));
 }
 
 /// Somebody says something to run 1 on the console.
