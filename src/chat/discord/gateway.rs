@@ -156,7 +156,7 @@ impl EventHandler for Handler {
         }
         let asker =
             asker(&message.author, message.guild_id.map(GuildId::get), message.channel_id.get(), None);
-        self.counter.message(asker, message.id.get(), &message.content).await;
+        self.counter.message(asker, message.id.get(), &message.content);
     }
 
     async fn interaction_create(&self, _: Context, interaction: Interaction) {
