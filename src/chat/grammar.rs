@@ -268,7 +268,7 @@ fn on_call(rest: &mut Rest<'_>) -> Result<OnCall, NotUnderstood> {
     match rest.maybe_plain().as_deref() {
         None => Ok(OnCall::Now),
         Some("gaps") => Ok(OnCall::Gaps),
-        Some("who") => Ok(OnCall::Who(rest.plain("a role")?)),
+        Some("who") => Ok(rest.maybe_plain().map_or(OnCall::Now, OnCall::Who)),
         Some("override") => {
             let (schedule, person) = (rest.plain("a schedule")?, rest.plain("a person")?);
             let (from, to) = (rest.pair("from")?, rest.pair("to")?);
@@ -625,6 +625,7 @@ mod tests {
     fn a_word_that_comes_later_says_so() {
         assert!(matches!(read("incident open"), Ok(Command::Later("incident", _))));
         assert_eq!(read("oncall"), Ok(Command::OnCall(OnCall::Now)));
+        assert_eq!(read("oncall who"), read("oncall"));
         let stand_in = StandIn {
             schedule: "primary".into(),
             person: "ben".into(),

@@ -71,6 +71,9 @@ fn who_is_on_duty_is_said_with_the_end_and_who_comes_then() {
     {
         scene.says("ben", line);
     }
+    scene.edits("policy.yaml", "data-platform: { people: [ben, cleo],", "data-platform: { schedule: night,");
+    scene.says("ben", "who owns bl1");
+    scene.says("ben", "oncall");
     // The night of the schedule `night` has no layer on Sunday any more.
     scene.edits("notify.yaml", "days: [sat, sun], why", "days: [sat], why");
     scene.edits("notify.yaml", "mon, tue, wed, thu, fri", "sun, mon, tue, wed, thu");
