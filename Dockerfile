@@ -2,6 +2,10 @@
 # docs/operating.md says what it needs: /etc/steadyhand for its files, /var/lib/steadyhand for its journal.
 
 FROM rust:1.95-slim-bookworm AS build
+# What the client of Discord is built with.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libssl-dev pkg-config \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -12,7 +16,7 @@ RUN cargo build --release --locked --bin steadyhand
 FROM debian:bookworm-slim
 # tini takes care of what ssh leaves behind, and hands signals on. git is there for the commit of a checkout only.
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ca-certificates git openssh-client tini \
+ && apt-get install --yes --no-install-recommends ca-certificates git libssl3 openssh-client tini \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --user-group --home-dir /var/lib/steadyhand --create-home --shell /usr/sbin/nologin steadyhand \
  && chmod 0700 /var/lib/steadyhand

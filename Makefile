@@ -7,19 +7,24 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 RUNS ?= 1000
 SEED ?= 1
 
-.PHONY: help demo test check bench bench-ssh crash torture build install headers
+.PHONY: help demo demo-discord test check bench bench-chat bench-ssh crash torture build install headers
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
+	@echo "make demo-discord  two people on a Discord of its own fail that cluster over; it plays by itself, without a token"
 	@echo "make test    every test, on real parts"
 	@echo "make check   format, lints and documentation"
 	@echo "make bench   what we are measured against, as ratios"
 	@echo "make bench-ssh  the same for commands on many hosts, beside ansible and others"
+	@echo "make bench-chat how long people wait on Discord, while nothing goes on and while 200 hosts work"
 	@echo "make crash   kills the bot at every failpoint and at any moment, RUNS times (1000 if not said), SEED=1"
 	@echo "make torture kills what carries a step at random moments, RUNS times (1000 if not said)"
 
 demo: install build
 	@sh tests/lab/demo.sh
+
+demo-discord: install build
+	@sh tests/discord/demo.sh
 
 # Shells that hosts have, and what looks at the unit of systemd.
 test: install headers
@@ -36,6 +41,9 @@ check: headers
 bench: install
 	@command -v yamllint >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends yamllint
 	cargo bench --locked --bench goals
+
+bench-chat: install
+	cargo bench --locked --bench goals -- chat
 
 # With failpoints, so not as a release.
 crash: install

@@ -520,7 +520,7 @@ mod tests {
         let mut table = "";
         let mut shown = Vec::new();
         for line in text.lines() {
-            let line = line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line);
+            let line = opened(line);
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
                 table = name;
             } else if let Some((key, _)) = line.split_once(" = ") {
@@ -536,21 +536,32 @@ mod tests {
         assert!(KEYS.iter().all(|key| text.contains(&variable(key))), "each with its variable");
         assert_eq!(config.serve, Serve { listen: DEFAULT_LISTEN, log_format: LogFormat::Text });
         // And what stands behind a comment is right, too.
-        let open: String = text
-            .lines()
-            .map(|line| match line.strip_prefix("# ") {
-                Some(rest) if rest.contains(" = ") => format!("{rest}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        assert_eq!(read(&open).unwrap().secrets.len(), 3);
+        let open = read(&all_opened()).unwrap();
+        assert_eq!(open.secrets.len(), 3);
+        assert_eq!(open.discord.unwrap().messages, Messages::Mention);
+    }
+
+    /// What stands behind a comment, if that is a key or a table.
+    fn opened(line: &str) -> &str {
+        let is_setting = |rest: &&str| rest.contains(" = ") || rest.starts_with('[');
+        line.strip_prefix("# ").filter(is_setting).unwrap_or(line)
+    }
+
+    fn all_opened() -> String {
+        let text = std::fs::read_to_string(EXAMPLE).unwrap();
+        text.lines().map(opened).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn every_key_can_be_said_by_the_environment() {
-        let default = Config::load(Some(Path::new(EXAMPLE)), &|_| None).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("steadyhand.toml");
+        std::fs::write(&path, all_opened()).unwrap();
+        let default = Config::load(Some(&path), &|_| None).unwrap();
         for key in KEYS {
             let value = match key {
+                "discord.token" => "env:ELSEWHERE",
+                "discord.messages" => "all",
                 "time_zone" => "Asia/Tokyo",
                 "serve.listen" => "[::1]:1",
                 "serve.log_format" => "json",
@@ -559,9 +570,12 @@ mod tests {
             let env = |name: &str| (name == variable(key)).then(|| value.to_owned());
             let nothing = |name: &str| (name == variable(key)).then(String::new);
 
-            assert_ne!(Config::load(Some(Path::new(EXAMPLE)), &env).unwrap(), default, "{key}");
-            assert_eq!(Config::load(Some(Path::new(EXAMPLE)), &nothing).unwrap(), default, "{key}");
+            assert_ne!(Config::load(Some(&path), &env).unwrap(), default, "{key}");
+            assert_eq!(Config::load(Some(&path), &nothing).unwrap(), default, "{key}");
         }
+        // Discord is a chat as soon as the environment says where its token is.
+        let token = |name: &str| (name == "STEADYHAND_DISCORD_TOKEN").then(|| "env:T".to_owned());
+        assert!(Config::load(Some(Path::new(EXAMPLE)), &token).unwrap().discord.is_some());
     }
 
     #[test]

@@ -54,7 +54,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("config", &["chat", "library", "secrets", "target"]),
-    ("serve", &["engine", "journal", "library", "run", "target", "wording"]),
+    ("serve", &["chat", "engine", "journal", "library", "run", "target", "wording"]),
     (
         "cli",
         &[

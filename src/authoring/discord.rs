@@ -46,7 +46,9 @@ pub(super) fn check_runbook(runbook: &Runbook, problems: &mut Problems) {
     for parameter in &runbook.parameters {
         long(&parameter.name, &parameter.name.place, "the name of this parameter", NAME, problems);
         if let ParameterKind::Choice(words) = &parameter.kind {
-            words.iter().for_each(|word| long(word, &word.place, "this choice", CHOICE, problems));
+            for word in words {
+                long(word, &word.place, "this choice", CHOICE, problems);
+            }
         }
     }
     if let Some(first_too_many) = runbook.parameters.get(OPTIONS - 1) {

@@ -17,8 +17,9 @@ use crate::chat::console::render::Style;
 use crate::chat::console::session::{DemoWords, Session, not_understood};
 use crate::chat::console::{pipe, terminal};
 use crate::chat::desk::{CameOut, Desk, Reply};
+use crate::chat::discord;
 use crate::chat::grammar::{Command, command, words_of_shell};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::engine::clock::Clock;
 use crate::engine::dice::Dice;
 use crate::engine::{Engine, Planner, Refused, Speaker};
@@ -173,6 +174,17 @@ fn desk(config: &Config, library: Arc<Library>) -> Result<(Arc<Ssh>, Desk), Fail
         demo: config.demo.is_some(),
     };
     Ok((ssh, desk))
+}
+
+/// What the chat on Discord is started with. The token is read now, and kept until the process ends.
+async fn discord_settings(config: &config::Discord) -> Result<discord::Settings, Failed> {
+    let name = "discord.token".to_owned();
+    let secrets = Secrets::new([(name.clone(), config.token.clone())].into(), environment);
+    let token = secrets.resolve(&[name]).await.map_err(|why| {
+        format!("{why}. Next: put the token of the bot there, in a file of mode 0600 of the bot's user, and start again")
+    })?;
+    let Some(token) = token.into_iter().next() else { return Err("there is no token".into()) };
+    Ok(discord::Settings { token, messages: config.messages, api: config.api.clone() })
 }
 
 /// Starts the engine behind a desk: it goes on with open runs.

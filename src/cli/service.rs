@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use tokio_util::sync::CancellationToken;
+
 use super::arguments::Arguments;
-use super::{Failed, desk, environment, show, start, style};
+use super::{Failed, desk, discord_settings, environment, show, start, style};
 use crate::chat::desk::CameOut;
+use crate::chat::discord;
 use crate::config::{Config, LogFormat};
 use crate::engine::clock::Clock;
 use crate::journal::Journal;
@@ -17,6 +20,8 @@ use crate::serve::{Service, http, log};
 
 /// An end takes no longer, whatever hangs. What works on hosts goes on there.
 const END_WITHIN: Duration = Duration::from_secs(10);
+/// So much of it has the chat for its last words.
+const CHAT_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The log goes to stderr. Only we speak if nothing is said: ssh and hyper have nothing to tell those who run us.
 pub(super) fn log(format: LogFormat) -> Result<(), Failed> {
@@ -29,6 +34,8 @@ pub(super) fn log(format: LogFormat) -> Result<(), Failed> {
             "{name} is `{filter}`, which is no filter ({error}). Next: write one such as steadyhand=debug"
         )
     })?;
+    // At its lowest level it prints what goes over the wire, and the token of the chat goes over it.
+    let filter = filter.add_directive("tungstenite=info".parse()?);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.with_target(false).init(),
@@ -40,6 +47,10 @@ pub(super) fn log(format: LogFormat) -> Result<(), Failed> {
 /// Serves until it is asked to end, or must.
 pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> {
     let mut asked = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+    let chat = match &config.discord {
+        Some(discord) => Some(discord_settings(discord).await?),
+        None => None,
+    };
     let library = Arc::new(Library::new(config.folders.clone()));
     let (ssh, mut desk) = desk(&config, library.clone())?;
     let journal = Journal::open(&config.journal, config.demo.is_some())?;
@@ -70,6 +81,24 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     };
     tokio::spawn(log::follow(engine.follow()));
     service.is_ready(&engine);
+    let chat_ends = CancellationToken::new();
+    let chat = match chat {
+        Some(settings) => {
+            desk.engine = Some(engine.clone());
+            match discord::start(settings, desk, chat_ends.clone()) {
+                Ok(chat) => Some(chat),
+                Err(why) => {
+                    engine.end().await;
+                    ssh.close().await;
+                    return Err(why.into());
+                }
+            }
+        }
+        None => None,
+    };
+    if let Some(chat) = &chat {
+        service.is_on_discord(chat);
+    }
     tokio::spawn(systemd.clone().watch(service.health.clone(), Clock::System));
     systemd.say("READY=1");
     let standing = engine.standing();
@@ -87,6 +116,13 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     service.ends();
     systemd.say("STOPPING=1");
     let end = async {
+        chat_ends.cancel();
+        if let Some(chat) = chat {
+            tokio::select! {
+                () = chat.ended() => {}
+                () = Clock::System.after(CHAT_ENDS_WITHIN) => {}
+            }
+        }
         engine.end().await;
         ssh.close().await;
     };

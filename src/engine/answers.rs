@@ -43,9 +43,13 @@ impl Engine {
         if !free {
             self.allow(speaker, &what, policy.needs_role(&person, to_run.deed(), &roles), Some(id)).await?;
         }
-        if matches!(to_run, ToRun::Confirm { .. } | ToRun::Approve { .. })
-            && let Some((changed, how)) = self.changed_files(&run, &snapshot).await?
-        {
+        // Only for whom it would be an agreement: nobody else voids what others agreed to, or reads a new plan by trying.
+        let agrees = match to_run {
+            ToRun::Confirm { .. } => run.request.by == person,
+            ToRun::Approve { .. } => run.request.by != person,
+            _ => false,
+        };
+        if agrees && let Some((changed, how)) = self.changed_files(&run, &snapshot).await? {
             self.note_denied(speaker, &what, "plan-changed", Some(id)).await?;
             return Err(Refused::PlanChanged(changed, how));
         }

@@ -45,7 +45,7 @@ use crate::plan::model::Offer;
 use crate::policy::decide::Door;
 use crate::run::model::{Far, HowFar, Requested, UnitState};
 use crate::run::next::after;
-use crate::run::{Event, Run, RunId, Stamped, UnitAt};
+use crate::run::{Event, Run, RunId, Stamped, UnitAt, World};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{ClusterName, Person};
 use crate::target::Target;
@@ -429,7 +429,7 @@ impl Engine {
     }
 
     /// Records that somebody was refused.
-    async fn note_denied(
+    pub async fn note_denied(
         &self,
         speaker: &Speaker,
         what: &str,
@@ -443,6 +443,15 @@ impl Engine {
     /// Records where a run is shown in a chat, so that the next start finds it there. It is no event of the run.
     pub async fn note_shown(&self, kind: &str, place: serde_json::Value) -> Result<(), Refused> {
         self.inner.note(kind, None, place).await
+    }
+
+    /// Where a run was shown to people is gone, or closed: nobody could stop it there, so that it pauses before its next
+    /// effect. A run that nobody carries, or that has not begun, does nothing.
+    pub fn place_lost(&self, id: RunId, why: &str) {
+        let told = self.hand_over(id, Mail::Told(World::PlaceLost { why: why.to_owned() }));
+        if let Err(busy) = told {
+            tracing::warn!(run.id = %id, "run {id} was not told that its place is gone: {busy:?}");
+        }
     }
 
     /// Gives the run to a conductor of its own, with the first thing that is said to it; that comes back if the run

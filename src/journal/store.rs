@@ -15,6 +15,10 @@ use crate::run::RunId;
 
 /// The version of the tables.
 const SCHEMA_VERSION: i64 = 1;
+/// So long is waited for another program that holds the file.
+const APPEND_WAITS: Duration = Duration::from_secs(5);
+/// The same for who only asks whether it could be written.
+const PROBE_WAITS: Duration = Duration::from_secs(1);
 /// So much room must be there for an append: few take more.
 const PROBE_BYTES: usize = 64 * 1024;
 /// What a file is that `SQLite` can read and that no journal was made in.
@@ -36,7 +40,7 @@ impl Store {
             |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
         no_folder(path)?;
         let mut connection = Connection::open(path).map_err(broken)?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
+        connection.busy_timeout(APPEND_WAITS).map_err(broken)?;
         prepare(&connection).map_err(broken)?;
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
@@ -121,10 +125,13 @@ impl Store {
     /// disk by as much as appends usually take: nothing of either stays.
     pub(super) fn probe(&mut self) -> Result<(), AppendError> {
         let behaviour = rusqlite::TransactionBehavior::Immediate;
-        self.connection
-            .transaction_with_behavior(behaviour)
-            .and_then(rusqlite::Transaction::rollback)
-            .map_err(|error| classify(&error))?;
+        // Who asks waits for less time than who writes.
+        let held = self
+            .connection
+            .busy_timeout(PROBE_WAITS)
+            .and_then(|()| self.connection.transaction_with_behavior(behaviour))
+            .and_then(rusqlite::Transaction::rollback);
+        self.connection.busy_timeout(APPEND_WAITS).and(held).map_err(|error| classify(&error))?;
         let folder = self.connection.path().and_then(|path| Path::new(path).parent());
         let grows = || {
             let mut file = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
@@ -159,7 +166,7 @@ impl Reader {
             |error: rusqlite::Error| OpenError::Unusable { path: path.to_owned(), why: error.to_string() };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(broken)?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(broken)?;
+        connection.busy_timeout(APPEND_WAITS).map_err(broken)?;
         let version: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(broken)?;
         if version == 0 {

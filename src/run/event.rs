@@ -345,6 +345,11 @@ pub enum Event {
     },
     /// A person said pause.
     Paused,
+    /// Where the run was shown to people it cannot be stopped any more, so it pauses by itself.
+    PlaceLost {
+        /// What became of the place, as a sentence.
+        why: String,
+    },
     /// A person said go on.
     Resumed,
     /// A person wants to take steps back, and the list is shown.

@@ -229,6 +229,11 @@ pub enum World {
         /// Whether it opened.
         open: bool,
     },
+    /// Where the run was shown to people is gone, or closed to the bot: nobody could stop it there. An outage is none.
+    PlaceLost {
+        /// What became of it, as a sentence.
+        why: String,
+    },
     /// The bot is about to take a step back.
     UndoBegins {
         /// Which.

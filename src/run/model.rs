@@ -197,8 +197,8 @@ pub struct Run {
     pub asked_next: BTreeMap<UnitAt, Vec<String>>,
     /// A person said stop.
     pub stop: Option<Stop>,
-    /// A person said pause.
-    pub pause: Option<(Person, Timestamp)>,
+    /// Nothing new begins.
+    pub pause: Option<Pause>,
     /// Taking back.
     pub undo: Option<UndoState>,
     /// When the first step could begin.
@@ -207,6 +207,17 @@ pub struct Run {
     pub ended: Option<Timestamp>,
     /// What it ended for, and what is left, as sentences.
     pub remarks: Vec<String>,
+}
+
+/// Why nothing new begins until somebody says resume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Who said so; none if the run paused by itself.
+    pub by: Option<Person>,
+    /// Why it paused by itself, as a sentence.
+    pub why: String,
+    /// Since when.
+    pub at: Timestamp,
 }
 
 /// The end of a log of the system that a step works on.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::health::{Finding, Report};
+use crate::chat::discord;
 use crate::engine::Standing;
 use crate::journal::figures::Times;
 use crate::journal::{Entry, Figures, Journal, stamped};
@@ -21,7 +22,7 @@ use crate::run::model::Outcome;
 /// The upper bounds in seconds by which steps are counted.
 const STEP_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0];
 
-/// Everything that is served: name, kind, and what it is.
+/// Everything that is served of every service: name, kind, and what it is.
 pub const FAMILIES: [(&str, &str, &str); 14] = [
     ("steadyhand_build_info", "gauge", "Always 1; the version is its label."),
     ("process_start_time_seconds", "gauge", "When the process began, in seconds since 1970."),
@@ -57,6 +58,26 @@ pub const FAMILIES: [(&str, &str, &str); 14] = [
     ),
     ("steadyhand_ssh_connections", "gauge", "Connections to hosts that are open."),
     ("steadyhand_health", "gauge", "Parts of the process as last asked: 0 ok, 1 attention, 2 down, 3 stuck."),
+];
+
+/// What is served beside it where Discord is a chat.
+pub const OF_DISCORD: [(&str, &str, &str); 4] = [
+    ("steadyhand_discord_connected", "gauge", "1 while the events of Discord come in, 0 while it is away."),
+    (
+        "steadyhand_discord_events_not_understood_total",
+        "counter",
+        "Events of Discord that could not be understood: somebody may not have been heard.",
+    ),
+    (
+        "steadyhand_discord_interactions_total",
+        "counter",
+        "Commands, presses, forms and completions, by whether Discord took the first response.",
+    ),
+    (
+        "steadyhand_discord_first_response_seconds",
+        "histogram",
+        "From an interaction that came in until Discord had its first response; it waits for 3 s.",
+    ),
 ];
 
 /// How a step can come out, and the event that says so.
@@ -147,8 +168,8 @@ impl Metrics {
     pub fn text(&self, standing: Standing, journal: &Figures, connections: usize, health: &Report) -> String {
         let mut text = Text::default();
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, kind, help) in FAMILIES {
-            let _ = writeln!(text.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for family in FAMILIES {
+            let name = text.family(family);
             match name {
                 "steadyhand_build_info" => {
                     text.line(&format!("{name}{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
@@ -186,6 +207,24 @@ impl Metrics {
     }
 }
 
+/// What is counted of the chat on Discord, in the text format.
+pub fn of_discord(health: &discord::Health, responses: &Times) -> String {
+    let mut text = Text::default();
+    for family in OF_DISCORD {
+        let name = text.family(family);
+        match name {
+            "steadyhand_discord_connected" => text.line(name, u8::from(health.connected)),
+            "steadyhand_discord_events_not_understood_total" => text.line(name, health.not_understood),
+            "steadyhand_discord_interactions_total" => {
+                let (_, answered, _) = responses.read();
+                text.labelled(name, "result", [("answered", answered), ("unanswered", health.unanswered)]);
+            }
+            _ => text.histogram(name, responses),
+        }
+    }
+    text.0
+}
+
 /// As the journal names it.
 fn name_of(outcome: Outcome) -> String {
     let name = serde_json::to_value(outcome).unwrap_or_default();
@@ -197,6 +236,12 @@ fn name_of(outcome: Outcome) -> String {
 struct Text(String);
 
 impl Text {
+    /// Begins a family.
+    fn family(&mut self, (name, kind, help): (&'static str, &str, &str)) -> &'static str {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        name
+    }
+
     fn line(&mut self, what: &str, value: impl std::fmt::Display) {
         let _ = writeln!(self.0, "{what} {value}");
     }
@@ -296,15 +341,50 @@ mod tests {
         for said in ["secret", "pg1", "full"] {
             assert!(!text.contains(said), "{text}");
         }
-        // Each family once, with help, kind, and lines of its own right behind.
-        let names: BTreeSet<&str> = FAMILIES.iter().map(|(name, ..)| *name).collect();
-        assert_eq!(names.len(), FAMILIES.len());
+        assert_has_families(&text, &FAMILIES);
+    }
+
+    #[test]
+    fn the_chat_on_discord_is_counted_beside_it() {
+        let responses = Times::new(&[0.5, 3.0]);
+        responses.add(Duration::from_millis(700));
+        let health = discord::Health {
+            connected: true,
+            since: None,
+            ended: false,
+            not_understood: 2,
+            unanswered: 3,
+            commands: 4,
+            last_trouble: Some("secret".to_owned()),
+        };
+
+        let text = of_discord(&health, &responses);
+
+        for line in [
+            "steadyhand_discord_connected 1",
+            "steadyhand_discord_events_not_understood_total 2",
+            "steadyhand_discord_interactions_total{result=\"answered\"} 1",
+            "steadyhand_discord_interactions_total{result=\"unanswered\"} 3",
+            "steadyhand_discord_first_response_seconds_bucket{le=\"0.5\"} 0",
+            "steadyhand_discord_first_response_seconds_bucket{le=\"3\"} 1",
+            "steadyhand_discord_first_response_seconds_sum 0.7",
+        ] {
+            assert!(text.lines().any(|said| said == line), "no `{line}` in:\n{text}");
+        }
+        assert!(!text.contains("secret"));
+        assert_has_families(&text, &OF_DISCORD);
+    }
+
+    /// Each family once, with help, kind, and lines of its own right behind.
+    fn assert_has_families(text: &str, families: &[(&str, &str, &str)]) {
+        let names: BTreeSet<&str> = families.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(names.len(), families.len());
         for part in text.split("# HELP ").skip(1) {
             let mut lines = part.lines();
             let name = lines.next().unwrap().split(' ').next().unwrap();
             assert!(names.contains(name) && lines.next().unwrap().starts_with(&format!("# TYPE {name} ")));
             assert!(lines.clone().count() > 0 && lines.all(|line| line.starts_with(name)), "{part}");
         }
-        assert_eq!(text.matches("# HELP ").count(), FAMILIES.len());
+        assert_eq!(text.matches("# HELP ").count(), families.len());
     }
 }

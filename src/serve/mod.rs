@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
+use crate::chat::discord::Discord;
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::journal::Journal;
@@ -45,6 +46,7 @@ pub struct Service {
     journal: Journal,
     ssh: Arc<Ssh>,
     engine: Arc<OnceLock<Engine>>,
+    discord: Arc<OnceLock<Discord>>,
 }
 
 impl Service {
@@ -54,7 +56,7 @@ impl Service {
         let metrics = Arc::new(Metrics::new(clock.now()));
         parts::register_journal(&health, &journal);
         let (stage, engine) = (watch::Sender::new(Stage::Starting), Arc::default());
-        Self { health, metrics, stage, library, journal, ssh, engine }
+        Self { health, metrics, stage, library, journal, ssh, engine, discord: Arc::default() }
     }
 
     /// The engine has started: every open run is carried on.
@@ -62,6 +64,12 @@ impl Service {
         parts::register_engine(&self.health, engine);
         let _ = self.engine.set(engine.clone());
         self.stage.send_replace(Stage::Ready);
+    }
+
+    /// People are heard on Discord.
+    pub fn is_on_discord(&self, discord: &Discord) {
+        parts::register_discord(&self.health, discord);
+        let _ = self.discord.set(discord.clone());
     }
 
     /// Nothing new begins.
@@ -78,6 +86,9 @@ impl Service {
     pub async fn figures(&self) -> String {
         let standing = self.engine.get().map(Engine::standing).unwrap_or_default();
         let health = self.health.report().await;
-        self.metrics.text(standing, self.journal.figures(), self.ssh.connections(), &health)
+        let all = self.metrics.text(standing, self.journal.figures(), self.ssh.connections(), &health);
+        let chat = self.discord.get();
+        let of_chat = chat.map(|chat| metrics::of_discord(&chat.health(), chat.responses()));
+        all + &of_chat.unwrap_or_default()
     }
 }

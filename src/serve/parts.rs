@@ -1,10 +1,12 @@
-//! The parts that every service has, and how each is asked: the journal, the runs, those who follow, the runbooks.
+//! The parts that every service has, and how each is asked: the journal, the runs, those who follow, the
+//! runbooks, the chat.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::health::{Finding, Health, Report, State};
 use super::{Service, Stage};
+use crate::chat::discord::{self, Discord};
 use crate::engine::{self, Engine};
 use crate::journal::{AppendError, Journal};
 use crate::library::NotLoaded;
@@ -17,17 +19,20 @@ pub(super) fn register_journal(health: &Health, journal: &Journal) {
     let journal = journal.clone();
     health.register("journal", move || {
         let journal = journal.clone();
-        async move {
-            match journal.probe().await {
-                Ok(()) => Finding::OK,
-                Err(AppendError::Fatal { why }) => Finding::new(State::Stuck, why),
-                Err(error) => {
-                    let next = "Nothing new begins. Next: make room, or look at the disk";
-                    Finding::new(State::Down, format!("{error}. {next}"))
-                }
-            }
-        }
+        async move { of_journal(journal.probe().await) }
     });
+}
+
+/// A writer that is gone comes back with another start; a disk that takes nothing does not.
+fn of_journal(probed: Result<(), AppendError>) -> Finding {
+    match probed {
+        Ok(()) => Finding::OK,
+        Err(AppendError::Fatal { why }) => Finding::new(State::Stuck, why),
+        Err(error) => {
+            let next = "Nothing new begins. Next: make room, or look at the disk";
+            Finding::new(State::Down, format!("{error}. {next}"))
+        }
+    }
 }
 
 /// Whether every open run is carried, and whether those who follow keep up.
@@ -65,6 +70,49 @@ pub(super) fn register_engine(health: &Health, engine: &Engine) {
     });
 }
 
+/// Whether people are heard on Discord.
+pub(super) fn register_discord(health: &Health, discord: &Discord) {
+    let discord = discord.clone();
+    health.register("discord", move || {
+        let how = discord.health();
+        async move { of_discord(&how) }
+    });
+}
+
+/// While Discord is away runs go on, and it connects by itself: another start cures nothing, and would disturb. What was
+/// not understood is gone: somebody may have stopped a run, and was not heard.
+fn of_discord(how: &discord::Health) -> Finding {
+    if how.ended {
+        return Finding::new(State::Stuck, "a fault in the bot itself: the chat on Discord has ended");
+    }
+    let trouble =
+        how.last_trouble.as_ref().map(|what| format!(" The last trouble: {what}.")).unwrap_or_default();
+    let since = how.since.map(|at| format!(" since {at:.0}")).unwrap_or_default();
+    let (state, says) = match how {
+        discord::Health { not_understood: 1.., .. } => (
+            State::Down,
+            format!(
+                "{} of the events of Discord could not be understood, so that somebody may not have been heard.{trouble} \
+                 Next: look at the runs, have what was said repeated, and start again",
+                how.not_understood
+            ),
+        ),
+        discord::Health { connected: false, .. } => (
+            State::Attention,
+            format!(
+                "not connected{since}, and connects by itself; runs go on, and the console takes every \
+                 command.{trouble} Next: steadyhand doctor"
+            ),
+        ),
+        discord::Health { commands: 0, .. } => (
+            State::Attention,
+            format!("connected{since}, and no command is registered.{trouble} Next: steadyhand doctor"),
+        ),
+        _ => return Finding::OK,
+    };
+    Finding::new(state, says)
+}
+
 /// Whether requests can be taken.
 pub(super) async fn readiness(service: &Service) -> Report {
     let stage = match service.stage() {
@@ -89,6 +137,60 @@ pub(super) async fn readiness(service: &Service) -> Report {
     });
     let gone = Finding::new(State::Stuck, "a fault in the bot itself");
     let runbooks = runbooks.await.unwrap_or(gone.clone());
-    let journal = service.health.report().await.parts.remove("journal").unwrap_or(gone);
-    Report::of(BTreeMap::from([("process", stage), ("runbooks", runbooks), ("journal", journal)]))
+    let mut parts = service.health.report().await.parts;
+    let journal = parts.remove("journal").unwrap_or(gone);
+    let mut all = BTreeMap::from([("process", stage), ("runbooks", runbooks), ("journal", journal)]);
+    // Without Discord there is the console: it is shown, and no reason to turn anybody away.
+    if let Some(discord) = parts.remove("discord") {
+        let state = discord.state.min(State::Attention);
+        all.insert("discord", Finding { state, ..discord });
+    }
+    Report::of(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_is_gone_asks_for_another_start_and_a_disk_that_takes_nothing_does_not() {
+        let gone = of_journal(Err(AppendError::Fatal { why: "the writer has ended".to_owned() }));
+        let full = of_journal(Err(AppendError::NotWritten { why: "its disk takes nothing more".to_owned() }));
+
+        assert_eq!(gone, Finding::new(State::Stuck, "the writer has ended"));
+        assert!(full.state == State::Down && full.says.contains("make room"), "{full:?}");
+        for found in [gone, full] {
+            assert!(!Report::of(BTreeMap::from([("journal", found)])).is_good());
+        }
+    }
+
+    #[test]
+    fn discord_that_is_away_is_no_reason_to_start_again_and_what_was_not_understood_is_one_to_look() {
+        let well = discord::Health {
+            connected: true,
+            since: Some(jiff::Timestamp::UNIX_EPOCH),
+            ended: false,
+            not_understood: 0,
+            unanswered: 7,
+            commands: 3,
+            last_trouble: Some("429".to_owned()),
+        };
+        let (away, none) = (
+            discord::Health { connected: false, ..well.clone() },
+            discord::Health { commands: 0, ..well.clone() },
+        );
+        let missed = discord::Health { not_understood: 2, connected: false, ..well.clone() };
+        let ended = discord::Health { ended: true, ..missed.clone() };
+
+        assert_eq!(of_discord(&well), Finding::OK);
+        for (how, state, says) in [
+            (away, State::Attention, "not connected since 1970-01-01T00:00:00Z"),
+            (none, State::Attention, "no command is registered. The last trouble: 429."),
+            (missed, State::Down, "2 of the events"),
+            (ended, State::Stuck, "a fault in the bot itself"),
+        ] {
+            let found = of_discord(&how);
+            assert!(found.state == state && found.says.contains(says), "{found:?}");
+        }
+    }
 }

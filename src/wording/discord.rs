@@ -4,8 +4,10 @@ use jiff::Timestamp;
 
 use super::moment::Moment;
 use super::page::Page;
-use super::plan::count;
-use crate::run::{Run, RunId};
+use super::plan::{count, target};
+use super::refusal;
+use crate::run::{Event, Run, RunId, Stamped, UnitAt};
+use crate::runbook::source::hidden::visible;
 
 /// A plan was asked for, and everybody sees it.
 pub fn shown_to_all(run: &Run) -> Page {
@@ -36,9 +38,30 @@ pub fn run_is_over(run: &Run, what: &str) -> Page {
         .code("ended")
 }
 
+/// What somebody decided, for all to read. On a terminal it is the answer to a line, and needs no line of its own.
+pub fn decision(stamped: &Stamped) -> Option<String> {
+    let by = stamped.by.as_ref()?;
+    let step = |unit: &UnitAt| refusal::step(unit);
+    Some(match &stamped.event {
+        Event::Confirmed { .. } => format!("Confirmed by {by}, who read the plan back."),
+        Event::WrongToken { tries } => format!("{by} typed a wrong token, try {tries}."),
+        Event::Approved { .. } => format!("Approved by {by}."),
+        Event::Withdrawn => format!("{by} took the approval back."),
+        Event::Refused { why } => format!("Refused by {by}: \"{}\".", visible(why)),
+        Event::Retried { unit } => format!("{by}: {} is tried again.", step(unit)),
+        Event::AskedAgain { unit } => format!("{by}: {} is asked about again.", step(unit)),
+        Event::ApprovedAgain { unit } => format!("{by} approved that {} is sent again.", step(unit)),
+        Event::UndoRetried => format!("{by}: the undo is tried again."),
+        Event::Driven { driver } => format!("{driver} drives now, said by {by}."),
+        Event::HandedOver { to } => format!("{by} offers the run to {to}."),
+        _ => return None,
+    })
+}
+
 /// Approvers are asked.
 pub fn approval_wanted(run: &Run, needed: &str) -> String {
-    format!("{needed}: run {} of {}. The plan and the button stand on the card.", run.id, run.request.by)
+    let what = run.plan().map(|plan| format!("{} on {}", plan.runbook, target(plan))).unwrap_or_default();
+    format!("{needed}: {what}, run {} of {}. The plan and the button stand here:", run.id, run.request.by)
 }
 
 /// The first message after Discord could not be reached.
@@ -54,6 +77,25 @@ pub fn was_away(since: Timestamp, moment: &Moment) -> String {
 /// The first message after the bot was started anew.
 pub fn started_again(id: RunId) -> String {
     format!("The bot was started again and carries run {id} on. All that happened: journal show {id}")
+}
+
+/// The first message after somebody deleted the card of a run.
+pub fn card_deleted(id: RunId) -> String {
+    format!("The card of run {id} was deleted, and stands here anew. All that happened: journal show {id}")
+}
+
+/// The first message after the channel of a run was taken away.
+pub fn shown_elsewhere(id: RunId) -> String {
+    format!(
+        "Run {id} was shown in another channel, which is gone or closed to the bot. All that happened: journal show {id}"
+    )
+}
+
+/// Why a run pauses whose channel was taken away. An outage is another thing.
+pub fn place_lost(why: &str) -> String {
+    format!(
+        "Nobody could stop it where it was shown: its channel on Discord is gone, or closed to the bot ({why})."
+    )
 }
 
 /// Lines that are not shown one by one.

@@ -1,4 +1,4 @@
-//! What was found on hosts that were examined: a row for each thing, and what to do about it.
+//! What was found of the bot and on hosts that were examined: a row for each thing, and what to do about it.
 
 use super::page::{Below, Block, Page, Role, Row, Table, cell, plain};
 use super::plan::count;
@@ -13,7 +13,8 @@ const MIN_ROOM_KIB: u64 = 64 * 1024;
 const MAX_AHEAD_S: i64 = 5;
 
 /// One thing that was looked at.
-struct Finding {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
     what: &'static str,
     says: String,
     /// What to do, where it is wrong.
@@ -21,26 +22,56 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(what: &'static str, says: impl Into<String>, wrong: bool, cure: impl Into<String>) -> Self {
+    /// What was looked at, and what was seen; where it is wrong, what to do.
+    pub fn new(what: &'static str, says: impl Into<String>, wrong: bool, cure: impl Into<String>) -> Self {
         Self { what, says: says.into(), cure: wrong.then(|| cure.into()) }
+    }
+
+    /// It is as it should be.
+    pub fn well(what: &'static str, says: impl Into<String>) -> Self {
+        Self { what, says: says.into(), cure: None }
+    }
+
+    /// Whether it is as it should be.
+    pub fn is_well(&self) -> bool {
+        self.cure.is_none()
     }
 }
 
 /// Whether all is well there.
 pub fn is_well(examined: &Examined) -> bool {
-    findings(examined).iter().all(|finding| finding.cure.is_none())
+    findings(examined).iter().all(Finding::is_well)
 }
 
-/// All hosts, one below the other, and how many need something.
-pub fn examined(hosts: &[Examined]) -> Page {
+/// The bot in its parts, each with its title, then all hosts, one below the other; and what needs something.
+pub fn examined(parts: &[(&str, Vec<Finding>)], hosts: &[Examined]) -> Page {
     let mut page = Page::new();
-    for host in hosts {
-        let rows = findings(host).iter().map(row).collect();
-        page = page
-            .text(format!("{}  {}", host.host, visible(&host.at)))
-            .with(Block::Table(Table { rows, ..Table::default() }))
-            .with(Block::Blank);
+    for (title, found) in parts {
+        page = table(page, title, found);
     }
+    for host in hosts {
+        page = table(page, &format!("{}  {}", host.host, visible(&host.at)), &findings(host));
+    }
+    let mut unwell: Vec<&str> = Vec::new();
+    for finding in parts.iter().flat_map(|(_, found)| found).filter(|finding| !finding.is_well()) {
+        if unwell.last() != Some(&finding.what) {
+            unwell.push(finding.what);
+        }
+    }
+    if !unwell.is_empty() {
+        page = page.text(format!("The bot needs something: {}.", unwell.join(", "))).code("bot-unwell");
+    } else if !parts.is_empty() {
+        page = page.text("The bot: all well.");
+    }
+    if hosts.is_empty() { page } else { summary(page, hosts) }
+}
+
+fn table(page: Page, title: &str, found: &[Finding]) -> Page {
+    let rows = found.iter().map(row).collect();
+    page.text(title).with(Block::Table(Table { rows, ..Table::default() })).with(Block::Blank)
+}
+
+fn summary(page: Page, hosts: &[Examined]) -> Page {
     let unwell: Vec<String> =
         hosts.iter().filter(|host| !is_well(host)).map(|host| host.host.to_string()).collect();
     if unwell.is_empty() {

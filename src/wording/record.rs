@@ -273,6 +273,9 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
         Event::BatchRested { .. } => simple("batch rested"),
         Event::StopAsked { now } => simple(if *now { "stop now" } else { "stop" }),
         Event::Paused => simple("pause"),
+        Event::PlaceLost { why } => {
+            ("paused by itself".into(), none(), none(), vec![Below::Text(visible(why))])
+        }
         Event::Resumed => simple("resume"),
         Event::UndoOffered { list, digest, .. } => {
             let list: Vec<_> = list.iter().map(|at| at.number.to_string()).collect();

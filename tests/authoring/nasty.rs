@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::folder::fixtures;
-
 /// Our own values, with some that are too long for a file.
 pub(crate) fn own() -> Vec<String> {
-    let text = fs::read_to_string(fixtures().join("nasty.txt")).unwrap();
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/authoring/nasty.txt")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let mut values: Vec<String> =
         lines.map(|line| serde_json::from_str(line).expect("a JSON string")).collect();

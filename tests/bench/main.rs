@@ -1,12 +1,14 @@
 //! What we are measured against, as ratios from one run. Exits with 1 if a goal is missed.
 //!
 //! `make bench` runs all; `cargo bench --bench goals -- check` one of `failover`, `check`, `memory`, `restart`.
-//! `make bench-ssh` runs the part `ssh`, which is not among all: it needs what it compares with. Times here are
+//! `make bench-ssh` and `make bench-chat` run the parts `ssh` and `chat`, which are not among all: one needs what it compares
+//! with, and both need two hundred hosts. Times here are
 //! noisy, so what is compared is measured alternately in the same minute, and medians are compared.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts programs and measures real time")]
 #![expect(clippy::cast_precision_loss, reason = "counts of rows and lines are small")]
 
+mod chat;
 mod check;
 mod failover;
 #[path = "../crash/matrix/ground.rs"]
@@ -66,8 +68,10 @@ fn main() -> ExitCode {
         ("restart", restart::goals),
         ("failover", failover::goals),
     ];
-    if wanted.iter().any(|word| word == "ssh") {
-        parts.push(("ssh", ssh::goals));
+    for (name, goals) in [("ssh", ssh::goals as fn() -> Vec<Goal>), ("chat", chat::goals)] {
+        if wanted.iter().any(|word| word == name) {
+            parts.push((name, goals));
+        }
     }
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("load at the start: {}", load.split(' ').take(3).collect::<Vec<_>>().join(" "));

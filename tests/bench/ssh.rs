@@ -660,7 +660,7 @@ probes:
 ";
 
 /// Twenty steps on ten hosts, and one on all: that read, and that change something.
-fn write_runbooks(farm: &Farm) {
+pub(crate) fn write_runbooks(farm: &Farm) {
     let runbooks = farm.bot_dir().join("runbooks");
     fs::write(runbooks.join("packs/web.yaml"), PACK).unwrap();
     let inventory = farm.bot_dir().join("inventory.yaml");

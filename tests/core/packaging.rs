@@ -64,13 +64,34 @@ fn the_image_is_small_runs_as_nobody_special_and_asks_itself_how_it_is() {
     assert_eq!(of("STOPSIGNAL"), ["SIGTERM"]);
     let [health] = of("HEALTHCHECK")[..] else { panic!("one health check") };
     assert!(health.ends_with(r#"CMD ["steadyhand", "health"]"#), "{health}");
-    for needed in ["openssh-client", "ca-certificates", "tini"] {
+    for needed in ["openssh-client", "ca-certificates", "libssl3", "tini"] {
         assert!(of("RUN").last().unwrap().contains(needed), "{needed} is not in the image");
     }
     assert!(!of("RUN").concat().contains("curl"));
+    assert!(of("RUN")[0].contains("libssl-dev pkg-config"), "what the client of Discord is built with");
     for setting in of("ENV").iter().flat_map(|settings| settings.split_whitespace()) {
         let name = setting.split('=').next().unwrap();
         assert!(is_known(name), "nothing reads {name}");
+    }
+}
+
+/// The libraries that the program is linked with, by what Debian calls their packages.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the linker reads the program that was built")]
+fn every_library_of_the_program_is_in_the_image() {
+    let output = Command::new("ldd").arg(env!("CARGO_BIN_EXE_steadyhand")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.contains(&"libc.so.6"), "{text}");
+    for name in names {
+        // Of the image itself, and of what the image installs.
+        let base = ["linux-vdso", "libc.", "libm.", "libgcc_s.", "/lib64/ld-", "/lib/ld-"];
+        let installed = ["libssl.so.3", "libcrypto.so.3"];
+        let is_there = base.iter().any(|known| name.starts_with(known)) || installed.contains(&name);
+        assert!(
+            is_there,
+            "{name} is not in the image: install its package in the Dockerfile, and name it here"
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadyhand::chat::discord::card::{Card, of_page};
-use steadyhand::chat::discord::cards::{closed, is_shown_whole, question_card, run_card};
+use steadyhand::chat::discord::cards::{asked, closed, is_shown_whole, question_card, run_card};
 use steadyhand::chat::discord::commands::{Filled, all, together};
 use steadyhand::chat::discord::limits::{self, length};
 use steadyhand::chat::grammar::{Command, command, words};
@@ -99,6 +99,32 @@ fn a_dead_primary_asks_on_discord_too() {
     scene.reads("card-asked");
 }
 
+impl Scene {
+    /// Who is asked, and pinged, by the question that is open.
+    fn asks(&self) -> Vec<String> {
+        let snapshot = self.desk().library().load().unwrap();
+        let people = asked(&self.run(1), snapshot.set.policy.as_ref().ok());
+        people.iter().map(ToString::to_string).collect()
+    }
+}
+
+#[test]
+fn those_who_may_answer_are_asked_and_when_they_are_silent_others_before_them() {
+    let mut scene = Scene::of_orders();
+    scene.hosts.cluster(|cluster| cluster.servers.get_mut("pg1").unwrap().running = false);
+    scene.says("ana", DEAD);
+    scene.does_next("ana");
+    scene.does_next("ben");
+    assert_eq!(scene.asks(), ["ana", "cleo"], "a question of the runbook asks its roles");
+
+    let mut scene = Scene::confirmed(PLANNED);
+    scene.hosts.will("pg3", "follow", Answer::Fails(1, "ERROR:  slot"));
+    scene.does_next("ben");
+    assert_eq!(scene.asks(), ["ana"], "what failed asks who drives");
+    scene.after(Duration::from_secs(130));
+    assert_eq!(scene.asks(), ["ben", "cleo", "ana"], "and after two minutes of silence the owner too");
+}
+
 #[test]
 fn a_failed_step_is_a_question_and_a_closed_one_has_no_button() {
     let mut scene = Scene::confirmed(PLANNED);
@@ -134,7 +160,7 @@ fn a_run_that_works_can_be_steered_and_one_that_is_over_can_be_proven() {
     scene.after(Duration::from_secs(3));
     let mut scene = scene.begins_here();
     scene.shows_card();
-    scene.after(Duration::from_secs(60));
+    scene.after(Duration::from_mins(1));
     scene.shows_card();
 
     scene.reads("card-working");
@@ -229,15 +255,15 @@ fn the_shipped_runbooks_are_commands() {
 
     let all = all(&snapshot.set);
 
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for body in &all {
         let size = together(body);
         assert!(size <= limits::COMMAND, "{} has {size}", body["name"]);
-        text += &format!("/{} ({size} of 8000): {}\n", body["name"].as_str().unwrap(), body["description"]);
+        lines.push(format!("/{} ({size} of 8000): {}", body["name"].as_str().unwrap(), body["description"]));
         for option in body["options"].as_array().into_iter().flatten() {
-            text += &format!("  {}\n", shown(option));
+            lines.push(format!("  {}", shown(option)));
             for below in option["options"].as_array().into_iter().flatten() {
-                text += &format!("    {}\n", shown(below));
+                lines.push(format!("    {}", shown(below)));
             }
         }
     }
@@ -248,7 +274,7 @@ fn the_shipped_runbooks_are_commands() {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!("commands", text));
+    settings.bind(|| insta::assert_snapshot!("commands", lines.join("\n")));
 }
 
 fn shown(option: &serde_json::Value) -> String {

@@ -10,6 +10,8 @@ mod discord;
 mod duty;
 mod held;
 mod journal;
+mod masked;
+mod matrix;
 mod middle;
 mod narrow;
 mod one_shot;

@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use lab::{Lab, Spec};
 use regex_lite::Regex;
 use steadyhand::config::{KEYS, variable};
-use steadyhand::serve::metrics::FAMILIES;
+use steadyhand::serve::metrics::{FAMILIES, OF_DISCORD};
 
 use crate::chat::{self, DONE};
 
@@ -53,14 +53,14 @@ fn on_a_new_lab(typed: &[&str]) -> chat::Transcript {
     chat::types(&lab, typed.iter().copied())
 }
 
-/// `make demo` with a script. The programs are those that are tested: nothing is built or installed. Fails if anything is
+/// `make demo`, or another demo, with a script. The programs are those that are tested: nothing is built or installed. Fails if anything is
 /// left behind.
 #[track_caller]
-fn demo(script: &str) -> Output {
+fn demo(which: &str, script: &str) -> Output {
     let built = Path::new(env!("CARGO_BIN_EXE_steadyhand")).ancestors().nth(2).unwrap();
     assert!(built.join("debug/lab").exists(), "there is no lab. Next: cargo build --workspace");
     let mut make = Command::new("make");
-    make.args(["--no-print-directory", "--old-file=install", "--old-file=build", "demo"]);
+    make.args(["--no-print-directory", "--old-file=install", "--old-file=build", which]);
     make.current_dir(env!("CARGO_MANIFEST_DIR")).env("CARGO_TARGET_DIR", built);
     make.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut make = make.spawn().unwrap();
@@ -69,7 +69,7 @@ fn demo(script: &str) -> Output {
         assert!(make.try_wait().unwrap().is_none(), "it did not begin");
         let pid = fs::read_to_string(&children).unwrap_or_default().trim().to_owned();
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if line.contains("tests/lab/demo.sh") {
+        if line.contains("/demo.sh") {
             break pid;
         }
     };
@@ -115,7 +115,7 @@ fn the_demo_does_what_a_script_says_and_leaves_nothing() {
         journal verify
     "#;
 
-    let output = demo(script);
+    let output = demo("demo", script);
 
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -125,9 +125,22 @@ fn the_demo_does_what_a_script_says_and_leaves_nothing() {
 }
 
 #[test]
+fn the_demo_on_discord_plays_to_its_end_by_itself_and_leaves_nothing() {
+    let output = demo("demo-discord", "");
+
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for words in ["only ana sees", "it rings ben", "[Approve]", "[Go on]", "+ succeeded · run 1", "unbroken"]
+    {
+        assert!(said.contains(words), "`{words}` was not said in:\n{said}");
+    }
+    assert!(said.lines().all(|line| line.chars().count() <= 110 && !line.contains('\\')), "{said}");
+}
+
+#[test]
 fn a_line_of_a_demo_that_fails_ends_it_and_leaves_nothing() {
     for (line, code) in [("statsu", "Error 2"), ("status nowhere", "Error 3"), ("lab kill pg9", "Error 1")] {
-        let output = demo(&format!("status\n{line}\nrunbooks\n"));
+        let output = demo("demo", &format!("status\n{line}\nrunbooks\n"));
 
         let (said, about) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -157,9 +170,12 @@ fn the_settings_of_the_handbook_are_all_of_them() {
 #[test]
 fn the_figures_of_the_handbook_are_those_that_are_served() {
     let handbook = document("docs/operating.md");
-    let rows = FAMILIES.map(|(name, kind, help)| format!("| `{name}` | {kind} | {help} |\n"));
+    for families in [&FAMILIES[..], &OF_DISCORD] {
+        let row = |(name, kind, help): &(&str, &str, &str)| format!("| `{name}` | {kind} | {help} |\n");
+        let rows: String = families.iter().map(row).collect();
 
-    assert!(handbook.contains(&rows.concat()), "write them so:\n{}", rows.concat());
+        assert!(handbook.contains(&rows), "write them so:\n{rows}");
+    }
 }
 
 #[test]

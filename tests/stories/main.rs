@@ -10,10 +10,13 @@ mod chat;
 mod crashing;
 mod discord;
 mod documents;
+mod examining;
 mod failing_over;
 mod guarded;
 mod hosts;
 mod many;
+#[path = "../scenes/masked.rs"]
+mod masked;
 mod packs;
 mod rebuilding;
 mod refusing;

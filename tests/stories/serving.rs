@@ -3,14 +3,16 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use discord::Discord;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::Value;
+use serde_json::{Value, json};
 use steadyhand::journal::JournalView;
 
 use crate::chat::{self, BROKE, DONE};
@@ -35,7 +37,7 @@ impl Drop for Serving {
     }
 }
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_steadyhand"))
 }
 
@@ -126,9 +128,10 @@ impl Serving {
         (output.status.code().unwrap(), String::from_utf8(text).unwrap())
     }
 
-    fn memory_kib(&self) -> u64 {
+    /// `VmRSS`, or `RssAnon`: without the pages of the program, which is large while it has what a debugger needs.
+    fn memory_kib(&self, of: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(of)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
@@ -195,7 +198,7 @@ fn a_service_shows_how_it_is_tells_systemd_and_ends_when_it_is_asked() {
         (service.figure("steadyhand_journal_appends_total{result=\"written\"}") - 1.0).abs() < f64::EPSILON
     );
     assert!((service.figure("steadyhand_health{part=\"journal\"}")).abs() < f64::EPSILON);
-    let memory = service.memory_kib();
+    let memory = service.memory_kib("VmRSS:");
     assert!(memory <= PROMISED_KIB, "{memory} KiB");
 
     // Somebody who says nothing, and many of them, hold nobody up for long.
@@ -362,4 +365,172 @@ fn a_service_whose_journal_breaks_says_so_and_ends_with_the_code_of_the_console(
 
     assert_eq!(service.ended(), Some(BROKE), "{}", service.log());
     assert_eq!(service.said("start again to look").len(), 1, "{}", service.log());
+}
+
+#[test]
+fn while_another_program_holds_the_journal_a_service_is_not_well_and_no_watchdog_needs_to_end_it() {
+    let (folder, config) = a_folder();
+    let mut service = serve(program(), &config).when_ready();
+    let other = rusqlite::Connection::open(folder.path().join("steadyhand.db")).unwrap();
+
+    other.execute_batch("begin immediate").unwrap();
+    until_true(|| service.get("/healthz").0 == 503, || service.get("/healthz").1);
+    for _ in 0..2 {
+        let (_, state, says) = service.part("/healthz", "journal");
+        assert!(state == "down" && says.contains("another program holds the file"), "{state} {says}");
+    }
+
+    other.execute_batch("rollback").unwrap();
+    until_true(|| service.get("/healthz").0 == 200, || service.get("/healthz").1);
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE));
+}
+
+/// A folder whose service is on this Discord, where ana is anna of the policy. The token is still to come.
+pub(crate) fn a_folder_with(discord: &Discord) -> (tempfile::TempDir, PathBuf) {
+    let (folder, config) = a_folder();
+    let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let (server, channel) = (discord.guild_id(), discord.channel_id("ops"));
+    let policy = fs::read_to_string(runbooks.join("policy.yaml")).unwrap();
+    let door =
+        format!("doors: {{ console: {{}}, discord: {{ server: \"{server}\", channels: [\"{channel}\"] }} }}");
+    let policy = policy
+        .replace("214600000000000001", &discord.person("ana").id().to_string())
+        .replace("doors: { console: {} }", &door);
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let text = fs::read_to_string(&config).unwrap();
+    let table = format!("[discord]\ntoken = \"file:discord-token\"\napi = \"{}\"\n", discord.url());
+    fs::write(&config, format!("policy = \"policy.yaml\"\n{text}{table}")).unwrap();
+    (folder, config)
+}
+
+pub(crate) fn keeps_the_token(folder: &Path, discord: &Discord, mode: u32) {
+    let path = folder.join("discord-token");
+    fs::write(&path, discord.token() + "\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+impl Serving {
+    /// What a part says of itself at this path.
+    fn part(&self, path: &str, part: &str) -> (u16, String, String) {
+        let (status, text) = self.get(path);
+        let text: Value = serde_json::from_str(&text).unwrap();
+        let of = |what: &str| text["parts"][part][what].as_str().unwrap_or_default().to_owned();
+        (status, of("state"), of("says"))
+    }
+
+    #[track_caller]
+    fn comes_to_health(&self, status: u16, state: &str, says: &str) {
+        let now = || self.part("/healthz", "discord");
+        let is_so = || now().0 == status && now().1 == state && now().2.contains(says);
+        until_true(is_so, || format!("{:?}\n{}", now(), self.log()));
+    }
+}
+
+#[test]
+fn a_service_whose_token_of_discord_cannot_be_read_says_where_it_should_be_and_begins_nothing() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let discord = runtime.block_on(Discord::start());
+    let (folder, config) = a_folder_with(&discord);
+    let says = |what: &[&str]| {
+        let mut service = serve(program(), &config);
+        assert_eq!(service.ended(), Some(BROKE));
+        let said = service.log();
+        assert!(what.iter().all(|part| said.contains(part)), "{said}");
+        assert!(!said.contains(&discord.token()), "{said}");
+    };
+
+    says(&[
+        "the secret `discord.token` cannot be read from file:",
+        "/discord-token: No such file",
+        "Next: put",
+    ]);
+    keeps_the_token(folder.path(), &discord, 0o644);
+    says(&["others may read or change it (mode 0644): chmod 600 it"]);
+
+    keeps_the_token(folder.path(), &discord, 0o600);
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace(&discord.url(), "https://discord.example")).unwrap();
+    says(&["only an address of this machine may stand there. Next: remove it"]);
+    assert!(discord.requests().is_empty());
+}
+
+#[test]
+fn a_service_whose_writer_of_the_journal_dies_ends_so_that_it_is_started_again() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let discord = runtime.block_on(Discord::start());
+    let (folder, config) = a_folder_with(&discord);
+    keeps_the_token(folder.path(), &discord, 0o600);
+    let mut command = program();
+    // The start is the first; who is turned away is the second.
+    command.env("STEADYHAND_FAILPOINT", "append-begins:2:panic");
+    let mut service = serve(command, &config).when_ready();
+
+    runtime.block_on(async {
+        discord.until_ready().await;
+        discord.person("uma").types("/status").unwrap();
+    });
+
+    assert_eq!(service.ended(), Some(BROKE), "{}", service.log());
+    // What a panic prints is no JSON.
+    assert!(service.log().contains("the writer of the journal has ended"), "{}", service.log());
+}
+
+#[test]
+fn a_service_on_discord_answers_there_shows_how_the_chat_is_and_is_ready_without_it() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let discord = runtime.block_on(Discord::start());
+    let (folder, config) = a_folder_with(&discord);
+    keeps_the_token(folder.path(), &discord, 0o600);
+
+    // It starts while Discord is away.
+    discord.goes_down();
+    let mut service = serve(program(), &config).when_ready();
+    service.comes_to_health(200, "attention", "not connected since 20");
+    let (status, state, says) = service.part("/readyz", "discord");
+    assert!(status == 200 && state == "attention" && says.contains("connects by itself"), "{status} {says}");
+    assert!(service.figure("steadyhand_discord_connected").abs() < f64::EPSILON);
+
+    discord.comes_up();
+    service.comes_to_health(200, "ok", "");
+    assert_eq!(service.part("/readyz", "discord").1, "ok");
+    runtime.block_on(async {
+        discord.until_ready().await;
+        let answer = discord.person("ana").types("/status").unwrap().reply().await;
+        assert!(answer.says("Nothing runs."), "{answer}");
+    });
+    assert!((service.figure("steadyhand_discord_connected") - 1.0).abs() < f64::EPSILON);
+    let answered = "steadyhand_discord_interactions_total{result=\"answered\"}";
+    assert!((service.figure(answered) - 1.0).abs() < f64::EPSILON);
+    assert!((service.figure("steadyhand_discord_first_response_seconds_count") - 1.0).abs() < f64::EPSILON);
+    assert!(service.figure("steadyhand_discord_first_response_seconds_sum") < 3.0);
+    let memory = service.memory_kib("RssAnon:");
+    assert!(memory <= PROMISED_KIB, "{memory} KiB");
+
+    // An interaction without most of what it should have.
+    discord.says("INTERACTION_CREATE", json!({"id": "1", "type": 2}));
+    service.comes_to_health(503, "down", "1 of the events of Discord could not be understood");
+    assert_eq!(service.part("/readyz", "discord").0, 200);
+    let unread = "steadyhand_discord_events_not_understood_total";
+    assert!((service.figure(unread) - 1.0).abs() < f64::EPSILON);
+    assert!((service.figure("steadyhand_health{part=\"discord\"}") - 2.0).abs() < f64::EPSILON);
+
+    let asked = Instant::now();
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE), "{}", service.log());
+    assert!(
+        asked.elapsed() < Duration::from_secs(4),
+        "the chat ends when it is asked to: {:?}",
+        asked.elapsed()
+    );
+    assert_eq!(discord.listening(), 0);
+
+    // The next start has forgotten it, and a token that was revoked ends nothing.
+    let mut service = serve(program(), &config).when_ready();
+    service.comes_to_health(200, "ok", "");
+    discord.revokes_token();
+    service.comes_to_health(200, "attention", "401");
+    assert_eq!(service.get("/readyz").0, 200);
+    discord.goes_down();
+    let asked = Instant::now();
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE), "{}", service.log());
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }

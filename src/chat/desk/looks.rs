@@ -372,16 +372,16 @@ pub(super) fn first_to_run(snapshot: &Snapshot, speaker: &Speaker) -> Option<Run
 }
 
 /// Who has no role at all is told no names.
-pub(super) fn may_look(speaker: &Speaker, snapshot: &Snapshot) -> Result<(), Refused> {
-    let policy = policy_of(&snapshot.set.policy).map_err(Refused::Denied)?;
+pub(super) fn may_look(speaker: &Speaker, snapshot: &Snapshot) -> Result<(), Denial> {
+    let policy = policy_of(&snapshot.set.policy)?;
     if !policy.is_open(speaker.door) {
-        return Err(Refused::Denied(Denial::DoorClosed(speaker.door)));
+        return Err(Denial::DoorClosed(speaker.door));
     }
     match &speaker.person {
         Some(person) if !policy.roles_of(person).is_empty() => Ok(()),
         // Who takes turns may look between them.
         Some(person) if takes_turns(person, policy, snapshot) => Ok(()),
-        _ => Err(Refused::Denied(Denial::NoPerson(speaker.account.clone()))),
+        _ => Err(Denial::NoPerson(speaker.account.clone())),
     }
 }
 

@@ -165,7 +165,12 @@ impl Desk {
                     Err(refused) if looking.is_about_runs() => self.last_files().ok_or(refused)?,
                     now => now?,
                 };
-                looks::may_look(speaker, &snapshot)?;
+                if let Err(denial) = looks::may_look(speaker, &snapshot) {
+                    return Err(match &self.engine {
+                        Some(engine) => engine.turn_away(speaker, "look", denial).await,
+                        None => Refused::Denied(denial),
+                    });
+                }
                 self.look(&snapshot, speaker, looking).await
             }
         }

@@ -29,6 +29,8 @@ pub struct Card {
     pub fields: Vec<(String, String)>,
     /// How the message is found again.
     pub footer: String,
+    /// Where the question stands that is open.
+    pub link: Option<String>,
     /// What can be pressed.
     pub buttons: Vec<Button>,
     /// A file: its name and its text.
@@ -41,6 +43,11 @@ pub struct Card {
 
 /// All fields together have at most so much, so that there is room for what stands above them.
 const ALL_FIELDS: usize = 4_000;
+
+/// The field with what is typed instead of pressing.
+pub const TYPED: &str = "Or type";
+/// The field that says what each choice does.
+pub const CHOICES: &str = "Choices";
 
 /// Why a card does not say everything.
 const CUT: &str = "Too long for chat: the file has all of it.";
@@ -61,8 +68,10 @@ pub const fn color(role: Role) -> u32 {
 pub fn of_page(page: &Page, name: &str) -> Card {
     let mut card = Card { buttons: Button::of_page(page), ..Card::default() };
     let mut paragraphs: Vec<String> = Vec::new();
-    let mut typed: Vec<String> = Vec::new();
-    for block in &page.blocks {
+    let (mut chosen, mut typed): (Vec<String>, Vec<String>) = Default::default();
+    // What hosts said stands where it belongs, and so does all that stands before it.
+    let foreign = page.blocks.iter().rposition(|block| matches!(block, Block::Foreign(_))).unwrap_or(0);
+    for (index, block) in page.blocks.iter().enumerate() {
         match block {
             Block::Head { state, about, right } => {
                 let title = titled(*state, about);
@@ -75,6 +84,11 @@ pub fn of_page(page: &Page, name: &str) -> Card {
                 }
             }
             Block::Text(spans) => paragraphs.push(safe::plain(&joined(spans))),
+            Block::Fields(fields) if index < foreign => {
+                let mut all = Vec::new();
+                add_fields(&mut all, fields);
+                paragraphs.extend(all.into_iter().map(|(name, text)| format!("**{name}** {text}")));
+            }
             Block::Fields(fields) => add_fields(&mut card.fields, fields),
             Block::Table(table) => paragraphs.extend(tabled(table)),
             Block::Rule(text) => paragraphs.push(safe::fence(std::slice::from_ref(text))),
@@ -86,7 +100,7 @@ pub fn of_page(page: &Page, name: &str) -> Card {
             Block::Choices(choices) => {
                 let line =
                     |(line, what): &(String, String)| format!("{}: {}", safe::code(line), safe::plain(what));
-                typed.extend(choices.iter().map(line));
+                chosen.extend(choices.iter().map(line));
             }
             Block::Next { commands, note } => {
                 let commands: Vec<String> = commands.iter().map(|line| safe::code(line)).collect();
@@ -104,8 +118,14 @@ pub fn of_page(page: &Page, name: &str) -> Card {
             Block::Blank => {}
         }
     }
-    if !typed.is_empty() {
-        card.fields.push(("Or type".to_owned(), typed.join("\n")));
+    let is_bare = card.title.is_empty() && card.fields.is_empty();
+    if is_bare && !typed.is_empty() && !paragraphs.iter().any(|text| text.contains("```")) {
+        paragraphs.push(format!("Next: {}", typed.join("\n")));
+    } else if !typed.is_empty() {
+        card.fields.push((TYPED.to_owned(), typed.join("\n")));
+    }
+    if !chosen.is_empty() {
+        card.fields.push((CHOICES.to_owned(), chosen.join("\n")));
     }
     if card.title.is_empty() && card.fields.is_empty() {
         // A sentence or two need no embed.
@@ -119,7 +139,7 @@ pub fn of_page(page: &Page, name: &str) -> Card {
     card.text = paragraphs.join("\n");
     if card.text.is_empty() && card.title.is_empty() && card.fields.is_empty() {
         // Discord takes no message that says nothing.
-        card.text = "-".to_owned();
+        card.text.push('-');
     }
     let whole = Columns::PIPE.page(page);
     fit(&mut card, name, &whole);
@@ -162,15 +182,19 @@ fn tabled(table: &Table) -> Option<String> {
 
 /// A row of a table in a fence.
 pub fn row_lines(row: &Row) -> Vec<String> {
-    let mut lines: Vec<String> = vec![String::new()];
-    for cell in row.cells.iter().map(|cell| joined(cell)).filter(|cell| !cell.trim().is_empty()) {
-        let last = lines.last_mut().expect("there is one");
-        if last.is_empty() {
-            *last = cell;
-        } else if last.chars().count() + 2 + cell.chars().count() <= COLUMNS {
-            *last = format!("{last}  {cell}");
-        } else {
-            lines.push(format!("   {}", cell.trim()));
+    let mut lines: Vec<String> = Vec::new();
+    for (index, cell) in row.cells.iter().map(|cell| joined(cell)).enumerate() {
+        // Numbers stand under each other where they come first; behind a state they need not.
+        let cell = if index == 0 { cell.trim_end().to_owned() } else { cell.trim().to_owned() };
+        if cell.trim().is_empty() {
+            continue;
+        }
+        match lines.last_mut() {
+            Some(last) if last.chars().count() + 2 + cell.chars().count() <= COLUMNS => {
+                *last = format!("{last}  {cell}");
+            }
+            Some(_) => lines.push(format!("   {}", cell.trim())),
+            None => lines.push(cell),
         }
     }
     let mut lines: Vec<String> = lines.iter().flat_map(|line| safe::wrapped(line, 5)).collect();
@@ -213,7 +237,7 @@ pub fn fit(card: &mut Card, name: &str, whole: &str) {
     let room = TEXT.min(TOGETHER.saturating_sub(used)).saturating_sub(length(CUT) + 2);
     shorten(&mut card.text, room);
     if was_cut {
-        card.text = format!("{}\n{CUT}", card.text).trim_start().to_owned();
+        card.text = if card.text.is_empty() { CUT.to_owned() } else { format!("{}\n{CUT}", card.text) };
         card.file.get_or_insert_with(|| (name.to_owned(), whole.to_owned()));
     }
     card.buttons.truncate(BUTTONS);
@@ -240,6 +264,22 @@ fn cut_block(text: &str, most: usize) -> String {
 }
 
 impl Card {
+    /// Says where the question stands that is open: before all else that stands in fields.
+    pub fn lead_to(&mut self, link: Option<String>) {
+        if self.link.is_some() {
+            self.fields.remove(0);
+        }
+        if let Some(link) = &link {
+            self.fields.insert(0, ("Question".to_owned(), link.clone()));
+            self.fields.truncate(FIELDS);
+            let over = self.together().saturating_sub(TOGETHER);
+            if over > 0 {
+                self.text = cut_block(&self.text, length(&self.text).saturating_sub(over));
+            }
+        }
+        self.link = link;
+    }
+
     /// The body of the message. Nobody is mentioned by what is written in it; who is pinged is listed.
     pub fn body(&self) -> Value {
         let pings: Vec<&String> = self.pings.iter().take(PINGS).collect();

@@ -1,19 +1,22 @@
 //! A run as a card, by where it stands; a question of it; what all see of what happened.
 
-use super::card::{self, Card, add_fields, of_page, row_lines};
+use std::collections::BTreeSet;
+
+use super::card::{self, CHOICES, Card, TYPED, add_fields, of_page, row_lines};
 use super::limits::{THREAD, cut, length};
 use super::press::{Button, Style};
 use super::safe;
 use crate::chat::console::render::Style as Columns;
 use crate::engine::Happened;
-use crate::plan::model::{Block as PlanBlock, Offer, Unit};
+use crate::plan::model::{Block as PlanBlock, Offer, Unit, Work};
 use crate::policy::Policy;
-use crate::run::Run;
-use crate::run::model::{Far, Phase};
+use crate::run::model::{Far, Phase, UnitState};
+use crate::run::{Event, Run};
 use crate::runbook::model::Effect;
+use crate::runbook::source::name::Person;
 use crate::wording::page::{Below, Block, Page, Role, Row, plain};
 use crate::wording::plan::{self, count, lanes_of, listed};
-use crate::wording::{Moment, look, run as run_words};
+use crate::wording::{Moment, discord as words, look, run as run_words};
 
 /// The steps of a plan may take so much of a card; the rest is for who must agree, and for what is typed.
 const STEPS: usize = 3_000;
@@ -97,9 +100,13 @@ fn plan_card(run: &Run, offer: &Offer, policy: Option<&Policy>, moment: &Moment)
         }
     }
     if !typed.is_empty() {
-        all.push(("Or type".to_owned(), typed.join("\n")));
+        all.push((TYPED.to_owned(), typed.join("\n")));
     }
     let mut text: Vec<String> = sentences;
+    if !run.request.reason.is_empty() {
+        let asked = format!("Asked by {}: \"{}\"", run.request.by, run.request.reason);
+        text.push(safe::plain(&cut(&asked, PLAN_FIELD)));
+    }
     text.push(safe::fence(&step_lines(offer).unwrap_or_default()));
     if !is_whole {
         text.push(TOO_LONG.to_owned());
@@ -217,15 +224,41 @@ pub fn question_card(run: &Run, moment: &Moment) -> Option<Card> {
         return None;
     }
     let mut card = of_page(&page, "question.txt");
+    if card.text.is_empty() {
+        // Above it stands where the run is; what is asked is more than that.
+        card.text = std::mem::take(&mut card.content);
+    }
     let code = page.refusal_code().map(|code| format!(" · code: {code}")).unwrap_or_default();
     card.footer = format!("{}{code}", footer(run));
     card.content = safe::plain(&run_words::headline(run));
     Some(card)
 }
 
+/// Those who are asked: the roles that a step asks, else who drives the run; and first those that are asked because the
+/// others were silent.
+pub fn asked(run: &Run, policy: Option<&Policy>) -> Vec<Person> {
+    if let Some(undo) = run.undo.as_ref().filter(|undo| undo.token.is_some()) {
+        return vec![undo.by.clone()];
+    }
+    let holders = |roles: &[String]| policy.map(|policy| policy.holders(roles)).unwrap_or_default();
+    let first = run.questions().next().map(|(at, _)| at);
+    let next = first.as_ref().and_then(|at| run.asked_next.get(at)).map(|roles| holders(roles));
+    let of_step = first.as_ref().and_then(|at| match (run.units.get(at)?, &run.unit(at)?.work) {
+        (UnitState::Asked { .. }, Work::Decide(decide)) => Some(holders(&decide.ask)),
+        _ => None,
+    });
+    let at_first = of_step.filter(|people| !people.is_empty()).unwrap_or_else(|| vec![run.driver.clone()]);
+    let mut people: Vec<Person> = next.unwrap_or_default();
+    people.extend(at_first);
+    let mut seen = BTreeSet::new();
+    people.retain(|person| seen.insert(person.clone()));
+    people
+}
+
 /// A question that was answered, or that is asked no more: it stays, and nothing can be pressed.
 pub fn closed(card: &Card, how: &str) -> Card {
-    let fields = card.fields.iter().filter(|(name, _)| name != "Or type").cloned().collect();
+    let is_asked = |name: &str| [TYPED, CHOICES].contains(&name);
+    let fields = card.fields.iter().filter(|(name, _)| !is_asked(name)).cloned().collect();
     Card {
         buttons: Vec::new(),
         fields,
@@ -238,6 +271,14 @@ pub fn closed(card: &Card, how: &str) -> Card {
 
 /// What happened, as one line in the thread; nothing for what is not worth one.
 pub fn line(happened: &Happened, moment: &Moment) -> Option<String> {
+    let time = moment.second(happened.stamped.at);
+    if let Some(decision) = words::decision(&happened.stamped) {
+        return Some(format!("{time} · {}", safe::plain(&decision)));
+    }
+    if matches!(happened.stamped.event, Event::StepSent { .. } | Event::GateEntered { .. }) {
+        // The card says what works; the thread, what came of it.
+        return None;
+    }
     let (fields, sentence) = run_words::event_line(&happened.run, &happened.stamped)?;
     let field = |name: &str| fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
     let step = field("step").map(|step| {
@@ -246,6 +287,5 @@ pub fn line(happened: &Happened, moment: &Moment) -> Option<String> {
     });
     let state = field("state").map(|state| format!("{state} · ")).unwrap_or_default();
     let took = field("took").map(|took| format!(" {took}.")).unwrap_or_default();
-    let time = moment.second(happened.stamped.at);
     Some(format!("{time} · {}{}", step.unwrap_or_default(), safe::plain(&format!("{state}{sentence}{took}"))))
 }

@@ -71,6 +71,8 @@ pub(super) struct Asked {
     pub id: u64,
     /// What its answer is sent with. It is a secret of some minutes.
     pub token: String,
+    /// When it came in.
+    pub came: Timestamp,
 }
 
 /// Where people are answered.
@@ -152,6 +154,18 @@ impl Counter {
         }
     }
 
+    /// Something on the server changed: channels, rights, the server itself.
+    pub(super) fn doubts(&self) {
+        self.runs.doubts();
+    }
+
+    /// A message was deleted.
+    pub(super) fn is_deleted(&self, message: u64) {
+        if self.runs.is_card(message) {
+            self.runs.doubts();
+        }
+    }
+
     /// Whether an interaction is told for the first time.
     fn is_new(&self, id: u64) -> bool {
         let mut taken = lock(&self.taken);
@@ -180,7 +194,7 @@ impl Counter {
 
     /// Who speaks, or why nobody is listened to. What anybody is on Discord, administrator or not, does not count: the
     /// policy knows the ids of people.
-    fn speaker(&self, asker: &Asker, snapshot: Option<&Snapshot>) -> (Speaker, Option<Denial>) {
+    fn speaker(asker: &Asker, snapshot: Option<&Snapshot>) -> (Speaker, Option<Denial>) {
         let mut speaker = Speaker { person: None, account: asker.account(), door: Door::Discord };
         let Some(policy) = snapshot.and_then(|snapshot| snapshot.set.policy.as_ref().ok()) else {
             return (speaker, Some(Denial::NoPolicy("there is no policy that can be used".to_owned())));
@@ -202,7 +216,7 @@ impl Counter {
     /// Answers what was understood.
     async fn answered(&self, asker: &Asker, wanted: Result<Command, NotUnderstood>) -> Reply {
         let snapshot = self.present();
-        let (speaker, denied) = self.speaker(asker, snapshot.as_deref());
+        let (speaker, denied) = Self::speaker(asker, snapshot.as_deref());
         if let Some(denial) = denied {
             let what = wanted.as_ref().map_or("something", |command| verb(command));
             let refused = self.engine.turn_away(&speaker, what, denial).await;
@@ -214,7 +228,14 @@ impl Counter {
         };
         match &command {
             Command::Run { .. } => self.runs.asked_in(&speaker.account, asker.room()),
-            Command::ToRun(id, ToRun::Confirm { .. } | ToRun::Approve { .. }) if !self.shows_whole(*id) => {
+            Command::ToRun(id, to_run @ (ToRun::Confirm { .. } | ToRun::Approve { .. }))
+                if !self.shows_whole(*id) =>
+            {
+                let what = format!("{} {id}", to_run.verb());
+                let noted = self.engine.note_denied(&speaker, &what, "too-long-for-chat", Some(*id)).await;
+                if let Err(refused) = noted {
+                    return self.desk.refused(&refused);
+                }
                 let page = words_of_discord::too_long(*id);
                 return Reply { page, came_out: CameOut::Refused, run: None };
             }
@@ -242,18 +263,28 @@ impl Counter {
         if matches!(reply.came_out, CameOut::Refused | CameOut::NotUnderstood | CameOut::Broke) {
             card.buttons.clear();
         }
+        // Whoever reads it has just agreed: others approve, and the card has the button for them.
+        card.buttons.retain(|button| !button.id.contains(" approve "));
         card
     }
 
+    /// Whether an answer is promised. If not nobody would hear it, and who pressed sees that it failed: nothing is done.
     async fn promised(&self, asked: &Asked) -> bool {
-        match self.post.promise(asked.id, &asked.token).await {
-            Ok(()) => true,
+        let sent = self.post.promise(asked.id, &asked.token).await;
+        self.responded(asked, sent, "an interaction could not be answered")
+    }
+
+    /// Counts the first response to an interaction, and whether Discord took it.
+    fn responded(&self, asked: &Asked, sent: Result<(), Lost>, trouble: &str) -> bool {
+        match sent {
+            Ok(()) => self.pulse.responses.add(self.now().duration_since(asked.came).unsigned_abs()),
             Err(lost) => {
-                // Nobody would hear the answer, and who pressed sees that it failed: nothing is done.
-                self.pulse.trouble(&format!("an interaction could not be answered: {lost}"));
-                false
+                self.pulse.unanswered.fetch_add(1, Ordering::Relaxed);
+                self.pulse.trouble(&format!("{trouble}: {lost}"));
+                return false;
             }
         }
+        true
     }
 
     async fn answer(&self, asker: &Asker, asked: &Asked, wanted: Result<Command, NotUnderstood>) {
@@ -291,7 +322,7 @@ impl Counter {
 
     /// Opens a form, unless it is known already that it would be filled in for nothing.
     async fn open(&self, asker: &Asker, asked: &Asked, form: &Form) {
-        let (_, denied) = self.speaker(asker, self.remembered().as_deref());
+        let (_, denied) = Self::speaker(asker, self.remembered().as_deref());
         if denied.is_some() {
             let status = Command::Status(Some(form.run.to_string()));
             return self.answer(asker, asked, Ok(status)).await;
@@ -314,9 +345,8 @@ impl Counter {
             }
             return;
         }
-        if let Err(lost) = self.post.ask(asked.id, &asked.token, form).await {
-            self.pulse.trouble(&format!("a form could not be opened: {lost}"));
-        }
+        let sent = self.post.ask(asked.id, &asked.token, form).await;
+        self.responded(asked, sent, "a form could not be opened");
     }
 
     async fn unknown(&self, asked: &Asked) {
@@ -346,14 +376,13 @@ impl Counter {
         option: &str,
         begun: &str,
     ) {
-        let (speaker, denied) = self.speaker(&asker, self.remembered().as_deref());
+        let (speaker, denied) = Self::speaker(&asker, self.remembered().as_deref());
         let choices = match denied {
             Some(_) => Vec::new(),
             None => super::complete::choices(&self.desk, &speaker, &filled, option, begun),
         };
-        if let Err(lost) = self.post.offer(asked.id, &asked.token, &choices).await {
-            self.pulse.trouble(&format!("values could not be offered: {lost}"));
-        }
+        let sent = self.post.offer(asked.id, &asked.token, &choices).await;
+        self.responded(&asked, sent, "values could not be offered");
     }
 
     /// A message of a human. Only a line that is meant for the bot, in a place where it listens, is answered at all; a
@@ -362,7 +391,7 @@ impl Counter {
         let Some(line) = self.line_of(text) else { return };
         asker.above = self.runs.channel_of_thread(asker.channel);
         let snapshot = self.present();
-        let (_, denied) = self.speaker(&asker, snapshot.as_deref());
+        let (_, denied) = Self::speaker(&asker, snapshot.as_deref());
         if matches!(denied, Some(Denial::WrongPlace(_) | Denial::DoorClosed(_))) || !self.is_new(message) {
             return;
         }

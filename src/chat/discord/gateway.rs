@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serenity::all::{
-    ActionRowComponent, AutocompleteOption, ChannelType, CommandDataOption, CommandDataOptionValue,
-    CommandInteraction, ConnectionStage, Context, Event, EventHandler, GatewayIntents, Interaction, Message,
-    PartialChannel, RawEventHandler, Ready, ResumedEvent, ShardStageUpdateEvent, User,
+    ActionRowComponent, AutocompleteOption, ChannelId, ChannelType, CommandDataOption,
+    CommandDataOptionValue, CommandInteraction, ConnectionStage, Context, Event, EventHandler,
+    GatewayIntents, GuildId, Interaction, Message, PartialChannel, RawEventHandler, Ready, ResumedEvent,
+    ShardStageUpdateEvent, User,
 };
 use serenity::async_trait;
 use serenity::client::ClientBuilder;
@@ -20,6 +21,9 @@ use super::{Messages, Pulse, Settings};
 
 /// After a failure it is tried again, later each time, up to this.
 const LATEST: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether events come in.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Connects, and connects again, until it is to end.
 pub(super) async fn connect(
@@ -50,13 +54,14 @@ pub(super) async fn connect(
     tokio::join!(work, refresh);
 }
 
-/// The smallest set of events: interactions come without any.
+/// The smallest set of events: interactions come without any, channels and rights that are taken away do not.
 fn intents(messages: Messages) -> GatewayIntents {
-    match messages {
+    let read = match messages {
         Messages::None => GatewayIntents::empty(),
         Messages::Mention => GatewayIntents::GUILD_MESSAGES,
         Messages::All => GatewayIntents::GUILD_MESSAGES | GatewayIntents::MESSAGE_CONTENT,
-    }
+    };
+    GatewayIntents::GUILDS | read
 }
 
 /// Listens until the connection is given up, or it is to end.
@@ -69,16 +74,27 @@ async fn listen(
     counter.introduce().await.map_err(|lost| lost.to_string())?;
     let http = http(settings);
     // serenity would take Discord's own address if this failed a moment later.
-    http.get_gateway().await.map_err(|error| lost(&error).to_string())?;
+    http.get_gateway().await.map_err(|error| lost(error).to_string())?;
     let handler = Handler { counter: counter.clone(), pulse: pulse.clone() };
-    let raw = Unread { pulse: pulse.clone() };
+    let raw = Unread { counter: counter.clone(), pulse: pulse.clone() };
     let mut client = ClientBuilder::new_with_http(http, intents(settings.messages))
         .event_handler(handler)
         .raw_event_handler(raw)
         .await
         .map_err(|error| error.to_string())?;
     let shards = client.shard_manager.clone();
+    // While a connection is begun anew serenity says nothing about it.
+    let look = async {
+        loop {
+            counter.after(LOOK_EVERY).await;
+            let runners = shards.runners.lock().await;
+            let connected = runners.values().any(|runner| runner.stage == ConnectionStage::Connected);
+            drop(runners);
+            pulse.is_connected(connected, counter.now());
+        }
+    };
     tokio::select! {
+        () = look => Ok(()),
         ended = client.start() => ended.map_err(|error| error.to_string()),
         () = ending.cancelled() => {
             shards.shutdown_all().await;
@@ -87,17 +103,29 @@ async fn listen(
     }
 }
 
-/// Notes what cannot be understood: serenity drops it without a word.
+/// Notes what cannot be understood, which serenity drops without a word, and what was taken away.
 struct Unread {
+    counter: Arc<Counter>,
     pulse: Arc<Pulse>,
 }
 
 #[async_trait]
 impl RawEventHandler for Unread {
     async fn raw_event(&self, _: Context, event: Event) {
-        if let Event::Unknown(unknown) = event {
-            self.pulse.not_understood.fetch_add(1, Ordering::Relaxed);
-            self.pulse.trouble(&format!("an event of kind {} could not be understood", unknown.kind));
+        match event {
+            Event::Unknown(unknown) => {
+                self.pulse.not_understood.fetch_add(1, Ordering::Relaxed);
+                self.pulse.trouble(&format!("an event of kind {} could not be understood", unknown.kind));
+            }
+            // Rights, channels and messages can be taken away from the bot while a run goes on.
+            Event::ChannelDelete(_)
+            | Event::ChannelUpdate(_)
+            | Event::GuildCreate(_)
+            | Event::GuildDelete(_)
+            | Event::GuildRoleUpdate(_)
+            | Event::GuildRoleDelete(_) => self.counter.doubts(),
+            Event::MessageDelete(gone) => self.counter.is_deleted(gone.message_id.get()),
+            _ => {}
         }
     }
 }
@@ -127,12 +155,13 @@ impl EventHandler for Handler {
             return;
         }
         let asker =
-            asker(&message.author, message.guild_id.map(|id| id.get()), message.channel_id.get(), None);
+            asker(&message.author, message.guild_id.map(GuildId::get), message.channel_id.get(), None);
         self.counter.message(asker, message.id.get(), &message.content).await;
     }
 
     async fn interaction_create(&self, _: Context, interaction: Interaction) {
-        let asked = |id: u64, token: &str| Asked { id, token: token.to_owned() };
+        let came = self.counter.now();
+        let asked = |id: u64, token: &str| Asked { id, token: token.to_owned(), came };
         match interaction {
             Interaction::Command(command) => {
                 let asked = asked(command.id.get(), &command.token);
@@ -147,13 +176,13 @@ impl EventHandler for Handler {
             }
             Interaction::Component(press) => {
                 let asked = asked(press.id.get(), &press.token);
-                let guild = press.guild_id.map(|id| id.get());
+                let guild = press.guild_id.map(GuildId::get);
                 let asker = asker(&press.user, guild, press.channel_id.get(), press.channel.as_ref());
                 self.counter.press(asker, asked, &press.data.custom_id).await;
             }
             Interaction::Modal(form) => {
                 let asked = asked(form.id.get(), &form.token);
-                let guild = form.guild_id.map(|id| id.get());
+                let guild = form.guild_id.map(GuildId::get);
                 let asker = asker(&form.user, guild, form.channel_id.get(), form.channel.as_ref());
                 let inputs = form.data.components.iter().flat_map(|row| &row.components);
                 let said = inputs.filter_map(|part| match part {
@@ -169,7 +198,7 @@ impl EventHandler for Handler {
 }
 
 fn of_command(command: &CommandInteraction) -> Asker {
-    let guild = command.guild_id.map(|id| id.get());
+    let guild = command.guild_id.map(GuildId::get);
     asker(&command.user, guild, command.channel_id.get(), command.channel.as_ref())
 }
 
@@ -178,7 +207,7 @@ fn asker(user: &User, server: Option<u64>, channel: u64, shown: Option<&PartialC
         let kinds = [ChannelType::PublicThread, ChannelType::PrivateThread, ChannelType::NewsThread];
         kinds.contains(&channel.kind)
     };
-    let above = shown.filter(is_thread).and_then(|thread| thread.parent_id).map(|id| id.get());
+    let above = shown.filter(is_thread).and_then(|thread| thread.parent_id).map(ChannelId::get);
     Asker { user: user.id.get(), name: user.name.clone(), is_bot: user.bot, server, channel, above }
 }
 

@@ -32,6 +32,8 @@ pub const FORM_TITLE: usize = 45;
 pub const FORM_TEXT: usize = 1_000;
 /// Name of a thread.
 pub const THREAD: usize = 100;
+/// Characters of a nonce.
+pub const NONCE: usize = 25;
 /// Bytes of a file.
 pub const FILE: usize = 8 * 1024 * 1024;
 /// People who are pinged by one message.

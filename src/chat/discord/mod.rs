@@ -5,13 +5,15 @@
 //!
 //! In reading order: `limits` and `safe` (what Discord takes, and how text is made harmless), `card` and `cards` (pages and
 //! runs as messages), `press` (buttons and forms), `commands` and `complete` (what is offered), all of them plain data;
-//! then `post` (messages out), `desk` (who asks, and what is answered), `runs` (the follower) and `gateway` (events in).
+//! then `post` (messages out), `desk` (who asks, and what is answered), `runs` (the follower), `gateway` (events in) and
+//! `examine` (whether all of it could work).
 
 pub mod card;
 pub mod cards;
 pub mod commands;
 mod complete;
 mod desk;
+mod examine;
 mod gateway;
 pub mod limits;
 mod post;
@@ -19,15 +21,19 @@ pub mod press;
 mod runs;
 pub mod safe;
 
+pub use examine::{NEEDED, examine};
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chat::desk::Desk;
+use crate::journal::figures::Times;
 use crate::secrets::Secret;
 
 /// Which messages are read as lines of the grammar. Slash commands and buttons always work.
@@ -72,27 +78,51 @@ pub struct Health {
     pub connected: bool,
     /// Since when they do, or do not.
     pub since: Option<Timestamp>,
+    /// Whether a part of it has ended, though the process goes on: nobody is heard, or nothing is shown any more.
+    pub ended: bool,
     /// Events that could not be understood. More than none means that something may have been missed.
     pub not_understood: u64,
+    /// Interactions whose first response Discord did not take.
+    pub unanswered: u64,
     /// How many commands are registered.
     pub commands: u64,
     /// What went wrong last.
     pub last_trouble: Option<String>,
 }
 
+/// The upper bounds in seconds by which first responses are counted. Discord waits for three.
+const RESPONSE_BOUNDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0];
+
 /// What all parts note about how the chat is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pulse {
     connected: AtomicBool,
     not_understood: AtomicU64,
+    unanswered: AtomicU64,
+    /// From an interaction that came in until Discord had its first response.
+    responses: Times,
     commands: AtomicU64,
     since: Mutex<Option<Timestamp>>,
     trouble: Mutex<Option<String>>,
 }
 
 impl Pulse {
+    /// Not connected yet.
+    fn new(now: Timestamp) -> Self {
+        Self {
+            connected: AtomicBool::default(),
+            not_understood: AtomicU64::default(),
+            unanswered: AtomicU64::default(),
+            responses: Times::new(RESPONSE_BOUNDS),
+            commands: AtomicU64::default(),
+            since: Mutex::new(Some(now)),
+            trouble: Mutex::default(),
+        }
+    }
+
     fn is_connected(&self, connected: bool, now: Timestamp) {
         if self.connected.swap(connected, Ordering::Relaxed) != connected {
+            tracing::info!("discord: {}", if connected { "connected" } else { "not connected any more" });
             *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         }
     }
@@ -106,24 +136,33 @@ impl Pulse {
         Health {
             connected: self.connected.load(Ordering::Relaxed),
             since: *self.since.lock().unwrap_or_else(PoisonError::into_inner),
+            ended: false,
             not_understood: self.not_understood.load(Ordering::Relaxed),
+            unanswered: self.unanswered.load(Ordering::Relaxed),
             commands: self.commands.load(Ordering::Relaxed),
             last_trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }
 
-/// The chat, while it runs.
-#[derive(Debug)]
+/// The chat, while it runs. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Discord {
     pulse: Arc<Pulse>,
     tasks: TaskTracker,
+    /// What shows, and what listens: both work until the end.
+    work: [AbortHandle; 2],
 }
 
 impl Discord {
     /// How it is.
     pub fn health(&self) -> Health {
-        self.pulse.health()
+        Health { ended: self.work.iter().any(AbortHandle::is_finished), ..self.pulse.health() }
+    }
+
+    /// From each interaction that came in until Discord had its first response.
+    pub fn responses(&self) -> &Times {
+        &self.pulse.responses
     }
 
     /// Ends once it was asked to: what was to be said is said, for some seconds at most.
@@ -141,17 +180,17 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
         return Err(NotStarted::Api(api.clone()));
     }
     let Some(engine) = desk.engine.clone() else { return Err(NotStarted::NoEngine) };
-    let pulse = Arc::new(Pulse::default());
+    let pulse = Arc::new(Pulse::new(desk.clock.now()));
     let post = post::Post::new(&settings);
     let runs =
         Arc::new(runs::Runs::new(desk.clone(), engine.clone(), post.clone(), pulse.clone(), ending.clone()));
     let counter =
         Arc::new(desk::Counter::new(desk, engine, post, runs.clone(), pulse.clone(), settings.messages));
     let tasks = TaskTracker::new();
-    tasks.spawn(runs.follow(tasks.clone()));
-    tasks.spawn(gateway::connect(settings, counter, pulse.clone(), ending));
+    let shows = tasks.spawn(runs.follow(tasks.clone())).abort_handle();
+    let listens = tasks.spawn(gateway::connect(settings, counter, pulse.clone(), ending)).abort_handle();
     tasks.close();
-    Ok(Discord { pulse, tasks })
+    Ok(Discord { pulse, tasks, work: [shows, listens] })
 }
 
 /// `http://127.0.0.1:PORT`

@@ -19,9 +19,12 @@ const PRIVATE: u64 = 1 << 6;
 /// Why something did not get there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lost {
-    /// The message, thread or channel is not there any more, or was closed to the bot.
-    #[error("it is gone, or closed to the bot: {0}")]
+    /// The message is not there any more; where it stood, the bot may still write.
+    #[error("it is gone: {0}")]
     Gone(String),
+    /// The channel, thread or server is not there any more, or was closed to the bot.
+    #[error("its place is gone, or closed to the bot: {0}")]
+    Closed(String),
     /// Discord does not take it as it is: it would not be taken later either.
     #[error("not taken: {0}")]
     Refused(String),
@@ -52,16 +55,16 @@ impl Post {
 
     /// Asks who the bot is: commands are registered under that id. Ends with the id of its user.
     pub(super) async fn introduce(&self) -> Result<u64, Lost> {
-        let info = self.http.get_current_application_info().await.map_err(|error| lost(&error))?;
+        let info = self.http.get_current_application_info().await.map_err(lost)?;
         self.http.set_application_id(info.id);
-        let user = self.http.get_current_user().await.map_err(|error| lost(&error))?;
+        let user = self.http.get_current_user().await.map_err(lost)?;
         Ok(user.id.get())
     }
 
     /// Registers all commands of a server at once.
     pub(super) async fn register(&self, server: u64, commands: &[Value]) -> Result<(), Lost> {
         let registered = self.http.create_guild_commands(GuildId::new(server), &commands).await;
-        registered.map(|_| ()).map_err(|error| lost(&error))
+        registered.map(|_| ()).map_err(lost)
     }
 
     /// Posts a message. With a nonce Discord takes it once, within some minutes.
@@ -85,7 +88,7 @@ impl Post {
                 json!({ "message_id": message.to_string(), "fail_if_not_exists": false });
         }
         let sent = self.http.send_message(ChannelId::new(channel), files(card), &body).await;
-        sent.map(|message| message.id.get()).map_err(|error| lost(&error))
+        sent.map(|message| message.id.get()).map_err(lost)
     }
 
     /// Edits a message. A file that it has stays unless the card has another.
@@ -103,7 +106,7 @@ impl Post {
         }
         let (channel, message) = (ChannelId::new(channel), MessageId::new(message));
         let edited = self.http.edit_message(channel, message, &body, files).await;
-        edited.map(|_| ()).map_err(|error| lost(&error))
+        edited.map(|_| ()).map_err(lost)
     }
 
     /// Begins a thread under a message.
@@ -111,7 +114,7 @@ impl Post {
         let body = json!({ "name": name, "auto_archive_duration": 10_080 });
         let (channel, message) = (ChannelId::new(channel), MessageId::new(message));
         let thread = self.http.create_thread_from_message(channel, message, &body, None).await;
-        thread.map(|thread| thread.id.get()).map_err(|error| lost(&error))
+        thread.map(|thread| thread.id.get()).map_err(lost)
     }
 
     /// Promises an answer that only who asked will see.
@@ -142,7 +145,7 @@ impl Post {
 
     async fn respond(&self, id: u64, token: &str, body: &Value) -> Result<(), Lost> {
         let id = InteractionId::new(id);
-        self.http.create_interaction_response(id, token, body, Vec::new()).await.map_err(|error| lost(&error))
+        self.http.create_interaction_response(id, token, body, Vec::new()).await.map_err(lost)
     }
 
     /// Keeps the promise.
@@ -153,7 +156,7 @@ impl Post {
             without(&mut body, "attachments");
         }
         let answered = self.http.edit_original_interaction_response(token, &body, files).await;
-        answered.map(|_| ()).map_err(|error| lost(&error))
+        answered.map(|_| ()).map_err(lost)
     }
 }
 
@@ -168,18 +171,30 @@ fn files(card: &Card) -> Vec<CreateAttachment> {
     file.map(|(name, text)| CreateAttachment::bytes(text.clone().into_bytes(), name.clone())).collect()
 }
 
-/// What an error of serenity means for whoever wanted to say something.
-pub(super) fn lost(error: &serenity::Error) -> Lost {
+/// Discord's code for a message that is not there.
+const UNKNOWN_MESSAGE: isize = 10_008;
+/// Discord's code for a thread in which only moderators write.
+const THREAD_LOCKED: isize = 160_005;
+
+/// What an error of serenity means for whoever wanted to say something. It holds no address: those of answers to
+/// interactions are as good as a key.
+pub(super) fn lost(error: serenity::Error) -> Lost {
     let response = match error {
         serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => response,
+        serenity::Error::Http(HttpError::Request(error)) => {
+            return Lost::Away(error.without_url().to_string());
+        }
         // It was done, and the answer says so in a way that is not understood: once more would be twice.
         serenity::Error::Json(_) => return Lost::Refused(format!("the answer was not understood: {error}")),
         _ => return Lost::Away(error.to_string()),
     };
-    let why = format!("{} {}", response.error.code, response.error.message);
+    let code = response.error.code;
+    let why = format!("{code} {}", response.error.message);
     match response.status_code.as_u16() {
         401 | 408 | 429 | 500.. => Lost::Away(format!("{} {why}", response.status_code)),
-        403 | 404 => Lost::Gone(why),
+        _ if code == THREAD_LOCKED => Lost::Closed(why),
+        404 if code == UNKNOWN_MESSAGE => Lost::Gone(why),
+        403 | 404 => Lost::Closed(why),
         _ => Lost::Refused(why),
     }
 }

@@ -4,8 +4,9 @@
 //! Each run is shown by a task of its own, at most once a second: what happened meanwhile is one message, and the newest
 //! state is the one that is shown. While Discord is away everything is kept, and told at once when it is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use super::Pulse;
 use super::card::Card;
-use super::cards::{closed, line, question_card, run_card, thread_name};
-use super::limits::{PINGS, cut, length};
+use super::cards::{asked, closed, line, question_card, run_card, thread_name};
+use super::limits::{NONCE, PINGS, cut, length};
 use super::post::{Lost, Post};
 use super::safe;
 use crate::chat::desk::Desk;
@@ -36,7 +37,7 @@ const REFRESH_EVERY: Duration = Duration::from_secs(5);
 /// After a failure it is tried again, later each time, up to the second one.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// A run that is over is not told for longer than this.
-const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+const GIVEN_UP_AFTER: Duration = Duration::from_hours(24);
 /// At the end what is left is told within this.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// A message of lines has at most so much.
@@ -56,20 +57,23 @@ struct Stands {
     run: u64,
     channel: u64,
     message: u64,
-    thread: u64,
+    /// None where there can be none: then people are asked in the channel, and the card tells the rest.
+    thread: Option<u64>,
 }
 
 impl Stands {
     /// As the journal keeps it. Ids are texts: they are larger than numbers may be in canonical JSON.
     fn recorded(self) -> serde_json::Value {
         let id = |id: u64| id.to_string();
-        let (channel, message, thread) = (id(self.channel), id(self.message), id(self.thread));
+        let (channel, message, thread) =
+            (id(self.channel), id(self.message), id(self.thread.unwrap_or_default()));
         serde_json::json!({ "run": self.run, "channel": channel, "message": message, "thread": thread })
     }
 
     fn read(data: &serde_json::Value) -> Option<Self> {
-        let id = |name: &str| data[name].as_str()?.parse().ok();
-        let (channel, message, thread) = (id("channel")?, id("message")?, id("thread")?);
+        let id = |name: &str| data[name].as_str()?.parse::<u64>().ok();
+        let (channel, message) = (id("channel")?, id("message")?);
+        let thread = Some(id("thread")?).filter(|thread| *thread != 0);
         Some(Self { run: data["run"].as_u64()?, channel, message, thread })
     }
 }
@@ -80,7 +84,35 @@ struct Waiting {
     lines: Mutex<Vec<String>>,
     /// How many more there were.
     more: Mutex<usize>,
+    /// What stands on Discord may have gone: it is looked at, though nothing happened to the run.
+    doubted: AtomicBool,
     bell: Notify,
+}
+
+impl Shown {
+    /// The address of the question that is open.
+    fn link(&self) -> Option<String> {
+        let (place, message, _) = self.question.as_ref()?;
+        Some(address(&self.server, *place, *message))
+    }
+}
+
+/// The address of a message.
+fn address(server: &str, place: u64, message: u64) -> String {
+    format!("https://discord.com/channels/{server}/{place}/{message}")
+}
+
+/// The id of the server, for addresses.
+fn server_of(policy: Option<&Policy>) -> String {
+    let door = policy.and_then(|policy| policy.doors.discord.as_ref());
+    door.map(|door| door.server.value.clone()).unwrap_or_default()
+}
+
+impl Stands {
+    /// Where people are asked.
+    fn asks_in(self) -> u64 {
+        self.thread.unwrap_or(self.channel)
+    }
 }
 
 impl Waiting {
@@ -100,8 +132,16 @@ struct Shown {
     card: Option<Card>,
     /// The plan for which approvers were asked.
     asked_to_approve: Option<String>,
-    /// The question that is open, and its message.
-    question: Option<(u64, Card)>,
+    /// The question that is open: where it stands, and its message.
+    question: Option<(u64, u64, Card)>,
+    /// Channels that are gone or closed to the bot, until that may have changed.
+    closed: BTreeSet<u64>,
+    /// The server on which it was asked.
+    server: String,
+    /// Why the run cannot be stopped where it was shown, until it was told so.
+    lost: Option<String>,
+    /// That Discord could not be reached, before the next lines.
+    away: Option<String>,
     /// What stands before the next lines.
     before: Option<String>,
 }
@@ -144,7 +184,20 @@ impl Runs {
 
     /// The channel that the thread of a run hangs on.
     pub(super) fn channel_of_thread(&self, thread: u64) -> Option<u64> {
-        lock(&self.stands).values().find(|stands| stands.thread == thread).map(|stands| stands.channel)
+        lock(&self.stands).values().find(|stands| stands.thread == Some(thread)).map(|stands| stands.channel)
+    }
+
+    /// Something on the server changed: it is looked whether everything stands where it stood.
+    pub(super) fn doubts(&self) {
+        for waiting in lock(&self.told).values() {
+            waiting.doubted.store(true, Ordering::Relaxed);
+            waiting.bell.notify_one();
+        }
+    }
+
+    /// Whether a message is the card of a run.
+    pub(super) fn is_card(&self, message: u64) -> bool {
+        lock(&self.stands).values().any(|stands| stands.message == message)
     }
 
     /// Follows all runs until the end. What happens is seen from this call on.
@@ -219,16 +272,27 @@ impl Runs {
             let Ok(run) = self.engine.run(id) else { return };
             let mut lines = std::mem::take(&mut *lock(&waiting.lines));
             let more = std::mem::take(&mut *lock(&waiting.more));
+            if waiting.doubted.swap(false, Ordering::Relaxed) {
+                shown.card = None;
+                shown.closed.clear();
+            }
             let told = self.told(&mut shown, &run, &mut lines, more);
             let told = tokio::select! {
                 told = told => told,
                 () = self.last_words(), if is_last => Err(Lost::Away("the bot ends".to_owned())),
             };
             match told {
-                Ok(()) => (wait, away) = (RETRY.0, None),
+                Ok(()) => {
+                    (wait, away) = (RETRY.0, None);
+                    if shown.card.as_ref().is_some_and(|card| card.link != shown.link()) {
+                        // The card leads to the question that is open.
+                        waiting.bell.notify_one();
+                    }
+                }
                 Err(Lost::Refused(why)) => self.pulse.trouble(&format!("run {id} could not be shown: {why}")),
                 Err(lost) => {
                     self.pulse.trouble(&format!("run {id} is not shown now: {lost}"));
+                    let is_away = matches!(lost, Lost::Away(_));
                     let now = self.desk.clock.now();
                     let since = *away.get_or_insert(now);
                     let given_up =
@@ -236,13 +300,18 @@ impl Runs {
                     if is_last || given_up {
                         break;
                     }
-                    self.put_back(&waiting, lines, more);
+                    Self::put_back(&waiting, lines, more);
                     tokio::select! {
                         () = self.desk.clock.after(wait) => {}
                         () = self.ending.cancelled() => {}
                     }
                     wait = (wait * 2).min(RETRY.1);
-                    shown.before = Some(words::was_away(since, &self.desk.moment()));
+                    if is_away {
+                        shown.away = Some(words::was_away(since, &self.desk.moment()));
+                    } else {
+                        // Whether the card still stands is seen by editing it.
+                        shown.card = None;
+                    }
                     waiting.bell.notify_one();
                     continue;
                 }
@@ -272,7 +341,7 @@ impl Runs {
         self.desk.clock.after(LAST_WORDS).await;
     }
 
-    fn put_back(&self, waiting: &Waiting, lines: Vec<String>, more: usize) {
+    fn put_back(waiting: &Waiting, lines: Vec<String>, more: usize) {
         let mut now = lock(&waiting.lines);
         let newer = std::mem::replace(&mut *now, lines);
         now.extend(newer);
@@ -296,25 +365,68 @@ impl Runs {
         let moment = self.desk.moment();
         let snapshot = self.desk.files().ok().or_else(|| self.desk.last_files());
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
-        let Some(stands) = self.show_card(shown, run, policy, &moment).await? else { return Ok(()) };
-        let in_thread = async {
-            self.show_lines(shown, stands, lines, more).await?;
-            self.ask_approvers(shown, stands, run, policy).await?;
-            self.show_question(shown, stands, run, policy, &moment).await
+        shown.lost = shown.lost.take().and_then(|why| self.place_lost(run.id, why));
+        let stands = self.show_card(shown, run, policy, &moment).await?;
+        if stands.is_some() {
+            // What is shown elsewhere before it begins can be stopped there.
+            shown.lost = None;
+        }
+        let Some(stands) = stands else {
+            // It is told nowhere: the journal has everything.
+            lines.clear();
+            return Ok(());
         };
-        match in_thread.await {
-            // The card is there, and the journal has everything: without its thread a run is shown by the card alone.
-            Err(Lost::Gone(why)) => {
-                self.pulse
-                    .trouble(&format!("the thread of run {} is gone, or closed to the bot: {why}", run.id));
-                lines.clear();
-                Ok(())
+        loop {
+            let below = async {
+                let stands = shown.stands.unwrap_or(stands);
+                self.show_lines(shown, stands, lines, more).await?;
+                self.ask_approvers(shown, stands, run, policy).await?;
+                self.show_question(shown, stands, run, policy, &moment).await
+            };
+            match below.await {
+                Err(Lost::Closed(why) | Lost::Gone(why))
+                    if shown.stands.is_some_and(|at| at.thread.is_some()) =>
+                {
+                    self.pulse.trouble(&format!(
+                        "the thread of run {} is gone, or closed to the bot: {why}",
+                        run.id
+                    ));
+                    self.begin_thread_again(shown, run).await?;
+                }
+                told => return told,
             }
-            told => told,
         }
     }
 
-    /// The card of a run, and where it stands. None if the policy names no channel.
+    /// Tells a run that nobody can stop it where it was shown. What has not begun does not pause: it is to be told again.
+    fn place_lost(&self, id: RunId, why: String) -> Option<String> {
+        let waits = self.engine.run(id).is_ok_and(|now| now.started.is_none() && now.phase != Phase::Ready);
+        self.engine.place_lost(id, &why);
+        waits.then_some(why)
+    }
+
+    /// Somebody deleted or locked the thread. Where no other can be begun, people are asked in the channel.
+    async fn begin_thread_again(&self, shown: &mut Shown, run: &Run) -> Result<(), Lost> {
+        let Some(stands) = shown.stands else { return Ok(()) };
+        let thread = match self.post.begin_thread(stands.channel, stands.message, &thread_name(run)).await {
+            Ok(thread) => Some(thread),
+            Err(Lost::Away(why)) => return Err(Lost::Away(why)),
+            Err(_) => None,
+        };
+        self.stands_now(shown, Stands { thread, ..stands }).await;
+        Ok(())
+    }
+
+    /// From now on it stands there, also after the next start. What was asked elsewhere is asked anew.
+    async fn stands_now(&self, shown: &mut Shown, stands: Stands) {
+        if let Err(refused) = self.engine.note_shown(KIND, stands.recorded()).await {
+            self.pulse.trouble(&format!("where run {} is shown was not recorded: {refused:?}", stands.run));
+        }
+        lock(&self.stands).insert(RunId(stands.run), stands);
+        (shown.stands, shown.asked_to_approve, shown.question) = (Some(stands), None, None);
+    }
+
+    /// The card of a run, and where it stands. None if there is no channel for it.
     async fn show_card(
         &self,
         shown: &mut Shown,
@@ -322,49 +434,80 @@ impl Runs {
         policy: Option<&Policy>,
         moment: &Moment,
     ) -> Result<Option<Stands>, Lost> {
-        let card = run_card(run, &self.engine.far(run.id), policy, moment);
+        let mut card = run_card(run, &self.engine.far(run.id), policy, moment);
+        card.lead_to(shown.link());
+        // Another one than the first time, or Discord would give the message back that is gone or closed.
+        let before = lock(&self.stands).get(&run.id).map(|stands| stands.message);
+        let mut nonce = before.map_or_else(
+            || format!("r{}-{}", run.id, run.requested.as_millisecond()),
+            |message| format!("a{message}"),
+        );
         if let Some(stands) = shown.stands {
-            if shown.card.as_ref() != Some(&card) {
-                let name = |card: &Card| card.file.as_ref().map(|(name, _)| name.clone());
-                let is_new_file = shown.card.as_ref().is_none_or(|before| name(before) != name(&card));
-                match self.post.edit(stands.channel, stands.message, &card, is_new_file).await {
-                    Err(Lost::Gone(why)) => {
-                        // Somebody deleted it: it is posted anew, in its channel or in the first one.
-                        *shown = Shown { before: shown.before.take(), ..Shown::default() };
-                        lock(&self.stands).remove(&run.id);
-                        return Err(Lost::Gone(why));
-                    }
-                    edited => edited?,
-                }
-                shown.card = Some(card);
+            if shown.card.as_ref() == Some(&card) {
+                return Ok(Some(stands));
             }
-            return Ok(Some(stands));
+            let name = |card: &Card| card.file.as_ref().map(|(name, _)| name.clone());
+            let is_new_file = shown.card.as_ref().is_none_or(|before| name(before) != name(&card));
+            match self.post.edit(stands.channel, stands.message, &card, is_new_file).await {
+                Ok(()) => {
+                    shown.card = Some(card);
+                    return Ok(Some(stands));
+                }
+                // Somebody deleted it: it is posted anew, at once.
+                Err(Lost::Gone(why)) => {
+                    self.pulse.trouble(&format!("the card of run {} is gone: {why}", run.id));
+                    shown.before.get_or_insert_with(|| words::card_deleted(run.id));
+                }
+                Err(Lost::Closed(why)) => {
+                    self.pulse.trouble(&format!(
+                        "where run {} was shown is gone, or closed to the bot: {why}",
+                        run.id
+                    ));
+                    shown.closed.insert(stands.channel);
+                    // At once, whether or not it can be shown elsewhere.
+                    shown.lost = self.place_lost(run.id, words::place_lost(&why));
+                    shown.before.get_or_insert_with(|| words::shown_elsewhere(run.id));
+                }
+                Err(lost) => return Err(lost),
+            }
+            shown.stands = None;
         }
-        let Some(channel) = self.channel_of(run, policy) else { return Ok(None) };
-        let nonce = format!("r{}-{}", run.id, run.requested.as_millisecond());
-        let nonce: String = nonce.chars().take(25).collect();
-        let message = self.post.send(channel, &card, Some(&nonce), None).await?;
-        let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
-            // It was begun before the last end: a thread has the id of its message.
-            Err(Lost::Refused(_)) => message,
-            begun => begun?,
-        };
-        let stands = Stands { run: run.id.0, channel, message, thread };
-        if let Err(refused) = self.engine.note_shown(KIND, stands.recorded()).await {
-            self.pulse.trouble(&format!("where run {} is shown was not recorded: {refused:?}", run.id));
+        nonce.truncate(NONCE);
+        card.lead_to(None);
+        while let Some(channel) = self.channel_of(run, policy, &shown.closed) {
+            match self.post.send(channel, &card, Some(&nonce), None).await {
+                Ok(message) => {
+                    let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
+                        Ok(thread) => Some(thread),
+                        Err(Lost::Away(why)) => return Err(Lost::Away(why)),
+                        // It was begun before the last end: a thread has the id of its message.
+                        Err(Lost::Refused(_)) => Some(message),
+                        Err(_) => None,
+                    };
+                    let stands = Stands { run: run.id.0, channel, message, thread };
+                    self.stands_now(shown, stands).await;
+                    shown.card = Some(card);
+                    return Ok(Some(stands));
+                }
+                Err(Lost::Closed(why)) => {
+                    self.pulse.trouble(&format!("run {} cannot be shown in a channel: {why}", run.id));
+                    shown.closed.insert(channel);
+                }
+                Err(lost) => return Err(lost),
+            }
         }
-        lock(&self.stands).insert(run.id, stands);
-        (shown.stands, shown.card) = (Some(stands), Some(card));
-        Ok(Some(stands))
+        Ok(None)
     }
 
-    /// Where it was asked; else the first channel of the policy.
-    fn channel_of(&self, run: &Run, policy: Option<&Policy>) -> Option<u64> {
+    /// Where it was shown or asked for; else the first channel of the policy that is not closed.
+    fn channel_of(&self, run: &Run, policy: Option<&Policy>, closed: &BTreeSet<u64>) -> Option<u64> {
         let door = policy?.doors.discord.as_ref()?;
+        let shown = lock(&self.stands).get(&run.id).map(|stands| stands.channel);
         let asked = lock(&self.asked_in).remove(&run.request.account);
-        let asked =
-            asked.filter(|channel| door.channels.iter().any(|known| known.value == channel.to_string()));
-        asked.or_else(|| door.channels.first()?.value.parse().ok())
+        let open: Vec<u64> = door.channels.iter().filter_map(|known| known.value.parse().ok()).collect();
+        let open = || open.iter().copied().filter(|channel| !closed.contains(channel));
+        let wanted = [shown, asked].into_iter().flatten().find(|wanted| open().any(|known| known == *wanted));
+        wanted.or_else(|| open().next())
     }
 
     async fn show_lines(
@@ -374,10 +517,11 @@ impl Runs {
         lines: &mut Vec<String>,
         mut more: usize,
     ) -> Result<(), Lost> {
-        if lines.is_empty() && shown.before.is_none() {
+        if lines.is_empty() && shown.before.is_none() && shown.away.is_none() {
             return Ok(());
         }
-        let mut text = shown.before.as_deref().map(safe::plain).unwrap_or_default();
+        let first = [&shown.before, &shown.away].into_iter().flatten().map(|line| safe::plain(line));
+        let mut text = first.collect::<Vec<_>>().join("\n");
         for line in lines.iter() {
             if length(&text) + length(line) + 1 > LINES {
                 more += 1;
@@ -385,13 +529,19 @@ impl Runs {
                 text = if text.is_empty() { line.clone() } else { format!("{text}\n{line}") };
             }
         }
+        let Some(thread) = stands.thread else {
+            // Without a thread the card tells what is; the channel is not filled with what was.
+            lines.clear();
+            (shown.before, shown.away) = (None, None);
+            return Ok(());
+        };
         if more > 0 {
             text = format!("{text}\n{}", safe::plain(&words::more_lines(more, RunId(stands.run))));
         }
         let card = Card { content: text, silent: true, ..Card::default() };
-        self.post.send(stands.thread, &card, None, None).await?;
+        self.post.send(thread, &card, None, None).await?;
         lines.clear();
-        shown.before = None;
+        (shown.before, shown.away) = (None, None);
         Ok(())
     }
 
@@ -413,8 +563,10 @@ impl Runs {
         let others: Vec<Person> = holders.into_iter().filter(|person| *person != run.request.by).collect();
         let pings = ids_of(policy, &others);
         let sentence = safe::plain(&words::approval_wanted(run, &plan::needed(&plan.approvals)));
+        let card = address(&server_of(policy), stands.channel, stands.message);
+        let sentence = format!("{sentence} {card}");
         let card = Card { content: mentioning(&pings, &sentence), pings, ..Card::default() };
-        self.post.send(stands.thread, &card, None, None).await?;
+        self.post.send(stands.asks_in(), &card, None, None).await?;
         shown.asked_to_approve = Some(digest.short().to_owned());
         Ok(())
     }
@@ -428,31 +580,31 @@ impl Runs {
         policy: Option<&Policy>,
         moment: &Moment,
     ) -> Result<(), Lost> {
-        let question = question_card(run, moment);
-        let is_same = |open: &Card, now: &Card| open.buttons == now.buttons && open.title == now.title;
-        if let Some((message, open)) = &shown.question {
+        let question = question_card(run, moment).map(|mut card| {
+            card.pings = ids_of(policy, &asked(run, policy));
+            card
+        });
+        let is_same = |open: &Card, now: &Card| {
+            open.buttons == now.buttons && open.title == now.title && open.pings == now.pings
+        };
+        if let Some((place, message, open)) = &shown.question {
             if question.as_ref().is_some_and(|now| is_same(open, now)) {
                 return Ok(());
             }
-            match self
-                .post
-                .edit(stands.thread, *message, &closed(open, "This is not asked any more."), false)
-                .await
-            {
-                Ok(()) | Err(Lost::Gone(_) | Lost::Refused(_)) => shown.question = None,
+            let how =
+                if question.is_some() { "It is asked anew below." } else { "This is not asked any more." };
+            match self.post.edit(*place, *message, &closed(open, how), false).await {
+                Ok(()) | Err(Lost::Gone(_) | Lost::Closed(_) | Lost::Refused(_)) => shown.question = None,
                 Err(away) => return Err(away),
             }
         }
         if let Some(mut card) = question {
-            let whom: Vec<Person> = match run.undo.as_ref().filter(|undo| undo.token.is_some()) {
-                Some(undo) => vec![undo.by.clone()],
-                None => vec![run.driver.clone()],
-            };
-            card.pings = ids_of(policy, &whom);
             let open = card.clone();
             card.content = mentioning(&card.pings, &card.content);
-            let message = self.post.send(stands.thread, &card, None, None).await?;
-            shown.question = Some((message, open));
+            let place = stands.asks_in();
+            let message = self.post.send(place, &card, None, None).await?;
+            shown.question = Some((place, message, open));
+            shown.server = server_of(policy);
         }
         Ok(())
     }

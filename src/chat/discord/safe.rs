@@ -27,7 +27,9 @@ fn escaped(line: &str) -> String {
             ':' => rest.starts_with("//") || is_emoji(rest),
             // A heading, a quote, a list.
             '#' | '>' | '-' | '+' => only_spaces,
-            '.' | ')' => digits && rest.starts_with(' '),
+            '.' | ')' if digits && rest.starts_with(' ') => true,
+            // An invitation is one without `https`, too.
+            '.' => is_invitation(rest),
             _ => false,
         };
         if is_markup {
@@ -38,6 +40,12 @@ fn escaped(line: &str) -> String {
         only_spaces &= c == ' ';
     }
     out
+}
+
+/// `gg/abc` or `com/invite/abc`, behind a point.
+fn is_invitation(rest: &str) -> bool {
+    let begins = |with: &str| rest.get(..with.len()).is_some_and(|part| part.eq_ignore_ascii_case(with));
+    begins("gg/") || begins("com/invite")
 }
 
 /// `name:` behind a colon.
@@ -113,6 +121,7 @@ mod tests {
             ("**bold** _it_ ~~no~~ ||spoiler||", r"\*\*bold\*\* \_it\_ \~\~no\~\~ \|\|spoiler\|\|"),
             ("@everyone and <@1234> and <#5>", r"\@everyone and \<\@1234> and \<#5>"),
             ("[link](https://evil.example)", r"\[link\](https\://evil.example)"),
+            ("join discord.gg/abc", r"join discord\.gg/abc"),
             ("# big", r"\# big"),
             ("  > quote", r"  \> quote"),
             ("- list", r"\- list"),

@@ -450,8 +450,9 @@ impl Conductor {
     pub(super) fn clear_up(&self) {
         let Some(plan) = self.run.plan() else { return };
         let undone = self.run.phase == Phase::Ended(Outcome::Undone);
-        let goes_back =
-            !undone && self.run.sent.iter().any(|at| !self.run.can_undo(Some(at.number)).is_empty());
+        // By number, not by host: of thousands of hosts it would take seconds, in which nobody else is heard.
+        let numbers: BTreeSet<u32> = self.run.sent.iter().map(|at| at.number).collect();
+        let goes_back = !undone && numbers.iter().any(|number| !self.run.can_undo(Some(*number)).is_empty());
         let mut left: BTreeMap<&HostName, Leftovers> = BTreeMap::new();
         for at in self.run.units.keys() {
             let step = self.run.step(at).filter(|step| step.effect.changes());

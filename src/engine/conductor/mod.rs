@@ -41,6 +41,8 @@ pub(super) enum Mail {
         blobs: Vec<(String, String)>,
         reply: oneshot::Sender<Heard>,
     },
+    /// Something about the run that no host said.
+    Told(World),
     /// Somebody looks whether the run is carried. Nothing is recorded.
     Ping(oneshot::Sender<()>),
 }
@@ -169,6 +171,11 @@ impl Conductor {
         let (taken, reply) = match mail {
             Mail::Ping(reply) => {
                 let _ = reply.send(());
+                return;
+            }
+            Mail::Told(world) => {
+                // Whoever said it sees by the state whether it was taken.
+                self.take(vec![Told::new(Input::World(world))]).await.ok();
                 return;
             }
             Mail::Says { by, says, actor, reply } => {

@@ -7,7 +7,7 @@ mod undoing;
 mod working;
 
 use super::event::{Event, Stamped};
-use super::model::{Phase, Run, Stop, UnitAt, UnitState};
+use super::model::{Pause, Phase, Run, Stop, UnitAt, UnitState};
 use crate::runbook::source::name::Person;
 
 /// Applies an event to a run.
@@ -19,7 +19,8 @@ pub fn apply(run: &mut Run, stamped: &Stamped) {
             let now = *now || run.stop.as_ref().is_some_and(|stop| stop.now);
             run.stop = Some(Stop { by: who(run, stamped), at, now });
         }
-        Event::Paused => run.pause = Some((who(run, stamped), at)),
+        Event::Paused => run.pause = Some(Pause { by: Some(who(run, stamped)), why: String::new(), at }),
+        Event::PlaceLost { why } => run.pause = Some(Pause { by: None, why: why.clone(), at }),
         Event::Resumed => run.pause = None,
         Event::Driven { driver } => {
             run.driver = driver.clone();

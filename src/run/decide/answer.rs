@@ -37,6 +37,15 @@ pub(super) fn pause(run: &Run) -> Decided {
     Decided::refused(Refusal::NotNow { what: "paused", because })
 }
 
+/// A run that nobody can stop where it was shown begins nothing new, until somebody resumes it.
+pub(super) fn place_lost(run: &Run, why: &str) -> Decided {
+    let goes_on = matches!(run.phase, Phase::Ready | Phase::Working) && run.stop.is_none();
+    if !goes_on || run.pause.is_some() {
+        return Decided::nothing();
+    }
+    Decided::events([Event::PlaceLost { why: why.to_owned() }])
+}
+
 pub(super) fn resume(run: &Run) -> Decided {
     if run.pause.is_some() {
         return Decided::events([Event::Resumed]);

@@ -138,6 +138,7 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         {
             agree::rechecked(run, offer, token, changes)
         }
+        World::PlaceLost { why } => answer::place_lost(run, why),
         World::UndoBegins { unit, attempt } => undo::begins(run, unit, *attempt),
         World::UndoEnded { unit, attempt, ended } => undo::ended(run, unit, *attempt, ended),
         World::Planned { .. } | World::NotPlanned { .. } | World::Claimed(_) | World::Rechecked { .. } => {

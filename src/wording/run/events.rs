@@ -172,6 +172,9 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             format!("Stopped by {by}: {what}.")
         }
         Event::Paused => format!("Paused by {by}: nothing new begins."),
+        Event::PlaceLost { why } => {
+            format!("Paused: nothing new begins until somebody says resume. {}", visible(why))
+        }
         Event::Resumed => format!("Resumed by {by}."),
         Event::UndoConfirmed => format!("The undo is confirmed by {by} and begins."),
         Event::UndoSent { unit, host, .. } => {

@@ -2,7 +2,8 @@
 
 use super::live::between;
 use crate::plan::Plan;
-use crate::run::model::{Phase, UndoStep};
+use crate::plan::model::Work;
+use crate::run::model::{Phase, UndoStep, UnitState};
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::wording::plan::{count, needed, target, unit_count};
@@ -63,6 +64,11 @@ fn working(run: &Run, plan: &Plan, of: &str) -> String {
             1 => String::new(),
             n => format!(" {} more.", n - 1),
         };
+        if let (UnitState::Asked { .. }, Some(Work::Decide(decide))) =
+            (state, run.unit(at).map(|unit| &unit.work))
+        {
+            return format!("{of} asks {}: {}{more}", decide.ask.join(" or "), titled(run, at));
+        }
         return format!(
             "{of} waits for {}: {}: {}.{more}",
             run.driver,
@@ -70,13 +76,17 @@ fn working(run: &Run, plan: &Plan, of: &str) -> String {
             states::of_unit(state).word
         );
     }
-    if let Some((by, _)) = &run.pause {
-        return format!("{of}: paused by {by}. {} drives.", run.driver);
+    if let Some(pause) = &run.pause {
+        let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        return format!("{of}: paused{by}. {} drives.", run.driver);
     }
     let at_work = run.units.iter().find(|(_, state)| states::of_unit(state) == states::WORKING);
     match at_work {
         Some((at, _)) => {
-            format!("{of}: {} of {}. {} drives.", titled(run, at), unit_count(plan), run.driver)
+            let title = run.unit(at).map(|unit| visible(&unit.title)).unwrap_or_default();
+            let on = at.lane.as_ref().map(|lane| format!(" on {lane}")).unwrap_or_default();
+            let all = unit_count(plan);
+            format!("{of}: step {} of {all}{on}, {title}. {} drives.", at.number, run.driver)
         }
         None => format!("{of}: {}, working. {} drives.", count(unit_count(plan), "step"), run.driver),
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::plan::model::{Block as PlanBlock, EachBlock};
-use crate::run::model::{Far, HowFar, UnitState};
+use crate::run::model::{Far, HowFar, Pause, UnitState};
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
@@ -45,10 +45,17 @@ pub fn live(run: &Run, far: &Far, moment: &Moment) -> Page {
             moment.time(stop.at)
         ));
     }
-    if let Some((by, at)) = &run.pause {
-        page = page.text(format!("Paused by {by} at {}: nothing new begins.", moment.time(*at)));
+    if let Some(pause) = &run.pause {
+        page = page.text(paused(pause, moment));
     }
     page
+}
+
+/// Since when nothing new begins, who said so, and why.
+pub(super) fn paused(pause: &Pause, moment: &Moment) -> String {
+    let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let why = if pause.why.is_empty() { String::new() } else { format!(" {}", visible(&pause.why)) };
+    format!("Paused{by} at {}: nothing new begins.{why}", moment.time(pause.at))
 }
 
 pub(super) fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> Millis {

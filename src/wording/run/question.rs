@@ -42,8 +42,10 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                         "ends what works, and begins nothing more".to_owned(),
                     )]))
             });
-            if page.blocks.is_empty() && run.pause.is_some() {
-                return Page::sentence(format!("Run {} waits: nothing works. The hold stays.", run.id))
+            if let Some(pause) = run.pause.as_ref().filter(|_| page.blocks.is_empty()) {
+                let why =
+                    if pause.why.is_empty() { String::new() } else { format!(" {}", visible(&pause.why)) };
+                return Page::sentence(format!("Run {} waits: nothing works. The hold stays.{why}", run.id))
                     .next(format!("resume {}", run.id), format!("goes on; or stop {}", run.id));
             }
             page

@@ -131,7 +131,7 @@ impl Rules {
                 });
             }
             Event::StopAsked { .. } => self.stopped = true,
-            Event::Paused => self.paused = true,
+            Event::Paused | Event::PlaceLost { .. } => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::UndoOffered { list, token, .. } => {
                 self.last_first(run, list);

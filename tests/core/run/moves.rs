@@ -120,7 +120,11 @@ impl Driven {
                 self.comes_in(which, how);
             }
             177 => {
-                self.says("cara", Says::Pause);
+                if how % 4 == 3 {
+                    self.world(World::PlaceLost { why: "its channel is gone".to_owned() });
+                } else {
+                    self.says("cara", Says::Pause);
+                }
                 self.comes_in(which, how);
             }
             178..205 => {

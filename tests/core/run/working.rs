@@ -377,6 +377,26 @@ fn a_pause_begins_nothing_and_a_resume_goes_on_where_it_stood() {
 }
 
 #[test]
+fn a_run_that_nobody_can_stop_where_it_was_shown_pauses_once_and_says_why() {
+    let mut run = Driven::working(&a_plan().step("Fence").step("Promote").made());
+    let lost = World::PlaceLost { why: "Its channel is gone.".to_owned() };
+    run.sends(&unit(1));
+    assert_eq!(names(&run.world(lost.clone())), ["place-lost"]);
+    assert!(run.world(lost.clone()).events.is_empty(), "it is paused already");
+    let pause = run.run.pause.clone().unwrap();
+    assert_eq!((pause.by, pause.why.as_str()), (None, "Its channel is gone."));
+    run.ends(&unit(1), Exit::Code(0));
+    run.proves(&unit(1));
+    assert!(next(&run.run).is_empty() && run.run.waits_for_person());
+
+    run.says("ben", Says::Resume);
+
+    assert_eq!(next(&run.run), [Act::Begin(unit(2))]);
+    run.says("cara", Says::Stop { now: false });
+    assert!(run.world(lost).events.is_empty(), "a run that stops is not paused");
+}
+
+#[test]
 fn a_pause_is_kept_over_a_restart() {
     let mut run = Driven::working(&a_plan().step("Fence").made());
     run.says("cara", Says::Pause);

@@ -52,7 +52,7 @@ impl World {
             "verify_key": "00",
             "team": null,
             "summary": "",
-            "flags": 1 << 23 | 1 << 19 | 1 << 15,
+            "flags": if self.sessions.granted == 0 { 1 << 23 } else { 1 << 23 | 1 << 19 | 1 << 15 },
             "tags": [],
         })
     }
@@ -139,7 +139,9 @@ impl World {
             payload["position"] = json!(0);
             payload["topic"] = json!(channel.topic);
             payload["nsfw"] = json!(false);
-            payload["permission_overwrites"] = json!([]);
+            let taken = channel.taken.to_string();
+            let of_bot = json!({"id": self.bot.to_string(), "type": 1, "allow": "0", "deny": taken});
+            payload["permission_overwrites"] = if channel.taken == 0 { json!([]) } else { json!([of_bot]) };
         }
         payload
     }

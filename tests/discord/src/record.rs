@@ -1,8 +1,14 @@
 //! Every request that came, as a test can ask for it.
 
 use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// The variable that names a file to which every body is appended.
+const BODIES: &str = "STEADYHAND_DISCORD_BODIES";
 
 /// A request and its answer.
 #[derive(Clone, Debug)]
@@ -13,6 +19,8 @@ pub struct Request {
     pub path: String,
     /// What followed `?`.
     pub query: String,
+    /// `application/json`, `multipart/form-data` and so on; empty if nothing was said.
+    pub content_type: String,
     /// The body, of a multipart body its `payload_json`; null if there was none.
     pub body: Value,
     /// Names of the files that came with it.
@@ -32,6 +40,26 @@ pub struct Request {
 }
 
 impl Request {
+    /// Appends it to the file of bodies, if somebody asked for one: to be held against another description than ours.
+    pub(crate) fn is_kept(&self) {
+        static KEPT: OnceLock<Option<File>> = OnceLock::new();
+        let open = || {
+            let path = std::env::var_os(BODIES)?;
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            Some(file.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        };
+        let Some(mut file) = KEPT.get_or_init(open).as_ref() else { return };
+        let line = json!({
+            "method": self.method,
+            "path": self.path,
+            "content_type": self.content_type,
+            "files": self.files,
+            "body": self.body,
+        });
+        // One write is one line, also if several tests write at once.
+        file.write_all(format!("{line}\n").as_bytes()).expect("the file of bodies takes a line");
+    }
+
     /// Whether it was refused for what it said.
     pub fn was_refused(&self) -> bool {
         self.status >= 400 && !self.was_fault

@@ -49,6 +49,8 @@ pub(crate) async fn serve(
 async fn rest(core: &Core, scissors: &Scissors, parts: Parts, body: Bytes) -> Response {
     let method = parts.method.to_string();
     let path = parts.uri.path().to_owned();
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.and_then(|kind| kind.split(';').next()).unwrap_or_default().to_owned();
     let (call, read) = read(parts, body).await;
     let (verdict, at_ms) = core.change(|world| {
         let now = world.clock.now_ms();
@@ -58,6 +60,7 @@ async fn rest(core: &Core, scissors: &Scissors, parts: Parts, body: Bytes) -> Re
         path: path.strip_prefix("/api/v10").unwrap_or(&path).to_owned(),
         method,
         query: call.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&"),
+        content_type,
         body: call.body.clone(),
         files: call.files.values().map(|file| file.name.clone()).collect(),
         status: 0,
@@ -67,6 +70,7 @@ async fn rest(core: &Core, scissors: &Scissors, parts: Parts, body: Bytes) -> Re
         was_impatient: false,
         is_stranger: false,
     };
+    note.is_kept();
     let mut lost = false;
     match verdict {
         Verdict::Fine => {}

@@ -1,0 +1,137 @@
+//! What `steadyhand doctor` finds of the bot itself: its files, its journal, its disk, and Discord.
+
+use std::fs;
+use std::path::Path;
+
+use discord::{Discord, Permission};
+use secrecy::zeroize::Zeroizing;
+use steadyhand::chat::discord::{self as chat, Messages, NEEDED, Settings};
+use steadyhand::config::Config;
+use steadyhand::engine::clock::Clock;
+use steadyhand::journal::Journal;
+use steadyhand::library::Library;
+use steadyhand::secrets::Secret;
+use steadyhand::wording::doctor::{Finding, examined};
+
+use crate::chat::REFUSED;
+use crate::serving::{a_folder_with, keeps_the_token, program};
+
+/// What is found with these messages read; with `open`, the policy has a door.
+async fn finds(discord: &Discord, messages: Messages, open: bool) -> Vec<Finding> {
+    let (_folder, config) = a_folder_with(discord);
+    let config = Config::load(Some(&config), &|_| None).unwrap();
+    let files = Library::new(config.folders).load().unwrap();
+    let door = files.set.policy.as_ref().unwrap().doors.discord.as_ref().filter(|_| open);
+    let token = Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap();
+    let settings = Settings { token, messages, api: Some(discord.url()) };
+    chat::examine(&settings, door, &Clock::System).await
+}
+
+/// Each with what it says, and its cure behind an arrow.
+fn told(found: &[Finding]) -> Vec<String> {
+    let page = |finding: &Finding| {
+        let page = examined(&[("", vec![finding.clone()])], &[]);
+        let text = serde_json::to_string(&page).unwrap();
+        assert_eq!(finding.is_well(), !text.contains("bot-unwell"), "{text}");
+        text
+    };
+    found.iter().map(page).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_thing_that_discord_can_lack_is_found_and_says_what_cures_it() {
+    let discord = Discord::start().await;
+    let found = finds(&discord, Messages::All, true).await;
+    let rows = told(&found);
+    assert!(found.iter().all(Finding::is_well), "{rows:#?}");
+    for (row, says) in rows.iter().zip(["steadyhand", "steadyhand", "message content", "", "0 are", "#ops"]) {
+        assert!(row.contains(says), "{row}");
+    }
+    assert_eq!(rows.len(), 6);
+
+    let says = |found: &[Finding], says: &str, cure: &str| {
+        let rows = told(found);
+        let wrong: Vec<_> = found.iter().zip(&rows).filter(|(finding, _)| !finding.is_well()).collect();
+        let [(_, row)] = wrong[..] else { panic!("one is wrong: {rows:#?}") };
+        assert!(row.contains(says) && row.contains(cure), "{row}");
+    };
+    for right in [
+        Permission::SendMessages,
+        Permission::SendMessagesInThreads,
+        Permission::CreatePublicThreads,
+        Permission::EmbedLinks,
+        Permission::AttachFiles,
+        Permission::ReadMessageHistory,
+    ] {
+        discord.takes_right("ops", right);
+        let found = finds(&discord, Messages::Mention, true).await;
+        // As Discord calls it: the words of our name for it.
+        let name = format!("{right:?}").replace(char::is_uppercase, " ");
+        let last = name.rsplit(' ').next().unwrap();
+        says(&found, "#ops: the bot may not: ", "allow that for the role of the bot");
+        assert!(told(&found).last().unwrap().contains(last), "{right:?}");
+        discord.gives_right("ops", right);
+    }
+    discord.takes_right("ops", Permission::ManageMessages);
+    assert!(finds(&discord, Messages::Mention, true).await.iter().all(Finding::is_well), "it needs no more");
+    discord.takes_right("ops", Permission::ViewChannel);
+    says(&finds(&discord, Messages::Mention, true).await, "hidden from the bot", "let the bot see it");
+    discord.gives_right("ops", Permission::ViewChannel);
+
+    says(&finds(&discord, Messages::Mention, false).await, "opens no door on Discord", "policy.yaml");
+    discord.grants_privileged_intents(false);
+    says(&finds(&discord, Messages::All, true).await, "not granted", "Message Content Intent");
+    assert!(
+        finds(&discord, Messages::Mention, true).await.iter().all(Finding::is_well),
+        "then it needs none"
+    );
+
+    discord.removes_bot();
+    says(&finds(&discord, Messages::Mention, true).await, "is not on", &format!("permissions={NEEDED}&"));
+    discord.goes_down();
+    says(&finds(&discord, Messages::Mention, true).await, "cannot be reached", "port 443");
+    discord.comes_up();
+    let old = a_folder_with(&discord);
+    keeps_the_token(old.0.path(), &discord, 0o600);
+    discord.revokes_token();
+    let (code, said) = doctor(&old.1);
+    assert!(
+        code == REFUSED && said.contains("Discord refuses it") && said.contains("reset the token"),
+        "{said}"
+    );
+    assert!(discord.strangers().is_empty(), "{:?}", discord.strangers());
+}
+
+/// With runbooks that do not load: no host is examined.
+fn doctor(config: &Path) -> (i32, String) {
+    let output =
+        program().env("STEADYHAND_RUNBOOKS", "/nowhere").arg("--config").arg(config).arg("doctor").output();
+    let output = output.unwrap();
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.code().unwrap(), text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bot_without_files_token_or_a_whole_journal_is_told_each_of_them() {
+    let discord = Discord::start().await;
+    let (folder, config) = a_folder_with(&discord);
+    let says = |what: &[&str]| {
+        let (code, said) = doctor(&config);
+        assert_eq!(code, REFUSED, "{said}");
+        assert!(what.iter().all(|part| said.contains(part)), "{said}");
+    };
+
+    says(&[
+        "! WRONG runbooks",
+        "there is none yet",
+        "MiB free for the journal",
+        "discord-token: No such file",
+    ]);
+    says(&["Cure: put the token of the bot there", "The bot needs something: runbooks, token."]);
+
+    let path = folder.path().join("steadyhand.db");
+    drop(Journal::open(&path, false).unwrap());
+    says(&["+ well journal all 0 entries hold"]);
+    fs::write(&path, "no database at all, and long enough to be looked at as one: it says nothing").unwrap();
+    says(&["! WRONG journal", "cannot be used as a journal", "Cure: look at the file and its folder."]);
+}
