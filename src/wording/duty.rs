@@ -58,8 +58,10 @@ pub fn on_duty(seats: &[Seat], moment: &Moment) -> Page {
 fn because(why: &Why) -> Option<String> {
     match why {
         Why::Always | Why::Turn => None,
-        Why::StandsIn { by, why } => Some(format!("stands in, says {by}: {}", visible(why))),
-        Why::Declared(why) => Some(format!("that is meant: {}", visible(why))),
+        Why::StandsIn { by, why } => {
+            Some(format!("stands in, says {by}: {}", visible(why.trim_end_matches('.'))))
+        }
+        Why::Declared(why) => Some(format!("that is meant: {}", visible(why.trim_end_matches('.')))),
         Why::Gap => Some("nobody has said that this is meant".to_owned()),
     }
 }
