@@ -13,6 +13,7 @@
 pub mod runbook;
 pub mod inventory;
 pub mod policy;
+pub mod duty;
 pub mod authoring;
 pub mod plan;
 pub mod run;

@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use crate::authoring::{Checked, Set, SourceFile, check, check_those_read};
+use crate::duty::Override;
 use crate::plan::canonical_json;
 use crate::runbook::source::name::HostName;
 use crate::runbook::source::place::{At, FileName, Place, Span};
@@ -25,7 +28,7 @@ pub struct Folders {
     pub runbooks: PathBuf,
     /// The inventory; in the folder of runbooks if not said.
     pub inventory: Option<PathBuf>,
-    /// The policy; in the folder of runbooks if not said.
+    /// The policy, with notify.yaml beside it; in the folder of runbooks if not said.
     pub policy: Option<PathBuf>,
     /// The pinned host keys.
     pub known_hosts: PathBuf,
@@ -40,7 +43,7 @@ impl Folders {
 }
 
 /// Files that fit together, as they lay on disk at one moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// What plans are made of.
     pub set: Set,
@@ -75,12 +78,14 @@ pub struct Report {
 pub struct Library {
     folders: Folders,
     last: Mutex<Option<Arc<Snapshot>>>,
+    /// What was last read, and the same with who was on duty when it was asked for.
+    live: Mutex<Option<(Arc<Snapshot>, Arc<Snapshot>)>>,
 }
 
 impl Library {
     /// A library over these folders.
     pub fn new(folders: Folders) -> Self {
-        Self { folders, last: Mutex::default() }
+        Self { folders, last: Mutex::default(), live: Mutex::default() }
     }
 
     /// Where the files lie.
@@ -88,7 +93,7 @@ impl Library {
         &self.folders
     }
 
-    /// Reads the folder as it is now.
+    /// Reads the folder as it is now. Who has the roles that a schedule holds is not known: that is asked of a moment.
     pub fn load(&self) -> Result<Arc<Snapshot>, NotLoaded> {
         let found = read_files(&self.folders).map_err(NotLoaded::Unreadable)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,15 +104,35 @@ impl Library {
             return Ok(snapshot.clone());
         }
         let (set, report) = judge(found);
-        // With problems in the policy alone there is a set whose policy denies all: people may look, nothing runs.
-        let Some(set) =
-            set.filter(|_| report.problems.iter().all(|problem| problem.place.file.stem() == "policy"))
-        else {
+        // With problems in the policy or in notify.yaml alone there is a set, whose policy denies what they leave open.
+        let Some(set) = set.filter(|_| {
+            report.problems.iter().all(|problem| ["policy", "notify"].contains(&problem.place.file.stem()))
+        }) else {
             return Err(NotLoaded::Problems(Box::new(report)));
         };
         let snapshot = Arc::new(Snapshot { set, sources: report.sources });
         *last = Some(snapshot.clone());
         Ok(snapshot)
+    }
+
+    /// Reads the folder as it is now, with who is on duty at this moment.
+    pub fn load_at(&self, now: Timestamp, overrides: &[Override]) -> Result<Arc<Snapshot>, NotLoaded> {
+        Ok(self.live(self.load()?, now, overrides))
+    }
+
+    /// What was last read and could be used, with who is on duty at this moment.
+    pub fn last_at(&self, now: Timestamp, overrides: &[Override]) -> Option<Arc<Snapshot>> {
+        Some(self.live(self.last()?, now, overrides))
+    }
+
+    /// The same files until the next hand-over.
+    fn live(&self, read: Arc<Snapshot>, now: Timestamp, overrides: &[Override]) -> Arc<Snapshot> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = live.as_ref().filter(|(of, _)| Arc::ptr_eq(of, &read)).map(|(_, known)| known.clone());
+        let known = known.unwrap_or_else(|| read.clone());
+        let snapshot = known.at(now, overrides).map_or(known, Arc::new);
+        *live = Some((read, snapshot.clone()));
+        snapshot
     }
 
     /// The commit, if git knows one: `5e07c33`, or `5e07c33 and changes` where the files differ from it. It is asked
@@ -158,10 +183,13 @@ fn read_files(folders: &Folders) -> Result<Found, String> {
     let folder = &folders.runbooks;
     let root =
         folder.canonicalize().map_err(|error| format!("{} cannot be read: {error}", folder.display()))?;
-    let apart: Vec<&str> = [(&folders.inventory, "inventory.yaml"), (&folders.policy, "policy.yaml")]
-        .into_iter()
-        .filter_map(|(path, name)| path.is_some().then_some(name))
-        .collect();
+    // Who is told stands beside who there is.
+    let notify = folders.policy.as_ref().map(|policy| policy.with_file_name("notify.yaml"));
+    let apart: Vec<&str> =
+        [(&folders.inventory, "inventory.yaml"), (&folders.policy, "policy.yaml"), (&notify, "notify.yaml")]
+            .into_iter()
+            .filter_map(|(path, name)| path.is_some().then_some(name))
+            .collect();
     for (below, is_root) in [(folder.clone(), true), (folder.join("packs"), false)] {
         if !is_root && !below.exists() {
             continue;
@@ -182,7 +210,7 @@ fn read_files(folders: &Folders) -> Result<Found, String> {
             note(&mut found, &path, Code::PathOutside, wrong, "put the file itself into the folder");
         }
     }
-    for path in [&folders.inventory, &folders.policy].into_iter().flatten() {
+    for path in [&folders.inventory, &folders.policy, &notify].into_iter().flatten() {
         if path.exists() {
             read_file(path, &mut found)?;
         }
@@ -295,6 +323,17 @@ fn commit(folder: &Path) -> Option<String> {
 }
 
 impl Snapshot {
+    /// The same files with who is on duty at this moment. `None` if that is so already.
+    pub fn at(&self, now: Timestamp, overrides: &[Override]) -> Option<Self> {
+        let policy = self.set.policy.as_ref().ok()?;
+        let duty = self.set.duty(policy, overrides);
+        if duty.is_policy_of(now) {
+            return None;
+        }
+        let policy = Ok(duty.policy_at(now));
+        Some(Self { set: Set { policy, ..self.set.clone() }, sources: self.sources.clone() })
+    }
+
     /// What the journal keeps of the files: each text by its SHA-256, and the list of them, whose hash comes first.
     pub fn blobs(&self) -> (String, Vec<(String, String)>) {
         use sha2::{Digest as _, Sha256};

@@ -5,30 +5,43 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pure modules: no file, no socket, no clock, no randomness, no async.
-const PURE: [&str; 7] = ["runbook", "inventory", "policy", "authoring", "plan", "run", "wording"];
+const PURE: [&str; 8] = ["runbook", "inventory", "policy", "duty", "authoring", "plan", "run", "wording"];
 
 /// Arrows that exist. A new one is a decision: add it here, and say in ARCHITECTURE.md what it is for.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("runbook", &[]),
     ("inventory", &["runbook"]),
     ("policy", &["runbook"]),
-    ("authoring", &["inventory", "policy", "runbook"]),
-    ("plan", &["authoring", "policy", "runbook"]),
+    ("duty", &["inventory", "policy", "runbook"]),
+    ("authoring", &["duty", "inventory", "policy", "runbook"]),
+    ("plan", &["authoring", "duty", "policy", "runbook"]),
     ("run", &["plan", "policy", "runbook"]),
-    ("wording", &["plan", "policy", "run", "runbook"]),
+    ("wording", &["duty", "plan", "policy", "run", "runbook"]),
     ("failpoint", &[]),
     ("journal", &["failpoint", "plan", "policy", "run", "runbook"]),
     ("secrets", &[]),
     ("target", &["failpoint", "plan", "runbook", "secrets"]),
-    ("library", &["authoring", "inventory", "plan", "runbook", "target"]),
+    ("library", &["authoring", "duty", "inventory", "plan", "runbook", "target"]),
     (
         "engine",
-        &["authoring", "failpoint", "journal", "library", "plan", "policy", "run", "runbook", "target"],
+        &[
+            "authoring",
+            "duty",
+            "failpoint",
+            "journal",
+            "library",
+            "plan",
+            "policy",
+            "run",
+            "runbook",
+            "target",
+        ],
     ),
     (
         "chat",
         &[
             "authoring",
+            "duty",
             "engine",
             "journal",
             "library",

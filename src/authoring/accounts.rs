@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::unknown;
 use super::uses::Desk;
 use crate::policy::model::{HeldBy, Policy, Rule};
+use crate::runbook::grammar::table::NOTIFY_FILE;
 use crate::runbook::model::Word;
 use crate::runbook::source::name::Person;
 use crate::runbook::source::nearest::nearest_or_all;
@@ -23,10 +23,7 @@ pub(super) fn check_policy(policy: &Policy, desk: &Desk<'_>, problems: &mut Prob
                 problems.add(Code::RoleEmpty, &role.place, message, "name a person, or remove the role");
             }
             for person in people {
-                if !policy.people.contains_key(person.as_str()) {
-                    let known = policy.people.keys().map(super::super::runbook::source::name::Person::as_str);
-                    unknown(Code::PersonUnknown, person, "person", known, problems);
-                }
+                desk.person(person, problems);
             }
         }
         if let Some(next) = &role.escalates_to {
@@ -34,23 +31,28 @@ pub(super) fn check_policy(policy: &Policy, desk: &Desk<'_>, problems: &mut Prob
         }
     }
     for window in policy.windows.values() {
-        let known = jiff::tz::TimeZoneDatabase::bundled();
-        if !window.zone.is_empty() && known.get(&window.zone).is_err() {
-            let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
-            let nearest = nearest_or_all(&window.zone, names.iter().map(String::as_str));
-            let cure = if nearest.starts_with("nearest") { nearest } else { "as Europe/Berlin".to_owned() };
-            let message = format!("there is no time zone `{}`", window.zone.value);
-            problems.add(Code::WordUnknown, &window.zone.place, message, cure);
-        }
+        check_zone(&window.zone, problems);
     }
     for rule in &policy.rules {
         check_rule(rule, desk, problems);
     }
-    for runbook in policy.secrets.values().flatten() {
+    for runbook in policy.secrets.values().flatten().filter(|word| word.value != NOTIFY_FILE) {
         desk.runbook(runbook, problems);
     }
     for role in policy.break_glass.iter().flat_map(|glass| glass.by.iter().chain(&glass.tell)) {
         desk.role(role, problems);
+    }
+}
+
+/// Whether there is a time zone of this name.
+pub(super) fn check_zone(zone: &Word, problems: &mut Problems) {
+    let known = jiff::tz::TimeZoneDatabase::bundled();
+    if !zone.is_empty() && known.get(zone).is_err() {
+        let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
+        let nearest = nearest_or_all(zone, names.iter().map(String::as_str));
+        let cure = if nearest.starts_with("nearest") { nearest } else { "as Europe/Berlin".to_owned() };
+        let message = format!("there is no time zone `{}`", zone.value);
+        problems.add(Code::WordUnknown, &zone.place, message, cure);
     }
 }
 

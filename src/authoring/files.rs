@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{SourceFile, in_parallel};
+use crate::duty::Notify;
+use crate::duty::read::read_notify;
 use crate::inventory::{Inventory, read_inventory};
 use crate::policy::model::Policy;
 use crate::policy::read::read_policy;
@@ -25,6 +27,9 @@ pub(super) struct Files {
     pub(super) policy: Option<Policy>,
     /// The file of the policy, readable or not.
     pub(super) policy_file: Option<FileName>,
+    pub(super) notify: Option<Notify>,
+    /// The file that says who is told, readable or not.
+    pub(super) notify_file: Option<FileName>,
     /// Files that could not be read: nobody knows what they would have declared.
     pub(super) unread: bool,
     /// How many files are runbooks.
@@ -37,6 +42,7 @@ enum Part {
     Pack(Option<Box<Pack>>),
     Inventory(Inventory, Place),
     Policy(Policy, Place),
+    Notify(Box<Notify>, Place),
     /// Nobody knows what it would have declared.
     Unread {
         runbook: bool,
@@ -52,15 +58,17 @@ pub(super) fn read_all(sources: &[SourceFile], problems: &mut Problems) -> Files
     let mut files = Files::default();
     for (source, (part, found)) in sources.iter().zip(parts) {
         problems.join(found);
-        if source.name.stem() == "policy" {
-            files.policy_file = Some(source.name.clone());
+        match source.name.stem() {
+            "policy" => files.policy_file = Some(source.name.clone()),
+            "notify" => files.notify_file = Some(source.name.clone()),
+            _ => {}
         }
         take(part, &source.name, &mut files, problems);
     }
     files
 }
 
-const KINDS_CURE: &str = "the first key is runbook, pack, inventory or policy";
+const KINDS_CURE: &str = "the first key is runbook, pack, inventory, policy or notify";
 
 fn read_one(source: &SourceFile, problems: &mut Problems) -> Part {
     let name = &source.name;
@@ -91,6 +99,7 @@ fn read_one(source: &SourceFile, problems: &mut Problems) -> Part {
         "runbook" => Part::Runbook(read_runbook(name, &root, problems).map(Box::new)),
         "pack" => Part::Pack(read_pack(name, &root, problems).map(Box::new)),
         "inventory" => Part::Inventory(read_inventory(name, &root, problems), place),
+        "notify" => Part::Notify(Box::new(read_notify(name, &root, problems)), place),
         _ => Part::Policy(read_policy(name, &root, problems), place),
     }
 }
@@ -119,6 +128,11 @@ fn take(part: Part, file: &FileName, files: &mut Files, problems: &mut Problems)
         Part::Policy(policy, _) => {
             files.policy_file = Some(file.clone());
             files.policy = Some(policy);
+        }
+        Part::Notify(_, place) if files.notify.is_some() => second("notify file", &place, problems),
+        Part::Notify(notify, _) => {
+            files.notify_file = Some(file.clone());
+            files.notify = Some(*notify);
         }
         Part::Runbook(None) => {
             files.runbook_count += 1;
@@ -154,7 +168,6 @@ fn wrong_kind(first: &Entry, root: &Node, place: &Place, problems: &mut Problems
     let later = kinds.iter().find(|kind| root.get(kind).is_some());
     let cure = match later {
         Some(kind) => format!("put `{kind}` first: it says what the file is"),
-        None if first.key == "notify" => "notify files are not read yet: remove it".to_owned(),
         None => nearest_or_all(&first.key, kinds),
     };
     let message = format!("`{}` does not say what this file is", first.key);

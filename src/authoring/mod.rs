@@ -6,6 +6,7 @@
 
 mod accounts;
 mod discord;
+mod duties;
 mod effects;
 mod files;
 mod hosts;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use parameters::amount;
 
+use crate::duty::{Duty, Notify, Override};
 use crate::inventory::Inventory;
 use crate::policy::model::Policy;
 use crate::runbook::grammar::schema::Names;
@@ -48,7 +50,7 @@ impl SourceFile {
 }
 
 /// All that plans are made of: files that fit together without a problem.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Set {
     /// Runbooks by name.
     pub runbooks: BTreeMap<RunbookName, Runbook>,
@@ -58,6 +60,8 @@ pub struct Set {
     pub inventory: Inventory,
     /// Who may do what; or why there is no policy, which denies all.
     pub policy: Result<Policy, String>,
+    /// Who is told, how, and who is on duty; or why that is not known.
+    pub notify: Result<Notify, String>,
     /// SHA-256 of each file, by name.
     pub hashes: BTreeMap<FileName, String>,
 }
@@ -68,6 +72,11 @@ impl Set {
         let cluster = self.inventory.clusters.get(cluster);
         let pack = cluster.and_then(|cluster| self.packs.get(cluster.kind.value.as_str()));
         pack.is_some_and(|pack| pack.topology.is_some())
+    }
+
+    /// What is known of duties, with who stands in.
+    pub fn duty<'a>(&'a self, policy: &'a Policy, overrides: &'a [Override]) -> Duty<'a> {
+        Duty { policy, notify: self.notify.as_ref().map_err(String::as_str), overrides }
     }
 
     /// Every name that an editor can complete.
@@ -95,6 +104,10 @@ impl Set {
             names.add("window", policy.windows.keys());
             names.add("secret", policy.secrets.keys());
         }
+        if let Ok(notify) = &self.notify {
+            names.add("path", notify.paths.keys());
+            names.add("schedule", notify.schedules.keys());
+        }
         names
     }
 }
@@ -102,7 +115,8 @@ impl Set {
 /// What was found in a folder of files.
 #[derive(Debug)]
 pub struct Checked {
-    /// The set, if it can be used. With problems in the policy alone it can: that policy then denies all.
+    /// The set, if it can be used. With problems in the policy or in notify.yaml alone it can: that policy
+    /// then denies all, and of roles that a schedule holds nobody knows who has them.
     pub set: Option<Set>,
     /// Everything that is wrong.
     pub problems: Vec<Problem>,
@@ -145,24 +159,39 @@ pub fn check_those_read(sources: &[SourceFile], are_all: bool) -> Checked {
             files.runbooks.values().for_each(|runbook| discord::check_runbook(runbook, &mut problems));
         }
     }
+    if let Some(notify) = &files.notify {
+        duties::check_notify(notify, &files, &desk, &mut problems);
+    }
+    duties::check_schedules_of_roles(&files, &mut problems);
     let runbooks = files.runbook_count;
     let has_inventory = files.inventory.is_some() || files.unread;
     let scripts = scripts::all_scripts(&files);
     let problems = problems.sorted();
-    let policy_file = files.policy_file.clone();
-    let only_policy = problems.iter().all(|problem| Some(&problem.place.file) == policy_file.as_ref());
-    let set = files.inventory.filter(|_| only_policy).map(|inventory| Set {
+    let in_policy = problems_in(files.policy_file.as_ref(), &problems);
+    let in_notify = problems_in(files.notify_file.as_ref(), &problems);
+    let only_these = in_policy + in_notify == problems.len();
+    let set = files.inventory.filter(|_| only_these).map(|inventory| Set {
         runbooks: files.runbooks,
         packs: files.packs,
         inventory,
-        policy: match (files.policy, problems.len()) {
-            (Some(policy), 0) => Ok(policy),
-            (None, _) if policy_file.is_none() => Err("there is no policy.yaml".to_owned()),
-            (_, n) => Err(format!("policy.yaml has {n} problem{}", if n == 1 { "" } else { "s" })),
-        },
+        policy: usable("policy.yaml", files.policy, files.policy_file.as_ref(), in_policy),
+        notify: usable("notify.yaml", files.notify, files.notify_file.as_ref(), in_notify),
         hashes: sources.iter().map(|source| (source.name.clone(), source.sha256())).collect(),
     });
     Checked { set, problems, runbooks, has_inventory, scripts }
+}
+
+fn problems_in(file: Option<&FileName>, problems: &[Problem]) -> usize {
+    problems.iter().filter(|problem| Some(&problem.place.file) == file).count()
+}
+
+/// A file without which the others can still be looked at; or why it cannot be used.
+fn usable<T>(name: &str, read: Option<T>, file: Option<&FileName>, problems: usize) -> Result<T, String> {
+    match (read, problems) {
+        (Some(read), 0) => Ok(read),
+        (None, _) if file.is_none() => Err(format!("there is no {name}")),
+        (_, n) => Err(format!("{name} has {n} problem{}", if n == 1 { "" } else { "s" })),
+    }
 }
 
 /// What `work` gives for each item, in their order. Many items are divided among the processors.

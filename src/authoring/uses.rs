@@ -65,6 +65,14 @@ impl<'a> Desk<'a> {
         }
     }
 
+    pub(super) fn person(&self, word: &Word, problems: &mut Problems) {
+        let Some(policy) = self.policy else { return };
+        if !word.is_empty() && !policy.people.contains_key(word.as_str()) {
+            let known = policy.people.keys().map(super::super::runbook::source::name::Person::as_str);
+            unknown(Code::PersonUnknown, word, "person", known, problems);
+        }
+    }
+
     pub(super) fn runbook(&self, word: &Word, problems: &mut Problems) {
         if !word.is_empty() && !self.unread && !self.runbooks.contains_key(word.as_str()) {
             unknown(

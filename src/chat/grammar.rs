@@ -3,6 +3,7 @@
 //! A line of a chat is taken apart here; a line from a shell comes as words already, and goes the same way. `"…"`
 //! keeps spaces, `\"` is a quote, nothing else is special. A leading `/` is optional.
 
+use crate::duty::StandIn;
 use crate::engine::ToRun;
 use crate::run::RunId;
 use crate::run::model::AskedAfter;
@@ -46,6 +47,7 @@ pub enum Command {
         long: bool,
     },
     WhoOwns(String),
+    OnCall(OnCall),
     JournalShow(RunId),
     JournalVerify,
     Run {
@@ -65,7 +67,25 @@ pub enum Command {
     Exit,
 }
 
+/// What somebody wants to know or say of duties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnCall {
+    /// Who is on duty now, and next.
+    Now,
+    /// When nobody is.
+    Gaps,
+    /// Who has a role, and how they are told.
+    Who(String),
+    /// Somebody shall stand in.
+    StandIn(StandIn),
+}
+
 impl Command {
+    /// Whether it is written to the journal.
+    pub const fn acts(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::ToRun(..) | Self::OnCall(OnCall::StandIn(_)))
+    }
+
     /// Whether it looks at what runs or has run, and at no runbook.
     pub const fn is_about_runs(&self) -> bool {
         matches!(
@@ -204,6 +224,7 @@ pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
             }
             Command::WhoOwns(rest.plain("a host")?)
         }
+        "oncall" => Command::OnCall(on_call(&mut rest)?),
         "journal" => match rest.plain("show <run> or verify")?.as_str() {
             "show" => Command::JournalShow(rest.run()?),
             "verify" => Command::JournalVerify,
@@ -246,6 +267,21 @@ fn plan(rest: &mut Rest<'_>) -> Result<Command, NotUnderstood> {
     }
     let (arguments, reason, long) = rest.pairs(&["--long"])?;
     Ok(Command::Look { runbook: first, arguments, reason, long })
+}
+
+fn on_call(rest: &mut Rest<'_>) -> Result<OnCall, NotUnderstood> {
+    match rest.maybe_plain().as_deref() {
+        None => Ok(OnCall::Now),
+        Some("gaps") => Ok(OnCall::Gaps),
+        Some("who") => Ok(rest.maybe_plain().map_or(OnCall::Now, OnCall::Who)),
+        Some("override") => {
+            let (schedule, person) = (rest.plain("a schedule")?, rest.plain("a person")?);
+            let (from, to) = (rest.pair("from")?, rest.pair("to")?);
+            let to = to.ok_or_else(|| rest.wrong("it wants to=<until when>, as to=18:00 or to=8h"))?;
+            Ok(OnCall::StandIn(StandIn { schedule, person, from, to, why: rest.text("why, in quotes")? }))
+        }
+        Some(_) => Err(rest.wrong("write: oncall, oncall gaps, oncall who <role>, or oncall override …")),
+    }
 }
 
 /// The verbs that say something to a run.
@@ -389,6 +425,20 @@ impl Rest<'_> {
             return Ok((Some(first), word));
         }
         Err(self.wrong(&format!("{} is neither {}", quoted(&word), words.join(" nor "))))
+    }
+
+    /// `name=value`, if that comes next.
+    fn pair(&mut self, name: &str) -> Result<Option<String>, NotUnderstood> {
+        match self.words.first().cloned() {
+            Some(Word::Pair(known, value)) if known == name => {
+                self.take();
+                Ok(Some(value))
+            }
+            Some(Word::Pair(known, _)) if !["from", "to"].contains(&known.as_str()) => {
+                Err(self.wrong(&format!("{} means nothing here", quoted(&known))))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// After which attempt somebody was asked; the first, if that is not said.
@@ -579,5 +629,19 @@ mod tests {
     #[test]
     fn a_word_that_comes_later_says_so() {
         assert!(matches!(read("incident open"), Ok(Command::Later("incident", _))));
+        assert_eq!(read("oncall"), Ok(Command::OnCall(OnCall::Now)));
+        assert_eq!(read("oncall who"), read("oncall"));
+        assert!(!read("oncall").unwrap().acts());
+        let stand_in = StandIn {
+            schedule: "primary".into(),
+            person: "ben".into(),
+            from: Some("2026-11-21 09:00".into()),
+            to: "8h".into(),
+            why: "anna is ill today".into(),
+        };
+        let line = r#"oncall override primary ben from="2026-11-21 09:00" to=8h "anna is ill today""#;
+        assert_eq!(read(line), Ok(Command::OnCall(OnCall::StandIn(stand_in))));
+        assert!(read(line).unwrap().acts());
+        assert!(read("oncall override primary ben \"without an end\"").is_err());
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Arguments {
 /// Verbs that only a shell has.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Checks runbooks, packs, inventory and policy: all problems at once.
+    /// Checks runbooks, packs, inventory, policy and notify.yaml: all problems at once.
     Check {
         /// Folders of runbooks, or files in them; the configured folder if none is named.
         paths: Vec<PathBuf>,
@@ -67,7 +67,7 @@ pub(super) enum Verb {
     },
     /// Prints the JSON Schema of a kind of file, for editors.
     Schema {
-        /// runbook, pack, inventory or policy.
+        /// runbook, pack, inventory, policy or notify.
         #[arg(default_value = "runbook")]
         kind: String,
     },

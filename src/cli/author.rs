@@ -164,8 +164,8 @@ pub(super) fn schema(kind: &str, config: Option<&Path>) -> CameOut {
         say(&format!("{schema:#}\n"));
         CameOut::Done
     } else {
-        let page =
-            sentence("There is a schema for runbook, pack, inventory and policy.").code("unknown-kind");
+        let page = sentence("There is a schema for runbook, pack, inventory, policy and notify.")
+            .code("unknown-kind");
         say(&Style::PIPE.page(&page));
         CameOut::NotUnderstood
     }

@@ -88,7 +88,12 @@ impl Engine {
             return now;
         }
         let offer = self.run(id).ok().and_then(|run| run.offer.clone());
-        offer.and_then(|offer| self.inner.files(&offer.sources).ok()).map_or(now, Ok)
+        let files = offer.and_then(|offer| self.inner.files(&offer.sources).ok());
+        let at = |files: Arc<Snapshot>| match files.at(self.clock().now(), &self.overrides()) {
+            Some(files) => Arc::new(files),
+            None => files,
+        };
+        files.map_or(now, |files| Ok(at(files)))
     }
 
     /// Before an agreement is taken: if a file of the plan changed meanwhile, the plan is made anew at once.

@@ -10,6 +10,7 @@ mod conductor;
 pub mod context;
 pub mod dice;
 pub mod doctor;
+mod duty;
 pub mod planner;
 mod refused;
 mod requests;
@@ -19,7 +20,7 @@ mod wellness;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -30,11 +31,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use conductor::Heard;
+pub use duty::overrides;
 pub use planner::{NotOffered, Planner};
 pub use refused::Refused;
 pub use to_run::ToRun;
 pub use wellness::Standing;
 
+use crate::duty::Override;
 use crate::failpoint::{self, Point};
 use crate::journal::{Actor, Append, AppendError, Journal, JournalView, NewEntry};
 use crate::library::{Library, Snapshot};
@@ -115,6 +118,8 @@ pub(crate) struct Inner {
     parked: Mutex<BTreeMap<RunId, String>>,
     /// The files that a run was found to have begun with last, by their hash: most open runs have the same ones.
     files: Mutex<Option<(String, Arc<Snapshot>)>>,
+    /// Who stands in on a schedule, in the order in which it was said.
+    overrides: RwLock<Arc<[Override]>>,
     followers: broadcast::Sender<Happened>,
     ending: CancellationToken,
     /// Hosts that are being rid of what they keep of runs that are over.
@@ -295,6 +300,7 @@ impl Engine {
         zone: jiff::tz::TimeZone,
     ) -> Result<Self, Refused> {
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
+        let overrides = RwLock::new(duty::overrides_of(journal.view())?);
         let inner = Arc::new(Inner {
             planner: Planner { library, target, clock: clock.clone() },
             journal,
@@ -304,6 +310,7 @@ impl Engine {
             carried: Mutex::default(),
             parked: Mutex::default(),
             files: Mutex::default(),
+            overrides,
             followers,
             ending: CancellationToken::new(),
             clearing: TaskTracker::new(),
@@ -369,9 +376,9 @@ impl Engine {
         }
     }
 
-    /// The files as they are now.
+    /// The files as they are now, and who is on duty now.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>, Refused> {
-        self.library().load().map_err(Refused::NotLoaded)
+        self.inner.snapshot().map_err(Refused::NotLoaded)
     }
 
     /// A run as it is now.

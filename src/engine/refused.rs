@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::duty::NoStandIn;
 use crate::journal::{AppendError, OpenError};
 use crate::library::NotLoaded;
 use crate::plan::Resource;
@@ -38,6 +39,8 @@ pub enum Refused {
     PlanChanged(Arc<Run>, Vec<String>),
     /// There is no such person; these there are.
     UnknownPerson(Person, Vec<Person>),
+    /// Nobody stands in.
+    StandIn(NoStandIn),
     /// Too much is being said to the run at once.
     Busy(RunId),
     /// The runbooks cannot be used.

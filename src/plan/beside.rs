@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::model::{Beside, Path, Plan};
 use super::situation::Situation;
 use crate::authoring::Set;
+use crate::duty::Fate;
+use crate::duty::tell::shared_fate;
 use crate::policy::Policy;
 use crate::runbook::model::{Item, Runbook};
 
@@ -22,8 +24,15 @@ pub fn beside(set: &Set, runbook: &Runbook, policy: &Policy, situation: &Situati
         written: written.collect(),
         learnt: BTreeMap::new(),
         logs: logs(set, plan),
+        fates: fates(set, plan),
         turn_to: turn_to(set, runbook, situation),
     }
+}
+
+/// What the paths share with the hosts that the plan changes.
+fn fates(set: &Set, plan: &Plan) -> Vec<Fate> {
+    let notify = set.notify.as_ref().ok();
+    notify.map(|notify| shared_fate(notify, &set.inventory, plan.changed_hosts())).unwrap_or_default()
 }
 
 fn item(runbook: &Runbook, path: Path) -> Option<&Item> {

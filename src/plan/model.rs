@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
 use super::usual::Usual;
+use crate::duty::Fate;
 use crate::runbook::expression::Value;
 use crate::runbook::model::Effect;
 use crate::runbook::source::literal::Millis;
@@ -429,6 +430,9 @@ pub struct Beside {
     /// The log of each pack on each host, by `pack/host`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub logs: BTreeMap<String, String>,
+    /// Paths by which people are told that depend on what the plan changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fates: Vec<Fate>,
     /// What is typed to turn to the contingency; `…` stands for what only a person can say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn_to: Option<String>,

@@ -115,13 +115,13 @@ impl Policy {
                 Some(HeldBy::People(people)) if people.iter().any(|word| word.value == person.as_str()) => {
                     return Holds::Yes;
                 }
-                Some(HeldBy::Schedule(schedule)) => {
-                    unknown = Some(format!(
-                        "`{role}` follows the schedule `{}`, and schedules are not read yet",
-                        schedule.value
-                    ));
+                Some(HeldBy::Schedule { now: Ok(people), .. }) if people.contains(person) => {
+                    return Holds::Yes;
                 }
-                Some(HeldBy::People(_)) => {}
+                Some(HeldBy::Schedule { schedule, now: Err(why) }) => {
+                    unknown = Some(format!("`{role}` follows the schedule `{}`: {why}", schedule.value));
+                }
+                Some(HeldBy::People(_) | HeldBy::Schedule { .. }) => {}
                 Some(HeldBy::Nobody) | None => {
                     unknown = Some(format!("the policy does not say who has `{role}`"));
                 }

@@ -55,7 +55,12 @@ pub enum HeldBy {
     /// By these people, always.
     People(Vec<Word>),
     /// By whomever a schedule names.
-    Schedule(Word),
+    Schedule {
+        /// The schedule.
+        schedule: Word,
+        /// Who is on duty at the moment of this policy; or why nobody can know.
+        now: Result<Vec<Person>, String>,
+    },
     /// Both or neither: a problem has been noted.
     Nobody,
 }

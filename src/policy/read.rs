@@ -22,7 +22,9 @@ pub fn read_policy(file: &FileName, root: &Node, problems: &mut Problems) -> Pol
     let roles = roles.into_iter().filter_map(|(name, node)| {
         let held_by = match (node.get("people"), read.maybe_word(node, "schedule")) {
             (Some(_), None) => HeldBy::People(read.words(node, "people")),
-            (None, Some(schedule)) => HeldBy::Schedule(schedule),
+            (None, Some(schedule)) => {
+                HeldBy::Schedule { schedule, now: Err("nobody has said for which moment".to_owned()) }
+            }
             (both, _) => {
                 let how = if both.is_some() {
                     "both people and a schedule"

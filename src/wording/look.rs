@@ -5,6 +5,7 @@ use super::page::{Below, Block, Page, Role, Row, Table, cell, plain};
 use super::plan::{NO_WAY_BACK, count, target};
 use super::refusal::quoted;
 use super::states;
+use crate::duty::OnDuty;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
 use crate::run::model::{Far, Phase};
@@ -101,6 +102,12 @@ pub const VERBS: &[Verb] = &[
     ),
     look("who", None, "who owns <host>", "Who answers for a host, and whom they escalate to."),
     look(
+        "oncall",
+        None,
+        "oncall [who [role] | gaps | override <schedule> <person> to=… \"why\"]",
+        "Who is on duty now and next; the hours of the next 14 days in which nobody is; how a role is told. `override` lets somebody stand in, and counts at once: to=8h, to=18:00 or to=\"2026-01-05 09:00\", before it from=… if not from now on. The newest goes before all others.",
+    ),
+    look(
         "journal",
         None,
         "journal show <run> · journal verify",
@@ -182,7 +189,6 @@ pub const VERBS: &[Verb] = &[
 /// Words that belong to the grammar and come later: they answer that they are not there yet.
 pub const LATER: &[(&str, &str)] = &[
     ("drill", "drills come"),
-    ("oncall", "on-call schedules come"),
     ("readiness", "readiness comes"),
     ("audit", "the search in the journal comes"),
     ("proof", "signed proofs come"),
@@ -680,12 +686,15 @@ pub fn plan_of_run(run: &Run, long: bool, policy: Option<&Policy>, moment: &Mome
 pub fn who_owns(
     host: &str,
     owner: &str,
-    people: &[Person],
+    on_duty: Option<&OnDuty>,
     escalates: &[String],
     cluster: Option<&str>,
+    moment: &Moment,
 ) -> Page {
-    let people: Vec<_> = people.iter().map(ToString::to_string).collect();
-    let people = if people.is_empty() { "nobody has that role".to_owned() } else { people.join(", ") };
+    let people = match on_duty {
+        Some(duty) if duty.until.is_some() || !duty.people.is_empty() => super::duty::who(duty, moment),
+        _ => "nobody has that role".to_owned(),
+    };
     let cluster = cluster.map(|cluster| format!(", member of {cluster}")).unwrap_or_default();
     let mut fields = vec![("Owner", format!("{owner}: {people}"))];
     if !escalates.is_empty() {

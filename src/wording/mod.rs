@@ -6,6 +6,7 @@
 pub mod check;
 pub mod discord;
 pub mod doctor;
+pub mod duty;
 pub mod look;
 pub mod moment;
 pub mod page;

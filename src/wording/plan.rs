@@ -121,6 +121,9 @@ fn short(head: &Page, offer: &Offer, asked_by: &Person, policy: Option<&Policy>,
     if !plan.holds.is_empty() {
         field("Holds", holds(plan));
     }
+    for (nth, fate) in offer.beside.fates.iter().enumerate() {
+        field(if nth == 0 { "Notices" } else { "" }, super::duty::fate(fate));
+    }
     for owed in &plan.follow_up {
         let by = owed.runbook.as_ref().map(|runbook| format!(" ({runbook})")).unwrap_or_default();
         field("Afterwards", format!("{}{by}, within {}.", visible(&owed.what), owed.within));

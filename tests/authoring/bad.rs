@@ -2,8 +2,8 @@
 //! an author reads about them stand in a snapshot.
 //!
 //! A fixture is a file `bad/CODE.yaml`, or `bad/CODE--VARIANT.yaml`, that begins with its problems:
-//! `# expect LINE:COLUMN CODE`. It is checked together with the files of `base/`; an inventory or a policy takes the
-//! place of theirs. A fixture of several files is a folder, whose problems stand in its file `expect`.
+//! `# expect LINE:COLUMN CODE`. It is checked together with the files of `base/`; an inventory, a policy or a notify file
+//! takes the place of theirs. A fixture of several files is a folder, whose problems stand in its file `expect`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -40,6 +40,7 @@ fn read(path: &Path) -> Fixture {
     {
         Some("inventory") => "runbooks/inventory.yaml".to_owned(),
         Some("policy") => "runbooks/policy.yaml".to_owned(),
+        Some("notify") => "runbooks/notify.yaml".to_owned(),
         Some("pack") => format!("runbooks/packs/{name}.yaml"),
         _ => format!("runbooks/{name}.yaml"),
     };

@@ -9,7 +9,7 @@ use crate::folder::{Folder, fixtures};
 use crate::good::{good, shipped};
 
 /// The kinds of files.
-pub(crate) const KINDS: [&str; 4] = ["runbook", "pack", "inventory", "policy"];
+pub(crate) const KINDS: [&str; 5] = ["runbook", "pack", "inventory", "policy", "notify"];
 
 /// The schema of a kind, as the program prints it in this folder.
 pub(crate) fn schema(folder: &Folder, kind: &str) -> Value {

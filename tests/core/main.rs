@@ -1,5 +1,6 @@
 //! The pure core and the journal: what holds for every sequence of inputs, and for every file.
 
+mod duty;
 mod files;
 mod journal;
 mod packaging;

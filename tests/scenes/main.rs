@@ -7,6 +7,7 @@ mod cards;
 mod changed;
 mod completing;
 mod discord;
+mod duty;
 mod held;
 mod journal;
 mod masked;

@@ -101,7 +101,7 @@ pub fn at_rest(run: &Run, desk: &Desk) -> Page {
         Phase::Ended(_) if run.started.is_none() && run.confirmed.is_some() => desk.why_not(run),
         Phase::Ended(_) => run_words::ended(run, &moment),
         Phase::Confirming => {
-            let snapshot = desk.library().load().ok();
+            let snapshot = desk.files().ok();
             let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
             look::status_of_run(run, &desk.far(run.id), policy, &moment)
         }

@@ -83,7 +83,7 @@ impl Session {
     }
 
     fn be(&mut self, person: Person) -> Reply {
-        let policy = self.desk.library().load().ok();
+        let policy = self.desk.files().ok();
         let known = policy.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         let Some(policy) = known.filter(|policy| policy.people.contains_key(&person)) else {
             let names: Vec<_> = known

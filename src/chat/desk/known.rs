@@ -20,7 +20,7 @@ const PLANS: u32 = 50;
 impl Desk {
     /// The files, for those who may look at them.
     pub fn files_for(&self, speaker: &Speaker) -> Option<std::sync::Arc<Snapshot>> {
-        let snapshot = self.library().load().ok()?;
+        let snapshot = self.files().ok()?;
         may_look(speaker, &snapshot).is_ok().then_some(snapshot)
     }
 

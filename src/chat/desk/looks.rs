@@ -3,7 +3,9 @@
 use super::{CameOut, Desk, Reply, only_looks};
 use std::sync::Arc;
 
-use crate::chat::grammar::Command;
+use crate::chat::grammar::{Command, OnCall};
+use crate::duty::on_duty::two_weeks_after;
+use crate::duty::{NoStandIn, OnDuty};
 use crate::engine::{NotOffered, Refused, Speaker};
 use crate::journal::OutputKey;
 use crate::library::Snapshot;
@@ -14,11 +16,12 @@ use crate::run::RunId;
 use crate::run::model::Requested;
 use crate::runbook::model::Runbook;
 use crate::runbook::source::hidden::visible;
-use crate::runbook::source::name::RunbookName;
+use crate::runbook::source::name::{Person, RunbookName, ScheduleName};
+use crate::wording::duty::Seat;
 use crate::wording::look::Listed;
 use crate::wording::record::Recorded;
 use crate::wording::refusal::quoted;
-use crate::wording::{Moment, Page, look, plan, record, refusal};
+use crate::wording::{Moment, Page, duty, look, plan, record, refusal};
 
 impl Desk {
     pub(super) async fn look(
@@ -49,7 +52,8 @@ impl Desk {
             Command::Look { runbook, arguments, reason, long } => {
                 return self.look_at_plan(snapshot, speaker, &runbook, arguments, reason, long).await;
             }
-            Command::WhoOwns(host) => return Ok(who_owns(snapshot, policy, &host)),
+            Command::WhoOwns(host) => return Ok(self.who_owns(snapshot, policy, &host)),
+            Command::OnCall(about) => return self.on_call(snapshot, about),
             Command::Output { run, number, host } => {
                 return Ok(answered(self.output(run, number, host.as_deref())?));
             }
@@ -62,7 +66,7 @@ impl Desk {
 
     /// May run, may approve, of how many.
     pub(super) fn rights(&self, speaker: &Speaker) -> Option<(usize, usize, usize)> {
-        let snapshot = self.library().load().ok()?;
+        let snapshot = self.files().ok()?;
         let policy = snapshot.set.policy.as_ref().ok()?;
         let person = speaker.person.as_ref()?;
         let listed: Vec<Listed> =
@@ -282,14 +286,71 @@ fn listed(
     }
 }
 
-fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
+impl Desk {
+    fn on_call(&self, snapshot: &Snapshot, about: OnCall) -> Result<Reply, Refused> {
+        let policy = policy_of(&snapshot.set.policy).map_err(Refused::Denied)?;
+        let (moment, overrides) = (self.moment(), self.overrides());
+        let known = snapshot.set.duty(policy, &overrides);
+        let schedules = match known.notify {
+            Ok(notify) => notify.schedules.keys().cloned().collect(),
+            // Without the file every role has its people; broken, it is no empty rota.
+            Err(_) if policy.roles.keys().all(|role| known.on_duty(role.as_str(), moment.now).is_ok()) => {
+                Vec::new()
+            }
+            Err(why) => return Err(Refused::StandIn(NoStandIn::NotKnown(why.to_owned()))),
+        };
+        let unknown = |why| Refused::StandIn(NoStandIn::NotKnown(why));
+        Ok(match about {
+            OnCall::Now | OnCall::StandIn(_) => {
+                let seat = |schedule: ScheduleName| {
+                    let on_duty = known.on_schedule(schedule.as_str(), moment.now)?;
+                    Ok(Seat { roles: known.roles_held_by(schedule.as_str()), schedule, on_duty })
+                };
+                let seats = schedules.into_iter().map(seat).collect::<Result<Vec<_>, String>>();
+                Reply::done(duty::on_duty(&seats.map_err(unknown)?, &moment))
+            }
+            OnCall::Gaps => {
+                let end = two_weeks_after(moment.now);
+                let gaps = schedules.into_iter().map(|schedule| {
+                    let gaps = known.gaps(schedule.as_str(), moment.now, end)?;
+                    Ok((schedule, gaps))
+                });
+                Reply::done(duty::gaps(&gaps.collect::<Result<Vec<_>, String>>().map_err(unknown)?, &moment))
+            }
+            OnCall::Who(name) => {
+                let Some((role, _)) = policy.roles.get_key_value(name.as_str()) else {
+                    let all: Vec<_> = policy.roles.keys().map(ToString::to_string).collect();
+                    let page = format!("{} is no role. There are: {}.", quoted(&name), all.join(", "));
+                    return Ok(Reply::refused(Page::sentence(page).code("unknown-role")));
+                };
+                let on_duty = known.on_duty(role.as_str(), moment.now).map_err(unknown)?;
+                Reply::done(duty::who_of(role, &on_duty, &known, &moment))
+            }
+        })
+    }
+
+    fn who_owns(&self, snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
+        let (moment, overrides) = (self.moment(), self.overrides());
+        let owner = snapshot.set.inventory.owner_of(host);
+        let duty = policy.map(|policy| snapshot.set.duty(policy, &overrides));
+        let on_duty = duty.zip(owner).and_then(|(duty, owner)| duty.on_duty(owner, moment.now).ok());
+        who_owns(snapshot, policy, host, on_duty.as_ref(), &moment)
+    }
+}
+
+fn who_owns(
+    snapshot: &Snapshot,
+    policy: Option<&Policy>,
+    host: &str,
+    on_duty: Option<&OnDuty>,
+    moment: &Moment,
+) -> Reply {
     let inventory = &snapshot.set.inventory;
     let Some(owner) = inventory.owner_of(host) else {
         let known: Vec<_> = inventory.hosts.keys().map(ToString::to_string).collect();
         let page = Page::sentence(format!("{} is no host. There are: {}.", quoted(host), known.join(", ")));
         return Reply::refused(page.code("unknown-host"));
     };
-    let people = policy.map(|policy| policy.holders(&[owner.to_owned()])).unwrap_or_default();
     let mut escalates: Vec<String> = Vec::new();
     let mut role = owner.to_owned();
     while let Some(next) = policy.and_then(|policy| policy.roles.get(role.as_str())?.escalates_to.as_ref()) {
@@ -300,7 +361,7 @@ fn who_owns(snapshot: &Snapshot, policy: Option<&Policy>, host: &str) -> Reply {
         role.clone_from(&next.value);
     }
     let cluster = inventory.cluster_of(host).map(|(name, _)| name.as_str());
-    Reply::done(look::who_owns(host, owner, &people, &escalates, cluster))
+    Reply::done(look::who_owns(host, owner, on_duty, &escalates, cluster, moment))
 }
 
 /// The first runbook that the speaker may run.
@@ -318,6 +379,14 @@ pub(super) fn may_look(speaker: &Speaker, snapshot: &Snapshot) -> Result<(), Den
     }
     match &speaker.person {
         Some(person) if !policy.roles_of(person).is_empty() => Ok(()),
+        // Who takes turns may look between them.
+        Some(person) if takes_turns(person, policy, snapshot) => Ok(()),
         _ => Err(Denial::NoPerson(speaker.account.clone())),
     }
+}
+
+/// Whether a person has a role at some time by a schedule.
+fn takes_turns(person: &Person, policy: &Policy, snapshot: &Snapshot) -> bool {
+    let duty = snapshot.set.duty(policy, &[]);
+    policy.roles.keys().any(|role| duty.reach_of(role.as_str()).contains(person))
 }

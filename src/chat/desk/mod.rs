@@ -10,16 +10,17 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::grammar::Command;
+use super::grammar::{Command, OnCall};
+use crate::duty::Override;
 use crate::engine::clock::Clock;
-use crate::engine::{Engine, Planner, Refused, Speaker, ToRun};
+use crate::engine::{Engine, Planner, Refused, Speaker, ToRun, overrides};
 use crate::journal::{AppendError, JournalView};
-use crate::library::{Library, NotLoaded};
+use crate::library::{Library, NotLoaded, Snapshot};
 use crate::policy::Policy;
 use crate::run::model::{Far, Outcome, Phase};
 use crate::run::{Event, Run, RunId};
 use crate::wording::look::Opening;
-use crate::wording::{Moment, Page, look, plan, refusal, run as run_words};
+use crate::wording::{Moment, Page, duty, look, plan, refusal, run as run_words};
 
 /// How a line came out: the exit code of one-shot use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +96,25 @@ impl Desk {
         &self.planner.library
     }
 
+    /// Who stands in on a schedule.
+    pub fn overrides(&self) -> Arc<[Override]> {
+        match (&self.engine, &self.journal) {
+            (Some(engine), _) => engine.overrides(),
+            (None, Some(view)) => overrides(view).unwrap_or_default().into(),
+            (None, None) => Arc::default(),
+        }
+    }
+
+    /// The files as they are now, and who is on duty now.
+    pub fn files(&self) -> Result<Arc<Snapshot>, NotLoaded> {
+        self.library().load_at(self.clock.now(), &self.overrides())
+    }
+
+    /// The files as they were when they could last be used, and who is on duty now.
+    pub fn last_files(&self) -> Option<Arc<Snapshot>> {
+        self.library().last_at(self.clock.now(), &self.overrides())
+    }
+
     /// Answers a command of a speaker.
     pub async fn answer(&self, speaker: &Speaker, command: Command) -> Reply {
         match self.try_answer(speaker, command).await {
@@ -104,7 +124,7 @@ impl Desk {
     }
 
     async fn try_answer(&self, speaker: &Speaker, command: Command) -> Result<Reply, Refused> {
-        let snapshot = || self.library().load().map_err(Refused::NotLoaded);
+        let snapshot = || self.files().map_err(Refused::NotLoaded);
         match command {
             Command::Help(None) => Ok(Reply::done(look::help(self.rights(speaker), self.demo))),
             Command::Help(Some(word)) => {
@@ -125,6 +145,16 @@ impl Desk {
                 let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
                 self.to_run(engine, speaker, id, to_run).await
             }
+            Command::OnCall(OnCall::StandIn(asked)) => {
+                let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
+                let it = engine.stand_in(speaker, &asked).await?;
+                let snapshot = snapshot()?;
+                let overrides = self.overrides();
+                let policy = snapshot.set.policy.as_ref().ok();
+                let roles = policy
+                    .map(|policy| snapshot.set.duty(policy, &overrides).roles_held_by(it.schedule.as_str()));
+                Ok(Reply::done(duty::stands_in(&it, &roles.unwrap_or_default(), &self.moment())))
+            }
             Command::As(_) | Command::Next | Command::Lab(_) | Command::Exit => {
                 let page = Page::sentence("That works in the chat of the demo only. Nothing was done.");
                 Ok(Reply::refused(page.code("demo-only")))
@@ -132,7 +162,7 @@ impl Desk {
             looking => {
                 let snapshot = match snapshot() {
                     // What runs can be looked at though the folder is broken meanwhile.
-                    Err(refused) if looking.is_about_runs() => self.library().last().ok_or(refused)?,
+                    Err(refused) if looking.is_about_runs() => self.last_files().ok_or(refused)?,
                     now => now?,
                 };
                 if let Err(denial) = looks::may_look(speaker, &snapshot) {
@@ -221,7 +251,7 @@ impl Desk {
         let heard = engine.say(speaker, id, to_run).await?;
         let moment = self.moment();
         let by = speaker.person.as_ref().map(ToString::to_string).unwrap_or_default();
-        let snapshot = self.library().load().ok();
+        let snapshot = self.files().ok();
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         let mut page = run_words::heard(&heard.run, &by, &heard.events, policy, &moment);
         let offered_undo = heard.events.iter().any(|event| matches!(event, Event::UndoOffered { .. }));
@@ -239,7 +269,7 @@ impl Desk {
     /// The words for why a request was not taken.
     pub fn refused(&self, refused: &Refused) -> Reply {
         let moment = self.moment();
-        let snapshot = self.library().load().ok();
+        let snapshot = self.files().ok();
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         let page = match refused {
             Refused::Denied(denial) => refusal::denied(denial),
@@ -255,6 +285,7 @@ impl Desk {
             Refused::Run(refusal, run) => refusal::of_run(refusal, run, policy, &moment),
             Refused::PlanChanged(run, changes) => refusal::made_anew(run, changes, &moment),
             Refused::UnknownPerson(name, people) => refusal::unknown_person(name, people),
+            Refused::StandIn(refusal) => duty::no_stand_in(refusal),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
             Refused::NotLoaded(NotLoaded::Unreadable(why)) => refusal::runbooks_unreadable(why),
@@ -286,7 +317,7 @@ impl Desk {
 
     /// The greeting of the console.
     pub fn greeting(&self, speaker: &Speaker, is_new: bool) -> Page {
-        let (runbooks, commit, roles, first) = match self.library().load() {
+        let (runbooks, commit, roles, first) = match self.files() {
             Ok(snapshot) => {
                 let roles = match (&snapshot.set.policy, &speaker.person) {
                     (Ok(policy), Some(person)) => policy.roles_of(person),

@@ -104,6 +104,19 @@ const SHAPES: &[Shape] = &[
         options: &[must("host", Kind::TextOffered, "A host of the inventory")],
         line: &["/who", "/owns", "host"],
     },
+    Shape {
+        name: "oncall",
+        options: &[
+            may("about", Kind::Choice(&["gaps", "who", "override"]), "Nothing: who is on duty now"),
+            may("role", Kind::Text, "Of who: the role"),
+            may("schedule", Kind::Text, "Of override: the schedule"),
+            may("person", Kind::Text, "Of override: who stands in"),
+            may("from", Kind::Text, "Of override: now, 09:00, 2026-01-05 09:00"),
+            may("to", Kind::Text, "Of override: 18:00, 2026-01-06 09:00, or 8h"),
+            may("why", Kind::Text, "Of override: why, in 10 characters or more"),
+        ],
+        line: &["/oncall", "about", "role", "schedule", "person", "from=", "to=", "\"why"],
+    },
     Shape { name: "journal", options: &[RUN], line: &["/journal", "/show", "run"] },
     Shape {
         name: "confirm",

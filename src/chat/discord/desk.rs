@@ -132,7 +132,7 @@ impl Counter {
     /// Registers the commands of the files as they are now, unless they are registered already. With broken files the
     /// commands of before stay.
     pub(super) async fn register(&self) {
-        let Ok(snapshot) = self.desk.library().load() else { return };
+        let Ok(snapshot) = self.desk.files() else { return };
         let Some(server) = server_of(&snapshot) else { return };
         let all = commands::all(&snapshot.set);
         if lock(&self.registered).get(&server) == Some(&all) {
@@ -190,12 +190,12 @@ impl Counter {
 
     /// The files, from memory if they were read before.
     fn remembered(&self) -> Option<Arc<Snapshot>> {
-        self.desk.library().last().or_else(|| self.desk.library().load().ok())
+        self.desk.last_files().or_else(|| self.desk.files().ok())
     }
 
     /// The files as they are now. While they are broken those of before say who is who, so that a run can be stopped.
     fn present(&self) -> Option<Arc<Snapshot>> {
-        self.desk.library().load().ok().or_else(|| self.desk.library().last())
+        self.desk.files().ok().or_else(|| self.desk.last_files())
     }
 
     /// Who speaks, or why nobody is listened to. What anybody is on Discord, administrator or not, does not count: the

@@ -363,7 +363,7 @@ impl Runs {
             return Ok(());
         }
         let moment = self.desk.moment();
-        let snapshot = self.desk.library().load().ok().or_else(|| self.desk.library().last());
+        let snapshot = self.desk.files().ok().or_else(|| self.desk.last_files());
         let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
         shown.lost = shown.lost.take().and_then(|why| self.place_lost(run.id, why));
         let stands = self.show_card(shown, run, policy, &moment).await?;

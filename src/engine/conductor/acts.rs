@@ -155,7 +155,7 @@ impl Conductor {
         let (id, request, was) = (self.run.id, self.run.request.clone(), self.run.offer.clone());
         self.fly(act.clone(), async move {
             let again = act == Act::Recheck;
-            let snapshot = match inner.planner.library.load() {
+            let snapshot = match inner.snapshot() {
                 Ok(snapshot) => snapshot,
                 Err(why) => return Done::new(act, not_loaded(&why)),
             };

@@ -72,6 +72,7 @@ impl Fitting<'_> {
         match (form, &node.kind) {
             (Form::Map(shape), _) => self.map(node, shape),
             (Form::Kinds(shapes), Kind::Map(_)) => self.kinds(node, shapes),
+            (Form::Tagged(what, shapes), Kind::Map(_)) => self.tagged(node, what, shapes),
             (Form::List(inner), Kind::List(items)) => {
                 for item in items {
                     self.form(item, inner, key);
@@ -101,7 +102,7 @@ impl Fitting<'_> {
                     }
                 }
             }
-            (Form::List(_) | Form::Table(..) | Form::Kinds(_), _)
+            (Form::List(_) | Form::Table(..) | Form::Kinds(_) | Form::Tagged(..), _)
             | (_, Kind::List(_) | Kind::Map(_) | Kind::Empty) => self.wrong_type(node, form),
             (_, Kind::Scalar(text, style)) => self.scalar(node, text, *style, form, key),
         }
@@ -130,6 +131,26 @@ impl Fitting<'_> {
         };
         let message = format!("`{}` begins no step", first.key);
         self.add(Code::StepKind, first.key_span, message, cure);
+    }
+
+    fn tagged(&mut self, node: &Node, what: &str, shapes: &'static [&'static Shape]) {
+        let kinds = shapes.iter().filter_map(|shape| match shape.keys[0].form {
+            Form::OneOf([kind]) => Some((*kind, *shape)),
+            _ => None,
+        });
+        let (key, words) = (shapes[0].keys[0].name, kinds.clone().map(|(kind, _)| kind));
+        let Some(tag) = node.get(key) else {
+            let words: Vec<_> = words.collect();
+            let cure = format!("{key}: one of {}", words.join(", "));
+            self.add(Code::KeyMissing, node.span, format!("`{key}` is missing in {what}"), cure);
+            return;
+        };
+        let word = tag.scalar().unwrap_or_default();
+        if let Some((_, shape)) = kinds.clone().find(|(kind, _)| *kind == word) {
+            return self.map(node, shape);
+        }
+        let message = format!("`{word}` is not possible for `{key}`");
+        self.add(Code::WordUnknown, tag.span, message, nearest_or_all(word, words));
     }
 
     fn wrong_type(&mut self, node: &Node, form: &Form) {
@@ -202,6 +223,10 @@ impl Fitting<'_> {
                     "write \"20:00\"",
                 );
             }
+            Form::DateTime if date_time(text).is_none() => {
+                let message = format!("`{text}` is no day and time");
+                self.add(Code::ShapeType, node.span, message, "write \"2026-01-05 09:00\"");
+            }
             Form::Type => {
                 let word = text.strip_suffix(" or none").unwrap_or(text);
                 if !VALUE_TYPES.contains(&word) {
@@ -254,7 +279,7 @@ const SENTENCES: [&str; 10] =
     ["title", "step", "wait", "decide", "go_on", "stop", "else", "warn", "do", "say"];
 
 /// Times that would be over at once.
-const NEVER_ZERO: [&str; 4] = ["at_most", "every", "stalled_after", "rehearse"];
+const NEVER_ZERO: [&str; 5] = ["at_most", "every", "stalled_after", "rehearse", "wait"];
 
 /// `0644`, `0x1F`, `1_000`: other YAML readers make other numbers of these.
 fn looks_like_another_number(text: &str) -> bool {
@@ -275,6 +300,12 @@ fn is_clock(text: &str) -> bool {
         (Some(hours), Some(minutes)) => hours < 24 && minutes < 60,
         _ => false,
     }
+}
+
+/// `2026-01-05 09:00`, and only this form.
+pub fn date_time(text: &str) -> Option<jiff::civil::DateTime> {
+    let is_form = text.len() == 16 && text.as_bytes()[10] == b' ' && is_clock(&text[11..]);
+    is_form.then(|| text.parse().ok()).flatten()
 }
 
 fn is_int(node: &Node) -> bool {

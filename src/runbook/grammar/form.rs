@@ -69,6 +69,8 @@ pub enum Form {
     Free,
     /// `20:00`
     Clock,
+    /// `2026-01-05 09:00`
+    DateTime,
     /// A list.
     List(&'static Form),
     /// A map with fixed keys.
@@ -77,6 +79,8 @@ pub enum Form {
     Table(NameForm, &'static Form),
     /// A map whose first key says which of these it is.
     Kinds(&'static [&'static Shape]),
+    /// What it is, and the maps that it may be: the first key of each, wherever it stands, says by its word which.
+    Tagged(&'static str, &'static [&'static Shape]),
     /// A single value of the first form, or a list or map of the second.
     Either(&'static Form, &'static Form),
 }
@@ -106,6 +110,12 @@ pub enum Refers {
     Service,
     /// A secret of the policy.
     Secret,
+    /// A file that may read a secret: a runbook, or `notify.yaml`.
+    SecretReader,
+    /// A path of notify.yaml.
+    Path,
+    /// A schedule of notify.yaml.
+    Schedule,
     /// A setting of this pack.
     Setting,
     /// A probe of this pack.
@@ -133,11 +143,13 @@ impl Form {
             Self::Type => ("a type".to_owned(), "size, host or none, [on, off]"),
             Self::Free => ("a single value".to_owned(), "10.20.0.11"),
             Self::Clock => ("a time of day".to_owned(), "\"20:00\""),
+            Self::DateTime => ("a day and a time".to_owned(), "\"2026-01-05 09:00\""),
             Self::List(inner) => {
                 let example = match inner {
                     Self::Kinds(_) => "- step: …",
                     Self::Map(_) => "- key: value",
                     Self::Either(Self::Word(Refers::Check), _) => "- that: …",
+                    Self::Clock => "[\"09:00\", \"17:00\"]",
                     _ => "[a, b]",
                 };
                 (format!("a list of {}", inner.plural()), example)
@@ -148,6 +160,7 @@ impl Form {
                 let kinds: Vec<_> = shapes.iter().map(|shape| shape.keys[0].name).collect();
                 (format!("a map that begins with {}", kinds.join(", ")), "- step: …")
             }
+            Self::Tagged(what, _) => ((*what).to_owned(), "{ kind: … }"),
             Self::Either(first, second) => {
                 let ((first, example), (second, _)) = (first.describe(), second.describe());
                 (format!("{first}, or {second}"), example)
@@ -171,6 +184,10 @@ impl Form {
             Self::Type => "types".to_owned(),
             Self::OneOf(words) => format!("words of {}", words.join(", ")),
             Self::Either(Self::Word(Refers::Check), _) => "checks".to_owned(),
+            Self::Either(Self::Word(Refers::Path), _) => "ways".to_owned(),
+            Self::Clock => "times of day".to_owned(),
+            Self::Tagged(what, _) => format!("maps, each {what}"),
+            Self::List(inner) => format!("lists of {}", inner.plural()),
             Self::Kinds(_) => "steps".to_owned(),
             Self::Map(shape) => format!("maps, each {}", shape.what),
             _ => "maps".to_owned(),

@@ -62,7 +62,7 @@ fn collect(shape: &'static Shape, shapes: &mut Vec<&'static Shape>) {
 fn collect_form(form: &'static Form, shapes: &mut Vec<&'static Shape>) {
     match form {
         Form::Map(shape) => collect(shape, shapes),
-        Form::Kinds(kinds) => {
+        Form::Kinds(kinds) | Form::Tagged(_, kinds) => {
             for shape in *kinds {
                 collect(shape, shapes);
             }

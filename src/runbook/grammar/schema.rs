@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::form::{Form, Refers, Shape};
-use super::table::{FILES, VALUE_TYPES};
+use super::table::{FILES, NOTIFY_FILE, VALUE_TYPES};
 use crate::runbook::source::name::NameForm;
 
 /// Names that an editor completes; empty where nothing is known.
@@ -36,6 +36,9 @@ impl Names {
             Refers::Host => "host",
             Refers::Service => "service",
             Refers::Secret => "secret",
+            Refers::SecretReader => "runbook",
+            Refers::Path => "path",
+            Refers::Schedule => "schedule",
             // These are declared in the file itself.
             Refers::Check | Refers::Setting | Refers::OwnProbe => return &[],
         };
@@ -100,9 +103,11 @@ impl Maker<'_> {
                 [] => json!({ "type": "string" }),
                 known => {
                     let mut known = known.to_vec();
-                    if *refers == Refers::Role {
+                    match refers {
                         // `tell` knows one reader that is no role.
-                        known.push("status-page".to_owned());
+                        Refers::Role => known.push("status-page".to_owned()),
+                        Refers::SecretReader => known.push(NOTIFY_FILE.to_owned()),
+                        _ => {}
                     }
                     json!({ "type": "string", "enum": known })
                 }
@@ -126,10 +131,13 @@ impl Maker<'_> {
             }
             Form::Free => json!({ "type": ["string", "integer"] }),
             Form::Clock => json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$" }),
+            Form::DateTime => {
+                json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]$" })
+            }
             Form::List(inner) => json!({ "type": "array", "items": self.form(inner) }),
             Form::Map(shape) => self.reference(shape),
             Form::Table(names, inner) => self.table(*names, inner),
-            Form::Kinds(shapes) => {
+            Form::Kinds(shapes) | Form::Tagged(_, shapes) => {
                 let all: Vec<Value> = shapes.iter().map(|shape| self.reference(shape)).collect();
                 json!({ "oneOf": all })
             }

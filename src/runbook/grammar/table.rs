@@ -4,7 +4,10 @@ use super::form::{Form, Key, Refers, Shape};
 use crate::runbook::source::name::NameForm;
 
 /// The kinds of files, each known by its first key.
-pub static FILES: [&Shape; 4] = [&RUNBOOK, &PACK, &INVENTORY, &POLICY];
+pub static FILES: [&Shape; 5] = [&RUNBOOK, &PACK, &INVENTORY, &POLICY, &NOTIFY];
+
+/// The file that says who is told and how, as a policy names it that grants it secrets.
+pub const NOTIFY_FILE: &str = "notify.yaml";
 
 /// The types that parameters have.
 pub const PARAMETER_TYPES: [&str; 11] =
@@ -544,8 +547,8 @@ pub static POLICY: Shape = Shape {
         may("rules", Form::List(&Form::Map(&RULE)), "What makes runbooks stricter."),
         may(
             "secrets",
-            Form::Table(NameForm::Variable, &Form::List(&Form::Word(Refers::Runbook))),
-            "Secrets, and the runbooks that may read each.",
+            Form::Table(NameForm::Variable, &Form::List(&Form::Word(Refers::SecretReader))),
+            "Secrets, and the runbooks that may read each; `notify.yaml` among them lets the paths of that file read it.",
         ),
         later(may("break_glass", Form::Map(&BREAK_GLASS), "The last way: who may take it, and who is told.")),
     ],
@@ -569,7 +572,11 @@ static ROLE: Shape = Shape {
     about: "Exactly one of `people` and `schedule`.",
     keys: &[
         may("people", Form::List(&Form::Word(Refers::Person)), "Who has it, always."),
-        later(may("schedule", Form::Free, "The schedule that says who has it now.")),
+        may(
+            "schedule",
+            Form::Word(Refers::Schedule),
+            "The schedule of notify.yaml that says who has it now.",
+        ),
         may("escalates_to", Form::Word(Refers::Role), "Who is asked when nobody answers."),
     ],
 };
@@ -641,6 +648,210 @@ static BREAK_GLASS: Shape = Shape {
     keys: &[must("by", ROLES, "Who may take it."), must("tell", ROLES, "Who is told at once.")],
 };
 
+const WAYS: Form = Form::List(&Form::Either(&Form::Word(Refers::Path), &Form::Map(&WAY)));
+const DAYS_OF_WEEK: Form = Form::List(&Form::OneOf(&DAYS));
+const BETWEEN: Form = Form::List(&Form::Clock);
+const DEPENDS_ON: Key = must(
+    "depends_on",
+    Form::List(&Form::Free),
+    "What it needs to work: its provider, proxies, resolvers, racks, in words of your own; `host/NAME`, `cluster/NAME` and `service/NAME` are those of the inventory.",
+);
+
+/// Who is told, and how.
+pub static NOTIFY: Shape = Shape {
+    what: "a notify file",
+    about: "Paths out of the house, the ways in which each person is told, who is on duty when, and who is told next.",
+    keys: &[
+        must("notify", Form::Name(NameForm::Dashed), "Its name."),
+        later(may("answers", Form::Map(&ANSWERS), "Where people answer who have no chat.")),
+        must(
+            "paths",
+            Form::Table(NameForm::Dashed, &Form::Tagged("a path", &PATHS)),
+            "Ways out of the house.",
+        ),
+        must(
+            "people",
+            Form::Table(NameForm::Dashed, &WAYS),
+            "How each person is told: at least two ways, best first. A page goes over the first two at once.",
+        ),
+        may("schedules", Form::Table(NameForm::Dashed, &Form::Map(&SCHEDULE)), "Who is on duty when."),
+        may(
+            "escalations",
+            Form::Table(NameForm::Dashed, &Form::Map(&ESCALATION)),
+            "By role: who is told, and who next. A role without one is told itself, then each role that it escalates to, 5 minutes apart.",
+        ),
+        later(may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent.")),
+    ],
+};
+
+static ANSWERS: Shape = Shape {
+    what: "answers",
+    about: "Where people answer who have no chat.",
+    keys: &[must(
+        "url",
+        Form::Free,
+        "Where the links in notices lead: the address of this bot, as readers reach it.",
+    )],
+};
+
+static PATHS: [&Shape; 5] = [&DISCORD_PATH, &MAIL_PATH, &WEBHOOK_PATH, &SLACK_PATH, &PAGERDUTY_PATH];
+
+static DISCORD_PATH: Shape = Shape {
+    what: "a path of kind discord",
+    about: "A channel on Discord. A person is mentioned there by the id that the policy knows.",
+    keys: &[
+        must("kind", Form::OneOf(&["discord"]), "Discord."),
+        must("channel", Form::Free, "The id of the channel."),
+        DEPENDS_ON,
+    ],
+};
+
+static MAIL_PATH: Shape = Shape {
+    what: "a path of kind mail",
+    about: "A mail server. Each way over it says `to` whom.",
+    keys: &[
+        must("kind", Form::OneOf(&["mail"]), "Mail."),
+        must("server", Form::Free, "Name and port, as smtp.example.com:587."),
+        must("from", Form::Free, "The address of the sender."),
+        may(
+            "tls",
+            Form::OneOf(&["starttls", "tls", "none"]),
+            "How the connection is encrypted; starttls if not said.",
+        ),
+        may("user", Form::Free, "Whom the server knows us as."),
+        may("password", Form::Word(Refers::Secret), "The secret that holds the password."),
+        DEPENDS_ON,
+    ],
+};
+
+static WEBHOOK_PATH: Shape = Shape {
+    what: "a path of kind webhook",
+    about: "An address that takes signed messages (Standard Webhooks).",
+    keys: &[
+        must("kind", Form::OneOf(&["webhook"]), "A webhook."),
+        must("url", Form::Free, "The address."),
+        must("secret", Form::Word(Refers::Secret), "The secret that messages are signed with."),
+        DEPENDS_ON,
+    ],
+};
+
+static SLACK_PATH: Shape = Shape {
+    what: "a path of kind slack",
+    about: "A channel of Slack, or of what takes the same messages. A way may say `to` which member id.",
+    keys: &[
+        must("kind", Form::OneOf(&["slack"]), "Slack."),
+        must("url", Form::Word(Refers::Secret), "The secret that holds the address of the incoming webhook."),
+        DEPENDS_ON,
+    ],
+};
+
+static PAGERDUTY_PATH: Shape = Shape {
+    what: "a path of kind pagerduty",
+    about: "A service of PagerDuty, which knows itself whom to wake.",
+    keys: &[
+        must("kind", Form::OneOf(&["pagerduty"]), "PagerDuty."),
+        must("routing_key", Form::Word(Refers::Secret), "The secret that holds the integration key."),
+        may(
+            "url",
+            Form::Free,
+            "The address of its events; that of its service in the United States if not said.",
+        ),
+        DEPENDS_ON,
+    ],
+};
+
+static WAY: Shape = Shape {
+    what: "a way",
+    about: "A path, and where on it.",
+    keys: &[
+        must("path", Form::Word(Refers::Path), "The path."),
+        must("to", Form::Free, "Where on it: a mail address, a Discord user id, a member id of Slack."),
+    ],
+};
+
+static SCHEDULE: Shape = Shape {
+    what: "a schedule",
+    about: "Who is on duty when, in the time of one zone. A role of the policy has it by `schedule: NAME`.",
+    keys: &[
+        must(
+            "zone",
+            Form::Free,
+            "The time zone, as Europe/Berlin: a hand-over at 09:00 stays at 09:00 there.",
+        ),
+        must(
+            "layers",
+            Form::List(&Form::Map(&LAYER)),
+            "Who is on duty. A later layer goes before an earlier one, so that the first can hold every hour.",
+        ),
+        may(
+            "gaps",
+            Form::List(&Form::Map(&GAP)),
+            "When nobody is on duty and that is meant; it goes before all layers. Any other hour without anybody is a problem.",
+        ),
+    ],
+};
+
+static LAYER: Shape = Shape {
+    what: "a layer",
+    about: "One person, or several who take turns.",
+    keys: &[
+        must("people", Form::List(&Form::Word(Refers::Person)), "Who, in the order of their turns."),
+        may("every", Form::Duration, "How long a turn is, as 7d. Required for several people."),
+        may(
+            "from",
+            Form::DateTime,
+            "When the first turn of the first person begins: the layer does not count before. Required with `every`.",
+        ),
+        may("days", DAYS_OF_WEEK, "Only on these days; on all if not said."),
+        may(
+            "between",
+            BETWEEN,
+            "Only at these hours of each of its days, as [\"18:00\", \"08:00\"]: past midnight if the second is not later than the first.",
+        ),
+    ],
+};
+
+static GAP: Shape = Shape {
+    what: "a declared gap",
+    about: "Hours in which nobody is on duty, and that is meant.",
+    keys: &[
+        may("days", DAYS_OF_WEEK, "On these days; on all if not said."),
+        may("between", BETWEEN, "At these hours of each of its days."),
+        must("why", Form::Plain, "Why nobody is needed then."),
+    ],
+};
+
+static ESCALATION: Shape = Shape {
+    what: "an escalation",
+    about: "Who is told, and who next when nobody says that they know. Its steps are repeated until somebody does.",
+    keys: &[
+        must("steps", Form::List(&Form::Map(&ESCALATION_STEP)), "Who is told, in this order."),
+        must(
+            "last_resort",
+            WAYS,
+            "Where is cried out when a step reaches nobody, every path of it fails, or nobody answers at all.",
+        ),
+    ],
+};
+
+static ESCALATION_STEP: Shape = Shape {
+    what: "a step of an escalation",
+    about: "People who are told at the same time.",
+    keys: &[
+        must("tell", ROLES, "The roles whose people are told."),
+        may("wait", Form::Duration, "How long until the next step; 5m if not said."),
+    ],
+};
+
+static WATCHER: Shape = Shape {
+    what: "a watcher",
+    about: "A dead man's switch outside: it cries out when this bot does not call it any more.",
+    keys: &[
+        must("url", Form::Word(Refers::Secret), "The secret that holds the address to call."),
+        must("every", Form::Duration, "How often it is called while all is well."),
+    ],
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -650,7 +861,9 @@ mod tests {
         fn add(form: &'static Form, found: &mut Vec<&'static Shape>) {
             match form {
                 Form::Map(shape) => visit(shape, found),
-                Form::Kinds(kinds) => kinds.iter().for_each(|shape| visit(shape, found)),
+                Form::Kinds(kinds) | Form::Tagged(_, kinds) => {
+                    kinds.iter().for_each(|shape| visit(shape, found));
+                }
                 Form::List(inner) | Form::Table(_, inner) => add(inner, found),
                 Form::Either(first, second) => {
                     add(first, found);

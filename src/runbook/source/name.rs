@@ -123,6 +123,10 @@ names! {
     Person: Dashed;
     /// A role of the policy.
     Role: Dashed;
+    /// A way out of the house, by which people are told.
+    PathName: Dashed;
+    /// Who has a duty when.
+    ScheduleName: Dashed;
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ macro_rules! codes {
 codes! {
     "file" {
         Yaml "yaml" "The file is not YAML as we read it: it does not parse, or has a duplicate key, an anchor, an alias, a tag, a merge key or a tab.",
-        FileKind "file-kind" "The first key of a file says what it is: runbook, pack, inventory or policy. notify files are not read yet.",
+        FileKind "file-kind" "The first key of a file says what it is: runbook, pack, inventory, policy or notify.",
         FileNameDiffers "file-name" "A runbook or pack stands in the file of its name.",
         FileSize "file-size" "A file has at most 256 KiB and 24 levels.",
         HiddenCharacter "hidden-character" "A character that is invisible, changes the direction of reading, controls a terminal, or looks like another one.",
@@ -138,6 +138,16 @@ codes! {
         TitleTwice "title-twice" "Two steps with one title.",
         SecretUngranted "secret-ungranted" "A secret that the runbook does not list, or the policy does not grant it.",
     }
+    "notify" {
+        PathUnknown "path-unknown" "notify.yaml has no such path.",
+        ScheduleUnknown "schedule-unknown" "notify.yaml has no such schedule.",
+        WayFew "way-few" "A person who can be told in fewer than two ways.",
+        WayAddress "way-address" "A way without the address that its path needs, or with one for which it has no use.",
+        SharedFate "shared-fate" "The first two ways of somebody whom an escalation reaches depend on the same thing, or the last resort depends on what one of them does.",
+        ScheduleTurn "schedule-turn" "Turns that do not follow from the file: several people without `every`, `every` without `from`, or turns of less than an hour.",
+        ScheduleGap "schedule-gap" "Hours of the week in which nobody is on duty, and no `gaps` say that this is meant.",
+        EscalationEmpty "escalation-empty" "A step of an escalation that reaches nobody.",
+    }
     "inventory and policy" {
         SettingMissing "setting-missing" "A setting that the pack needs and nobody gives.",
         SettingUnknown "setting-unknown" "A setting that no pack has.",
@@ -199,6 +209,16 @@ impl Problems {
     /// How many there are; to learn whether a part of the work found new ones.
     pub fn count(&self) -> usize {
         self.found.len()
+    }
+
+    /// Whether such a problem has been noted of this place.
+    pub fn any_at(&self, code: Code, place: &Place) -> bool {
+        self.found.iter().any(|problem| problem.code == code && problem.place == *place)
+    }
+
+    /// Whether a problem of this file has been noted.
+    pub fn any_in(&self, file: &super::place::FileName) -> bool {
+        self.found.iter().any(|problem| problem.place.file == *file)
     }
 
     /// Whether a problem on this line has been noted.

@@ -95,6 +95,20 @@ rules:
   - { runbooks: all, most_hosts: 12 }
 ";
 
+/// The schedule that the policy names.
+const NOTIFY: &str = r#"notify: sample
+
+paths:
+  post: { kind: mail, server: "mail1:25", from: bot@shop.example, depends_on: [mail1] }
+  fax: { kind: mail, server: "mail2:25", from: bot@shop.example, depends_on: [mail2] }
+
+people:
+  ben: [{ path: post, to: ben@shop.example }, { path: fax, to: ben@fax.example }]
+
+schedules:
+  primary: { zone: UTC, layers: [{ people: [ben] }] }
+"#;
+
 /// An inventory with a cluster of so many web servers.
 pub(super) fn inventory(hosts: usize) -> String {
     let names: Vec<String> = (1..=hosts).map(|number| format!("web{number}")).collect();
@@ -118,6 +132,8 @@ pub(super) fn sources(hosts: usize, policy: Option<&str>) -> Vec<SourceFile> {
         file("restart-web.yaml", RUNBOOK),
     ];
     all.extend(policy.map(|text| file("policy.yaml", text)));
+    let is_scheduled = policy.is_some_and(|text| text.contains("schedule: primary"));
+    all.extend(is_scheduled.then(|| file("notify.yaml", NOTIFY)));
     all
 }
 

@@ -289,6 +289,7 @@ fn beside(plan: &Plan) -> Beside {
         logs: [("postgresql/pg4", "/srv/pg/log/pg.log"), ("postgresql/web3", "/srv/pg/log/pg.log")]
             .map(pair)
             .into(),
+        fates: Vec::new(),
         turn_to: None,
     }
 }

@@ -82,7 +82,7 @@ fn shipped_files() -> Vec<(PathBuf, String)> {
         for entry in std::fs::read_dir(ours("runbooks").join(below)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let is_runbook = Path::new(&name).extension().is_some_and(|ending| ending == "yaml");
-            if is_runbook && name != "inventory.yaml" && name != "policy.yaml" {
+            if is_runbook && name != "inventory.yaml" && name != "policy.yaml" && name != "notify.yaml" {
                 files.push((ours("runbooks").join(below).join(&name), format!("{below}{name}")));
             }
         }
@@ -294,6 +294,12 @@ impl Scene {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} has no `{from}`");
         std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+        self.learn();
+    }
+
+    /// Puts a file into the folder.
+    pub(crate) fn writes(&mut self, file: &str, text: &str) {
+        std::fs::write(self.folders.runbooks.join(file), text).unwrap();
         self.learn();
     }
 
