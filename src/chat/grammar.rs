@@ -81,6 +81,11 @@ pub enum OnCall {
 }
 
 impl Command {
+    /// Whether it is written to the journal.
+    pub const fn acts(&self) -> bool {
+        matches!(self, Self::Run { .. } | Self::ToRun(..) | Self::OnCall(OnCall::StandIn(_)))
+    }
+
     /// Whether it looks at what runs or has run, and at no runbook.
     pub const fn is_about_runs(&self) -> bool {
         matches!(
@@ -268,7 +273,7 @@ fn on_call(rest: &mut Rest<'_>) -> Result<OnCall, NotUnderstood> {
     match rest.maybe_plain().as_deref() {
         None => Ok(OnCall::Now),
         Some("gaps") => Ok(OnCall::Gaps),
-        Some("who") => Ok(OnCall::Who(rest.plain("a role")?)),
+        Some("who") => Ok(rest.maybe_plain().map_or(OnCall::Now, OnCall::Who)),
         Some("override") => {
             let (schedule, person) = (rest.plain("a schedule")?, rest.plain("a person")?);
             let (from, to) = (rest.pair("from")?, rest.pair("to")?);
@@ -625,6 +630,8 @@ mod tests {
     fn a_word_that_comes_later_says_so() {
         assert!(matches!(read("incident open"), Ok(Command::Later("incident", _))));
         assert_eq!(read("oncall"), Ok(Command::OnCall(OnCall::Now)));
+        assert_eq!(read("oncall who"), read("oncall"));
+        assert!(!read("oncall").unwrap().acts());
         let stand_in = StandIn {
             schedule: "primary".into(),
             person: "ben".into(),
@@ -634,6 +641,7 @@ mod tests {
         };
         let line = r#"oncall override primary ben from="2026-11-21 09:00" to=8h "anna is ill today""#;
         assert_eq!(read(line), Ok(Command::OnCall(OnCall::StandIn(stand_in))));
+        assert!(read(line).unwrap().acts());
         assert!(read("oncall override primary ben \"without an end\"").is_err());
     }
 }

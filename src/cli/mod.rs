@@ -208,8 +208,7 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
         },
         _ => None,
     };
-    let acts =
-        line.as_ref().is_none_or(|command| matches!(command, Command::Run { .. } | Command::ToRun(..)));
+    let acts = line.as_ref().is_none_or(Command::acts);
     if !acts {
         desk.journal = match JournalView::open(&config.journal) {
             Ok(view) => Some(view),

@@ -117,8 +117,8 @@ impl<'a> Duty<'a> {
         for _ in 0..CHANGES {
             let Some(change) = self.change_after(name, schedule, moment) else { break };
             let (next, next_why) = self.seat(name, schedule, change);
-            // One gap after another is still a gap, and needs to be told apart from a declared one.
-            if next != people || (people.is_empty() && next_why != why) {
+            // Of hours without anybody it matters only whether they are meant.
+            if next != people || (next_why == Why::Gap) != (why == Why::Gap) {
                 return Ok(OnDuty { people, why, until: Some(change), next });
             }
             moment = change;

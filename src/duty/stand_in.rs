@@ -65,7 +65,7 @@ impl NoStandIn {
             Self::NoTime(_) => "no-time",
             Self::Over => "time-over",
             Self::TooLong => "time-too-long",
-            Self::TooShort => "short-reason",
+            Self::TooShort => "too-short",
         }
     }
 }

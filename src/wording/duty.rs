@@ -59,8 +59,10 @@ fn because(why: &Why) -> Option<String> {
     match why {
         Why::Always | Why::Turn => None,
         Why::Discord => Some("says Discord".to_owned()),
-        Why::StandsIn { by, why } => Some(format!("stands in, says {by}: {}", visible(why))),
-        Why::Declared(why) => Some(format!("that is meant: {}", visible(why))),
+        Why::StandsIn { by, why } => {
+            Some(format!("stands in, says {by}: {}", visible(why.trim_end_matches('.'))))
+        }
+        Why::Declared(why) => Some(format!("that is meant: {}", visible(why.trim_end_matches('.')))),
         Why::Gap => Some("nobody has said that this is meant".to_owned()),
     }
 }

@@ -104,7 +104,7 @@ pub const VERBS: &[Verb] = &[
     look(
         "oncall",
         None,
-        "oncall [gaps | who <role> | override <schedule> <person> to=… \"why\"]",
+        "oncall [who [role] | gaps | override <schedule> <person> to=… \"why\"]",
         "Who is on duty now and next; the hours of the next 14 days in which nobody is; how a role is told. `override` lets somebody stand in, and counts at once: to=8h, to=18:00 or to=\"2026-01-05 09:00\", before it from=… if not from now on. The newest goes before all others.",
     ),
     look(

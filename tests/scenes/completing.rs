@@ -7,7 +7,8 @@ use steadyhand::chat::console::complete::Words;
 
 use crate::stage::{PLANNED, Scene};
 
-fn offered(scene: &Scene, person: &str, line: &str) -> Vec<String> {
+/// What is offered to a person for the word at the end of a line.
+pub(crate) fn offered(scene: &Scene, person: &str, line: &str) -> Vec<String> {
     let speaker = Arc::new(Mutex::new(Scene::speaker(person)));
     let mut words = Words::new(scene.desk().clone(), speaker);
     let found = words.complete(line, line.len());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use steadyhand::chat::desk::CameOut;
 use steadyhand::run::model::Phase;
 
+use crate::completing::offered;
 use crate::stage::{PLANNED, Scene};
 
 /// Of the cast, ana and sue take turns, each Thursday at 9:00; cleo has the weekend.
@@ -70,6 +71,9 @@ fn who_is_on_duty_is_said_with_the_end_and_who_comes_then() {
     {
         scene.says("ben", line);
     }
+    scene.edits("policy.yaml", "data-platform: { people: [ben, cleo],", "data-platform: { schedule: night,");
+    scene.says("ben", "who owns bl1");
+    scene.says("ben", "oncall");
     // The night of the schedule `night` has no layer on Sunday any more.
     scene.edits("notify.yaml", "days: [sat, sun], why", "days: [sat], why");
     scene.edits("notify.yaml", "mon, tue, wed, thu, fri", "sun, mon, tue, wed, thu");
@@ -134,6 +138,11 @@ fn somebody_stands_in_and_has_the_role_meanwhile_also_after_a_restart() {
     assert_eq!(scene.says("ana", "oncall override primary sue to=8h \"I am at the dentist\""), CameOut::Done);
     scene.says("ben", "oncall");
     assert_eq!(scene.says("ana", PLANNED), CameOut::Refused, "sue has the role now");
+    // A bot that only looks reads it from the journal.
+    let mut looking = scene.desk().clone();
+    looking.engine = None;
+    assert_eq!(looking.overrides(), scene.desk().overrides());
+    assert_eq!(looking.overrides().len(), 1);
     scene.restarts();
     assert_eq!(scene.says("ana", PLANNED), CameOut::Refused, "and after a restart");
     scene.says("ben", "oncall who on-call");
@@ -163,4 +172,17 @@ fn a_plan_says_which_paths_depend_on_what_it_changes() {
     scene.says("ana", PLANNED);
 
     scene.reads("shared-fate");
+}
+
+#[test]
+fn words_about_duties_are_completed_with_those_who_may_stand_in() {
+    let scene = scheduled();
+
+    assert_eq!(offered(&scene, "ben", "oncall "), ["gaps", "override", "who"]);
+    assert_eq!(offered(&scene, "ben", "oncall who on"), ["on-call"]);
+    assert_eq!(offered(&scene, "ben", "oncall override "), ["night", "primary"]);
+    assert_eq!(offered(&scene, "ben", "oncall override primary "), ["ana", "cleo", "sue"]);
+    assert_eq!(offered(&scene, "ben", "oncall override primary sue "), ["from=", "to="]);
+    assert_eq!(offered(&scene, "ben", "oncall override primary sue from=now "), ["to="]);
+    assert!(offered(&scene, "mallory", "oncall who ").is_empty());
 }

@@ -15,6 +15,10 @@ pub(crate) fn steady(text: &str) -> String {
         (r"Less than N s old|Up to N s old|N s to N s old|N s old", "N s old"),
         // How long it took decides whether it stands in a line of its own.
         (r"(?m)\n(text {5}|  \| ) +N s$", "  N s"),
+        // Only what took some time says so.
+        (r"(?m)(succeeded  .*\S)  +N s$", "$1"),
+        // Whether its thread stood already when it was looked at.
+        (r"(?m)^  thread: .*\n", ""),
         (r"orders-[a-z0-9]{6}\b", "orders-k7m2qx"),
         (r"plan-1-[0-9a-f]{8}", "plan-1-7c1e94b2"),
         (r"(plan is |plan |approve 1 )[0-9a-f]{8}\b", "${1}7c1e94b2"),

@@ -62,6 +62,7 @@ impl Words {
             ("who", 2) => set.inventory.hosts.keys().map(ToString::to_string).collect(),
             ("journal", 1) => vec!["show".to_owned(), "verify".to_owned()],
             ("as", 1) | ("handover", 2) => people(&snapshot),
+            ("oncall", _) => on_call(&snapshot, &before[1..]),
             ("run" | "plan", _) => match before.get(1).and_then(|name| set.runbooks.get(*name)) {
                 Some(runbook) => self.parameters(&snapshot, runbook, &before[2..], last),
                 None => Vec::new(),
@@ -88,6 +89,27 @@ impl Words {
         missing
             .map(|name| if name == "reason" { "reason=\"".to_owned() } else { format!("{name}=") })
             .collect()
+    }
+}
+
+/// What is known of duties: roles, schedules, and who may stand in.
+fn on_call(snapshot: &Snapshot, given: &[&str]) -> Vec<String> {
+    let Ok(policy) = &snapshot.set.policy else { return Vec::new() };
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    match given {
+        [] => words(&["gaps", "who", "override"]),
+        ["who"] => policy.roles.keys().map(ToString::to_string).collect(),
+        ["override"] => {
+            let schedules = snapshot.set.notify.as_ref().map(|notify| notify.schedules.keys());
+            schedules.into_iter().flatten().map(ToString::to_string).collect()
+        }
+        ["override", schedule] => {
+            let people = snapshot.set.duty(policy, &[]).may_stand_in(schedule);
+            people.into_iter().map(|person| person.to_string()).collect()
+        }
+        ["override", _, _] => words(&["from=", "to="]),
+        ["override", _, _, time] if time.starts_with("from=") => words(&["to="]),
+        _ => Vec::new(),
     }
 }
 

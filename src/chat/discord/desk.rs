@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::card::{Card, of_page};
@@ -36,7 +37,7 @@ const REMEMBERED: usize = 4_096;
 /// How often it is looked whether the runbooks changed.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often Discord is asked who has which role,
-const ASK_EVERY: Duration = Duration::from_secs(60);
+const ASK_EVERY: Duration = Duration::from_mins(1);
 /// and how soon again after it did not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// One answer takes no longer.
@@ -89,6 +90,10 @@ pub(super) struct Counter {
     desk: Desk,
     engine: Engine,
     post: Post,
+    /// For first responses alone: its connections belong to the thread that listens.
+    first: Post,
+    /// Where answers are worked out, so that nobody who asks meanwhile waits for them.
+    beside: Handle,
     runs: Arc<Runs>,
     pulse: Arc<Pulse>,
     messages: Messages,
@@ -108,13 +113,14 @@ impl Counter {
     pub(super) fn new(
         desk: Desk,
         engine: Engine,
-        post: Post,
+        (post, first): (Post, Post),
         runs: Arc<Runs>,
         pulse: Arc<Pulse>,
         messages: Messages,
     ) -> Self {
+        let beside = Handle::current();
         let (own, taken, registered) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { desk, engine, post, runs, pulse, messages, own, taken, registered }
+        Self { desk, engine, post, first, beside, runs, pulse, messages, own, taken, registered }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -343,7 +349,7 @@ impl Counter {
 
     /// Whether an answer is promised. If not nobody would hear it, and who pressed sees that it failed: nothing is done.
     async fn promised(&self, asked: &Asked) -> bool {
-        let sent = self.post.promise(asked.id, &asked.token).await;
+        let sent = self.first.promise(asked.id, &asked.token).await;
         self.responded(asked, sent, "an interaction could not be answered")
     }
 
@@ -360,16 +366,19 @@ impl Counter {
         true
     }
 
-    async fn answer(&self, asker: &Asker, asked: &Asked, wanted: Result<Command, NotUnderstood>) {
+    async fn answer(self: &Arc<Self>, asker: &Asker, asked: &Asked, wanted: Result<Command, NotUnderstood>) {
         if !self.promised(asked).await {
             return;
         }
-        // What Discord takes a promise for happened a moment ago, and so did what it says of who asked.
-        if let Some(roles) = &asker.roles {
-            self.hears_roles(asker, roles, asked.came).await;
-        }
-        let reply = self.answered(asker, wanted).await;
-        self.say(asked, &reply).await;
+        let (counter, asker, asked) = (self.clone(), asker.clone(), asked.clone());
+        self.beside.spawn(async move {
+            // What Discord takes a promise for happened a moment ago, and so did what it says of who asked.
+            if let Some(roles) = &asker.roles {
+                counter.hears_roles(&asker, roles, asked.came).await;
+            }
+            let reply = counter.answered(&asker, wanted).await;
+            counter.say(&asked, &reply).await;
+        });
     }
 
     async fn say(&self, asked: &Asked, reply: &Reply) {
@@ -379,14 +388,14 @@ impl Counter {
     }
 
     /// A slash command.
-    pub(super) async fn command(&self, asker: Asker, asked: Asked, filled: Filled) {
+    pub(super) async fn command(self: &Arc<Self>, asker: Asker, asked: Asked, filled: Filled) {
         if self.is_new(asked.id) {
             self.answer(&asker, &asked, filled.command()).await;
         }
     }
 
     /// A button.
-    pub(super) async fn press(&self, asker: Asker, asked: Asked, id: &str) {
+    pub(super) async fn press(self: &Arc<Self>, asker: Asker, asked: Asked, id: &str) {
         if !self.is_new(asked.id) {
             return;
         }
@@ -397,33 +406,31 @@ impl Counter {
         }
     }
 
-    /// Opens a form, unless it is known already that it would be filled in for nothing.
-    async fn open(&self, asker: &Asker, asked: &Asked, form: &Form) {
+    /// Opens a form, unless it is known already that it would be filled in for nothing. What is said instead is judged by
+    /// the files as they are now, as every answer is.
+    async fn open(self: &Arc<Self>, asker: &Asker, asked: &Asked, form: &Form) {
         let (_, denied) = Self::speaker(asker, self.remembered().as_deref());
-        if denied.is_some() {
-            let status = Command::Status(Some(form.run.to_string()));
-            return self.answer(asker, asked, Ok(status)).await;
-        }
-        let over = match self.engine.run(RunId(form.run)) {
-            Ok(run) if run.is_ended() => {
-                let what = crate::wording::run::headline(&run);
-                Some(Reply {
-                    page: words_of_discord::run_is_over(&run, &what),
-                    came_out: CameOut::Refused,
-                    run: None,
-                })
-            }
-            Ok(_) => None,
-            Err(refused) => Some(self.desk.refused(&refused)),
-        };
-        if let Some(reply) = over {
-            if self.promised(asked).await {
-                self.say(asked, &reply).await;
-            }
+        let is_open = self.engine.run(RunId(form.run)).is_ok_and(|run| !run.is_ended());
+        if denied.is_none() && is_open {
+            let sent = self.first.ask(asked.id, &asked.token, form).await;
+            self.responded(asked, sent, "a form could not be opened");
             return;
         }
-        let sent = self.post.ask(asked.id, &asked.token, form).await;
-        self.responded(asked, sent, "a form could not be opened");
+        if !self.promised(asked).await {
+            return;
+        }
+        let (counter, asker, asked, id) = (self.clone(), asker.clone(), asked.clone(), RunId(form.run));
+        self.beside.spawn(async move {
+            let status = Command::Status(Some(id.to_string()));
+            let mut reply = counter.answered(&asker, Ok(status)).await;
+            if let (CameOut::Done, Ok(run)) = (reply.came_out, counter.engine.run(id))
+                && run.is_ended()
+            {
+                let page = words_of_discord::run_is_over(&run, &crate::wording::run::headline(&run));
+                reply = Reply { page, came_out: CameOut::Refused, run: None };
+            }
+            counter.say(&asked, &reply).await;
+        });
     }
 
     async fn unknown(&self, asked: &Asked) {
@@ -434,7 +441,7 @@ impl Counter {
     }
 
     /// A form that was filled in.
-    pub(super) async fn submit(&self, asker: Asker, asked: Asked, id: &str, said: &str) {
+    pub(super) async fn submit(self: &Arc<Self>, asker: Asker, asked: Asked, id: &str, said: &str) {
         if !self.is_new(asked.id) {
             return;
         }
@@ -458,21 +465,27 @@ impl Counter {
             Some(_) => Vec::new(),
             None => super::complete::choices(&self.desk, &speaker, &filled, option, begun),
         };
-        let sent = self.post.offer(asked.id, &asked.token, &choices).await;
+        let sent = self.first.offer(asked.id, &asked.token, &choices).await;
         self.responded(&asked, sent, "values could not be offered");
     }
 
     /// A message of a human. Only a line that is meant for the bot, in a place where it listens, is answered at all; a
     /// reply, a quote or a reaction is no line.
-    pub(super) async fn message(&self, mut asker: Asker, message: u64, text: &str) {
-        let Some(line) = self.line_of(text) else { return };
+    pub(super) fn message(self: &Arc<Self>, asker: Asker, message: u64, text: &str) {
+        if let Some(line) = self.line_of(text) {
+            let counter = self.clone();
+            self.beside.spawn(async move { counter.answer_line(asker, message, &line).await });
+        }
+    }
+
+    async fn answer_line(&self, mut asker: Asker, message: u64, line: &str) {
         asker.above = self.runs.channel_of_thread(asker.channel);
         let snapshot = self.present();
         let (_, denied) = Self::speaker(&asker, snapshot.as_deref());
         if matches!(denied, Some(Denial::WrongPlace(_) | Denial::DoorClosed(_))) || !self.is_new(message) {
             return;
         }
-        let wanted = words(&line).and_then(|words| command(&words));
+        let wanted = words(line).and_then(|words| command(&words));
         let reply = self.answered(&asker, wanted).await;
         let card = Self::private(&reply);
         if let Err(lost) = self.post.send(asker.channel, &card, None, Some(message)).await {

@@ -34,7 +34,6 @@ pub(super) async fn connect(
 ) {
     let mut wait = Duration::from_millis(500);
     let refresh = counter.clone().keep_commands(ending.clone());
-    let members = counter.clone().keep_members(ending.clone());
     let work = async {
         loop {
             match listen(&settings, &counter, &pulse, &ending).await {
@@ -52,7 +51,7 @@ pub(super) async fn connect(
             wait = (wait * 2).min(LATEST);
         }
     };
-    tokio::join!(work, refresh, members);
+    tokio::join!(work, refresh);
 }
 
 /// The smallest set of events: interactions come without any, channels and rights that are taken away do not.
@@ -158,7 +157,7 @@ impl EventHandler for Handler {
         // A message may be told late: what it says of roles is not heard.
         let server = message.guild_id.map(GuildId::get);
         let asker = asker(&message.author, None, server, message.channel_id.get(), None);
-        self.counter.message(asker, message.id.get(), &message.content).await;
+        self.counter.message(asker, message.id.get(), &message.content);
     }
 
     async fn interaction_create(&self, _: Context, interaction: Interaction) {

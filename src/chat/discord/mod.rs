@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use tokio::runtime::{Handle, Runtime};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -69,6 +70,9 @@ pub enum NotStarted {
     /// Without an engine nothing could be done.
     #[error("the chat needs an engine: another process writes the journal")]
     NoEngine,
+    /// The machine gives no thread.
+    #[error("the chat needs a thread of its own: {0}. Next: look at the limits of the bot's user")]
+    NoThread(std::io::Error),
 }
 
 /// How the chat is.
@@ -150,8 +154,38 @@ impl Pulse {
 pub struct Discord {
     pulse: Arc<Pulse>,
     tasks: TaskTracker,
-    /// What shows, and what listens: both work until the end.
-    work: [AbortHandle; 2],
+    /// What shows, what asks who has which role, and what listens: all work until the end.
+    work: [AbortHandle; 3],
+    _ear: Arc<Ear>,
+}
+
+/// A thread that only listens and promises, so that people have their first response in time whatever the bot works on
+/// beside.
+#[derive(Debug)]
+struct Ear(Option<Runtime>);
+
+impl Ear {
+    fn new() -> std::io::Result<Self> {
+        // What is logged there goes where the log of the caller goes.
+        let log = tracing::dispatcher::get_default(Clone::clone);
+        let mut thread = tokio::runtime::Builder::new_multi_thread();
+        thread.on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&log)));
+        thread
+            .worker_threads(1)
+            .thread_name("discord")
+            .enable_all()
+            .build()
+            .map(|runtime| Self(Some(runtime)))
+    }
+}
+
+impl Drop for Ear {
+    /// Nothing is waited for here: whoever wants to, waits before.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Discord {
@@ -172,7 +206,10 @@ impl Discord {
 }
 
 /// Starts the chat. It runs until `ending`, and connects by itself for as long as Discord cannot be reached; nothing of
-/// the engine waits for it.
+/// the engine waits for it. What is asked is answered on the runtime of the caller.
+///
+/// # Panics
+/// Outside of a runtime.
 pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Result<Discord, NotStarted> {
     if let Some(api) = &settings.api
         && !is_on_this_machine(api)
@@ -184,13 +221,18 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
     let post = post::Post::new(&settings);
     let runs =
         Arc::new(runs::Runs::new(desk.clone(), engine.clone(), post.clone(), pulse.clone(), ending.clone()));
+    let posts = (post, post::Post::new(&settings));
     let counter =
-        Arc::new(desk::Counter::new(desk, engine, post, runs.clone(), pulse.clone(), settings.messages));
+        Arc::new(desk::Counter::new(desk, engine, posts, runs.clone(), pulse.clone(), settings.messages));
     let tasks = TaskTracker::new();
     let shows = tasks.spawn(runs.follow(tasks.clone())).abort_handle();
-    let listens = tasks.spawn(gateway::connect(settings, counter, pulse.clone(), ending)).abort_handle();
+    let ear = Ear::new().map_err(NotStarted::NoThread)?;
+    let asks = tasks.spawn(counter.clone().keep_members(ending.clone())).abort_handle();
+    let listening = gateway::connect(settings, counter, pulse.clone(), ending);
+    let thread = ear.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone());
+    let listens = tasks.spawn_on(listening, &thread).abort_handle();
     tasks.close();
-    Ok(Discord { pulse, tasks, work: [shows, listens] })
+    Ok(Discord { pulse, tasks, work: [shows, asks, listens], _ear: Arc::new(ear) })
 }
 
 /// `http://127.0.0.1:PORT`

@@ -668,7 +668,7 @@ pub static NOTIFY: Shape = Shape {
     about: "Paths out of the house, the ways in which each person is told, who is on duty when, and who is told next.",
     keys: &[
         must("notify", Form::Name(NameForm::Dashed), "Its name."),
-        may("answers", Form::Map(&ANSWERS), "Where people answer who have no chat."),
+        later(may("answers", Form::Map(&ANSWERS), "Where people answer who have no chat.")),
         must(
             "paths",
             Form::Table(NameForm::Dashed, &Form::Tagged("a path", &PATHS)),
@@ -685,7 +685,7 @@ pub static NOTIFY: Shape = Shape {
             Form::Table(NameForm::Dashed, &Form::Map(&ESCALATION)),
             "By role: who is told, and who next. A role without one is told itself, then each role that it escalates to, 5 minutes apart.",
         ),
-        may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent."),
+        later(may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent.")),
     ],
 };
 
