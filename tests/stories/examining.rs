@@ -24,7 +24,7 @@ async fn finds(discord: &Discord, messages: Messages, open: bool) -> Vec<Finding
     let (_folder, config) = a_folder_with(discord);
     let config = Config::load(Some(&config), &|_| None).unwrap();
     let files = Library::new(config.folders).load().unwrap();
-    let policy = files.set.policy.as_ref().ok().filter(|_| open);
+    let policy = Some(files.set.policy.as_ref().unwrap()).filter(|_| open);
     let token = Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap();
     let settings = Settings { token, messages, api: Some(discord.url()) };
     chat::examine(&settings, policy, &Clock::System).await
@@ -53,7 +53,7 @@ async fn a_role_that_the_server_does_not_have_is_found() {
         .zip(&rows)
         .filter(|(_, row)| row.contains("Copy Role ID") || row.contains("is @dba"))
         .collect();
-    let [(gone, gone_says), (there, there_says)] = roles[..] else { panic!("two rows: {rows:#?}") };
+    let [(there, there_says), (gone, gone_says)] = roles[..] else { panic!("two rows: {rows:#?}") };
     assert!(there.is_well() && there_says.contains(&format!("{dba} is @dba")), "{there_says}");
     assert!(
         !gone.is_well() && gone_says.contains("214600000000000099 is no role of this server"),

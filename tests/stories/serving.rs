@@ -397,6 +397,8 @@ pub(crate) fn a_folder_with(discord: &Discord) -> (tempfile::TempDir, PathBuf) {
         .replace("214600000000000001", &discord.person("ana").id().to_string())
         .replace("doors: { console: {} }", &door);
     fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    // Who is told stands beside who there is.
+    fs::copy(runbooks.join("notify.yaml"), folder.path().join("notify.yaml")).unwrap();
     let text = fs::read_to_string(&config).unwrap();
     let table = format!("[discord]\ntoken = \"file:discord-token\"\napi = \"{}\"\n", discord.url());
     fs::write(&config, format!("policy = \"policy.yaml\"\n{text}{table}")).unwrap();
