@@ -175,7 +175,7 @@ fn after_a_restart_nobody_is_a_dba_until_discord_says_so() {
 
 /// A clock that goes with the real one, and can be moved on besides.
 fn going() -> Clock {
-    let clock = Clock::moved(jiff::Timestamp::now());
+    let clock = Clock::moved(Clock::System.now());
     let goes = clock.clone();
     tokio::spawn(async move {
         let step = Duration::from_millis(10);
@@ -302,7 +302,7 @@ async fn while_discord_is_down_nobody_knows_who_may_and_nothing_begins() {
     let card = ground.confirmed().await;
     ground.press("ben", &card, "Approve").await;
     ground.discord.goes_down();
-    clock.advance(Duration::from_secs(60));
+    clock.advance(Duration::from_mins(1));
     on_the_console(&ground, "cleo", ToRun::Pause).await.unwrap_err();
     clock.advance(Duration::from_secs(130));
     let refused = on_the_console(&ground, "cleo", approve(&ground)).await.unwrap_err();
