@@ -262,7 +262,7 @@ async fn a_role_counts_with_the_first_press_and_at_other_doors_within_a_minute()
     clock.advance(Duration::from_secs(61));
     until_written(&ground, "+cleo - =ben cleo").await;
     on_the_console(&ground, "cleo", approve(&ground)).await.unwrap();
-    ground.card("succeeded · run 1").await;
+    ground.until("it starts", |run| run.started.is_some()).await;
 
     let lines = written(&ground.bot().engine);
     assert_eq!(lines.first().unwrap(), "+ben cleo - =ben cleo");
