@@ -199,7 +199,7 @@ async fn reasons_and_names_of_people_notify_nobody_and_hide_nothing() {
     }
     ground.ends().await;
 
-    assert!(taken > 20 && refused > 5, "{taken} taken, {refused} refused");
+    assert!(taken > 20 && refused > 0, "{taken} taken, {refused} refused");
     assert_eq!(ground.discord.open_mentions().len(), 0);
     assert!(ground.discord.refusals().is_empty(), "{:?}", ground.discord.refusals());
     for request in ground.discord.requests() {
