@@ -435,7 +435,8 @@ impl Runs {
         moment: &Moment,
     ) -> Result<Option<Stands>, Lost> {
         let mut card = run_card(run, &self.engine.far(run.id), policy, moment);
-        card.lead_to(shown.link());
+        // What is not asked any more is closed only after this.
+        card.lead_to(shown.link().filter(|_| question_card(run, moment).is_some()));
         // Another one than the first time, or Discord would give the message back that is gone or closed.
         let before = lock(&self.stands).get(&run.id).map(|stands| stands.message);
         let mut nonce = before.map_or_else(
