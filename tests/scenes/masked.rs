@@ -15,6 +15,9 @@ pub(crate) fn steady(text: &str) -> String {
         (r"Less than N s old|Up to N s old|N s to N s old|N s old", "N s old"),
         // How long it took decides whether it stands in a line of its own.
         (r"(?m)\n(text {5}|  \| ) +N s$", "  N s"),
+        // What a primary wrote last, and whether its replicas have it, is seldom the same twice.
+        (r"(?m)^.*Warning: At risk: .*\n", ""),
+        (r"\.txt, \d+ lines", ".txt, N lines"),
         // Only what took some time says so.
         (r"(?m)(succeeded  .*\S)  +N s$", "$1"),
         // Whether its thread stood already when it was looked at.

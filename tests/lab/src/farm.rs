@@ -94,14 +94,6 @@ impl Farm {
         Ok(farm)
     }
 
-    /// From now on the hosts, with what they start, yield to everybody else: in earnest they are other machines, and take
-    /// no time from whoever is measured.
-    pub fn yields(&self) -> Result<()> {
-        let mut renice = Command::new("renice");
-        renice.args(["-n", "10", "-g", &self.keeper.id().to_string()]);
-        run::expect(renice, LIMIT, "the hosts of the farm yield").map(|_| ())
-    }
-
     /// The names of all hosts, in order.
     pub fn names(&self) -> Vec<String> {
         (1..=self.hosts).map(name).collect()
