@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ground::Ground;
 use crate::host::{Host, USUAL_LIMIT};
 use crate::patience;
-use crate::topology::{Duty, SEATS, balancer};
+use crate::topology::{Duty, SEATS, balancer, replicas};
 
 /// The backend of those who serve reads.
 pub(crate) const BACKEND: &str = "replicas";
@@ -63,6 +63,23 @@ pub(crate) fn answers(host: &Host) -> Result<()> {
             Ok(said) => Err(said),
             Err(error) => Err(error.to_string()),
         }
+    })
+}
+
+/// Every replica gets clients. One that was not there at its first look is left out until two looks have found it.
+pub(crate) fn spreads(ground: &Ground) -> Result<()> {
+    patience::until(USUAL_LIMIT, "HAProxy sends clients to every replica", || {
+        let said = say(ground, &format!("show servers state {BACKEND}")).map_err(|error| error.to_string())?;
+        let out: Vec<&str> = replicas().map(|seat| seat.name).filter(|name| !is_up(&said, name)).collect();
+        if out.is_empty() { Ok(()) } else { Err(format!("it leaves out {}", out.join(", "))) }
+    })
+}
+
+/// Is the server up, in the answer to `show servers state`? Its fourth column is the server's name, the sixth its
+/// operational state, where 2 is up (HAProxy's management guide, 9.3).
+fn is_up(said: &str, server: &str) -> bool {
+    said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|columns| {
+        columns.get(3).is_some_and(|name| *name == server) && columns.get(5).is_some_and(|state| *state == "2")
     })
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn hosts(ground: &Arc<Ground>) -> Result<()> {
     each(&every, furnish)?;
     each(&every, |host| boot(host, "all"))?;
     each(&every, answers)?;
-    streams(ground)
+    streams(ground)?;
+    balance::spreads(ground)
 }
 
 /// Does the same to all hosts at once; the first error counts.

@@ -32,10 +32,16 @@ impl Host {
         Ok(())
     }
 
-    /// The copy that this host gives stands still from now on; it is waited for if none has begun yet. Everything else
-    /// on the host goes on.
+    /// The copy that this host gives stands still from now on. It is waited for until it streams: before that it waits
+    /// for a checkpoint, and nobody could tell the one from the other. Everything else on the host goes on.
     pub fn stall_copy(&self) -> Result<()> {
         self.expect_database()?;
+        let streamed = "select coalesce(max(backup_streamed), 0) from pg_stat_progress_basebackup";
+        patience::until(LIMIT, &format!("a copy from {} streams", self.name()), || match self.sql(streamed) {
+            Ok(bytes) if bytes.trim() != "0" => Ok(()),
+            Ok(_) => Err("it gives none that streams".to_owned()),
+            Err(error) => Err(error.to_string()),
+        })?;
         patience::until(LIMIT, &format!("a copy from {} stands still", self.name()), || {
             let senders = self.senders();
             if senders.is_empty() {
