@@ -69,7 +69,8 @@ pub(crate) fn answers(host: &Host) -> Result<()> {
 /// Every replica gets clients. One that was not there at its first look is left out until two looks have found it.
 pub(crate) fn spreads(ground: &Ground) -> Result<()> {
     patience::until(USUAL_LIMIT, "HAProxy sends clients to every replica", || {
-        let said = say(ground, &format!("show servers state {BACKEND}")).map_err(|error| error.to_string())?;
+        let said =
+            say(ground, &format!("show servers state {BACKEND}")).map_err(|error| error.to_string())?;
         let out: Vec<&str> = replicas().map(|seat| seat.name).filter(|name| !is_up(&said, name)).collect();
         if out.is_empty() { Ok(()) } else { Err(format!("it leaves out {}", out.join(", "))) }
     })
@@ -79,7 +80,8 @@ pub(crate) fn spreads(ground: &Ground) -> Result<()> {
 /// operational state, where 2 is up (HAProxy's management guide, 9.3).
 fn is_up(said: &str, server: &str) -> bool {
     said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|columns| {
-        columns.get(3).is_some_and(|name| *name == server) && columns.get(5).is_some_and(|state| *state == "2")
+        columns.get(3).is_some_and(|name| *name == server)
+            && columns.get(5).is_some_and(|state| *state == "2")
     })
 }
 

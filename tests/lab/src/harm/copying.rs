@@ -37,10 +37,12 @@ impl Host {
     pub fn stall_copy(&self) -> Result<()> {
         self.expect_database()?;
         let streamed = "select coalesce(max(backup_streamed), 0) from pg_stat_progress_basebackup";
-        patience::until(LIMIT, &format!("a copy from {} streams", self.name()), || match self.sql(streamed) {
-            Ok(bytes) if bytes.trim() != "0" => Ok(()),
-            Ok(_) => Err("it gives none that streams".to_owned()),
-            Err(error) => Err(error.to_string()),
+        patience::until(LIMIT, &format!("a copy from {} streams", self.name()), || {
+            match self.sql(streamed) {
+                Ok(bytes) if bytes.trim() != "0" => Ok(()),
+                Ok(_) => Err("it gives none that streams".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
         })?;
         patience::until(LIMIT, &format!("a copy from {} stands still", self.name()), || {
             let senders = self.senders();
