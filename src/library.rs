@@ -313,12 +313,21 @@ fn shell_says(text: &str) -> Option<String> {
         .then(|| String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("").to_owned())
 }
 
-/// The commit of a folder. Hooks are off, and only local facts are asked.
+/// The commit of a folder, whoever owns it: the service reads a checkout that another user keeps. Hooks are off, and only
+/// local facts are asked.
 #[expect(clippy::disallowed_methods, reason = "git is asked for one fact")]
 fn commit(folder: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
-            .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-C"])
+            .args([
+                "-c",
+                "core.hooksPath=/dev/null",
+                "-c",
+                "core.fsmonitor=false",
+                "-c",
+                "safe.directory=*",
+                "-C",
+            ])
             .arg(folder)
             .args(arguments)
             .stdin(Stdio::null())

@@ -215,7 +215,11 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
             Err(OpenError::Missing { .. }) => None,
             Err(error) => return Err(error.into()),
         };
-        let reply = desk.answer(&speaker, line.expect("a line that looks")).await;
+        let reply = match line.expect("a line that looks") {
+            // Whoever can read the file can prove it.
+            Command::JournalVerify => desk.verify().unwrap_or_else(|refused| desk.refused(&refused)),
+            line => desk.answer(&speaker, line).await,
+        };
         show(arguments, style, &reply);
         ssh.close().await;
         return Ok(reply.came_out);

@@ -158,8 +158,13 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        if !path.exists() {
-            return Err(OpenError::Missing { path: path.to_owned() });
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(OpenError::Missing { path: path.to_owned() }),
+            // Whoever may not look must not be told that there is nothing.
+            Err(error) => {
+                return Err(OpenError::Unusable { path: path.to_owned(), why: error.to_string() });
+            }
         }
         no_folder(path)?;
         let broken =

@@ -100,8 +100,7 @@ fn of_discord(how: &discord::Health) -> Finding {
         discord::Health { connected: false, .. } => (
             State::Attention,
             format!(
-                "not connected{since}, and connects by itself; runs go on, and the console takes every \
-                 command.{trouble} Next: steadyhand doctor"
+                "not connected{since}, and connects by itself; runs go on.{trouble} Next: steadyhand doctor"
             ),
         ),
         discord::Health { commands: 0, .. } => (

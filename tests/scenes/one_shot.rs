@@ -111,6 +111,18 @@ fn looking_exits_with_0() {
 }
 
 #[test]
+fn whoever_can_read_the_journal_can_prove_it_and_nothing_else() {
+    let place = Place::new("");
+
+    let (looked, refusal) = place.says(&["status"]);
+    let (proved, says) = place.says(&["journal", "verify"]);
+
+    assert_eq!((looked, proved), (3, 0), "{refusal}\n{says}");
+    assert!(refusal.contains("(no-role)"), "{refusal}");
+    assert!(says.contains("there is no journal"), "{says}");
+}
+
+#[test]
 fn the_help_of_the_program_lists_every_verb() {
     let place = Place::demo();
 

@@ -1,4 +1,4 @@
-//! Who asks, and what is answered: privately, whatever it is. What all shall see is shown by those who follow the runs.
+//! Who asks, and what is answered: to them alone, but to a message where it stands. What all shall see is shown by those who follow the runs.
 //!
 //! Discord wants a first response within three seconds, so an answer is promised before anything is looked at. A form
 //! cannot follow a promise: whether it opens is decided from memory.

@@ -51,6 +51,17 @@ fn a_folder_that_is_not_there_is_no_place_for_a_journal() {
 }
 
 #[test]
+fn a_journal_that_cannot_be_looked_for_is_not_taken_for_none() {
+    let folder = Folder::new();
+    // A folder that nobody may enter would do, but for root.
+    std::os::unix::fs::symlink(folder.path(), folder.path()).unwrap();
+
+    let error = JournalView::open(&folder.path()).unwrap_err();
+
+    assert!(matches!(error, OpenError::Unusable { .. }), "{error}");
+}
+
+#[test]
 fn a_text_file_is_no_journal() {
     let folder = Folder::new();
     fs::write(folder.path(), "Dear diary, today the primary froze again.\n".repeat(40)).unwrap();

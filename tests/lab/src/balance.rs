@@ -77,7 +77,7 @@ pub(crate) fn spreads(ground: &Ground) -> Result<()> {
 }
 
 /// Is the server up, in the answer to `show servers state`? Its fourth column is the server's name, the sixth its
-/// operational state, where 2 is up (HAProxy's management guide, 9.3).
+/// operational state, where 2 is up (its management guide, 9.3).
 fn is_up(said: &str, server: &str) -> bool {
     said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|columns| {
         columns.get(3).is_some_and(|name| *name == server)
