@@ -80,6 +80,8 @@ impl Engine {
                 return Err(Refused::StandIn(refusal));
             }
         };
+        // One at a time, or the memory could forget what the journal has.
+        let _written = self.inner.written.lock().await;
         self.inner.note(KIND, Some(speaker.actor()), serde_json::json!(it)).await?;
         // As it was written, so that the order is that of the journal.
         let written = overrides_of(self.view())?;

@@ -121,7 +121,7 @@ pub(crate) struct Inner {
     files: Mutex<Option<(String, Arc<Snapshot>)>>,
     /// What was said of roles, and stands in no file.
     said: RwLock<Said>,
-    /// Who had which role of Discord when it was last written down. Whoever writes it holds it.
+    /// Who had which role of Discord when it was last written down. Whoever writes down anything of roles holds it.
     written: tokio::sync::Mutex<Written>,
     /// Since when something newer is wanted of Discord, and when it was last asked.
     asks: Asks,

@@ -1,12 +1,19 @@
 //! Who is on duty: asked, handed over, stood in for; and what people may do changes with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use steadyhand::chat::desk::CameOut;
+use steadyhand::duty::StandIn;
+use steadyhand::engine::clock::Clock;
+use steadyhand::engine::dice::Dice;
+use steadyhand::engine::{Engine, overrides};
+use steadyhand::library::Library;
 use steadyhand::run::model::Phase;
+use steadyhand::target::Target;
 
 use crate::completing::offered;
-use crate::stage::{PLANNED, Scene};
+use crate::stage::{Hosts, PLANNED, Scene, opened, zone};
 
 /// Of the cast, ana and sue take turns, each Thursday at 9:00; cleo has the weekend.
 const NOTIFY: &str = r#"notify: orders
@@ -152,6 +159,43 @@ fn somebody_stands_in_and_has_the_role_meanwhile_also_after_a_restart() {
     assert_eq!(scene.run(1).phase, Phase::Confirming, "the eight hours are over");
 
     scene.reads("stand-in");
+}
+
+#[test]
+fn overrides_that_are_said_at_one_moment_all_count() {
+    let scene = scheduled();
+    // Moments are the same only on several threads.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    runtime.block_on(all_count(&scene));
+}
+
+async fn all_count(scene: &Scene) {
+    let place = crate::stage::folder();
+    let library = Arc::new(Library::new(scene.desk().library().folders().clone()));
+    let target = Arc::new(Hosts::new(Clock::System)) as Arc<dyn Target>;
+    let journal = opened(&place.path().join("bot.db"));
+    let engine = Engine::start(journal, library, target, scene.desk().clock.clone(), Dice::seeded(1), zone());
+    let engine = engine.await.unwrap();
+    let asked = StandIn {
+        schedule: "primary".to_owned(),
+        person: "sue".to_owned(),
+        from: None,
+        to: "8h".to_owned(),
+        why: "I am at the dentist".to_owned(),
+    };
+
+    for round in 1..=20 {
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let (engine, asked) = (engine.clone(), asked.clone());
+            // Whoever stands in may hand on.
+            let who = if round == 1 { "ana" } else { "sue" };
+            all.spawn(async move { engine.stand_in(&Scene::speaker(who), &asked).await.map(|_| ()) });
+        }
+        let took = all.join_all().await.into_iter().flatten().count();
+        assert!(took > 0, "round {round}");
+        assert_eq!(engine.overrides().to_vec(), overrides(engine.view()).unwrap(), "round {round}");
+    }
 }
 
 #[test]
