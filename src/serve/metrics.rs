@@ -122,7 +122,8 @@ impl Metrics {
     pub async fn follow(&self, journal: &Journal, mut seen: u64) {
         let mut entries = journal.follow();
         loop {
-            // What was written before we listened, or while we were too far behind.
+            // What was written before we listened, or while we were too far behind. What cannot be read now is read when the
+            // next entry shows that some are missing.
             while let Ok(missed) = journal.view().entries_after(seen)
                 && let Some(last) = missed.last()
             {
@@ -133,6 +134,7 @@ impl Metrics {
             }
             loop {
                 match entries.recv().await {
+                    Ok(entry) if entry.seq > seen + 1 => break,
                     Ok(entry) if entry.seq > seen => {
                         seen = entry.seq;
                         self.count(&entry);
@@ -271,7 +273,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::journal::NewEntry;
+    use crate::journal::{Append, NewEntry};
     use crate::run::{Stamped, UnitAt};
     use crate::runbook::source::literal::Millis;
     use crate::serve::health::State;
@@ -291,6 +293,37 @@ mod tests {
             kind,
             data,
         }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_read_is_counted_once_it_can() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("bot.db");
+        let journal = Journal::open(&path, false).unwrap();
+        let appended = async |events: usize| {
+            let stamped = Stamped { at: Timestamp::UNIX_EPOCH, by: None, event: Event::Paused };
+            let entries = vec![NewEntry::of_event(&stamped, None); events];
+            journal.append(Append { entries, ..Append::default() }).await.unwrap();
+        };
+        let raw = rusqlite::Connection::open(&path).unwrap();
+        let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
+        appended(3).await;
+        raw.execute_batch("update entries set line = '{\"' || line where seq = 2").unwrap();
+        let happens = async {
+            appended(1).await;
+            tokio::task::yield_now().await;
+            raw.execute_batch("update entries set line = substr(line, 3) where seq = 2").unwrap();
+            appended(1).await;
+            tokio::task::yield_now().await;
+        };
+
+        tokio::select! {
+            biased;
+            () = metrics.follow(&journal, 0) => {}
+            () = happens => {}
+        }
+
+        assert_eq!(metrics.counted.lock().unwrap().events, 5);
     }
 
     #[test]
