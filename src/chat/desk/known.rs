@@ -64,12 +64,7 @@ impl Desk {
         let Some(ParameterKind::Host(Some(list))) = found.map(|parameter| &parameter.kind) else {
             return Vec::new();
         };
-        let topology: BTreeMap<ClusterName, Topology> = set
-            .inventory
-            .clusters
-            .keys()
-            .filter_map(|cluster| Some((cluster.clone(), self.roles_of(snapshot, cluster)?)))
-            .collect();
+        let topology = self.topology(snapshot);
         let run = RunWords { id: 0, reason: String::new(), started_by: String::new() };
         let situation = Situation::new(set, runbook, bind_given(set, runbook, given), &topology, &run);
         match situation.meaning(&Facts::default()).evaluate(list).answer {
@@ -78,28 +73,62 @@ impl Desk {
         }
     }
 
-    /// Who was what in a cluster: when a plan was last made, else by the inventory. Nobody knows any more once a run
-    /// has changed a host since.
-    fn roles_of(&self, snapshot: &Snapshot, name: &ClusterName) -> Option<Topology> {
-        let set = &snapshot.set;
-        let cluster = set.inventory.clusters.get(name)?;
-        let members = || cluster.hosts.iter().filter_map(|word| HostName::new(&word.value));
+    /// Who was what in each cluster: when a plan was last made, else by the inventory. Nobody knows any more once a run has
+    /// changed a host since.
+    fn topology(&self, snapshot: &Snapshot) -> BTreeMap<ClusterName, Topology> {
+        let clusters = snapshot.set.inventory.clusters.keys();
+        let mut planned = self.planned(snapshot);
+        let known = clusters.filter_map(|name| {
+            let topology = planned.remove(name).unwrap_or_else(|| by_inventory(snapshot, name))?;
+            Some((name.clone(), topology))
+        });
+        known.collect()
+    }
+
+    /// The clusters of the newest plans, as they were measured; none where a run has changed a host since.
+    fn planned(&self, snapshot: &Snapshot) -> BTreeMap<ClusterName, Option<Topology>> {
+        let clusters = &snapshot.set.inventory.clusters;
+        let mut planned = BTreeMap::new();
         let view = self.journal.as_ref();
         for entry in view.and_then(|view| view.newest_of_kind("offered", PLANS).ok()).unwrap_or_default() {
+            if planned.len() == clusters.len() {
+                break;
+            }
             let Ok(stamped) = crate::journal::stamped(&entry) else { continue };
             let Event::Offered { offer, .. } = stamped.event else { continue };
-            let Some(seen) = offer.plan.topology.get(name) else { continue };
+            let new: Vec<(&ClusterName, &Topology)> = offer
+                .plan
+                .topology
+                .iter()
+                .filter(|(name, _)| clusters.contains_key(*name) && !planned.contains_key(*name))
+                .collect();
+            if new.is_empty() {
+                continue;
+            }
             let run = entry.run.and_then(|id| self.run(id).ok());
-            let changed = run.is_none_or(|run| run.started.is_some())
-                && offer.plan.changed_hosts().iter().any(|host| members().any(|member| member == **host));
-            return (!changed).then(|| seen.clone());
+            let has_begun = run.is_none_or(|run| run.started.is_some());
+            let changed = offer.plan.changed_hosts();
+            for (name, seen) in new {
+                let is_member =
+                    |host: &HostName| clusters[name].hosts.iter().any(|word| word.value == host.as_str());
+                let is_changed = has_begun && changed.iter().any(|host| is_member(host));
+                planned.insert(name.clone(), (!is_changed).then(|| seen.clone()));
+            }
         }
-        let spares = set.inventory.spares_for(&cluster.kind.value).cloned().collect();
-        if !set.knows_roles(name) {
-            return Some(Topology::without_roles(spares));
-        }
-        let primary = HostName::new(&cluster.primary.as_ref()?.value)?;
-        let replicas = members().filter(|host| *host != primary).collect();
-        Some(Topology { primary: Some(primary), believed: true, replicas, silent: Vec::new(), spares })
+        planned
     }
+}
+
+/// Who is what in a cluster of which no plan was made yet.
+fn by_inventory(snapshot: &Snapshot, name: &ClusterName) -> Option<Topology> {
+    let set = &snapshot.set;
+    let cluster = set.inventory.clusters.get(name)?;
+    let spares = set.inventory.spares_for(&cluster.kind.value).cloned().collect();
+    if !set.knows_roles(name) {
+        return Some(Topology::without_roles(spares));
+    }
+    let primary = HostName::new(&cluster.primary.as_ref()?.value)?;
+    let members = cluster.hosts.iter().filter_map(|word| HostName::new(&word.value));
+    let replicas = members.filter(|host| *host != primary).collect();
+    Some(Topology { primary: Some(primary), believed: true, replicas, silent: Vec::new(), spares })
 }

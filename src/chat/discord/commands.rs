@@ -269,11 +269,9 @@ fn run_command(set: &Set) -> Value {
         }
     }
     // The first ones by name, as many as fit.
-    let most = (0..fitting.len()).rev().find_map(|n| {
-        let command = body(&fitting[..n], DETAILS[DETAILS.len() - 1]);
-        (together(&command) <= COMMAND).then_some(command)
-    });
-    most.unwrap_or_else(|| body(&[], DETAILS[0]))
+    let first = |n: usize| body(&fitting[..n], DETAILS[DETAILS.len() - 1]);
+    let counts: Vec<usize> = (1..fitting.len()).collect();
+    first(counts.partition_point(|n| together(&first(*n)) <= COMMAND))
 }
 
 /// Whether a runbook can be a command by itself. What cannot is said by `steadyhand check`.
