@@ -40,7 +40,7 @@ const CHECKPOINT_AFTER: usize = 2_000;
 /// How long steps take is learnt from among so many of the newest that went well.
 const HISTORY_AMONG: u32 = 5_000;
 /// A follower that is further behind reads the journal instead.
-pub const FOLLOW_CAPACITY: usize = 4_096;
+const FOLLOW_CAPACITY: usize = 4_096;
 /// At most so many entries are read at once by a follower that was too far behind.
 const CATCH_UP: u32 = 1_000;
 

@@ -20,16 +20,6 @@ pub enum Door {
     Discord,
 }
 
-impl Door {
-    /// As the policy calls it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Console => "console",
-            Self::Discord => "discord",
-        }
-    }
-}
-
 /// Whether a person has one of some roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holds {
@@ -99,6 +89,11 @@ impl Policy {
             Door::Console => self.doors.console,
             Door::Discord => self.doors.discord.is_some(),
         }
+    }
+
+    /// The server on Discord that it names.
+    pub fn server(&self) -> Option<&str> {
+        self.doors.discord.as_ref().map(|door| door.server.as_str())
     }
 
     /// Whether commands are taken in this channel of this server on Discord. A thread counts as the channel that it hangs
