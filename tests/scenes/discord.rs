@@ -21,6 +21,7 @@ use steadyhand::target::Target;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::given::going;
 use crate::masked::{steady, without_files};
 use crate::stage::{Answer as Does, Hosts, folder, opened, own_files, zone};
 
@@ -57,6 +58,9 @@ impl Written {
 
 const ASKED: &str =
     "/run failover-database cluster=orders candidate=pg2 mode=planned reason=\"move to the new rack\"";
+
+/// So many threads of a bot read files and the journal for those who wait.
+const BESIDE: usize = 8;
 
 /// A bot that runs. It has a runtime of its own, so that it can be killed.
 pub(crate) struct Bot {
@@ -137,6 +141,7 @@ impl Ground {
         let log = self.log.as_ref().map(Written::hears_all);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            .max_blocking_threads(BESIDE)
             .on_thread_start(move || {
                 if let Some(log) = &log {
                     // For as long as the thread lives.
@@ -466,6 +471,64 @@ async fn only_those_who_may_are_offered_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_offered_is_worked_out_beside_those_who_wait_for_a_first_response() {
+    let ground = Ground::ready().await;
+    let card = ground.offered().await;
+    let ana = ground.person("ana");
+    let (begins, begun) = std::sync::mpsc::channel();
+    let works: Vec<_> = (0..BESIDE)
+        .map(|_| {
+            let (end, ends) = std::sync::mpsc::channel::<()>();
+            let begins = begins.clone();
+            ground.bot().runtime.spawn_blocking(move || {
+                begins.send(()).unwrap();
+                let _ = ends.recv();
+            });
+            end
+        })
+        .collect();
+    assert_eq!(begun.iter().take(BESIDE).count(), BESIDE, "nothing is read any more");
+
+    let typed = ana.completes("run failover-database", "cluster", "o").unwrap();
+    let form = ana.presses(&card, "Confirm…").unwrap();
+    let looks = ana.types("/status").unwrap();
+
+    assert!(matches!(looks.answer().await, Answer::Deferred { ephemeral: true }));
+    assert_eq!((typed.took(), form.took()), (None, None), "what has to read waits, and nobody else does");
+    drop(works);
+    assert_eq!(typed.choices().await.len(), 1);
+    form.modal().await;
+    assert!(looks.reply().await.says("failover-database"));
+    ground.discord.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_is_called_runbook_is_offered_its_own_values() {
+    let mut ground = Ground::ready().await;
+    let file = ground.folders.runbooks.join("failover-database.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let parameter = "parameters:\n  runbook: { type: cluster, kind: [postgresql], help: Which one }";
+    let text = text.replace("parameters:", parameter).replace("({{mode}})", "({{mode}}, {{runbook}})");
+    std::fs::write(&file, text).unwrap();
+    let report = steadyhand::library::check_folder(&ground.folders).unwrap();
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+    ground.ends().await;
+    ground.starts().await;
+    let knows = |it: &Discord| {
+        let commands = serde_json::to_string(&it.commands()).unwrap();
+        commands.contains("Which one").then_some(())
+    };
+    ground.discord.until("the parameter is registered", knows).await;
+    let offered = async |command: &str| {
+        let typed = ground.person("ana").completes(command, "runbook", "").unwrap().choices().await;
+        typed.into_iter().map(|choice| choice.name).collect::<Vec<_>>()
+    };
+
+    assert_eq!(offered("run failover-database").await, ["billing", "orders"]);
+    assert!(offered("run any").await.contains(&"failover-database".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_begins_with_the_mention_is_a_line_and_nothing_else_is() {
     let ground = Ground::ready().await;
     let ana = ground.person("ana");
@@ -502,7 +565,10 @@ async fn it_comes_back_after_every_way_to_lose_the_gateway() {
     };
 
     answers("at first").await;
-    ground.discord.says("INTERACTION_CREATE", serde_json::json!({ "id": "nonsense" }));
+    for kind in ["INTERACTION_CREATE", "VOICE_CHANNEL_START_TIME_UPDATE", "GUILD_ROLE_UPDATE", "TYPING_START"]
+    {
+        ground.discord.says(kind, serde_json::json!({ "id": "nonsense" }));
+    }
     let connections = || ground.discord.gateway_log().len();
     let back = async |before: usize| {
         let is_back = |it: &Discord| (connections() > before && it.listening() == 1).then_some(());
@@ -518,7 +584,7 @@ async fn it_comes_back_after_every_way_to_lose_the_gateway() {
     answers("after a close").await;
 
     let health = ground.bot().chat.health();
-    assert_eq!(health.not_understood, 1, "{health:?}");
+    assert_eq!(health.not_understood, 1, "only what somebody may have said counts: {health:?}");
     assert!(health.connected && health.commands > 20, "{health:?}");
 }
 
@@ -623,6 +689,99 @@ async fn without_its_thread_a_run_is_shown_by_the_card_and_asks_in_the_channel()
     assert_eq!(done.id, card.id);
     let closed = ground.discord.messages("ops").into_iter().find(|seen| seen.id == asked.id).unwrap();
     assert!(closed.rows.is_empty(), "{closed}");
+}
+
+/// The question that waits for ana, if it is another than this one.
+fn asked_anew(discord: &Discord, place: &str, not: u64) -> Option<Seen> {
+    discord.messages(place).into_iter().find(|seen| seen.id != not && seen.says("[Retry 5 pg3|primary]"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_somebody_deleted_is_asked_anew_at_once() {
+    let ground = Ground::ready().await;
+    ground.failed().await;
+    let first = ground.discord.until_says(THREAD, "[Retry 5 pg3|primary]").await;
+
+    ground.discord.purges_messages(THREAD, &[first.id]);
+    let second = |it: &Discord| asked_anew(it, THREAD, first.id);
+    let second = ground.discord.until("it is asked anew", second).await;
+    assert_eq!(second.pings, ["ana"]);
+    ground.discord.deletes_message(second.id);
+    let third = |it: &Discord| asked_anew(it, THREAD, second.id);
+    let third = ground.discord.until("and once more", third).await;
+
+    ground.person("ana").in_channel(THREAD).presses(&third, "Retry 5 pg3").unwrap().reply().await;
+    ground.card("succeeded · run 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_whose_thread_is_gone_is_asked_in_the_channel() {
+    let ground = Ground::ready().await;
+    ground.failed().await;
+    let first = ground.discord.until_says(THREAD, "[Retry 5 pg3|primary]").await;
+
+    ground.discord.deletes_channel(THREAD);
+
+    let second = |it: &Discord| asked_anew(it, "ops", first.id);
+    let second = ground.discord.until("it is asked in the channel", second).await;
+    ground.press("ana", &second, "Retry 5 pg3").await;
+    ground.card("succeeded · run 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_whose_thread_is_archived_wakes_it() {
+    let ground = Ground::ready().await;
+    ground.failed().await;
+    let first = ground.discord.until_says(THREAD, "[Retry 5 pg3|primary]").await;
+
+    ground.discord.archives_thread(THREAD, false);
+
+    let second = |it: &Discord| asked_anew(it, THREAD, first.id);
+    let second = ground.discord.until("it is asked anew", second).await;
+    ground.person("ana").in_channel(THREAD).presses(&second, "Retry 5 pg3").unwrap().reply().await;
+    ground.card("succeeded · run 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_of_the_server_has_the_cards_looked_at() {
+    let ground = Ground::ready().await;
+    let card = ground.confirmed().await;
+    ground.discord.until_says(THREAD, "must approve").await;
+    let edits = |it: &Discord| {
+        let path = format!("/messages/{}", card.id);
+        it.requests().iter().filter(|it| it.method == "PATCH" && it.path.ends_with(&path)).count()
+    };
+    let before = edits(&ground.discord);
+
+    ground.discord.says("CHANNEL_UPDATE", serde_json::json!({ "id": "nonsense" }));
+
+    ground.discord.until("the card is edited", |it| (edits(it) > before).then_some(())).await;
+    assert_eq!(ground.bot().chat.health().not_understood, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_never_answered_is_given_up_and_the_newest_state_is_shown() {
+    let clock = going();
+    let ground = Ground::of(&["ops"], Messages::Mention, clock.clone(), |_, policy| policy).await;
+    let card = ground.offered().await;
+    ground.discord.until("all is told", |it| it.threads("ops").first().cloned()).await;
+    let slow = Fault::Slow(Duration::from_hours(1));
+    ground.discord.fails(1, "PATCH", &format!("/messages/{}", card.id), slow);
+
+    let confirmed = ground.person("ana").presses(&card, "Confirm…").unwrap().modal().await;
+    private(confirmed.submit(&[("said", &token(&card))]).unwrap(), "ana").await;
+    // Nobody sees a request that hangs: the time goes on until it is given up.
+    let trouble = || ground.bot().chat.health().last_trouble.unwrap_or_default();
+    let given_up = async {
+        while !trouble().contains("no answer in 15 s") {
+            clock.advance(Duration::from_secs(1));
+            Clock::System.after(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(15), given_up).await.expect("it is given up");
+
+    ground.card("Approve").await;
+    ground.discord.until_says(THREAD, "Chat was away").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -744,6 +903,7 @@ async fn no_line_of_the_log_and_no_word_in_the_chat_holds_the_token() {
     let is_told =
         |_: &Discord| ground.bot().chat.health().last_trouble.filter(|trouble| trouble.contains("401"));
     let trouble = ground.discord.until_within("it is told", Duration::from_mins(1), is_told).await;
+    assert!(trouble.contains("refuses the token") && trouble.contains("discord.token"), "{trouble}");
 
     let written = log.text();
     assert!(written.contains("steadyhand") && written.contains("serenity"), "something is heard");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use discord::{Discord, Seen};
+use discord::{Discord, Fault, Seen};
 use steadyhand::chat::desk::CameOut;
 use steadyhand::chat::discord::Messages;
 use steadyhand::engine::clock::Clock;
@@ -174,7 +174,7 @@ fn after_a_restart_nobody_is_a_dba_until_discord_says_so() {
 }
 
 /// A clock that goes with the real one, and can be moved on besides.
-fn going() -> Clock {
+pub(crate) fn going() -> Clock {
     let clock = Clock::moved(Clock::System.now());
     let goes = clock.clone();
     tokio::spawn(async move {
@@ -292,6 +292,27 @@ async fn discord_is_asked_once_more_right_before_the_start() {
         .await;
     ground.hosts_untouched();
     ground.discord.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_for_whom_there_is_no_answer_keeps_nobody_else_from_being_heard() {
+    let clock = going();
+    let ground = on_discord(&clock, 2).await;
+    until_written(&ground, "+ben cleo - =ben cleo").await;
+    let asked = |name: &str| {
+        let path = format!("/members/{}", ground.person(name).id());
+        ground.discord.requests().iter().filter(|it| it.path.ends_with(&path)).count()
+    };
+    ground.discord.fails(9, "GET", &format!("/members/{}", ground.person("ana").id()), {
+        Fault::Slow(Duration::from_hours(1))
+    });
+    ground.person("ben").loses_role("dba");
+    let before = asked("cleo");
+
+    clock.advance(Duration::from_secs(61));
+    ground.discord.until("cleo is asked for", |_| (asked("cleo") > before).then_some(())).await;
+    // Long before the answer for ana is given up: a start waits for five seconds.
+    until_written(&ground, "+ -ben =cleo").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::commands::Filled;
+use super::commands::{ANY, Filled};
 use super::limits::{DESCRIPTION, OPTIONS, cut};
 use crate::chat::desk::Desk;
 use crate::engine::{Engine, Speaker};
@@ -25,7 +25,9 @@ pub(super) fn choices(
     let words = |names: Vec<String>| names.into_iter().map(|name| (name.clone(), json!(name))).collect();
     let name = filled.path.first().map(String::as_str).unwrap_or_default();
     let all: Vec<(String, Value)> = match (name, option) {
-        ("run", "runbook") => words(may_run(&snapshot, speaker)),
+        ("run", "runbook") if filled.path.last().is_some_and(|last| last == ANY) => {
+            words(may_run(&snapshot, speaker))
+        }
         ("run", parameter) if filled.path.len() > 1 => {
             let runbook = filled.runbook().and_then(|name| snapshot.set.runbooks.get(name));
             let mine = may_run(&snapshot, speaker);

@@ -11,6 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::card::{Card, of_page};
@@ -23,6 +25,7 @@ use super::{Messages, Pulse};
 use crate::chat::console::session::not_understood;
 use crate::chat::desk::{CameOut, Desk, Reply};
 use crate::chat::grammar::{Command, NotUnderstood, command, words};
+use crate::engine::clock::Clock;
 use crate::engine::{Engine, Speaker, ToRun};
 use crate::library::Snapshot;
 use crate::policy::Policy;
@@ -40,8 +43,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_mins(1);
 /// and how soon again after it did not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-/// One answer takes no longer.
-const ASK_WITHIN: Duration = Duration::from_secs(10);
+/// So many people are asked for side by side.
+const AT_ONCE: usize = 8;
+/// What was answered so soon counts then, also while others are still asked for: a start waits a little longer than this.
+const HEAR_AFTER: Duration = Duration::from_secs(4);
 
 /// Who asks, and where.
 #[derive(Debug, Clone)]
@@ -103,6 +108,8 @@ pub(super) struct Counter {
     taken: Mutex<(VecDeque<u64>, BTreeSet<u64>)>,
     /// What is registered, by server.
     registered: Mutex<BTreeMap<u64, Vec<Value>>>,
+    /// Rings when commands can be registered.
+    ready: Notify,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -120,7 +127,12 @@ impl Counter {
     ) -> Self {
         let beside = Handle::current();
         let (own, taken, registered) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { desk, engine, post, first, beside, runs, pulse, messages, own, taken, registered }
+        let ready = Notify::new();
+        Self { desk, engine, post, first, beside, runs, pulse, messages, own, taken, registered, ready }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.desk.clock
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -140,9 +152,9 @@ impl Counter {
 
     /// Registers the commands of the files as they are now, unless they are registered already. With broken files the
     /// commands of before stay.
-    pub(super) async fn register(&self) {
+    async fn register(&self) {
         let Ok(snapshot) = self.desk.files() else { return };
-        let Some(server) = server_of(&snapshot) else { return };
+        let Some((_, server)) = policy_and_server(&snapshot) else { return };
         let all = commands::all(&snapshot.set);
         if lock(&self.registered).get(&server) == Some(&all) {
             return;
@@ -156,16 +168,26 @@ impl Counter {
         }
     }
 
-    /// Registers commands again when the runbooks change.
+    /// Events come in, so that it is known who the bot is.
+    pub(super) fn is_ready(&self) {
+        self.ready.notify_one();
+    }
+
+    /// Registers commands once events come in, and again when the runbooks change.
     pub(super) async fn keep_commands(self: Arc<Self>, ending: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = self.after(LOOK_EVERY) => {}
-                () = ending.cancelled() => return,
-            }
-            if lock(&self.own).is_some() {
+        let work = async {
+            self.ready.notified().await;
+            loop {
                 self.register().await;
+                tokio::select! {
+                    () = self.after(LOOK_EVERY) => {}
+                    () = self.ready.notified() => {}
+                }
             }
+        };
+        tokio::select! {
+            () = work => {}
+            () = ending.cancelled() => {}
         }
     }
 
@@ -195,20 +217,28 @@ impl Counter {
             self.engine.members_were_asked(asked);
             return true;
         };
-        for user in policy.people.values().flat_map(|accounts| &accounts.discord) {
-            let Some(id) = user.parse().ok().filter(|id| *id != 0) else { continue };
-            let roles = tokio::select! {
-                roles = self.post.roles_of(server, id) => roles,
-                () = self.after(ASK_WITHIN) => Err(Lost::Away(format!("no answer in {} s", ASK_WITHIN.as_secs()))),
-            };
-            match roles {
-                Ok(roles) => said.push((user.value.clone(), roles)),
-                Err(lost) => {
-                    answered = false;
-                    self.pulse.trouble(&format!("who has which role could not be asked: {lost}"));
-                    if matches!(lost, Lost::Away(_)) {
-                        break;
+        let users = policy.people.values().flat_map(|accounts| &accounts.discord);
+        let mut users = users.filter_map(|user| user.parse().ok().filter(|id| *id != 0));
+        let mut soon = self.clock().after(HEAR_AFTER);
+        let (mut asking, mut is_soon) = (JoinSet::new(), true);
+        loop {
+            for user in users.by_ref().take(AT_ONCE - asking.len()) {
+                let post = self.post.clone();
+                asking.spawn(async move { (user, post.roles_of(server, user).await) });
+            }
+            tokio::select! {
+                told = asking.join_next() => match told {
+                    Some(Ok((user, Ok(roles)))) => said.push((user.to_string(), roles)),
+                    Some(Ok((_, Err(lost)))) => {
+                        answered = false;
+                        self.pulse.trouble(&format!("who has which role could not be asked: {lost}"));
                     }
+                    Some(Err(_)) => answered = false,
+                    None => break,
+                },
+                () = &mut soon, if is_soon => {
+                    is_soon = false;
+                    self.hear(policy, std::mem::take(&mut said), asked).await;
                 }
             }
         }
@@ -238,11 +268,14 @@ impl Counter {
         self.runs.doubts();
     }
 
-    /// A message was deleted.
-    pub(super) fn is_deleted(&self, message: u64) {
-        if self.runs.is_card(message) {
-            self.runs.doubts();
-        }
+    /// Messages of a channel or thread were deleted.
+    pub(super) fn are_deleted(&self, place: u64, messages: &[u64]) {
+        self.runs.doubts_deleted(place, messages);
+    }
+
+    /// A thread is gone, locked, archived, or has another name.
+    pub(super) fn thread_changed(&self, thread: u64) {
+        self.runs.doubts_thread(thread);
     }
 
     /// Whether an interaction is told for the first time.
@@ -409,9 +442,13 @@ impl Counter {
     /// Opens a form, unless it is known already that it would be filled in for nothing. What is said instead is judged by
     /// the files as they are now, as every answer is.
     async fn open(self: &Arc<Self>, asker: &Asker, asked: &Asked, form: &Form) {
-        let (_, denied) = Self::speaker(asker, self.remembered().as_deref());
-        let is_open = self.engine.run(RunId(form.run)).is_ok_and(|run| !run.is_ended());
-        if denied.is_none() && is_open {
+        let (counter, who, id) = (self.clone(), asker.clone(), RunId(form.run));
+        // A run that is long over is read again from the journal.
+        let opens = self.beside.spawn_blocking(move || {
+            let (_, denied) = Self::speaker(&who, counter.remembered().as_deref());
+            denied.is_none() && counter.engine.run(id).is_ok_and(|run| !run.is_ended())
+        });
+        if opens.await.unwrap_or_default() {
             let sent = self.first.ask(asked.id, &asked.token, form).await;
             self.responded(asked, sent, "a form could not be opened");
             return;
@@ -419,7 +456,7 @@ impl Counter {
         if !self.promised(asked).await {
             return;
         }
-        let (counter, asker, asked, id) = (self.clone(), asker.clone(), asked.clone(), RunId(form.run));
+        let (counter, asker, asked) = (self.clone(), asker.clone(), asked.clone());
         self.beside.spawn(async move {
             let status = Command::Status(Some(id.to_string()));
             let mut reply = counter.answered(&asker, Ok(status)).await;
@@ -453,19 +490,21 @@ impl Counter {
 
     /// What is offered while an option is typed. Nothing to whom nothing is told.
     pub(super) async fn complete(
-        &self,
+        self: &Arc<Self>,
         asker: Asker,
         asked: Asked,
         filled: Filled,
-        option: &str,
-        begun: &str,
+        (option, begun): (String, String),
     ) {
-        let (speaker, denied) = Self::speaker(&asker, self.remembered().as_deref());
-        let choices = match denied {
-            Some(_) => Vec::new(),
-            None => super::complete::choices(&self.desk, &speaker, &filled, option, begun),
-        };
-        let sent = self.first.offer(asked.id, &asked.token, &choices).await;
+        let counter = self.clone();
+        let choices = self.beside.spawn_blocking(move || {
+            let (speaker, denied) = Self::speaker(&asker, counter.remembered().as_deref());
+            match denied {
+                Some(_) => Vec::new(),
+                None => super::complete::choices(&counter.desk, &speaker, &filled, &option, &begun),
+            }
+        });
+        let sent = self.first.offer(asked.id, &asked.token, &choices.await.unwrap_or_default()).await;
         self.responded(&asked, sent, "values could not be offered");
     }
 
@@ -506,17 +545,16 @@ impl Counter {
     }
 }
 
-/// The server that the policy names.
-fn server_of(snapshot: &Snapshot) -> Option<u64> {
+/// The policy, and the server that it names.
+fn policy_and_server(snapshot: &Snapshot) -> Option<(&Policy, u64)> {
     let policy = snapshot.set.policy.as_ref().ok()?;
-    policy.doors.discord.as_ref()?.server.parse().ok()
+    let server = policy.server()?.parse().ok().filter(|server| *server != 0)?;
+    Some((policy, server))
 }
 
-/// A policy that has roles from Discord, and its server.
+/// The same of a policy that has roles from Discord.
 fn with_roles(snapshot: &Snapshot) -> Option<(&Policy, u64)> {
-    let policy = snapshot.set.policy.as_ref().ok()?;
-    let server = server_of(snapshot).filter(|server| *server != 0)?;
-    (!policy.roles_of_discord().is_empty()).then_some((policy, server))
+    policy_and_server(snapshot).filter(|(policy, _)| !policy.roles_of_discord().is_empty())
 }
 
 /// What is recorded of a command that nobody may say there.

@@ -2,20 +2,15 @@
 //!
 //! Nothing is changed and nothing is posted; the bot may be connected meanwhile.
 
-use std::time::Duration;
-
 use serenity::all::{
     ApplicationFlags, Channel, ChannelId, ChannelType, GuildId, Http, Member, PartialGuild, Permissions,
 };
 
-use super::post::{Lost, http, lost};
+use super::post::{Lost, http, within};
 use super::{Messages, Settings};
 use crate::engine::clock::Clock;
 use crate::policy::Policy;
 use crate::wording::doctor::Finding;
-
-/// One answer takes no longer.
-const WITHIN: Duration = Duration::from_secs(10);
 
 /// What the bot needs in each channel, and no more.
 pub const NEEDED: u64 = Permissions::VIEW_CHANNEL
@@ -64,7 +59,7 @@ impl Asks {
         let server = GuildId::new(id(&door.server.value, "server")?);
         let link = invitation(application.id.get(), server.get());
         let guild = self.asked(self.http.get_guild(server)).await.map_err(|lost| match lost {
-            lost @ Lost::Away(_) => not_let_in(&lost),
+            lost @ (Lost::Away(_) | Lost::NotLetIn(_)) => not_let_in(&lost),
             _ => Finding::new(
                 "server",
                 format!("the bot is not on {server}"),
@@ -132,7 +127,7 @@ impl Asks {
         let channel = match self.asked(self.http.get_channel(id)).await {
             Ok(Channel::Guild(channel)) if channel.guild_id == guild.id => channel,
             Ok(_) => return Finding::new("channel", format!("{id} is not of this server"), true, here),
-            Err(lost @ Lost::Away(_)) => return not_let_in(&lost),
+            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return not_let_in(&lost),
             Err(_) => {
                 return Finding::new("channel", format!("{id} is gone, or hidden from the bot"), true, here);
             }
@@ -159,25 +154,20 @@ impl Asks {
         )
     }
 
-    /// What Discord answers, or why it does not.
     async fn asked<T>(&self, asked: impl Future<Output = serenity::Result<T>>) -> Result<T, Lost> {
-        tokio::select! {
-            answer = asked => answer.map_err(lost),
-            () = self.clock.after(WITHIN) => Err(Lost::Away(format!("no answer in {} s", WITHIN.as_secs()))),
-        }
+        within(&self.clock, asked).await
     }
 }
 
 fn not_let_in(lost: &Lost) -> Finding {
-    let says = lost.to_string();
-    if says.contains("401") {
+    if matches!(lost, Lost::NotLetIn(_)) {
         let cure = "reset the token under Bot in the developer portal, put the new one where discord.token points, and \
                     start the bot anew";
         return Finding::new("token", "Discord refuses it", true, cure);
     }
     Finding::new(
         "Discord",
-        says,
+        lost.to_string(),
         true,
         "look whether discord.com, port 443, can be reached from here, then ask again",
     )

@@ -1,4 +1,5 @@
-//! Events in: connecting, and what serenity hands over. Each event is taken by a task of its own.
+//! Events in: connecting, and what serenity hands over. Each event is taken by a task of its own, on the one thread that
+//! listens: nothing here may read a file or the journal, or everybody's first response waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use serenity::all::{
     ActionRowComponent, AutocompleteOption, ChannelId, ChannelType, CommandDataOption,
     CommandDataOptionValue, CommandInteraction, ConnectionStage, Context, Event, EventHandler,
-    GatewayIntents, GuildId, Interaction, Member, Message, PartialChannel, RawEventHandler, Ready,
+    GatewayIntents, GuildId, Interaction, Member, Message, MessageId, PartialChannel, RawEventHandler, Ready,
     ResumedEvent, ShardStageUpdateEvent, User,
 };
 use serenity::async_trait;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commands::Filled;
 use super::desk::{Asked, Asker, Counter};
-use super::post::{http, lost};
+use super::post::{http, within};
 use super::{Messages, Pulse, Settings};
 
 /// After a failure it is tried again, later each time, up to this.
@@ -33,25 +34,21 @@ pub(super) async fn connect(
     ending: CancellationToken,
 ) {
     let mut wait = Duration::from_millis(500);
-    let refresh = counter.clone().keep_commands(ending.clone());
-    let work = async {
-        loop {
-            match listen(&settings, &counter, &pulse, &ending).await {
-                Ok(()) => wait = Duration::from_millis(500),
-                Err(why) => pulse.trouble(&why),
-            }
-            pulse.is_connected(false, counter.now());
-            if ending.is_cancelled() {
-                return;
-            }
-            tokio::select! {
-                () = counter.after(wait) => {}
-                () = ending.cancelled() => return,
-            }
-            wait = (wait * 2).min(LATEST);
+    loop {
+        match listen(&settings, &counter, &pulse, &ending).await {
+            Ok(()) => wait = Duration::from_millis(500),
+            Err(why) => pulse.trouble(&why),
         }
-    };
-    tokio::join!(work, refresh);
+        pulse.is_connected(false, counter.now());
+        if ending.is_cancelled() {
+            return;
+        }
+        tokio::select! {
+            () = counter.after(wait) => {}
+            () = ending.cancelled() => return,
+        }
+        wait = (wait * 2).min(LATEST);
+    }
 }
 
 /// The smallest set of events: interactions come without any, channels and rights that are taken away do not.
@@ -71,17 +68,20 @@ async fn listen(
     pulse: &Arc<Pulse>,
     ending: &CancellationToken,
 ) -> Result<(), String> {
-    counter.introduce().await.map_err(|lost| lost.to_string())?;
-    let http = http(settings);
-    // serenity would take Discord's own address if this failed a moment later.
-    http.get_gateway().await.map_err(|error| lost(error).to_string())?;
-    let handler = Handler { counter: counter.clone(), pulse: pulse.clone() };
-    let raw = Unread { counter: counter.clone(), pulse: pulse.clone() };
-    let mut client = ClientBuilder::new_with_http(http, intents(settings.messages))
-        .event_handler(handler)
-        .raw_event_handler(raw)
-        .await
-        .map_err(|error| error.to_string())?;
+    let begun = async {
+        counter.introduce().await?;
+        let http = http(settings);
+        // serenity would take Discord's own address if this failed a moment later.
+        within(counter.clock(), http.get_gateway()).await?;
+        let handler = Handler { counter: counter.clone(), pulse: pulse.clone() };
+        let raw = Unread { counter: counter.clone(), pulse: pulse.clone() };
+        let client = ClientBuilder::new_with_http(http, intents(settings.messages));
+        within(counter.clock(), client.event_handler(handler).raw_event_handler(raw)).await
+    };
+    let mut client = tokio::select! {
+        client = begun => client.map_err(|lost| lost.to_string())?,
+        () = ending.cancelled() => return Ok(()),
+    };
     let shards = client.shard_manager.clone();
     // While a connection is begun anew serenity says nothing about it.
     let look = async {
@@ -109,14 +109,34 @@ struct Unread {
     pulse: Arc<Pulse>,
 }
 
+impl Unread {
+    fn deleted(&self, place: ChannelId, messages: &[MessageId]) {
+        let messages: Vec<u64> = messages.iter().map(|message| message.get()).collect();
+        self.counter.are_deleted(place.get(), &messages);
+    }
+
+    /// An event that could not be read, or one of a kind that is newer than serenity.
+    fn unknown(&self, kind: &str) {
+        let of_places = ["GUILD_", "CHANNEL_", "THREAD_", "MESSAGE_DELETE"];
+        if ["INTERACTION_CREATE", "MESSAGE_CREATE"].contains(&kind) {
+            self.pulse.not_understood.fetch_add(1, Ordering::Relaxed);
+            self.pulse.trouble(&format!("an event of kind {kind} could not be understood"));
+        } else if of_places.iter().any(|begin| kind.starts_with(begin)) {
+            tracing::debug!(
+                "discord: an event of kind {kind} could not be understood, so all cards are looked at"
+            );
+            self.counter.doubts();
+        } else {
+            tracing::debug!("discord: an event of kind {kind} says nothing to the bot");
+        }
+    }
+}
+
 #[async_trait]
 impl RawEventHandler for Unread {
     async fn raw_event(&self, _: Context, event: Event) {
         match event {
-            Event::Unknown(unknown) => {
-                self.pulse.not_understood.fetch_add(1, Ordering::Relaxed);
-                self.pulse.trouble(&format!("an event of kind {} could not be understood", unknown.kind));
-            }
+            Event::Unknown(unknown) => self.unknown(&unknown.kind),
             // Rights, channels and messages can be taken away from the bot while a run goes on.
             Event::ChannelDelete(_)
             | Event::ChannelUpdate(_)
@@ -124,7 +144,10 @@ impl RawEventHandler for Unread {
             | Event::GuildDelete(_)
             | Event::GuildRoleUpdate(_)
             | Event::GuildRoleDelete(_) => self.counter.doubts(),
-            Event::MessageDelete(gone) => self.counter.is_deleted(gone.message_id.get()),
+            Event::ThreadDelete(gone) => self.counter.thread_changed(gone.thread.id.get()),
+            Event::ThreadUpdate(changed) => self.counter.thread_changed(changed.thread.id.get()),
+            Event::MessageDelete(gone) => self.deleted(gone.channel_id, &[gone.message_id]),
+            Event::MessageDeleteBulk(gone) => self.deleted(gone.channel_id, &gone.ids),
             _ => {}
         }
     }
@@ -139,7 +162,7 @@ struct Handler {
 impl EventHandler for Handler {
     async fn ready(&self, _: Context, _: Ready) {
         self.pulse.is_connected(true, self.counter.now());
-        self.counter.register().await;
+        self.counter.is_ready();
     }
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
@@ -171,8 +194,8 @@ impl EventHandler for Handler {
             Interaction::Autocomplete(command) => {
                 let asked = asked(command.id.get(), &command.token);
                 let (filled, focused) = filled(&command);
-                if let Some((option, begun)) = focused {
-                    self.counter.complete(of_command(&command), asked, filled, &option, &begun).await;
+                if let Some(typed) = focused {
+                    self.counter.complete(of_command(&command), asked, filled, typed).await;
                 }
             }
             Interaction::Component(press) => {

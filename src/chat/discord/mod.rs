@@ -154,8 +154,8 @@ impl Pulse {
 pub struct Discord {
     pulse: Arc<Pulse>,
     tasks: TaskTracker,
-    /// What shows, what asks who has which role, and what listens: all work until the end.
-    work: [AbortHandle; 3],
+    /// What shows, what registers commands, what asks who has which role, and what listens: all work until the end.
+    work: [AbortHandle; 4],
     _ear: Arc<Ear>,
 }
 
@@ -218,21 +218,22 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
     }
     let Some(engine) = desk.engine.clone() else { return Err(NotStarted::NoEngine) };
     let pulse = Arc::new(Pulse::new(desk.clock.now()));
-    let post = post::Post::new(&settings);
+    let post = post::Post::new(&settings, desk.clock.clone());
     let runs =
         Arc::new(runs::Runs::new(desk.clone(), engine.clone(), post.clone(), pulse.clone(), ending.clone()));
-    let posts = (post, post::Post::new(&settings));
+    let posts = (post, post::Post::new(&settings, desk.clock.clone()));
     let counter =
         Arc::new(desk::Counter::new(desk, engine, posts, runs.clone(), pulse.clone(), settings.messages));
     let tasks = TaskTracker::new();
     let shows = tasks.spawn(runs.follow(tasks.clone())).abort_handle();
     let ear = Ear::new().map_err(NotStarted::NoThread)?;
+    let offers = tasks.spawn(counter.clone().keep_commands(ending.clone())).abort_handle();
     let asks = tasks.spawn(counter.clone().keep_members(ending.clone())).abort_handle();
     let listening = gateway::connect(settings, counter, pulse.clone(), ending);
     let thread = ear.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone());
     let listens = tasks.spawn_on(listening, &thread).abort_handle();
     tasks.close();
-    Ok(Discord { pulse, tasks, work: [shows, asks, listens], _ear: Arc::new(ear) })
+    Ok(Discord { pulse, tasks, work: [shows, offers, asks, listens], _ear: Arc::new(ear) })
 }
 
 /// `http://127.0.0.1:PORT`

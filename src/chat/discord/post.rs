@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use serenity::all::{
@@ -11,11 +12,14 @@ use serenity::all::{
 use super::Settings;
 use super::card::Card;
 use super::press::Form;
+use crate::engine::clock::Clock;
 
 /// Notifies nobody.
 const SILENT: u64 = 1 << 12;
 /// Only who asked sees it.
 const PRIVATE: u64 = 1 << 6;
+/// One answer takes no longer.
+const WITHIN: Duration = Duration::from_secs(15);
 
 /// Why something did not get there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +33,11 @@ pub(super) enum Lost {
     /// Discord does not take it as it is: it would not be taken later either.
     #[error("not taken: {0}")]
     Refused(String),
+    /// Discord does not know the bot: nothing works until it has another token.
+    #[error(
+        "Discord refuses the token: {0}. Next: put a new one where discord.token points, and start the bot anew"
+    )]
+    NotLetIn(String),
     /// Discord could not be reached, is overloaded or broken: the same may work later.
     #[error("Discord cannot be reached: {0}")]
     Away(String),
@@ -38,6 +47,7 @@ pub(super) enum Lost {
 #[derive(Clone)]
 pub(super) struct Post {
     http: Arc<Http>,
+    clock: Clock,
 }
 
 /// The client for requests. serenity heeds another address only without its limiter; in earnest neither is touched.
@@ -49,36 +59,53 @@ pub(super) fn http(settings: &Settings) -> Http {
     }
 }
 
+/// What Discord answers, or why it does not. serenity would wait for an answer, and for its own limiter, without end.
+pub(super) async fn within<T, E: Into<Lost>>(
+    clock: &Clock,
+    asked: impl IntoFuture<Output = Result<T, E>>,
+) -> Result<T, Lost> {
+    tokio::select! {
+        answer = asked.into_future() => answer.map_err(Into::into),
+        () = clock.after(WITHIN) => Err(Lost::Away(format!("no answer in {} s", WITHIN.as_secs()))),
+    }
+}
+
 impl Post {
-    pub(super) fn new(settings: &Settings) -> Self {
-        Self { http: Arc::new(http(settings)) }
+    pub(super) fn new(settings: &Settings, clock: Clock) -> Self {
+        Self { http: Arc::new(http(settings)), clock }
+    }
+
+    async fn within<T>(&self, asked: impl Future<Output = serenity::Result<T>>) -> Result<T, Lost> {
+        within(&self.clock, asked).await
     }
 
     /// Asks who the bot is: commands are registered under that id. Ends with the id of its user.
     pub(super) async fn introduce(&self) -> Result<u64, Lost> {
-        let info = self.http.get_current_application_info().await.map_err(lost)?;
+        let info = self.within(self.http.get_current_application_info()).await?;
         self.http.set_application_id(info.id);
-        let user = self.http.get_current_user().await.map_err(lost)?;
+        let user = self.within(self.http.get_current_user()).await?;
         Ok(user.id.get())
     }
 
     /// The ids of all roles that somebody has on a server; none if they are not on it.
     pub(super) async fn roles_of(&self, server: u64, user: u64) -> Result<BTreeSet<String>, Lost> {
-        match self.http.get_member(GuildId::new(server), UserId::new(user)).await {
-            Ok(member) => Ok(member.roles.iter().map(ToString::to_string).collect()),
-            Err(serenity::Error::Http(HttpError::UnsuccessfulRequest(response)))
-                if [UNKNOWN_MEMBER, UNKNOWN_USER].contains(&response.error.code) =>
-            {
-                Ok(BTreeSet::new())
+        let asked = async {
+            match self.http.get_member(GuildId::new(server), UserId::new(user)).await {
+                Ok(member) => Ok(member.roles.iter().map(ToString::to_string).collect()),
+                Err(serenity::Error::Http(HttpError::UnsuccessfulRequest(response)))
+                    if [UNKNOWN_MEMBER, UNKNOWN_USER].contains(&response.error.code) =>
+                {
+                    Ok(BTreeSet::new())
+                }
+                Err(error) => Err(error),
             }
-            Err(error) => Err(lost(error)),
-        }
+        };
+        self.within(asked).await
     }
 
     /// Registers all commands of a server at once.
     pub(super) async fn register(&self, server: u64, commands: &[Value]) -> Result<(), Lost> {
-        let registered = self.http.create_guild_commands(GuildId::new(server), &commands).await;
-        registered.map(|_| ()).map_err(lost)
+        self.within(self.http.create_guild_commands(GuildId::new(server), &commands)).await.map(|_| ())
     }
 
     /// Posts a message. With a nonce Discord takes it once, within some minutes.
@@ -101,8 +128,8 @@ impl Post {
             body["message_reference"] =
                 json!({ "message_id": message.to_string(), "fail_if_not_exists": false });
         }
-        let sent = self.http.send_message(ChannelId::new(channel), files(card), &body).await;
-        sent.map(|message| message.id.get()).map_err(lost)
+        let sent = self.within(self.http.send_message(ChannelId::new(channel), files(card), &body)).await?;
+        Ok(sent.id.get())
     }
 
     /// Edits a message. A file that it has stays unless the card has another.
@@ -119,16 +146,15 @@ impl Post {
             without(&mut body, "attachments");
         }
         let (channel, message) = (ChannelId::new(channel), MessageId::new(message));
-        let edited = self.http.edit_message(channel, message, &body, files).await;
-        edited.map(|_| ()).map_err(lost)
+        self.within(self.http.edit_message(channel, message, &body, files)).await.map(|_| ())
     }
 
     /// Begins a thread under a message.
     pub(super) async fn begin_thread(&self, channel: u64, message: u64, name: &str) -> Result<u64, Lost> {
         let body = json!({ "name": name, "auto_archive_duration": 10_080 });
         let (channel, message) = (ChannelId::new(channel), MessageId::new(message));
-        let thread = self.http.create_thread_from_message(channel, message, &body, None).await;
-        thread.map(|thread| thread.id.get()).map_err(lost)
+        let begun = self.http.create_thread_from_message(channel, message, &body, None);
+        Ok(self.within(begun).await?.id.get())
     }
 
     /// Promises an answer that only who asked will see.
@@ -159,7 +185,7 @@ impl Post {
 
     async fn respond(&self, id: u64, token: &str, body: &Value) -> Result<(), Lost> {
         let id = InteractionId::new(id);
-        self.http.create_interaction_response(id, token, body, Vec::new()).await.map_err(lost)
+        self.within(self.http.create_interaction_response(id, token, body, Vec::new())).await
     }
 
     /// Keeps the promise.
@@ -169,8 +195,7 @@ impl Post {
         if files.is_empty() {
             without(&mut body, "attachments");
         }
-        let answered = self.http.edit_original_interaction_response(token, &body, files).await;
-        answered.map(|_| ()).map_err(lost)
+        self.within(self.http.edit_original_interaction_response(token, &body, files)).await.map(|_| ())
     }
 }
 
@@ -196,23 +221,28 @@ const THREAD_LOCKED: isize = 160_005;
 
 /// What an error of serenity means for whoever wanted to say something. It holds no address: those of answers to
 /// interactions are as good as a key.
-pub(super) fn lost(error: serenity::Error) -> Lost {
-    let response = match error {
-        serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => response,
-        serenity::Error::Http(HttpError::Request(error)) => {
-            return Lost::Away(error.without_url().to_string());
+impl From<serenity::Error> for Lost {
+    fn from(error: serenity::Error) -> Self {
+        let response = match error {
+            serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => response,
+            serenity::Error::Http(HttpError::Request(error)) => {
+                return Self::Away(error.without_url().to_string());
+            }
+            // It was done, and the answer says so in a way that is not understood: once more would be twice.
+            serenity::Error::Json(_) => {
+                return Self::Refused(format!("the answer was not understood: {error}"));
+            }
+            _ => return Self::Away(error.to_string()),
+        };
+        let code = response.error.code;
+        let why = format!("{code} {}", response.error.message);
+        match response.status_code.as_u16() {
+            401 => Self::NotLetIn(format!("{} {why}", response.status_code)),
+            408 | 429 | 500.. => Self::Away(format!("{} {why}", response.status_code)),
+            _ if code == THREAD_LOCKED => Self::Closed(why),
+            404 if code == UNKNOWN_MESSAGE => Self::Gone(why),
+            403 | 404 => Self::Closed(why),
+            _ => Self::Refused(why),
         }
-        // It was done, and the answer says so in a way that is not understood: once more would be twice.
-        serenity::Error::Json(_) => return Lost::Refused(format!("the answer was not understood: {error}")),
-        _ => return Lost::Away(error.to_string()),
-    };
-    let code = response.error.code;
-    let why = format!("{code} {}", response.error.message);
-    match response.status_code.as_u16() {
-        401 | 408 | 429 | 500.. => Lost::Away(format!("{} {why}", response.status_code)),
-        _ if code == THREAD_LOCKED => Lost::Closed(why),
-        404 if code == UNKNOWN_MESSAGE => Lost::Gone(why),
-        403 | 404 => Lost::Closed(why),
-        _ => Lost::Refused(why),
     }
 }

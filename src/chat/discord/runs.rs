@@ -102,12 +102,6 @@ fn address(server: &str, place: u64, message: u64) -> String {
     format!("https://discord.com/channels/{server}/{place}/{message}")
 }
 
-/// The id of the server, for addresses.
-fn server_of(policy: Option<&Policy>) -> String {
-    let door = policy.and_then(|policy| policy.doors.discord.as_ref());
-    door.map(|door| door.server.value.clone()).unwrap_or_default()
-}
-
 impl Stands {
     /// Where people are asked.
     fn asks_in(self) -> u64 {
@@ -134,6 +128,8 @@ struct Shown {
     asked_to_approve: Option<String>,
     /// The question that is open: where it stands, and its message.
     question: Option<(u64, u64, Card)>,
+    /// It may have gone: it is looked at, though it is the same.
+    question_doubted: bool,
     /// Channels that are gone or closed to the bot, until that may have changed.
     closed: BTreeSet<u64>,
     /// The server on which it was asked.
@@ -189,15 +185,27 @@ impl Runs {
 
     /// Something on the server changed: it is looked whether everything stands where it stood.
     pub(super) fn doubts(&self) {
-        for waiting in lock(&self.told).values() {
-            waiting.doubted.store(true, Ordering::Relaxed);
-            waiting.bell.notify_one();
-        }
+        self.doubts_where(|_| true);
     }
 
-    /// Whether a message is the card of a run.
-    pub(super) fn is_card(&self, message: u64) -> bool {
-        lock(&self.stands).values().any(|stands| stands.message == message)
+    /// Messages of a channel or thread were deleted: perhaps a card, or a question.
+    pub(super) fn doubts_deleted(&self, place: u64, messages: &[u64]) {
+        let is_of = |stands: Stands| stands.asks_in() == place || messages.contains(&stands.message);
+        self.doubts_where(|stands| stands.is_some_and(is_of));
+    }
+
+    /// Something happened to a thread.
+    pub(super) fn doubts_thread(&self, thread: u64) {
+        self.doubts_where(|stands| stands.is_some_and(|stands| stands.thread == Some(thread)));
+    }
+
+    fn doubts_where(&self, is_meant: impl Fn(Option<Stands>) -> bool) {
+        for (id, waiting) in &*lock(&self.told) {
+            if is_meant(lock(&self.stands).get(id).copied()) {
+                waiting.doubted.store(true, Ordering::Relaxed);
+                waiting.bell.notify_one();
+            }
+        }
     }
 
     /// Follows all runs until the end. What happens is seen from this call on.
@@ -274,6 +282,7 @@ impl Runs {
             let more = std::mem::take(&mut *lock(&waiting.more));
             if waiting.doubted.swap(false, Ordering::Relaxed) {
                 shown.card = None;
+                shown.question_doubted = true;
                 shown.closed.clear();
             }
             let told = self.told(&mut shown, &run, &mut lines, more);
@@ -292,7 +301,7 @@ impl Runs {
                 Err(Lost::Refused(why)) => self.pulse.trouble(&format!("run {id} could not be shown: {why}")),
                 Err(lost) => {
                     self.pulse.trouble(&format!("run {id} is not shown now: {lost}"));
-                    let is_away = matches!(lost, Lost::Away(_));
+                    let is_away = matches!(lost, Lost::Away(_) | Lost::NotLetIn(_));
                     let now = self.desk.clock.now();
                     let since = *away.get_or_insert(now);
                     let given_up =
@@ -410,7 +419,7 @@ impl Runs {
         let Some(stands) = shown.stands else { return Ok(()) };
         let thread = match self.post.begin_thread(stands.channel, stands.message, &thread_name(run)).await {
             Ok(thread) => Some(thread),
-            Err(Lost::Away(why)) => return Err(Lost::Away(why)),
+            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
             Err(_) => None,
         };
         self.stands_now(shown, Stands { thread, ..stands }).await;
@@ -480,7 +489,7 @@ impl Runs {
                 Ok(message) => {
                     let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
                         Ok(thread) => Some(thread),
-                        Err(Lost::Away(why)) => return Err(Lost::Away(why)),
+                        Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
                         // It was begun before the last end: a thread has the id of its message.
                         Err(Lost::Refused(_)) => Some(message),
                         Err(_) => None,
@@ -564,7 +573,8 @@ impl Runs {
         let others: Vec<Person> = holders.into_iter().filter(|person| *person != run.request.by).collect();
         let pings = ids_of(policy, &others);
         let sentence = safe::plain(&words::approval_wanted(run, &plan::needed(&plan.approvals)));
-        let card = address(&server_of(policy), stands.channel, stands.message);
+        let server = policy.and_then(Policy::server).unwrap_or_default();
+        let card = address(server, stands.channel, stands.message);
         let sentence = format!("{sentence} {card}");
         let card = Card { content: mentioning(&pings, &sentence), pings, ..Card::default() };
         self.post.send(stands.asks_in(), &card, None, None).await?;
@@ -588,10 +598,23 @@ impl Runs {
         let is_same = |open: &Card, now: &Card| {
             open.buttons == now.buttons && open.title == now.title && open.pings == now.pings
         };
-        if let Some((place, message, open)) = &shown.question {
-            if question.as_ref().is_some_and(|now| is_same(open, now)) {
+        if let Some((place, message, open)) = &shown.question
+            && question.as_ref().is_some_and(|now| is_same(open, now))
+        {
+            if !shown.question_doubted {
                 return Ok(());
             }
+            match self.post.edit(*place, *message, &posted(open), false).await {
+                Ok(()) => {
+                    shown.question_doubted = false;
+                    return Ok(());
+                }
+                // In a thread that was archived it could not be seen any more either.
+                Err(Lost::Gone(_) | Lost::Refused(_)) => shown.question = None,
+                Err(lost) => return Err(lost),
+            }
+        }
+        if let Some((place, message, open)) = &shown.question {
             let how =
                 if question.is_some() { "It is asked anew below." } else { "This is not asked any more." };
             match self.post.edit(*place, *message, &closed(open, how), false).await {
@@ -599,13 +622,12 @@ impl Runs {
                 Err(away) => return Err(away),
             }
         }
-        if let Some(mut card) = question {
-            let open = card.clone();
-            card.content = mentioning(&card.pings, &card.content);
+        if let Some(open) = question {
             let place = stands.asks_in();
-            let message = self.post.send(place, &card, None, None).await?;
+            let message = self.post.send(place, &posted(&open), None, None).await?;
             shown.question = Some((place, message, open));
-            shown.server = server_of(policy);
+            shown.question_doubted = false;
+            policy.and_then(Policy::server).unwrap_or_default().clone_into(&mut shown.server);
         }
         Ok(())
     }
@@ -616,6 +638,11 @@ fn ids_of(policy: Option<&Policy>, people: &[Person]) -> Vec<String> {
     let Some(policy) = policy else { return Vec::new() };
     let ids = people.iter().filter_map(|person| policy.people.get(person)?.discord.first());
     ids.take(PINGS).map(|id| id.value.clone()).collect()
+}
+
+/// A question as it is posted.
+fn posted(question: &Card) -> Card {
+    Card { content: mentioning(&question.pings, &question.content), ..question.clone() }
 }
 
 /// A sentence with those who are notified before it.

@@ -8,7 +8,7 @@ use crate::discord::Discord;
 use crate::faults::Fault;
 use crate::permission::Permission;
 use crate::rest::set_archived;
-use crate::sessions::{GUILDS, Order, PRIVILEGED};
+use crate::sessions::{GUILD_MESSAGES, GUILDS, Order, PRIVILEGED};
 use crate::world::Channel;
 
 /// In which order events that were held back are told.
@@ -195,6 +195,18 @@ impl Discord {
     /// Deletes a message, as a moderator would.
     pub fn deletes_message(&self, id: u64) {
         self.core.change(|world| world.remove(id));
+    }
+
+    /// Deletes messages of a channel or thread at once, as a moderator's bot would.
+    pub fn purges_messages(&self, channel: &str, ids: &[u64]) {
+        let channel = self.channel_id(channel);
+        self.core.change(|world| {
+            world.messages.retain(|id, _| !ids.contains(id));
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let (channel, guild) = (channel.to_string(), world.guild.to_string());
+            let payload = json!({"ids": ids, "channel_id": channel, "guild_id": guild});
+            world.dispatch("MESSAGE_DELETE_BULK", GUILD_MESSAGES, payload);
+        });
     }
 
     /// Archives a thread as time would, or locks it as a moderator would.

@@ -118,6 +118,8 @@ async fn every_event_is_understood() {
     ops.broadcast_typing(http).await.unwrap();
     own.pin(http).await.unwrap();
     own.delete(http).await.unwrap();
+    let purged = thread.id.say(http, "purged").await.unwrap();
+    discord.purges_messages("talk 2", &[purged.id.get()]);
     discord.takes_right("ops", discord::Permission::SendMessages);
     discord.deletes_channel("talk 2");
     discord.deletes_channel("later");
@@ -131,6 +133,7 @@ async fn every_event_is_understood() {
         "MESSAGE_CREATE",
         "MESSAGE_UPDATE",
         "MESSAGE_DELETE",
+        "MESSAGE_DELETE_BULK",
         "MESSAGE_REACTION_ADD",
         "GUILD_MEMBER_UPDATE",
         "GUILD_MEMBER_REMOVE",
