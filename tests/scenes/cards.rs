@@ -276,6 +276,13 @@ fn however_much_stands_beside_them_the_steps_stand_whole_where_they_are_agreed_t
     assert!(card.buttons.iter().any(|button| button.label == "Approve"));
     let (name, typed) = card.fields.last().unwrap();
     assert!(name == "Or type" && typed.contains("approve 1 "), "{typed}");
+    // And if the sentence above it is too long for a message.
+    let mut offer = run.offer.as_deref().unwrap().clone();
+    offer.plan.approvals.by.extend((0..60).map(|nth| format!("{}-{nth}", "role".repeat(12))));
+    run.offer = Some(Arc::new(offer));
+    let card = run_card(&run, &Far::new(), Some(&policy), &scene.desk().moment());
+    is_within_limits(&card);
+    assert!(card.text.contains(&format!("Step {last} of a long plan")), "{}", card.shown());
 }
 
 #[test]
@@ -289,6 +296,8 @@ fn what_does_not_fit_is_cut_and_comes_as_a_file() {
             page.fields(vec![(if n % 2 == 0 { "a" } else { "b" }, text.clone())])
         }),
         Page::new().next("x".repeat(5_000), text.clone()),
+        Page::sentence(text.clone())
+            .fields(["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| (name, text.clone())).to_vec()),
     ] {
         let card = of_page(&page, "all.txt");
 

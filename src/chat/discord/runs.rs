@@ -631,7 +631,8 @@ impl Runs {
         let holders = policy.map(|policy| policy.holders(&plan.approvals.by)).unwrap_or_default();
         let others: Vec<Person> = holders.into_iter().filter(|person| *person != run.request.by).collect();
         let pings = ids_of(policy, &others);
-        let sentence = safe::plain(&words::approval_wanted(run, &plan::needed(&plan.approvals)));
+        let sentence = words::approval_wanted(run, &plan::needed(&plan.approvals));
+        let sentence = cut(&safe::plain(&sentence), LINE);
         let card = address(&server_of(policy), stands.channel, stands.message);
         let sentence = format!("{sentence} {card}");
         let card = Card { content: mentioning(&pings, &sentence), pings, ..Card::default() };
