@@ -120,7 +120,9 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
         if let Some(chat) = chat {
             tokio::select! {
                 () = chat.ended() => {}
-                () = Clock::System.after(CHAT_ENDS_WITHIN) => {}
+                () = Clock::System.after(CHAT_ENDS_WITHIN) => {
+                    tracing::warn!("the chat did not end in {} s: not everything was said", CHAT_ENDS_WITHIN.as_secs());
+                }
             }
         }
         engine.end().await;

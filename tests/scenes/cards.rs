@@ -8,10 +8,14 @@ use steadyhand::chat::discord::cards::{asked, closed, is_shown_whole, question_c
 use steadyhand::chat::discord::commands::{Filled, all, together};
 use steadyhand::chat::discord::limits::{self, length};
 use steadyhand::chat::grammar::{Command, command, words};
-use steadyhand::plan::model::{Block, Offer, Work};
+use steadyhand::plan::model::{Block, FollowUpPlan, Offer, Verdict, Work};
+use steadyhand::policy::Policy;
+use steadyhand::policy::model::HeldBy;
 use steadyhand::run::Run;
 use steadyhand::run::model::Far;
-use steadyhand::runbook::model::Effect;
+use steadyhand::runbook::model::{Effect, Word};
+use steadyhand::runbook::source::literal::Millis;
+use steadyhand::runbook::source::name::Person;
 use steadyhand::wording::Page;
 use steadyhand::wording::look::VERBS;
 
@@ -46,6 +50,7 @@ fn is_within_limits(card: &Card) {
         card.shown()
     );
     assert!(length(&card.title) <= limits::TITLE && length(&card.text) <= limits::TEXT, "{}", card.shown());
+    assert!(length(&card.footer) <= limits::FOOTER, "{}", card.shown());
     assert!(card.fields.len() <= limits::FIELDS, "{}", card.shown());
     assert!(
         card.fields.iter().all(|(name, text)| {
@@ -226,6 +231,60 @@ fn what_cannot_be_taken_back_is_never_counted_away() {
     assert!(!shown.shown().contains("confirm 1"), "{}", shown.shown());
 }
 
+/// The policy with sixty people more who may approve.
+fn with_sixty_approvers(mut policy: Policy, role: &str) -> Policy {
+    let accounts = policy.people.values().next().unwrap().clone();
+    let holders = policy.roles.iter_mut().find(|(name, _)| name.as_str() == role).unwrap().1;
+    let HeldBy::People(people) = &mut holders.held_by else { panic!("{holders:?}") };
+    for nth in 0..60 {
+        let name = format!("{}-{nth}", "approver".repeat(6));
+        policy.people.insert(Person::new(&name).unwrap(), accounts.clone());
+        people.push(Word { value: name, ..people[0].clone() });
+    }
+    policy
+}
+
+#[test]
+fn however_much_stands_beside_them_the_steps_stand_whole_where_they_are_agreed_to() {
+    let scene = Scene::confirmed(PLANNED);
+    let mut run = (*scene.run(1)).clone();
+    let most = (1..200).rev().map(|n| long_plan(&run, 0, n)).find(is_shown_whole);
+    let mut offer = most.expect("some fit");
+    let last = offer.plan.units().map(|(_, unit)| unit.number).max().unwrap() - 100;
+    let long = "there is *much* to say of it; ".repeat(40);
+    offer.plan.left_out = vec![long.clone()];
+    offer.plan.secrets.insert("password".to_owned(), long.clone());
+    offer.plan.follow_up = vec![FollowUpPlan { what: long.clone(), runbook: None, within: Millis(1_000) }];
+    offer.plan.approvals.because = vec![long.clone()];
+    offer.preflight[0].verdict = Verdict::Fails;
+    offer.preflight[0].says = long.clone();
+    run.request.reason = "*".repeat(1_000);
+    let snapshot = scene.desk().library().load().unwrap();
+    let policy = snapshot.set.policy.as_ref().unwrap().clone();
+    let policy = with_sixty_approvers(policy, &offer.plan.approvals.by[0]);
+    run.offer = Some(Arc::new(offer));
+
+    let card = run_card(&run, &Far::new(), Some(&policy), &scene.desk().moment());
+
+    is_within_limits(&card);
+    assert_eq!(card.fields.len(), limits::FIELDS, "{}", card.shown());
+    assert!(card.together() > limits::TOGETHER - limits::FOOTER - 100, "all of it is used: {}", card.shown());
+    assert!(card.text.contains("must approve: "), "{}", card.shown());
+    for number in 0..=last {
+        assert!(card.text.contains(&format!("Step {number} of a long plan")), "{}", card.shown());
+    }
+    assert!(card.buttons.iter().any(|button| button.label == "Approve"));
+    let (name, typed) = card.fields.last().unwrap();
+    assert!(name == "Or type" && typed.contains("approve 1 "), "{typed}");
+    // And if the sentence above it is too long for a message.
+    let mut offer = run.offer.as_deref().unwrap().clone();
+    offer.plan.approvals.by.extend((0..60).map(|nth| format!("{}-{nth}", "role".repeat(12))));
+    run.offer = Some(Arc::new(offer));
+    let card = run_card(&run, &Far::new(), Some(&policy), &scene.desk().moment());
+    is_within_limits(&card);
+    assert!(card.text.contains(&format!("Step {last} of a long plan")), "{}", card.shown());
+}
+
 #[test]
 fn what_does_not_fit_is_cut_and_comes_as_a_file() {
     let text = "x \u{1b}[2J ``` **bold** @everyone <@123> ".repeat(600);
@@ -237,10 +296,14 @@ fn what_does_not_fit_is_cut_and_comes_as_a_file() {
             page.fields(vec![(if n % 2 == 0 { "a" } else { "b" }, text.clone())])
         }),
         Page::new().next("x".repeat(5_000), text.clone()),
+        Page::sentence(text.clone())
+            .fields(["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| (name, text.clone())).to_vec()),
     ] {
         let card = of_page(&page, "all.txt");
 
         is_within_limits(&card);
+        // A run is found again by what is set afterwards.
+        is_within_limits(&Card { footer: "x".repeat(limits::FOOTER), ..card.clone() });
         let (name, whole) = card.file.as_ref().expect("all of it");
         assert!(name == "all.txt" && whole.len() > 5_000);
         let outside: String = card.text.split("```").step_by(2).collect();

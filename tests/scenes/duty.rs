@@ -113,35 +113,18 @@ fn a_hand_over_gives_and_takes_the_role_at_that_minute() {
 fn somebody_stands_in_and_has_the_role_meanwhile_also_after_a_restart() {
     let mut scene = scheduled();
     // Whoever has the role now, or one that it escalates to, says it; for somebody whom the files trust with it.
-    assert_eq!(
-        scene.says("ben", "oncall override primary sue to=8h \"ana is at the dentist\""),
-        CameOut::Refused
-    );
-    assert_eq!(
-        scene.says("ana", "oncall override primary ben to=8h \"I am at the dentist\""),
-        CameOut::Refused
-    );
-    assert_eq!(
-        scene.says("ana", "oncall override primray sue to=8h \"I am at the dentist\""),
-        CameOut::Refused
-    );
-    assert_eq!(
-        scene.says("ana", "oncall override primary sue to=tomorrow \"I am at the dentist\""),
-        CameOut::Refused
-    );
-    assert_eq!(
-        scene.says("ana", "oncall override primary sue to=\"2026-01-05 09:00\" \"at the dentist\""),
-        CameOut::Refused
-    );
-    assert_eq!(
-        scene.says("ana", "oncall override primary sue to=900d \"I am at the dentist\""),
-        CameOut::Refused
-    );
-    assert_eq!(scene.says("ana", "oncall override primary sue to=8h \"dentist\""), CameOut::Refused);
-    assert_eq!(
-        scene.says("cleo", "oncall override night cleo to=8h \"nobody has this role\""),
-        CameOut::Refused
-    );
+    for (who, line) in [
+        ("ben", "oncall override primary sue to=8h \"ana is at the dentist\""),
+        ("ana", "oncall override primary ben to=8h \"I am at the dentist\""),
+        ("ana", "oncall override primray sue to=8h \"I am at the dentist\""),
+        ("ana", "oncall override primary sue to=tomorrow \"I am at the dentist\""),
+        ("ana", "oncall override primary sue to=\"2026-01-05 09:00\" \"at the dentist\""),
+        ("ana", "oncall override primary sue to=900d \"I am at the dentist\""),
+        ("ana", "oncall override primary sue to=8h \"dentist\""),
+        ("cleo", "oncall override night cleo to=8h \"nobody has this role\""),
+    ] {
+        assert_eq!(scene.says(who, line), CameOut::Refused, "{who}: {line}");
+    }
     assert_eq!(scene.says("ana", "oncall override primary sue to=8h \"I am at the dentist\""), CameOut::Done);
     scene.says("ben", "oncall");
     assert_eq!(scene.says("ana", PLANNED), CameOut::Refused, "sue has the role now");

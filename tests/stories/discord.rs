@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use discord::{Answer, Asked, Discord, Seen};
+use discord::{Asked, Discord, Seen};
 use lab::{Lab, Spec};
 use regex_lite::Regex;
 use secrecy::zeroize::Zeroizing;
@@ -13,11 +13,13 @@ use steadyhand::chat::discord::{self as chat, Messages, Settings};
 use steadyhand::config::Config;
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
-use steadyhand::engine::{Engine, Happened, Planner};
+use steadyhand::engine::{Engine, Happened, Planner, Speaker, ToRun};
 use steadyhand::journal::{Journal, OpenError};
 use steadyhand::library::Library;
+use steadyhand::policy::decide::Door;
 use steadyhand::run::model::{Far, Phase};
 use steadyhand::run::{Event, RunId};
+use steadyhand::runbook::source::name::Person;
 use steadyhand::secrets::Secret;
 use steadyhand::target::Target;
 use steadyhand::target::ssh::Ssh;
@@ -252,7 +254,9 @@ fn two_people_on_discord_move_a_real_primary_and_lose_nothing() {
     assert_eq!(report.lost, [0; 0], "{report:?}");
     ground.is_moved(&bot);
     let states = film.states();
-    for shown in shown_on(discord, done.id) {
+    let all = shown_on(discord, done.id);
+    assert!(all.len() >= 2 && all.last().unwrap().contains("succeeded · run 1"), "{all:?}");
+    for shown in all {
         assert!(
             states.iter().any(|state| is_shown(state, &shown)),
             "{shown}\nis no state of:\n{}",
@@ -264,8 +268,6 @@ fn two_people_on_discord_move_a_real_primary_and_lose_nothing() {
         &[("the card", states.join("\n")), ("the thread", told_in_thread(discord)), ("answers", said)],
     );
     assert!(discord.most_edits_in_a_second() <= 1);
-    let slowest = discord.first_responses().into_iter().filter_map(|(_, took)| took).max().unwrap();
-    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
     assert_eq!(bot.chat.health().not_understood, 0);
     bot.ends();
     discord.assert_clean();
@@ -326,15 +328,9 @@ fn with_the_gateway_cut_in_the_middle_it_goes_on_and_a_press_of_meanwhile_counts
         let (approving, _) = confirmed(discord, PLANNED).await;
         discord.person("ben").presses(&approving, "Approve").unwrap().reply().await;
         while !matches!(events.recv().await.unwrap().stamped.event, Event::StepSent { .. }) {}
-        discord.refuses_gateway(true);
         discord.cuts_gateway();
-        let pause = || discord.person("ana").types("/pause run=1").unwrap();
-        let pressed = pause();
-        discord.refuses_gateway(false);
-        // It is told when the session is resumed. Whoever is not answered in three seconds says it again.
-        if matches!(pressed.answer().await, Answer::Failed) {
-            pause().reply().await;
-        }
+        // It is told when the session is resumed.
+        discord.person("ana").types("/pause run=1").unwrap().reply().await;
         let paused = discord.until_says(THREAD, "[Resume|primary]").await;
         discord.person("ana").in_channel(THREAD).presses(&paused, "Resume").unwrap().reply().await;
         let done = card(discord, "succeeded · run 1").await;
@@ -360,7 +356,6 @@ fn killed_between_approval_and_first_step_it_goes_on_with_the_same_card() {
         // The agreement is recorded; the first step is not sent.
         while events.recv().await.unwrap().run.approvals.is_empty() {}
     });
-    assert!(bot.engine.run(RunId(1)).unwrap().started.is_none());
     bot.dies();
 
     let bot = Bot::starts(&ground.lab, discord);
@@ -382,10 +377,10 @@ fn with_discord_down_for_the_whole_run_it_ends_well_and_is_summed_up_once() {
         let (approving, _) = confirmed(discord, PLANNED).await;
         discord.until_says(THREAD, "must approve").await;
         let before = discord.messages(THREAD).len();
-        discord.person("ben").presses(&approving, "Approve").unwrap();
-        while events.recv().await.unwrap().run.approvals.is_empty() {}
         discord.goes_down();
-        assert!(bot.engine.run(RunId(1)).unwrap().started.is_none());
+        let digest = bot.engine.run(RunId(1)).unwrap().digest().unwrap().short().to_owned();
+        let ben = Speaker { person: Person::new("ben"), account: "ben".to_owned(), door: Door::Console };
+        bot.engine.say(&ben, RunId(1), ToRun::Approve { digest, step: None }).await.unwrap();
         // The run neither waits nor pauses.
         let ends = async {
             loop {

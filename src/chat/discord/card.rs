@@ -43,6 +43,8 @@ pub struct Card {
 
 /// All fields together have at most so much, so that there is room for what stands above them.
 const ALL_FIELDS: usize = 4_000;
+/// However much the fields have, the sentences above them have so much.
+const ABOVE: usize = 300;
 
 /// The field with what is typed instead of pressing.
 pub const TYPED: &str = "Or type";
@@ -142,7 +144,7 @@ pub fn of_page(page: &Page, name: &str) -> Card {
         card.text.push('-');
     }
     let whole = Columns::PIPE.page(page);
-    fit(&mut card, name, &whole);
+    fit(&mut card, name, &whole, "");
     card
 }
 
@@ -208,8 +210,9 @@ pub fn row_lines(row: &Row) -> Vec<String> {
     lines
 }
 
-/// Cuts what Discord does not take, says so, and adds the whole text as a file.
-pub fn fit(card: &mut Card, name: &str, whole: &str) {
+/// Cuts what Discord does not take, says so, and adds the whole text as a file. What stands `last` in the text is never
+/// cut: all else gives way to it. So it does to a footer, which may be set afterwards.
+pub fn fit(card: &mut Card, name: &str, whole: &str, last: &str) {
     let mut was_cut = card.fields.len() > FIELDS;
     if was_cut {
         // The last one says what to type.
@@ -225,21 +228,22 @@ pub fn fit(card: &mut Card, name: &str, whole: &str) {
     };
     shorten(&mut card.content, CONTENT);
     shorten(&mut card.title, TITLE);
-    shorten(&mut card.footer, FOOTER.min(300));
-    let all: usize = card.fields.iter().map(|(_, text)| length(text)).sum();
-    let most = if all > ALL_FIELDS { ALL_FIELDS / card.fields.len() } else { FIELD };
-    for (field, text) in &mut card.fields {
-        shorten(field, FIELD_NAME.min(100));
-        shorten(text, most.min(FIELD));
-    }
-    let fields: usize = card.fields.iter().map(|(name, text)| length(name) + length(text)).sum();
-    let used = length(&card.title) + length(&card.footer) + fields + length(CUT) + 2;
-    let room = TEXT.min(TOGETHER.saturating_sub(used)).saturating_sub(length(CUT) + 2);
+    shorten(&mut card.footer, FOOTER);
+    card.fields.iter_mut().for_each(|(field, _)| shorten(field, FIELD_NAME.min(100)));
+    let names: usize = card.fields.iter().map(|(name, _)| length(name)).sum();
+    let below = length(last) + 1 + length(CUT) + 2;
+    let together = TOGETHER.saturating_sub(length(&card.title) + FOOTER + names);
+    let all_fields = ALL_FIELDS.min(together.saturating_sub(below + ABOVE));
+    let texts = |card: &Card| -> usize { card.fields.iter().map(|(_, text)| length(text)).sum() };
+    let most = if texts(card) > all_fields { all_fields / card.fields.len() } else { FIELD };
+    card.fields.iter_mut().for_each(|(_, text)| shorten(text, most.min(FIELD)));
+    let room = TEXT.min(together.saturating_sub(texts(card))).saturating_sub(below);
     shorten(&mut card.text, room);
     if was_cut {
-        card.text = if card.text.is_empty() { CUT.to_owned() } else { format!("{}\n{CUT}", card.text) };
         card.file.get_or_insert_with(|| (name.to_owned(), whole.to_owned()));
     }
+    let parts = [card.text.as_str(), last, if was_cut { CUT } else { "" }];
+    card.text = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");
     card.buttons.truncate(BUTTONS);
     card.pings.truncate(PINGS);
     if let Some((_, text)) = &mut card.file
@@ -331,7 +335,7 @@ impl Card {
         Some(embed)
     }
 
-    /// As text for people who compare cards: the same in tests and in logs.
+    /// As text, for tests that compare cards.
     pub fn shown(&self) -> String {
         use std::fmt::Write as _;
         let mut out = format!("content  {}\n", self.content);

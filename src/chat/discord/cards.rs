@@ -22,6 +22,8 @@ use crate::wording::{Moment, discord as words, look, run as run_words};
 const STEPS: usize = 3_000;
 /// A field of a plan card has at most so much: the whole plan is beside it.
 const PLAN_FIELD: usize = 320;
+/// What is read on a lock screen has at most so much.
+const SENTENCE: usize = 400;
 
 /// Said in place of the buttons that agree.
 const TOO_LONG: &str = "Too long for chat to show whole. Confirm and approve it in the console.";
@@ -45,10 +47,15 @@ pub fn run_card(run: &Run, far: &Far, policy: Option<&Policy>, moment: &Moment) 
             card
         }
     };
-    card.content = safe::plain(&run_words::headline(run));
+    card.content = sentence(run);
     card.footer = footer(run);
     card.silent = true;
     card
+}
+
+/// Where a run stands, for a lock screen.
+fn sentence(run: &Run) -> String {
+    cut(&safe::plain(&run_words::headline(run)), SENTENCE)
 }
 
 /// What a run that works can be told at any time.
@@ -82,7 +89,8 @@ fn plan_card(run: &Run, offer: &Offer, policy: Option<&Policy>, moment: &Moment)
         Phase::Confirming => plan::offered(run, policy, moment),
         _ => plan::of_run(run, offer, policy, moment),
     };
-    let is_whole = is_shown_whole(offer);
+    let steps = steps_whole(offer);
+    let is_whole = steps.is_some();
     let (fields, sentences) = parts(&page);
     let (state, title) = head(&page);
     let mut all = Vec::new();
@@ -105,11 +113,7 @@ fn plan_card(run: &Run, offer: &Offer, policy: Option<&Policy>, moment: &Moment)
     let mut text: Vec<String> = sentences;
     if !run.request.reason.is_empty() {
         let asked = format!("Asked by {}: \"{}\"", run.request.by, run.request.reason);
-        text.push(safe::plain(&cut(&asked, PLAN_FIELD)));
-    }
-    text.push(safe::fence(&step_lines(offer).unwrap_or_default()));
-    if !is_whole {
-        text.push(TOO_LONG.to_owned());
+        text.push(cut(&safe::plain(&asked), PLAN_FIELD));
     }
     let id = run.id;
     let refuse = (run.phase == Phase::Approving).then(|| format!("refuse {id} \"why\""));
@@ -127,13 +131,13 @@ fn plan_card(run: &Run, offer: &Offer, policy: Option<&Policy>, moment: &Moment)
     let name = format!("plan-{id}-{}.txt", offer.digest.short());
     let whole = Columns::PIPE.page(&look::plan_of_run(run, true, policy, moment));
     card.file = Some((name.clone(), whole.clone()));
-    card::fit(&mut card, &name, &whole);
+    card::fit(&mut card, &name, &whole, steps.as_deref().unwrap_or(TOO_LONG));
     card
 }
 
 /// Whether a card shows all that cannot be taken back. Only then may anybody agree to it in a chat.
 pub fn is_shown_whole(offer: &Offer) -> bool {
-    step_lines(offer).is_some()
+    steps_whole(offer).is_some()
 }
 
 type Fields = Vec<(String, Vec<crate::wording::page::Span>)>;
@@ -165,7 +169,7 @@ fn head(page: &Page) -> (Role, String) {
 }
 
 /// The steps in a fence; none if those that cannot be taken back are too many for it.
-fn step_lines(offer: &Offer) -> Option<Vec<String>> {
+fn steps_whole(offer: &Offer) -> Option<String> {
     let table = plan::steps(offer);
     // What must be shown, and what may be counted: the number of its step with it.
     let mut rows: Vec<(bool, u32, Vec<String>)> = Vec::new();
@@ -182,24 +186,24 @@ fn step_lines(offer: &Offer) -> Option<Vec<String>> {
         rows.push((must, unit.number, lines));
         rows.extend(rule.map(|rule| (true, unit.number, vec![rule])));
     }
-    let size = |rows: &[(bool, u32, Vec<String>)]| -> usize {
-        rows.iter().flat_map(|(_, _, lines)| lines).map(|line| length(line) + 1).sum()
+    let fenced = |rows: &[(bool, u32, Vec<String>)]| {
+        let lines: Vec<String> = rows.iter().flat_map(|(_, _, lines)| lines).cloned().collect();
+        Some(safe::fence(&lines)).filter(|fence| length(fence) <= STEPS)
     };
-    if size(&rows) <= STEPS {
-        return Some(rows.into_iter().flat_map(|(_, _, lines)| lines).collect());
-    }
-    let mut folded: Vec<(bool, u32, Vec<String>)> = Vec::new();
-    for group in rows.chunk_by(|a, b| !a.0 && !b.0) {
-        match group {
-            [first, .., last] => {
-                let steps = count(group.len(), "step");
-                let line = format!("  … {} to {}: {steps}, none is final", first.1, last.1);
-                folded.push((false, first.1, safe::wrapped(&line, 5)));
+    fenced(&rows).or_else(|| {
+        let mut folded: Vec<(bool, u32, Vec<String>)> = Vec::new();
+        for group in rows.chunk_by(|a, b| !a.0 && !b.0) {
+            match group {
+                [first, .., last] => {
+                    let steps = count(group.len(), "step");
+                    let line = format!("  … {} to {}: {steps}, none is final", first.1, last.1);
+                    folded.push((false, first.1, safe::wrapped(&line, 5)));
+                }
+                few => folded.extend(few.iter().cloned()),
             }
-            few => folded.extend(few.iter().cloned()),
         }
-    }
-    (size(&folded) <= STEPS).then(|| folded.into_iter().flat_map(|(_, _, lines)| lines).collect())
+        fenced(&folded)
+    })
 }
 
 /// The row of a step with every host by its name.
@@ -230,7 +234,7 @@ pub fn question_card(run: &Run, moment: &Moment) -> Option<Card> {
     }
     let code = page.refusal_code().map(|code| format!(" · code: {code}")).unwrap_or_default();
     card.footer = format!("{}{code}", footer(run));
-    card.content = safe::plain(&run_words::headline(run));
+    card.content = sentence(run);
     Some(card)
 }
 

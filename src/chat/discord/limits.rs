@@ -14,8 +14,8 @@ pub const FIELDS: usize = 8;
 pub const FIELD_NAME: usize = 256;
 /// Text of a field.
 pub const FIELD: usize = 1_024;
-/// Footer of an embed.
-pub const FOOTER: usize = 2_048;
+/// Footer of an embed. Discord takes 2,048; a run is found again with these.
+pub const FOOTER: usize = 300;
 /// Columns of a fence: what a phone shows without breaking lines.
 pub const COLUMNS: usize = 44;
 /// Buttons in a row.

@@ -38,6 +38,8 @@ const REFRESH_EVERY: Duration = Duration::from_secs(5);
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// A run that is over is not told for longer than this.
 const GIVEN_UP_AFTER: Duration = Duration::from_hours(24);
+/// So many of the newest runs are looked at after a start: their end may have been seen by nobody.
+const ENDED_UNSEEN: usize = 50;
 /// At the end what is left is told within this.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 /// A message of lines has at most so much.
@@ -124,6 +126,12 @@ impl Waiting {
 struct Shown {
     stands: Option<Stands>,
     card: Option<Card>,
+    /// Where it was asked for.
+    asked_in: Option<u64>,
+    /// The channel and the message of a card that has no thread yet.
+    posted: Option<(u64, u64)>,
+    /// It had ended before this began: what stands of it is brought up to date, and it is not shown anew.
+    was_over: bool,
     /// The plan for which approvers were asked.
     asked_to_approve: Option<String>,
     /// The question that is open: where it stands, and its message.
@@ -217,6 +225,9 @@ impl Runs {
             for run in runs.engine.open_runs() {
                 runs.tell(&tasks, run.id, None, true);
             }
+            for id in runs.ended_lately() {
+                runs.tell(&tasks, id, None, false);
+            }
             loop {
                 let event = tokio::select! {
                     event = events.recv() => event,
@@ -230,6 +241,8 @@ impl Runs {
                     // It was too much at once: the newest states are shown all the same.
                     Err(RecvError::Lagged(_)) => {
                         runs.engine.open_runs().iter().for_each(|run| runs.tell(&tasks, run.id, None, false));
+                        // Also of those that ended meanwhile.
+                        lock(&runs.told).values().for_each(|waiting| waiting.bell.notify_one());
                     }
                     Err(RecvError::Closed) => return,
                 }
@@ -253,6 +266,15 @@ impl Runs {
         }
     }
 
+    /// Runs that were shown and are over, but not for long.
+    fn ended_lately(&self) -> Vec<RunId> {
+        let newest: Vec<RunId> = lock(&self.stands).keys().rev().take(ENDED_UNSEEN).copied().collect();
+        let now = self.desk.clock.now();
+        let is_late = |ended: Timestamp| now.duration_since(ended).unsigned_abs() <= GIVEN_UP_AFTER;
+        let ended = |id: &RunId| self.engine.run(*id).ok().filter(|run| run.is_ended())?.ended;
+        newest.into_iter().filter(|id| ended(id).is_some_and(is_late)).collect()
+    }
+
     /// Hands something to the task of a run; it begins with the first.
     fn tell(self: &Arc<Self>, tasks: &TaskTracker, id: RunId, line: Option<String>, at_start: bool) {
         let mut told = lock(&self.told);
@@ -268,6 +290,7 @@ impl Runs {
     async fn show(self: Arc<Self>, id: RunId, waiting: Arc<Waiting>, at_start: bool) {
         let mut shown = Shown { stands: lock(&self.stands).get(&id).copied(), ..Shown::default() };
         shown.before = (at_start && shown.stands.is_some()).then(|| words::started_again(id));
+        shown.was_over = self.engine.run(id).is_ok_and(|run| run.is_ended());
         let (mut wait, mut away): (Duration, Option<Timestamp>) = (RETRY.0, None);
         loop {
             let works = self.engine.run(id).is_ok_and(|run| !run.waits_for_person());
@@ -277,7 +300,17 @@ impl Runs {
                 () = self.ending.cancelled() => {}
             }
             let is_last = self.ending.is_cancelled();
-            let Ok(run) = self.engine.run(id) else { return };
+            let run = match self.engine.run(id) {
+                Ok(run) => run,
+                Err(_) if is_last => break,
+                Err(why) => {
+                    self.pulse.trouble(&format!("run {id} cannot be read now, and is not shown: {why:?}"));
+                    self.try_later(&mut wait, &waiting).await;
+                    continue;
+                }
+            };
+            // What is over can be taken back.
+            shown.was_over &= run.is_ended();
             let mut lines = std::mem::take(&mut *lock(&waiting.lines));
             let more = std::mem::take(&mut *lock(&waiting.more));
             if waiting.doubted.swap(false, Ordering::Relaxed) {
@@ -310,18 +343,13 @@ impl Runs {
                         break;
                     }
                     Self::put_back(&waiting, lines, more);
-                    tokio::select! {
-                        () = self.desk.clock.after(wait) => {}
-                        () = self.ending.cancelled() => {}
-                    }
-                    wait = (wait * 2).min(RETRY.1);
-                    if is_away {
-                        shown.away = Some(words::was_away(since, &self.desk.moment()));
-                    } else {
+                    self.try_later(&mut wait, &waiting).await;
+                    if !is_away {
                         // Whether the card still stands is seen by editing it.
                         shown.card = None;
+                    } else if !shown.was_over {
+                        shown.away = Some(words::was_away(since, &self.desk.moment()));
                     }
-                    waiting.bell.notify_one();
                     continue;
                 }
             }
@@ -344,6 +372,16 @@ impl Runs {
             }
         }
         lock(&self.told).remove(&id);
+    }
+
+    /// After a failure: waits, longer each time, and then it is tried again.
+    async fn try_later(&self, wait: &mut Duration, waiting: &Waiting) {
+        tokio::select! {
+            () = self.desk.clock.after(*wait) => {}
+            () = self.ending.cancelled() => {}
+        }
+        *wait = (*wait * 2).min(RETRY.1);
+        waiting.bell.notify_one();
     }
 
     async fn last_words(&self) {
@@ -433,6 +471,26 @@ impl Runs {
         }
         lock(&self.stands).insert(RunId(stands.run), stands);
         (shown.stands, shown.asked_to_approve, shown.question) = (Some(stands), None, None);
+        shown.posted = None;
+    }
+
+    /// Begins the thread of a card that was posted: there the run stands from now on.
+    async fn begin_thread(
+        &self,
+        shown: &mut Shown,
+        run: &Run,
+        (channel, message): (u64, u64),
+    ) -> Result<Stands, Lost> {
+        let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
+            Ok(thread) => Some(thread),
+            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
+            // It was begun before the last end: a thread has the id of its message.
+            Err(Lost::Refused(_)) => Some(message),
+            Err(_) => None,
+        };
+        let stands = Stands { run: run.id.0, channel, message, thread };
+        self.stands_now(shown, stands).await;
+        Ok(stands)
     }
 
     /// The card of a run, and where it stands. None if there is no channel for it.
@@ -452,16 +510,28 @@ impl Runs {
             || format!("r{}-{}", run.id, run.requested.as_millisecond()),
             |message| format!("a{message}"),
         );
+        if let Some(posted) = shown.posted {
+            self.begin_thread(shown, run, posted).await?;
+        }
         if let Some(stands) = shown.stands {
             if shown.card.as_ref() == Some(&card) {
                 return Ok(Some(stands));
             }
-            let name = |card: &Card| card.file.as_ref().map(|(name, _)| name.clone());
-            let is_new_file = shown.card.as_ref().is_none_or(|before| name(before) != name(&card));
+            let is_new_file = shown.card.as_ref().is_none_or(|before| before.file != card.file);
             match self.post.edit(stands.channel, stands.message, &card, is_new_file).await {
                 Ok(()) => {
                     shown.card = Some(card);
                     return Ok(Some(stands));
+                }
+                // It would not be taken later either; whoever is asked below it is asked all the same.
+                Err(Lost::Refused(why)) => {
+                    self.pulse.trouble(&format!("the card of run {} could not be edited: {why}", run.id));
+                    shown.card = Some(card);
+                    return Ok(Some(stands));
+                }
+                Err(Lost::Gone(_) | Lost::Closed(_)) if shown.was_over => {
+                    shown.stands = None;
+                    return Ok(None);
                 }
                 // Somebody deleted it: it is posted anew, at once.
                 Err(Lost::Gone(why)) => {
@@ -484,20 +554,16 @@ impl Runs {
         }
         nonce.truncate(NONCE);
         card.lead_to(None);
-        while let Some(channel) = self.channel_of(run, policy, &shown.closed) {
+        if before.is_none() && shown.asked_in.is_none() {
+            // Kept, so that what cannot be told now goes to the same place later.
+            shown.asked_in = lock(&self.asked_in).remove(&run.request.account);
+        }
+        while let Some(channel) = self.channel_of(run, policy, shown) {
             match self.post.send(channel, &card, Some(&nonce), None).await {
                 Ok(message) => {
-                    let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
-                        Ok(thread) => Some(thread),
-                        Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
-                        // It was begun before the last end: a thread has the id of its message.
-                        Err(Lost::Refused(_)) => Some(message),
-                        Err(_) => None,
-                    };
-                    let stands = Stands { run: run.id.0, channel, message, thread };
-                    self.stands_now(shown, stands).await;
                     shown.card = Some(card);
-                    return Ok(Some(stands));
+                    shown.posted = Some((channel, message));
+                    return self.begin_thread(shown, run, (channel, message)).await.map(Some);
                 }
                 Err(Lost::Closed(why)) => {
                     self.pulse.trouble(&format!("run {} cannot be shown in a channel: {why}", run.id));
@@ -510,13 +576,15 @@ impl Runs {
     }
 
     /// Where it was shown or asked for; else the first channel of the policy that is not closed.
-    fn channel_of(&self, run: &Run, policy: Option<&Policy>, closed: &BTreeSet<u64>) -> Option<u64> {
+    fn channel_of(&self, run: &Run, policy: Option<&Policy>, shown: &Shown) -> Option<u64> {
         let door = policy?.doors.discord.as_ref()?;
-        let shown = lock(&self.stands).get(&run.id).map(|stands| stands.channel);
-        let asked = lock(&self.asked_in).remove(&run.request.account);
+        let before = lock(&self.stands).get(&run.id).map(|stands| stands.channel);
         let open: Vec<u64> = door.channels.iter().filter_map(|known| known.value.parse().ok()).collect();
-        let open = || open.iter().copied().filter(|channel| !closed.contains(channel));
-        let wanted = [shown, asked].into_iter().flatten().find(|wanted| open().any(|known| known == *wanted));
+        let open = || open.iter().copied().filter(|channel| !shown.closed.contains(channel));
+        let wanted = [before, shown.asked_in]
+            .into_iter()
+            .flatten()
+            .find(|wanted| open().any(|known| known == *wanted));
         wanted.or_else(|| open().next())
     }
 
@@ -572,7 +640,8 @@ impl Runs {
         let holders = policy.map(|policy| policy.holders(&plan.approvals.by)).unwrap_or_default();
         let others: Vec<Person> = holders.into_iter().filter(|person| *person != run.request.by).collect();
         let pings = ids_of(policy, &others);
-        let sentence = safe::plain(&words::approval_wanted(run, &plan::needed(&plan.approvals)));
+        let sentence = words::approval_wanted(run, &plan::needed(&plan.approvals));
+        let sentence = cut(&safe::plain(&sentence), LINE);
         let server = policy.and_then(Policy::server).unwrap_or_default();
         let card = address(server, stands.channel, stands.message);
         let sentence = format!("{sentence} {card}");

@@ -22,6 +22,15 @@ impl Kind {
             Self::Modal => 5,
         }
     }
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Component => "press",
+            Self::Completion => "completion",
+            Self::Modal => "modal",
+        }
+    }
 }
 
 /// The first response.
@@ -52,6 +61,8 @@ pub(crate) struct Interaction {
     /// Of a completion: the type of the option that is completed.
     pub(crate) option_type: u64,
     pub(crate) created_ms: u64,
+    /// Until when its first response is waited for.
+    pub(crate) answer_by_ms: u64,
     pub(crate) answered_ms: Option<u64>,
     pub(crate) response: Response,
     /// The message that `@original` means.
@@ -62,7 +73,7 @@ pub(crate) struct Interaction {
 impl Interaction {
     /// Whether no answer came in time. It stays so, whatever comes later.
     pub(crate) fn has_failed(&self, now_ms: u64) -> bool {
-        self.answered_ms.is_none() && now_ms > self.created_ms + limits::FIRST_RESPONSE_MS
+        self.answered_ms.is_none() && now_ms > self.answer_by_ms
     }
 
     pub(crate) fn token_is_dead(&self, now_ms: u64) -> bool {
@@ -83,7 +94,7 @@ pub(crate) struct Doing {
 impl World {
     /// Makes an interaction of it, and sends it to the bot.
     pub(crate) fn happens(&mut self, doing: Doing) -> u64 {
-        let id = self.clock.id();
+        let (id, now) = (self.clock.id(), self.clock.now_ms());
         let interaction = Interaction {
             id,
             token: format!("token-of-{id}"),
@@ -93,7 +104,8 @@ impl World {
             message: doing.message,
             data: doing.data,
             option_type: doing.option_type,
-            created_ms: self.clock.now_ms(),
+            created_ms: now,
+            answer_by_ms: now + self.first_response_ms,
             answered_ms: None,
             response: Response::None,
             original: None,

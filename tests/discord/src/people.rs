@@ -210,11 +210,11 @@ impl Person {
     }
 
     pub(crate) fn asks(&self, doing: Doing) -> Asked {
-        let id = self.discord.core.change(|world| world.happens(doing));
+        let (id, limit) = self.discord.core.change(|world| (world.happens(doing), world.first_response_ms));
         // Who waits shall learn that the time for an answer is over.
         let core = self.discord.core.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(limits::FIRST_RESPONSE_MS + 50)).await;
+            tokio::time::sleep(Duration::from_millis(limit + 50)).await;
             core.ring();
         });
         Asked { discord: self.discord.clone(), id }

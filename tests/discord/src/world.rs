@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) sessions: Sessions,
     pub(crate) faults: Faults,
     pub(crate) record: Vec<Request>,
+    /// So long people wait for a first response.
+    pub(crate) first_response_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +169,7 @@ impl World {
             sessions: Sessions::default(),
             faults: Faults::default(),
             record: Vec::new(),
+            first_response_ms: crate::limits::FIRST_RESPONSE_MS,
         }
     }
 

@@ -153,6 +153,8 @@ async fn edits_of_a_message_are_counted() {
     discord.passes(std::time::Duration::from_secs(2));
     edit("2").await;
     assert_eq!(discord.most_edits_in_a_second(), 1);
-    edit("3").await;
-    assert_eq!(discord.most_edits_in_a_second(), 2);
+    for text in ["3", "4", "5", "6"] {
+        edit(text).await;
+    }
+    assert!(discord.most_edits_in_a_second() >= 2);
 }

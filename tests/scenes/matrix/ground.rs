@@ -293,6 +293,7 @@ impl Ground {
     /// Nothing runs yet; there are so many hosts for what is long.
     pub(super) async fn empty(many: usize) -> Self {
         let discord = Discord::start().await;
+        discord.waits_for_responses(Duration::from_secs(30));
         for name in ["ana-2", "gus", "rex", "b\u{435}n"] {
             discord.add_person(name, &[]);
         }
@@ -390,13 +391,20 @@ impl Ground {
         self.journal.view().last().unwrap()
     }
 
+    /// Whoever reads it meanwhile finds one or the other.
+    fn put_policy(&self, text: &str) {
+        let beside = self.policy.with_extension("new");
+        fs::write(&beside, text).unwrap();
+        fs::rename(beside, &self.policy).unwrap();
+    }
+
     /// The policy is another one while this is done.
     pub(super) async fn under<T>(&self, from: &str, to: &str, work: impl Future<Output = T>) -> T {
         let text = fs::read_to_string(&self.policy).unwrap();
         assert!(text.contains(from), "{text}");
-        fs::write(&self.policy, text.replace(from, to)).unwrap();
+        self.put_policy(&text.replace(from, to));
         let done = work.await;
-        fs::write(&self.policy, text).unwrap();
+        self.put_policy(&text);
         done
     }
 

@@ -411,9 +411,12 @@ async fn tried(cells: &[Cell]) -> Trial {
     // gus may approve until now, and so may see what is there.
     ground.under("[ben, cleo, gus]", "[ben, cleo]", trial.all(&gone)).await;
     let server = ground.discord.guild_id().to_string();
-    ground.under(&server, "123456789012345678", trial.all(&away)).await;
-    // Whatever was to be said has been said.
-    ground.ends().await;
+    let all_heard = async {
+        trial.all(&away).await;
+        // Whatever was to be said has been said.
+        ground.ends().await;
+    };
+    ground.under(&server, "123456789012345678", all_heard).await;
     for (name, _, _) in ACTORS {
         for place in ["ops", "incidents", "thread", "direct"] {
             let answers = ground.person_in(name, place).sees();
