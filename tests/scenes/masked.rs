@@ -6,6 +6,9 @@ use regex_lite::Regex;
 pub(crate) fn steady(text: &str) -> String {
     let mut text = text.to_owned();
     for (what, by) in [
+        // Around midnight what is said of another day has its date.
+        (r"\b\d{4}-\d\d-\d\d (\d\d:\d\d)", "$1"),
+        (r"(\d\d:\d\d:\d\d) (?:CES?T|UTC|GMT) to (\d\d:\d\d:\d\d)", "$1-$2"),
         (r"\(in [^)]*\)", "(in N min)"),
         (r"\d\d:\d\d:\d\d-\d\d:\d\d:\d\d", "HH:MM:SS-HH:MM:SS"),
         (r"\d\d:\d\d:\d\d", "HH:MM:SS"),

@@ -9,9 +9,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use jiff::tz::TimeZone;
 use lab::{Lab, Spec};
 use regex_lite::Regex;
 use steadyhand::config::{KEYS, variable};
+use steadyhand::engine::clock::Clock;
 use steadyhand::serve::metrics::{FAMILIES, OF_DISCORD};
 
 use crate::chat::{self, DONE};
@@ -50,7 +52,19 @@ fn the_first_screen_is_what_happens() {
 fn on_a_new_lab(typed: &[&str]) -> chat::Transcript {
     let lab = Lab::up(Spec::default().synchronous()).unwrap();
     knows_the_lab(&lab);
+    lives_far_from_midnight(&lab);
     chat::types(&lab, typed.iter().copied())
+}
+
+/// What is said of another day has its date, and the picture has none.
+fn lives_far_from_midnight(lab: &Lab) {
+    let path = lab.bot_dir().join("steadyhand.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("Europe/Berlin"), "{text}");
+    let hour = Clock::System.now().to_zoned(TimeZone::get("Europe/Berlin").unwrap()).hour();
+    if !(2..22).contains(&hour) {
+        fs::write(&path, text.replace("Europe/Berlin", "Asia/Tokyo")).unwrap();
+    }
 }
 
 /// `make demo`, or another demo, with a script. The programs are those that are tested: nothing is built or installed. Fails if anything is
@@ -248,7 +262,7 @@ fn steady(text: &str) -> String {
         (r"Warning:? +At risk:[^\n]*\n( +[^\n]*got them\.\n|has not got them\.\n|[^\n]*got them\.\n)?", ""),
         (r"Facts +[^:]* old:", "Facts of some AGE:"),
         (r"\d{4}-\d\d-\d\dT[0-9:+-]+", "TIME"),
-        (r"\d\d:\d\d(:\d\d)?( CET| CEST)", "TIME"),
+        (r"\d\d:\d\d(:\d\d)?( CET| CEST| JST)", "TIME"),
         (r"\d\d:\d\d:\d\d-TIME", "TIME"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
         (r"\b(plan|approve 1) [0-9a-f]{8}\b", "$1 DIGEST"),

@@ -403,6 +403,8 @@ impl Ground {
         let text = fs::read_to_string(&self.policy).unwrap();
         assert!(text.contains(from), "{text}");
         self.put_policy(&text.replace(from, to));
+        // What is opened goes by the files that were read last.
+        self.engine.snapshot().unwrap();
         let done = work.await;
         self.put_policy(&text);
         done

@@ -376,6 +376,8 @@ pub(super) fn expected(who: Who, action: &Action, state: State, way: Way, place:
     }
     if way == Way::Button && !action.said.is_empty() {
         return match state {
+            // Instead of the form they would see how the run is, and they see nothing.
+            State::Nothing | State::Ended if who == Roleless => Is::No("no-person"),
             State::Nothing => Is::NoForm("unknown-run"),
             State::Ended => Is::NoForm("ended"),
             _ => Is::Form,
