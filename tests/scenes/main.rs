@@ -20,6 +20,7 @@ mod opening;
 mod preflight;
 mod proof;
 mod recovery;
+mod shown;
 mod stage;
 mod steering;
 mod trouble;
