@@ -349,14 +349,22 @@ fn with_the_gateway_cut_in_the_middle_it_goes_on_and_a_press_of_meanwhile_counts
 fn killed_between_approval_and_first_step_it_goes_on_with_the_same_card() {
     let (ground, bot) = Ground::of(Lab::up(Spec::default()).unwrap());
     let discord = &ground.discord;
+    let all = ["pg1", "pg2", "pg3"].map(|name| ground.lab.host(name));
     let (approving, _) = ground.outside.block_on(confirmed(discord, PLANNED));
     let mut events = bot.engine.follow();
     ground.outside.block_on(async {
+        // Before the first step everything is measured again, and no host answers.
+        for host in &all {
+            host.cut_ssh().unwrap();
+        }
         discord.person("ben").presses(&approving, "Approve").unwrap();
-        // The agreement is recorded; the first step is not sent.
         while events.recv().await.unwrap().run.approvals.is_empty() {}
     });
+    assert!(bot.engine.run(RunId(1)).unwrap().started.is_none());
     bot.dies();
+    for host in &all {
+        host.heal().unwrap();
+    }
 
     let bot = Bot::starts(&ground.lab, discord);
 

@@ -175,6 +175,21 @@ async fn what_comes_too_late_is_refused() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "a command was not answered in time")]
+async fn what_nobody_answered_is_not_clean() {
+    let discord = Discord::start().await;
+    let caller = Caller::new(&discord);
+    caller.registers_ping(&discord).await;
+    discord.waits_for_responses(Duration::from_secs(30));
+    discord.person("ana").types("/ping").unwrap();
+    discord.passes(Duration::from_secs(29));
+    discord.assert_clean();
+
+    discord.passes(Duration::from_secs(2));
+    discord.assert_clean();
+}
+
+#[tokio::test]
 async fn completions_are_held_against_their_option() {
     let discord = Discord::start().await;
     let caller = Caller::new(&discord);

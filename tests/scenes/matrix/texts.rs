@@ -199,7 +199,9 @@ async fn reasons_and_names_of_people_notify_nobody_and_hide_nothing() {
     }
     ground.ends().await;
 
-    assert!(taken > 20 && refused > 0, "{taken} taken, {refused} refused");
+    // Of our own ones a single one is refused; most of those stand in the public lists, where there are any.
+    let least = if public().0.is_empty() { 1 } else { 6 };
+    assert!(taken > 20 && refused >= least, "{taken} taken, {refused} refused");
     assert_eq!(ground.discord.open_mentions().len(), 0);
     assert!(ground.discord.refusals().is_empty(), "{:?}", ground.discord.refusals());
     for request in ground.discord.requests() {
