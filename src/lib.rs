@@ -17,6 +17,7 @@ pub mod duty;
 pub mod authoring;
 pub mod plan;
 pub mod run;
+pub mod incident;
 pub mod wording;
 
 // The outside: what is stored, where commands are carried out, what is read; and where a test ends the process.
@@ -25,6 +26,7 @@ pub mod journal;
 pub mod secrets;
 pub mod target;
 pub mod library;
+pub mod notify;
 
 // The middle: the only loop that acts.
 pub mod engine;

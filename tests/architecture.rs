@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pure modules: no file, no socket, no clock, no randomness, no async.
-const PURE: [&str; 8] = ["runbook", "inventory", "policy", "duty", "authoring", "plan", "run", "wording"];
+const PURE: [&str; 9] =
+    ["runbook", "inventory", "policy", "duty", "authoring", "plan", "run", "incident", "wording"];
 
 /// Arrows that exist. A new one is a decision: add it here, and say in ARCHITECTURE.md what it is for.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("runbook", &[]),
     ("inventory", &["runbook"]),
     ("policy", &["runbook"]),
@@ -16,12 +17,14 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("authoring", &["duty", "inventory", "policy", "runbook"]),
     ("plan", &["authoring", "duty", "policy", "runbook"]),
     ("run", &["plan", "policy", "runbook"]),
+    ("incident", &["duty", "plan", "run", "runbook"]),
     ("wording", &["duty", "plan", "policy", "run", "runbook"]),
     ("failpoint", &[]),
     ("journal", &["failpoint", "plan", "policy", "run", "runbook"]),
     ("secrets", &[]),
     ("target", &["failpoint", "plan", "runbook", "secrets"]),
     ("library", &["authoring", "duty", "inventory", "plan", "policy", "runbook", "target"]),
+    ("notify", &["duty", "incident", "runbook", "target", "wording"]),
     (
         "engine",
         &[

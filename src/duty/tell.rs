@@ -14,7 +14,7 @@ use crate::runbook::source::name::{HostName, PathName, Person, Role};
 pub const WAIT: Millis = Millis(300_000);
 
 /// A path, and where on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Way {
     /// The path.
     pub path: PathName,

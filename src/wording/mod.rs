@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod duty;
 pub mod look;
 pub mod moment;
+pub mod notice;
 pub mod page;
 pub mod plan;
 pub mod record;

@@ -1,0 +1,139 @@
+//! What an incident can hear: people, runs, paths, the clock. And how it says no.
+
+use jiff::Timestamp;
+
+use super::model::{Part, Severity, Status, Trouble};
+use crate::plan::model::TellPlan;
+use crate::run::RunId;
+use crate::run::model::Outcome;
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::Person;
+
+/// What an incident can hear.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Something happened to a run that belongs to it, or belongs to it from now on.
+    Run {
+        /// Which.
+        run: RunId,
+        /// What.
+        trouble: Trouble,
+        /// How bad that is, if it is worse than what is known.
+        severity: Severity,
+        /// Whom the plan of the run tells at this moment.
+        tell: Vec<TellPlan>,
+    },
+    /// A run of it is over.
+    RunEnded {
+        /// Which.
+        run: RunId,
+        /// How.
+        outcome: Outcome,
+        /// Whom the plan of the run tells at the end.
+        tell: Vec<TellPlan>,
+    },
+    /// A person says something. Whether they may was asked of the policy before.
+    Person {
+        /// Who.
+        by: Person,
+        /// What.
+        says: Says,
+    },
+    /// These notices are sent now, by `next`: the intent.
+    Sends {
+        /// By number.
+        notices: Vec<u32>,
+    },
+    /// A path answered.
+    Sent {
+        /// Which notice.
+        notice: u32,
+        /// Which attempt.
+        attempt: u32,
+        /// What it answered.
+        answer: Answer,
+    },
+    /// Time has passed; also: the bot was started again. Whatever is due is done.
+    Tick,
+}
+
+/// What a path answered. The sender says whether it is for now or for ever: it is never guessed from a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It took it, and may call it something.
+    Accepted(Option<String>),
+    /// Not now: why, and how long it wants to be left alone.
+    NotNow(String, Option<Millis>),
+    /// Never: why.
+    Never(String),
+    /// Nobody knows: the connection broke after the message had been sent, or it took too long.
+    Unknown(String),
+}
+
+/// What people say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the words of the command grammar")]
+pub enum Says {
+    /// They know. `how` is the way in: `console`, `discord`, `link`.
+    Acknowledge {
+        how: String,
+    },
+    /// They, or somebody else, are something in it.
+    Take {
+        part: Part,
+        person: Person,
+    },
+    Update {
+        text: String,
+        for_support: bool,
+    },
+    /// What is to be published, instead of what stands there.
+    Draft {
+        text: String,
+    },
+    /// Exactly the draft.
+    Publish,
+    Severity {
+        severity: Severity,
+        why: String,
+    },
+    /// Identified, monitoring, or investigating again.
+    Status {
+        status: Status,
+    },
+    Resolve,
+    /// Something owed is not needed: the number of the obligation.
+    Waive {
+        obligation: u32,
+        why: String,
+    },
+    /// The next step of every escalation now.
+    Escalate,
+    /// The postmortem is done.
+    Close,
+}
+
+/// Why what was asked for is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is closed.
+    Closed,
+    /// It is resolved already, or not yet.
+    NotNow(Status),
+    /// There is nothing to publish.
+    NoDraft,
+    /// Nothing of a drill goes to the public.
+    Drill,
+    /// There is no such obligation, or it is not owed any more. These are.
+    NotOwed(Vec<u32>),
+    /// A run of it goes on: it cannot be over.
+    RunGoesOn(RunId),
+    /// The reason or text says too little; so many characters it must have.
+    TooShort(usize),
+    /// The text is longer than this.
+    TooLong(usize),
+    /// Somebody else is that already, since then.
+    Taken(Part, Person),
+    /// They said so already.
+    Already(Timestamp),
+}
