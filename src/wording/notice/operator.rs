@@ -84,9 +84,10 @@ fn why(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
         (About::Call(_) | About::Late(_), Some(owed)) if owed.late.is_some() => {
             Some(format!("{}, and it goes on until somebody does it.", said::overdue(owed, moment)))
         }
-        (About::Call(_), _) => {
-            Some("You are called until somebody says that they know. A message that arrived proves nothing.".to_owned())
-        }
+        (About::Call(_), _) => Some(
+            "You are called until somebody says that they know. A message that arrived proves nothing."
+                .to_owned(),
+        ),
         (About::Reminder(_), Some(_)) => Some("Half of the time for it is over.".to_owned()),
         (About::Update(number), _) => {
             let update = incident.updates.get(by_number(*number)?)?;

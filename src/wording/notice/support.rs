@@ -151,10 +151,15 @@ fn why(known: &ForSupport<'_>, moment: &Moment) -> String {
             format!("Half of the time is over. Say by {} that you know.", moment.with_distance(*due))
         }
         Why::Late(due) => {
-            format!("Support should have said by {} that they know. Others are called now.", moment.time(*due))
+            format!(
+                "Support should have said by {} that they know. Others are called now.",
+                moment.time(*due)
+            )
         }
         Why::News => "There is news.".to_owned(),
-        Why::Published(text) => format!("Customers read since {}: \"{}\"", moment.time(moment.now), visible(text)),
+        Why::Published(text) => {
+            format!("Customers read since {}: \"{}\"", moment.time(moment.now), visible(text))
+        }
         Why::Alarm => "Nobody who was called for this has answered.".to_owned(),
         Why::Acknowledged(Some(by)) => format!("{by} has said that they know."),
         Why::Acknowledged(None) => "Somebody has said that they know.".to_owned(),
@@ -197,7 +202,9 @@ fn to_say(known: &ForSupport<'_>, title: &str, moment: &Moment) -> String {
 fn not_to_say(known: &ForSupport<'_>) -> &'static str {
     match (known.is_over(), known.severity) {
         (true, _) => "a cause, or that nothing was lost, unless it was published.",
-        (false, Severity::Planned) => "when the work is over, or that nobody will notice it. Neither is sure.",
+        (false, Severity::Planned) => {
+            "when the work is over, or that nobody will notice it. Neither is sure."
+        }
         _ => "a cause, a time when it is over, or that nothing was lost. None of these is known yet.",
     }
 }

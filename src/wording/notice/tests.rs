@@ -116,7 +116,22 @@ fn said(incident: &Incident, about: About, audience: Audience) -> String {
 
 #[test]
 fn support_reads_what_customers_see_and_what_to_say() {
-    insta::assert_snapshot!(said(&incident(), About::Call(2), Audience::Support), @"");
+    insta::assert_snapshot!(said(&incident(), About::Call(2), Audience::Support), @r#"
+    [sev1] inc-31 Order processing
+    sev1: Order processing. Say by 03:19 CET that Support knows.
+
+    Support must know of this. Say that you know by 03:19 CET.
+
+    Customers see: they cannot use Order processing. Known since 03:09 CET.
+
+    Say: "There is a problem with Order processing. We are working on it. News by 03:39 CET on status.example.com."
+
+    Do not say: a cause, a time when it is over, or that nothing was lost. None of these is known yet.
+
+    Next news: by 03:39 CET.
+
+    To say that you know: incident ack inc-31
+    "#);
 }
 
 #[test]
@@ -125,19 +140,66 @@ fn support_reads_that_planned_work_waits_for_them() {
     planned.severity = Severity::Planned;
     planned.obligations[1].holds_back = Some(RunId(142));
 
-    insta::assert_snapshot!(said(&planned, About::Call(2), Audience::Support), @"");
+    insta::assert_snapshot!(said(&planned, About::Call(2), Audience::Support), @r#"
+    [planned] inc-31 Order processing
+    Planned work: Order processing. Say by 03:19 CET that Support knows.
+
+    Planned work waits until Support knows of it. Say that you know by 03:19 CET: before that it does not begin.
+
+    Customers see: nothing, as far as is planned. The work is on Order processing.
+
+    Say: "There is planned work on Order processing. News by 03:39 CET on status.example.com."
+
+    Do not say: when the work is over, or that nobody will notice it. Neither is sure.
+
+    Next news: by 03:39 CET.
+
+    To say that you know: incident ack inc-31
+    "#);
 }
 
 #[test]
 fn an_operator_reads_what_it_is_and_what_is_owed() {
-    insta::assert_snapshot!(said(&incident(), About::Call(1), Audience::Operator), @"");
+    insta::assert_snapshot!(said(&incident(), About::Call(1), Audience::Operator), @"
+    [sev1] inc-31 Order processing
+    inc-31 sev1 Order processing: you are called. Say by 03:14 CET that you know.
+
+    You are called until somebody says that they know. A message that arrived proves nothing.
+
+    What: failover-database on pg1-rm-rf.
+
+    Since: 03:09 CET, by run 142, which FAILED: step 3 on pg1-rm-rf.
+
+    Runs: Run 142 on orders: step 3 of 5 on pg1-rm-rf.
+
+    Where it stands: investigating, nobody commands, nobody has said that they know.
+
+    Owed: the answer of on-call, due 03:14 CET; the answer of support, due 03:19 CET; the word to customers, due 03:24 CET; the next news, due 03:39 CET.
+
+    Next: incident ack inc-31, then incident status inc-31
+    ");
 }
 
 #[test]
 fn an_operator_reads_that_nobody_answers() {
     let about = About::Alarm("nobody of support is on duty, and on-call has not answered".to_owned());
 
-    insta::assert_snapshot!(said(&incident(), about, Audience::Operator), @"");
+    insta::assert_snapshot!(said(&incident(), about, Audience::Operator), @"
+    [sev1] inc-31 Order processing
+    inc-31 sev1 Order processing: nobody of support is on duty, and on-call has not answered.
+
+    What: failover-database on pg1-rm-rf.
+
+    Since: 03:09 CET, by run 142, which FAILED: step 3 on pg1-rm-rf.
+
+    Runs: Run 142 on orders: step 3 of 5 on pg1-rm-rf.
+
+    Where it stands: investigating, nobody commands, nobody has said that they know.
+
+    Owed: the answer of on-call, due 03:14 CET; the answer of support, due 03:19 CET; the word to customers, due 03:24 CET; the next news, due 03:39 CET.
+
+    Next: incident ack inc-31, then incident status inc-31
+    ");
 }
 
 #[test]
@@ -160,7 +222,10 @@ fn every_line_of_a_drill_says_so() {
     for audience in [Audience::Operator, Audience::Support] {
         let text = said(&drill, About::Call(2), audience);
 
-        assert!(text.lines().filter(|line| !line.is_empty()).all(|line| line.starts_with("[DRILL] ")), "{text}");
+        assert!(
+            text.lines().filter(|line| !line.is_empty()).all(|line| line.starts_with("[DRILL] ")),
+            "{text}"
+        );
     }
 }
 
@@ -197,12 +262,8 @@ fn any_incident() -> impl Strategy<Value = Incident> {
         Just(Cause::Person { by: person("ana"), why: SECRET.to_owned() }),
         Just(Cause::Watch { why: SECRET.to_owned() }),
     ];
-    let severity = prop::sample::select(vec![
-        Severity::Sev1,
-        Severity::Sev2,
-        Severity::Sev3,
-        Severity::Planned,
-    ]);
+    let severity =
+        prop::sample::select(vec![Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Planned]);
     let status = prop::sample::select(vec![
         Status::Investigating,
         Status::Identified,
@@ -234,7 +295,8 @@ fn any_incident() -> impl Strategy<Value = Incident> {
                 it.published.push((it.since, person("ana"), "We know.".to_owned()));
             }
             it.draft = Some(SECRET.to_owned());
-            it.obligations[0].end = Some(crate::incident::model::End::Waived(person("ana"), SECRET.to_owned()));
+            it.obligations[0].end =
+                Some(crate::incident::model::End::Waived(person("ana"), SECRET.to_owned()));
             it
         },
     )
