@@ -62,11 +62,11 @@ pub fn words(incident: &Incident, notice: &Notice, facts: &Facts, moment: &Momen
         Audience::Support => support::say(&ForSupport::new(incident, notice, facts), moment),
         Audience::Public => public::say(&ForPublic::new(incident, notice)),
     };
-    if incident.is_drill() { of_a_drill(words) } else { words }
+    if incident.is_drill() { of_a_drill(&words) } else { words }
 }
 
 /// `[DRILL]` before everything: no line of it can be taken for the real thing.
-fn of_a_drill(words: Words) -> Words {
+fn of_a_drill(words: &Words) -> Words {
     const DRILL: &str = "[DRILL]";
     let text: Vec<String> = words
         .text
