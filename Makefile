@@ -6,8 +6,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # How many runs `make crash` and `make torture` make, and which cases: the same seed makes the same ones.
 RUNS ?= 1000
 SEED ?= 1
+# How many notices `make soak-notify` sends.
+N ?= 1000
 
-.PHONY: help demo demo-discord test check bench bench-chat bench-ssh crash torture build install headers
+.PHONY: help demo demo-discord test check bench bench-chat bench-ssh crash torture soak-notify build install headers
 
 help:
 	@echo "make demo    a chat on a real PostgreSQL cluster, on this machine; 'make demo < script.txt' without a terminal"
@@ -18,6 +20,7 @@ help:
 	@echo "make bench-ssh  the same for commands on many hosts, beside ansible and others"
 	@echo "make bench-chat how long people wait on Discord, while nothing goes on and while 200 hosts work"
 	@echo "make crash   kills the bot at every failpoint and at any moment, RUNS times (1000 if not said), SEED=1"
+	@echo "make soak-notify N notices (1000 if not said) over paths that fail three times of ten, by a bot that is killed all the time"
 	@echo "make torture kills what carries a step at random moments, RUNS times (1000 if not said)"
 
 demo: install build
@@ -48,6 +51,10 @@ bench-chat: install
 # With failpoints, so not as a release.
 crash: install
 	RUNS=$(RUNS) SEED=$(SEED) cargo bench --profile crash --locked --quiet --bench crash
+
+# With failpoints, so not as a release.
+soak-notify: headers
+	N=$(N) SEED=$(SEED) cargo bench --profile crash --locked --quiet --bench soak
 
 # What people use instead to run commands on many hosts; pyinfra is not in Debian, and comes into a folder of its own.
 PYINFRA_HOME := target/pyinfra

@@ -33,12 +33,13 @@ async fn posted(attempt: &Attempt<'_>, url: &str) -> Result<Answer, Answer> {
     })
 }
 
-/// The letter, with who is meant before it.
+/// The letter, with who is meant before it, and behind it what tells it from all others: two that have the same came twice.
 fn text(letter: &Letter) -> String {
     let id = Some(&letter.address)
         .filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let meant = id.map(|id| format!("<@{id}> ")).unwrap_or_default();
-    form::cut(&format!("{meant}{}", escaped(&form::whole(letter))), MAX_TEXT)
+    let text = form::cut(&format!("{meant}{}", escaped(&form::whole(letter))), MAX_TEXT);
+    format!("{text}\n(notice {})", letter.key)
 }
 
 /// The three characters that mean something to Slack.

@@ -29,6 +29,8 @@ use crate::run::RunId;
 use crate::runbook::source::name::Person;
 use keeper::Keeper;
 
+pub use sends::notice_key;
+
 /// Something that happened to an incident.
 #[derive(Debug, Clone)]
 pub struct Changed {

@@ -156,7 +156,7 @@ impl Keeper {
         let alone = notice.to.is_some();
         let answers = carriers.answers.as_ref().filter(|_| alone);
         Letter {
-            key: key(self.inner.journal.id(), incident.id, notice.number),
+            key: notice_key(self.inner.journal.id(), incident.id, notice.number),
             incident: incident.id,
             severity: incident.severity,
             audience: notice.audience,
@@ -184,7 +184,7 @@ impl Keeper {
 }
 
 /// The same for every attempt of a notice, and another for every other notice of any journal.
-fn key(journal: &str, incident: IncidentId, notice: u32) -> String {
+pub fn notice_key(journal: &str, incident: IncidentId, notice: u32) -> String {
     let hash = Sha256::digest(format!("{journal} {incident} {notice}"));
     URL_SAFE_NO_PAD.encode(&hash[..16])
 }
@@ -205,14 +205,14 @@ mod tests {
 
     #[test]
     fn a_key_fits_the_smallest_place_and_is_another_for_every_notice_and_journal() {
-        let one = key("0123456789abcdef", IncidentId(31), 1);
+        let one = notice_key("0123456789abcdef", IncidentId(31), 1);
 
-        assert_eq!(one, key("0123456789abcdef", IncidentId(31), 1));
+        assert_eq!(one, notice_key("0123456789abcdef", IncidentId(31), 1));
         assert_eq!(one.len(), 22);
         for other in [
-            key("0123456789abcdef", IncidentId(31), 11),
-            key("0123456789abcdef", IncidentId(3), 11),
-            key("0123456789abcdee", IncidentId(31), 1),
+            notice_key("0123456789abcdef", IncidentId(31), 11),
+            notice_key("0123456789abcdef", IncidentId(3), 11),
+            notice_key("0123456789abcdee", IncidentId(31), 1),
         ] {
             assert_ne!(one, other);
         }
