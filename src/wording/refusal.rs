@@ -390,13 +390,6 @@ pub fn of_incident(refusal: &incident::Refusal) -> Page {
     Page::sentence(format!("Refused: {why}. Nothing changed.")).text(next).code("incident-refused")
 }
 
-/// There is no such incident.
-pub fn unknown_incident(name: &str) -> Page {
-    Page::sentence(format!("There is no incident {}. Nothing was done.", visible(name)))
-        .next("incident list", "shows those that are open")
-        .code("unknown-incident")
-}
-
 /// It is a drill of others.
 pub fn not_of_drill(id: IncidentId, people: &[Person]) -> Page {
     let people: Vec<String> = people.iter().map(ToString::to_string).collect();

@@ -20,7 +20,7 @@ use crate::policy::Policy;
 use crate::run::model::{Far, Outcome, Phase};
 use crate::run::{Event, Run, RunId};
 use crate::wording::look::Opening;
-use crate::wording::{Moment, Page, duty, look, plan, refusal, run as run_words};
+use crate::wording::{Moment, Page, duty, incident, look, plan, refusal, run as run_words};
 
 /// How a line came out: the exit code of one-shot use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -294,7 +294,7 @@ impl Desk {
             Refused::UnknownPerson(name, people) => refusal::unknown_person(name, people),
             Refused::StandIn(refusal) => duty::no_stand_in(refusal),
             Refused::Incident(refusal) => refusal::of_incident(refusal),
-            Refused::UnknownIncident(name) => refusal::unknown_incident(name),
+            Refused::UnknownIncident(name) => incident::refusal::unknown(name, &[]),
             Refused::NotOfDrill(id, people) => refusal::not_of_drill(*id, people),
             Refused::UnknownService(name, known) => refusal::not_known("service", name, known),
             Refused::UnknownParticipant(name, known) => {
