@@ -19,6 +19,7 @@ mod many;
 mod masked;
 mod packs;
 mod paged;
+mod paths;
 mod rebuilding;
 mod refusing;
 mod rotating;
