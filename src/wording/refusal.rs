@@ -108,10 +108,15 @@ pub fn plan_changed(run: &Run, changes: &[String], moment: &Moment) -> Page {
 
 /// There is no such person.
 pub fn unknown_person(name: &Person, people: &[Person]) -> Page {
+    unknown_name(name.as_str(), people)
+}
+
+/// There is no person of that name.
+pub fn unknown_name(name: &str, people: &[Person]) -> Page {
     let people: Vec<_> = people.iter().map(ToString::to_string).collect();
     Page::sentence(format!(
         "There is no {} here. There are: {}. Nothing changed.",
-        quoted(name.as_str()),
+        quoted(name),
         people.join(", ")
     ))
     .code("unknown-person")
