@@ -62,7 +62,11 @@ pub fn journal_of(run: &Run, entries: &[Recorded], moment: &Moment) -> Page {
 }
 
 /// The entries of an incident: when, who, what.
-pub fn journal_of_incident(incident: &Incident, entries: &[(u64, incident::Stamped)], moment: &Moment) -> Page {
+pub fn journal_of_incident(
+    incident: &Incident,
+    entries: &[(u64, incident::Stamped)],
+    moment: &Moment,
+) -> Page {
     let about = vec![incident.id.to_string(), said::severity(incident), visible(&incident.opened.title)];
     let rows = entries.iter().map(|(seq, stamped)| Row {
         cells: vec![
@@ -330,6 +334,7 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
             ("paused by itself".into(), none(), none(), vec![Below::Text(visible(why))])
         }
         Event::Resumed => simple("resume"),
+        Event::Known => simple("known"),
         Event::UndoOffered { list, digest, .. } => {
             let list: Vec<_> = list.iter().map(|at| at.number.to_string()).collect();
             (

@@ -145,7 +145,7 @@ pub fn denied(denial: &Denial) -> Page {
         Denial::DoorClosed(door) => {
             let how = match door {
                 Door::Console => "doors: { console: {} }",
-                Door::Discord => "doors: { discord: { server: \"…\", channels: [\"…\"] } }",
+                Door::Discord | Door::Link => "doors: { discord: { server: \"…\", channels: [\"…\"] } }",
             };
             Page::sentence(format!("Refused: the policy takes no commands from the {}. Nothing was done.", door_name(*door)))
                 .text(format!("Next: `{how}` in policy.yaml opens it."))
@@ -177,6 +177,7 @@ const fn door_name(door: Door) -> &'static str {
     match door {
         Door::Console => "console",
         Door::Discord => "Discord server",
+        Door::Link => "link of a notice",
     }
 }
 

@@ -10,7 +10,6 @@ use crate::engine::{Engine, Refused, Speaker};
 use crate::incident::{self, Incident, IncidentId, Says};
 use crate::policy::decide::{Denial, Door};
 use crate::run::{Run, RunId};
-use crate::runbook::source::name::Person;
 use crate::wording::incident as words;
 use crate::wording::{Page, record, run as run_words};
 
@@ -180,4 +179,3 @@ const fn way_in(door: Door) -> &'static str {
         Door::Link => "link",
     }
 }
-

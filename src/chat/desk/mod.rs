@@ -21,9 +21,8 @@ use crate::policy::Policy;
 use crate::run::model::{Far, Outcome, Phase};
 use crate::run::{Event, Run, RunId};
 use crate::wording::incident::refusal as incident_refusal;
-use crate::wording::incident::refusal::of_incident;
 use crate::wording::look::Opening;
-use crate::wording::{Moment, Page, duty, look, plan, refusal, run as run_words};
+use crate::wording::{Moment, Page, duty, incident, look, plan, refusal, run as run_words};
 
 /// How a line came out: the exit code of one-shot use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -304,7 +303,7 @@ impl Desk {
             Refused::PlanChanged(run, changes) => refusal::made_anew(run, changes, &moment),
             Refused::UnknownPerson(name, people) => refusal::unknown_person(name, people),
             Refused::StandIn(refusal) => duty::no_stand_in(refusal),
-            Refused::Incident(refusal) => of_incident(refusal, None, &moment),
+            Refused::Incident(refusal) => incident_refusal::of_incident(refusal, None, &moment),
             Refused::UnknownIncident(typed) => {
                 let open = self.open_incidents().unwrap_or_default();
                 incident_refusal::unknown(typed, &open.iter().map(|it| it.id).collect::<Vec<_>>())
@@ -312,6 +311,8 @@ impl Desk {
             Refused::NotOfDrill(id, people) => incident_refusal::not_of_drill(*id, people),
             Refused::UnknownService(typed, services) => incident_refusal::unknown_service(typed, services),
             Refused::UnknownParticipant(name, people) => refusal::unknown_name(name, people),
+            Refused::UnknownPath(typed, yours) => incident::log::no_path(typed, yours),
+            Refused::NoMessenger => incident::log::no_messenger(),
             Refused::Parked(id, why) => incident_refusal::parked(*id, why),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
