@@ -38,8 +38,12 @@ fn text(letter: &Letter) -> String {
     let id = Some(&letter.address)
         .filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let meant = id.map(|id| format!("<@{id}> ")).unwrap_or_default();
-    format!("{meant}{}
-(notice {})", escaped(&form::whole(letter, MAX_TEXT)), letter.key)
+    format!(
+        "{meant}{}
+(notice {})",
+        escaped(&form::whole(letter, MAX_TEXT)),
+        letter.key
+    )
 }
 
 /// The three characters that mean something to Slack.

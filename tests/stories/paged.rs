@@ -88,9 +88,17 @@ fn changes_the_files(lab: &Lab) {
         assert!(text.contains(from), "{text}");
         std::fs::write(&path, text.replace(from, to)).unwrap();
     };
-    changed("policy.yaml", "on-call:       { people: [ana, cleo] }", "on-call:       { schedule: primary, escalates_to: commander }");
+    changed(
+        "policy.yaml",
+        "on-call:       { people: [ana, cleo] }",
+        "on-call:       { schedule: primary, escalates_to: commander }",
+    );
     changed("policy.yaml", "commander:     { people: [cleo] }", "commander:     { people: [ben] }");
-    changed("policy.yaml", "dba:           { people: [ben, cleo] }", "dba:           { people: [ana, ben, cleo] }");
+    changed(
+        "policy.yaml",
+        "dba:           { people: [ben, cleo] }",
+        "dba:           { people: [ana, ben, cleo] }",
+    );
     changed("policy.yaml", "break_glass:", "secrets: { hook_key: [notify.yaml] }\nbreak_glass:");
     changed("inventory.yaml", "owner: shop", "owner: on-call");
     let key = lab.bot_dir().join("hook_key");
@@ -98,7 +106,8 @@ fn changes_the_files(lab: &Lab) {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let config = lab.bot_dir().join("steadyhand.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("{text}\n[secrets]\nhook_key = {{ file = \"{}\" }}\n", key.display())).unwrap();
+    std::fs::write(&config, format!("{text}\n[secrets]\nhook_key = {{ file = \"{}\" }}\n", key.display()))
+        .unwrap();
 }
 
 impl Night {
@@ -106,7 +115,8 @@ impl Night {
         let lab = Lab::up(Spec::default().fast()).unwrap();
         let (mail, phone, siren) = (MailServer::start(), Peer::webhook(HOOK), Peer::webhook(HOOK));
         changes_the_files(&lab);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(http::bind("127.0.0.1:0".parse().unwrap())).unwrap();
         let answers = listener.local_addr().unwrap();
         std::fs::write(lab.bot_dir().join("notify.yaml"), notify(&mail, &phone, &siren, answers)).unwrap();
@@ -216,7 +226,10 @@ impl Night {
 #[track_caller]
 fn link_in(mail: &Mail) -> String {
     let mut words = mail.text.split_whitespace();
-    words.find(|word| word.starts_with("http://")).unwrap_or_else(|| panic!("no link: {}", mail.text)).to_owned()
+    words
+        .find(|word| word.starts_with("http://"))
+        .unwrap_or_else(|| panic!("no link: {}", mail.text))
+        .to_owned()
 }
 
 #[test]
@@ -236,7 +249,8 @@ fn a_failover_that_fails_on_a_saturday_night_calls_who_is_on_duty_and_support_un
     night.says("ben", &format!("approve 1 {digest}"));
     // pg3 is lost while the first step works: the step that points it at the new primary cannot be done.
     night.runtime.block_on(async {
-        while !matches!(events.recv().await.unwrap().stamped.event, steadyhand::run::Event::StepSent { .. }) {}
+        while !matches!(events.recv().await.unwrap().stamped.event, steadyhand::run::Event::StepSent { .. }) {
+        }
     });
     night.lab.host("pg3").refuse_ssh().unwrap();
 
@@ -246,7 +260,9 @@ fn a_failover_that_fails_on_a_saturday_night_calls_who_is_on_duty_and_support_un
     });
     night.until("the failed step", |incident| incident.runs.len() == 1 && incident.severity.word() == "sev1");
     // cleo is paged over two ways that share nothing; ana has the weekdays, and asked for the run at that.
-    night.phone.wait_until("cleo and sue are rung", |_| !night.rang("cleo").is_empty() && !night.rang("sue").is_empty());
+    night.phone.wait_until("cleo and sue are rung", |_| {
+        !night.rang("cleo").is_empty() && !night.rang("sue").is_empty()
+    });
     night.until("both mails", |_| !night.mails("cleo").is_empty() && !night.mails("sue").is_empty());
     assert_eq!(night.rang("ana"), [] as [serde_json::Value; 0]);
     // Support is told what customers see, in its own words, over a path that rings.

@@ -12,6 +12,7 @@ mod keeper;
 mod say;
 mod sends;
 mod take;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +31,7 @@ use crate::runbook::source::name::Person;
 use keeper::Keeper;
 
 pub use sends::notice_key;
+pub use trial::Tried;
 
 /// Something that happened to an incident.
 #[derive(Debug, Clone)]
