@@ -20,6 +20,7 @@ mod post;
 pub mod press;
 mod runs;
 pub mod safe;
+mod told;
 
 pub use examine::{NEEDED, examine};
 
