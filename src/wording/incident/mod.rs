@@ -1,0 +1,3 @@
+//! Incidents as people see them who look: which there are, how one stands, what happened, what is left to write.
+
+pub mod said;

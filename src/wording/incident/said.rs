@@ -1,0 +1,92 @@
+//! Phrases of incidents that stand in several pages and notices. For operators.
+
+use crate::incident::model::{Cause, Obligation, Owed, Part, Status, Trouble};
+use crate::run::RunId;
+use crate::runbook::source::hidden::visible;
+use crate::wording::moment::Moment;
+
+/// What is owed, so that "is owed", "is due" and "is late" fit behind it.
+pub fn owed(owed: &Obligation) -> String {
+    let who = &owed.who;
+    match owed.owed {
+        Owed::Acknowledged => format!("the answer of {who}"),
+        Owed::Delivered => format!("a notice to {who}"),
+        Owed::Published => "the word to customers".to_owned(),
+        Owed::Commander => "a commander".to_owned(),
+        Owed::Update => "the next news".to_owned(),
+        Owed::Postmortem => "the postmortem".to_owned(),
+    }
+}
+
+/// That it was not done in time, without a full stop.
+pub fn overdue(owed: &Obligation, moment: &Moment) -> String {
+    let (who, due) = (&owed.who, moment.time(owed.due));
+    match owed.owed {
+        Owed::Acknowledged => format!("Nobody of {who} has said that they know; due {due}"),
+        Owed::Delivered => format!("No path has taken a notice to {who}; due {due}"),
+        Owed::Published => format!("Customers have not been told; due {due}"),
+        Owed::Commander => format!("Nobody has taken command; due {due}"),
+        Owed::Update => format!("There is no news since the last; due {due}"),
+        Owed::Postmortem => format!("The postmortem is not done; due {due}"),
+    }
+}
+
+/// What ends an obligation: the words to type.
+pub fn ends(owed: &Obligation, id: crate::incident::IncidentId) -> Option<String> {
+    match owed.owed {
+        Owed::Acknowledged => Some(format!("incident ack {id}")),
+        Owed::Delivered => None,
+        Owed::Published => Some(format!("incident publish {id}")),
+        Owed::Commander => Some(format!("incident take commander {id}")),
+        Owed::Update => Some(format!("incident update {id} \"…\" for=support")),
+        Owed::Postmortem => Some(format!("incident close {id}")),
+    }
+}
+
+/// Why it was opened, behind a time: `by run 142, which failed: step 4 on pg4`.
+pub fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Run { run, trouble } => format!("by {}", happened(*run, trouble)),
+        Cause::Person { by, why } if why.is_empty() => format!("by {by}"),
+        Cause::Person { by, why } => format!("by {by}: {}", visible(why.trim_end_matches('.'))),
+        Cause::Watch { why } => {
+            format!("by the watch over the paths: {}", visible(why.trim_end_matches('.')))
+        }
+    }
+}
+
+/// What happened to a run.
+pub fn happened(run: RunId, trouble: &Trouble) -> String {
+    let text = |text: &String| visible(text.trim_end_matches('.'));
+    match trouble {
+        Trouble::Starts => format!("run {run}, which starts"),
+        Trouble::Failed(what) => format!("run {run}, which FAILED: {}", text(what)),
+        Trouble::Unknown(what) => format!("run {run}, of which an outcome is UNKNOWN: {}", text(what)),
+        Trouble::Overdue(what) => format!("run {run}, which is OVERDUE: {}", text(what)),
+        Trouble::Stalled(what) => format!("run {run}, which is STALLED: {}", text(what)),
+        Trouble::WatchBroke(what) => format!("run {run}, of which a watch broke: {}", text(what)),
+        Trouble::Stopped => format!("run {run}, which was stopped"),
+        Trouble::EndedBadly(what) => format!("run {run}, which ended badly: {}", text(what)),
+        Trouble::Parked(why) => format!("run {run}, which is parked: {}", text(why)),
+    }
+}
+
+/// Where it stands.
+pub const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Investigating => "investigating",
+        Status::Identified => "identified",
+        Status::Monitoring => "monitoring",
+        Status::Resolved => "resolved",
+        Status::Closed => "closed",
+    }
+}
+
+/// What somebody is, as it is typed.
+pub const fn part(part: Part) -> &'static str {
+    match part {
+        Part::Commander => "commander",
+        Part::Communications => "communications",
+        Part::SupportLiaison => "support-liaison",
+    }
+}

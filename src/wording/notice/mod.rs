@@ -1,0 +1,92 @@
+//! What people are told who are not looking: one text for each audience, from the facts that it may know.
+//!
+//! Each audience has a type of its own that is made from an incident and holds only what this audience may know; its
+//! words are made of that type alone. So no host, no command and no operator's own word can reach Support or the public
+//! because somebody forgot: it is not there.
+
+mod operator;
+mod public;
+mod support;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+
+use super::moment::Moment;
+use crate::incident::Incident;
+use crate::incident::model::{Audience, Notice, Owed};
+use crate::runbook::source::hidden::visible;
+use operator::ForOperators;
+use public::ForPublic;
+use support::ForSupport;
+
+/// What a notice says, before a path gives it its form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// The same for all notices of an incident to one audience while its severity is the same:
+    /// `[sev1] inc-31 Order processing`. `[DRILL]` stands before it if it is one.
+    pub subject: String,
+    /// What it is, in one line: who reads only this knows what to do.
+    pub title: String,
+    /// The whole text, in paragraphs; no markup.
+    pub text: String,
+}
+
+/// What is known beside an incident when one of its notices is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// How its runs stand, one line each: for operators only.
+    pub run_lines: Vec<String>,
+    /// By when the next news is due.
+    pub next_news: Option<Timestamp>,
+    /// The address of the page on which customers read what is published.
+    pub status_page: Option<String>,
+}
+
+impl Facts {
+    /// What the incident says itself; its runs stand elsewhere.
+    pub fn of(incident: &Incident, run_lines: Vec<String>) -> Self {
+        Self { run_lines, next_news: next_news(incident), status_page: None }
+    }
+}
+
+/// By when the next news is due.
+pub fn next_news(incident: &Incident) -> Option<Timestamp> {
+    incident.owed().into_iter().find(|owed| owed.owed == Owed::Update).map(|owed| owed.due)
+}
+
+/// The words of one notice for its audience.
+pub fn words(incident: &Incident, notice: &Notice, facts: &Facts, moment: &Moment) -> Words {
+    let words = match notice.audience {
+        Audience::Operator => operator::say(&ForOperators::new(incident, notice, facts), moment),
+        Audience::Support => support::say(&ForSupport::new(incident, notice, facts), moment),
+        Audience::Public => public::say(&ForPublic::new(incident, notice)),
+    };
+    if incident.is_drill() { of_a_drill(words) } else { words }
+}
+
+/// `[DRILL]` before everything: no line of it can be taken for the real thing.
+fn of_a_drill(words: Words) -> Words {
+    const DRILL: &str = "[DRILL]";
+    let text: Vec<String> = words
+        .text
+        .lines()
+        .map(|line| if line.is_empty() { String::new() } else { format!("{DRILL} {line}") })
+        .collect();
+    Words {
+        subject: format!("{DRILL} {}", words.subject),
+        title: format!("{DRILL} {}", words.title),
+        text: text.join("\n"),
+    }
+}
+
+/// Paragraphs with an empty line between them.
+fn paragraphs(parts: impl IntoIterator<Item = Option<String>>) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}
+
+/// What a person or a file said, as the end of a sentence: visible, and with one full stop.
+fn sentence(text: &str) -> String {
+    let text = visible(text.trim());
+    if text.ends_with(['.', '!', '?']) || text.is_empty() { text } else { format!("{text}.") }
+}

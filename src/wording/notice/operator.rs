@@ -1,0 +1,141 @@
+//! Operators: what it is, where it stands, what is owed by when, and what to type.
+
+use super::{Facts, Words, paragraphs, sentence};
+use crate::incident::Incident;
+use crate::incident::model::{About, Notice, Obligation, Part, Severity};
+use crate::runbook::source::hidden::visible;
+use crate::wording::incident::said;
+use crate::wording::moment::Moment;
+
+/// What operators may know: all of it.
+pub(super) struct ForOperators<'a> {
+    incident: &'a Incident,
+    notice: &'a Notice,
+    facts: &'a Facts,
+}
+
+impl<'a> ForOperators<'a> {
+    pub(super) const fn new(incident: &'a Incident, notice: &'a Notice, facts: &'a Facts) -> Self {
+        Self { incident, notice, facts }
+    }
+
+    /// The obligation that the notice is about.
+    fn owed(&self) -> Option<&'a Obligation> {
+        match &self.notice.about {
+            About::Call(number) | About::Reminder(number) | About::Late(number) => {
+                self.incident.obligation(*number)
+            }
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn say(known: &ForOperators<'_>, moment: &Moment) -> Words {
+    let incident = known.incident;
+    let (severity, title) = (incident.severity.word(), visible(&incident.opened.title));
+    Words {
+        subject: format!("[{severity}] {} {title}", incident.id),
+        title: headline(known, &title, moment),
+        text: paragraphs([
+            why(known, moment),
+            Some(format!("What: {}", sentence(&incident.opened.what))),
+            Some(format!("Since: {}, {}.", moment.time(incident.since), said::cause(&incident.opened.cause))),
+            runs(known),
+            Some(format!("Where it stands: {}", stands(known))),
+            owed(known, moment),
+            Some(next(known)),
+        ]),
+    }
+}
+
+fn headline(known: &ForOperators<'_>, title: &str, moment: &Moment) -> String {
+    let incident = known.incident;
+    let what = match incident.severity {
+        Severity::Planned => format!("{} planned work, {title}", incident.id),
+        severity => format!("{} {} {title}", incident.id, severity.word()),
+    };
+    let due = |owed: &Obligation| moment.time(owed.due);
+    match (&known.notice.about, known.owed()) {
+        (About::Call(_), Some(owed)) if owed.late.is_some() => {
+            format!("{what}: {} is late since {}.", said::owed(owed), due(owed))
+        }
+        (About::Call(_), Some(owed)) => {
+            format!("{what}: you are called. Say by {} that you know.", due(owed))
+        }
+        (About::Call(_), None) => format!("{what}: you are called. Say that you know."),
+        (About::Reminder(_), Some(owed)) => format!("{what}: {} is due {}.", said::owed(owed), due(owed)),
+        (About::Late(_), Some(owed)) => format!("{what}: {} is late since {}.", said::owed(owed), due(owed)),
+        (About::Reminder(_) | About::Late(_), None) => format!("{what}: something is owed."),
+        (About::Alarm(why), _) => format!("{what}: {}", sentence(why)),
+        (About::Update(_), _) => format!("{what}: news."),
+        (About::Published(_), _) => format!("{what}: customers were told."),
+        (About::Acknowledged, _) => match &incident.acknowledged {
+            Some((_, by)) => format!("{what}: {by} knows."),
+            None => format!("{what}: somebody knows."),
+        },
+        (About::Resolved, _) => format!("{what}: over."),
+    }
+}
+
+fn why(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
+    let incident = known.incident;
+    let by_number = |number: u32| (number as usize).checked_sub(1);
+    match (&known.notice.about, known.owed()) {
+        (About::Call(_) | About::Late(_), Some(owed)) if owed.late.is_some() => {
+            Some(format!("{}, and it goes on until somebody does it.", said::overdue(owed, moment)))
+        }
+        (About::Call(_), _) => Some(
+            "You are called until somebody says that they know. A message that arrived proves nothing."
+                .to_owned(),
+        ),
+        (About::Reminder(_), Some(_)) => Some("Half of the time for it is over.".to_owned()),
+        (About::Update(number), _) => {
+            let update = incident.updates.get(by_number(*number)?)?;
+            Some(format!("{}, {}: {}", moment.time(update.at), update.by, sentence(&update.text)))
+        }
+        (About::Published(number), _) => {
+            let (at, by, text) = incident.published.get(by_number(*number)?)?;
+            Some(format!("{by} published at {}: \"{}\"", moment.time(*at), visible(text)))
+        }
+        _ => None,
+    }
+}
+
+fn runs(known: &ForOperators<'_>) -> Option<String> {
+    let lines: Vec<_> = known.facts.run_lines.iter().map(|line| sentence(line)).collect();
+    (!lines.is_empty()).then(|| format!("Runs: {}", lines.join("\n")))
+}
+
+fn stands(known: &ForOperators<'_>) -> String {
+    let incident = known.incident;
+    let commander = match incident.parts.get(&Part::Commander) {
+        Some(person) => format!("{person} commands"),
+        None => "nobody commands".to_owned(),
+    };
+    let knows = match &incident.acknowledged {
+        Some((_, person)) => format!("{person} knows"),
+        None => "nobody has said that they know".to_owned(),
+    };
+    format!("{}, {commander}, {knows}.", said::status(incident.status))
+}
+
+fn owed(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
+    let owed = known.incident.owed();
+    let lines: Vec<_> = owed
+        .iter()
+        .map(|owed| {
+            let late = if owed.late.is_some() { "LATE since" } else { "due" };
+            format!("{}, {late} {}", said::owed(owed), moment.time(owed.due))
+        })
+        .collect();
+    (!lines.is_empty()).then(|| format!("Owed: {}.", lines.join("; ")))
+}
+
+fn next(known: &ForOperators<'_>) -> String {
+    let id = known.incident.id;
+    let ack = match known.notice.about {
+        About::Call(_) | About::Late(_) | About::Alarm(_) => format!("incident ack {id}, then "),
+        _ => String::new(),
+    };
+    format!("Next: {ack}incident status {id}")
+}

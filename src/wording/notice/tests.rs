@@ -1,0 +1,316 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::*;
+use crate::duty::Way;
+use crate::incident::IncidentId;
+use crate::incident::model::{
+    About, Cause, Delivery, Incident, News, Obligation, Opened, Severity, Status, Trouble, Update,
+};
+use crate::run::RunId;
+use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::{PathName, Person, Role};
+
+/// Whatever only operators may read has this in it.
+const SECRET: &str = "pg1-rm-rf";
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn moment() -> Moment {
+    let zone = jiff::tz::TimeZoneDatabase::bundled().get("Europe/Berlin").unwrap_or(TimeZone::UTC);
+    Moment { now: at("2026-11-18T03:09:00+01:00"), zone }
+}
+
+fn person(name: &str) -> Person {
+    Person::new(name).unwrap()
+}
+
+fn owed(number: u32, owed: Owed, who: &str, due: &str) -> Obligation {
+    Obligation {
+        number,
+        owed,
+        who: Role::new(who).unwrap(),
+        since: at("2026-11-18T03:09:00+01:00"),
+        due: at(due),
+        reminded: false,
+        late: None,
+        end: None,
+        call: None,
+        holds_back: None,
+    }
+}
+
+fn incident() -> Incident {
+    let since = at("2026-11-18T03:09:00+01:00");
+    Incident {
+        id: IncidentId(31),
+        version: 1,
+        opened: Opened {
+            cause: Cause::Run { run: RunId(142), trouble: Trouble::Failed(format!("step 3 on {SECRET}")) },
+            severity: Severity::Sev1,
+            service: None,
+            title: "Order processing".to_owned(),
+            components: Vec::new(),
+            what: format!("failover-database on {SECRET}"),
+            owner: Role::new("on-call").unwrap(),
+            drill: None,
+            news: None,
+            follows: None,
+        },
+        since,
+        severity: Severity::Sev1,
+        status: Status::Investigating,
+        runs: BTreeMap::new(),
+        parts: BTreeMap::new(),
+        obligations: vec![
+            owed(1, Owed::Acknowledged, "on-call", "2026-11-18T03:14:00+01:00"),
+            owed(2, Owed::Acknowledged, "support", "2026-11-18T03:19:00+01:00"),
+            owed(3, Owed::Published, "on-call", "2026-11-18T03:24:00+01:00"),
+            owed(4, Owed::Update, "on-call", "2026-11-18T03:39:00+01:00"),
+        ],
+        notices: Vec::new(),
+        updates: vec![Update {
+            at: since,
+            by: person("ana"),
+            text: format!("{SECRET} does not answer"),
+            for_support: false,
+        }],
+        draft: Some("a draft that nobody published".to_owned()),
+        published: Vec::new(),
+        resolved: None,
+        acknowledged: None,
+        touched: since,
+    }
+}
+
+fn notice(about: About, audience: Audience) -> Notice {
+    Notice {
+        number: 1,
+        about,
+        audience,
+        to: Some(person("sue")),
+        way: Way {
+            path: PathName::new("chat").unwrap(),
+            address: SECRET.to_owned(),
+            depends_on: BTreeSet::from([SECRET.to_owned()]),
+        },
+        queued: at("2026-11-18T03:09:00+01:00"),
+        attempts: 0,
+        delivery: Delivery::Failed(SECRET.to_owned()),
+        may_repeat: false,
+    }
+}
+
+fn said(incident: &Incident, about: About, audience: Audience) -> String {
+    let facts = Facts {
+        status_page: Some("status.example.com".to_owned()),
+        ..Facts::of(incident, vec![format!("Run 142 on orders: step 3 of 5 on {SECRET}")])
+    };
+    let words = words(incident, &notice(about, audience), &facts, &moment());
+    format!("{}\n{}\n\n{}", words.subject, words.title, words.text)
+}
+
+#[test]
+fn support_reads_what_customers_see_and_what_to_say() {
+    insta::assert_snapshot!(said(&incident(), About::Call(2), Audience::Support), @r#"
+    [sev1] inc-31 Order processing
+    sev1: Order processing. Say by 03:19 CET that Support knows.
+
+    Support must know of this. Say that you know by 03:19 CET.
+
+    Customers see: they cannot use Order processing. Known since 03:09 CET.
+
+    Say: "There is a problem with Order processing. We are working on it. News by 03:39 CET on status.example.com."
+
+    Do not say: a cause, a time when it is over, or that nothing was lost. None of these is known yet.
+
+    Next news: by 03:39 CET.
+
+    To say that you know: incident ack inc-31
+    "#);
+}
+
+#[test]
+fn support_reads_that_planned_work_waits_for_them() {
+    let mut planned = incident();
+    planned.severity = Severity::Planned;
+    planned.obligations[1].holds_back = Some(RunId(142));
+
+    insta::assert_snapshot!(said(&planned, About::Call(2), Audience::Support), @r#"
+    [planned] inc-31 Order processing
+    Planned work: Order processing. Say by 03:19 CET that Support knows.
+
+    Planned work waits until Support knows of it. Say that you know by 03:19 CET: before that it does not begin.
+
+    Customers see: nothing, as far as is planned. The work is on Order processing.
+
+    Say: "There is planned work on Order processing. News by 03:39 CET on status.example.com."
+
+    Do not say: when the work is over, or that nobody will notice it. Neither is sure.
+
+    Next news: by 03:39 CET.
+
+    To say that you know: incident ack inc-31
+    "#);
+}
+
+#[test]
+fn an_operator_reads_what_it_is_and_what_is_owed() {
+    insta::assert_snapshot!(said(&incident(), About::Call(1), Audience::Operator), @"
+    [sev1] inc-31 Order processing
+    inc-31 sev1 Order processing: you are called. Say by 03:14 CET that you know.
+
+    You are called until somebody says that they know. A message that arrived proves nothing.
+
+    What: failover-database on pg1-rm-rf.
+
+    Since: 03:09 CET, by run 142, which FAILED: step 3 on pg1-rm-rf.
+
+    Runs: Run 142 on orders: step 3 of 5 on pg1-rm-rf.
+
+    Where it stands: investigating, nobody commands, nobody has said that they know.
+
+    Owed: the answer of on-call, due 03:14 CET; the answer of support, due 03:19 CET; the word to customers, due 03:24 CET; the next news, due 03:39 CET.
+
+    Next: incident ack inc-31, then incident status inc-31
+    ");
+}
+
+#[test]
+fn an_operator_reads_that_nobody_answers() {
+    let about = About::Alarm("nobody of support is on duty, and on-call has not answered".to_owned());
+
+    insta::assert_snapshot!(said(&incident(), about, Audience::Operator), @"
+    [sev1] inc-31 Order processing
+    inc-31 sev1 Order processing: nobody of support is on duty, and on-call has not answered.
+
+    What: failover-database on pg1-rm-rf.
+
+    Since: 03:09 CET, by run 142, which FAILED: step 3 on pg1-rm-rf.
+
+    Runs: Run 142 on orders: step 3 of 5 on pg1-rm-rf.
+
+    Where it stands: investigating, nobody commands, nobody has said that they know.
+
+    Owed: the answer of on-call, due 03:14 CET; the answer of support, due 03:19 CET; the word to customers, due 03:24 CET; the next news, due 03:39 CET.
+
+    Next: incident ack inc-31, then incident status inc-31
+    ");
+}
+
+#[test]
+fn the_public_reads_exactly_what_was_published() {
+    let mut incident = incident();
+    let text = "Placing orders fails since 03:05 CET. News by 03:40 CET.".to_owned();
+    incident.published.push((incident.since, person("cleo"), text.clone()));
+
+    let facts = Facts::of(&incident, Vec::new());
+    let public = words(&incident, &notice(About::Published(1), Audience::Public), &facts, &moment());
+
+    assert_eq!(public.text, text);
+    assert_eq!(public.title, "Order processing");
+}
+
+#[test]
+fn every_line_of_a_drill_says_so() {
+    let mut drill = incident();
+    drill.opened.drill = Some(vec![person("ana")]);
+    for audience in [Audience::Operator, Audience::Support] {
+        let text = said(&drill, About::Call(2), audience);
+
+        assert!(
+            text.lines().filter(|line| !line.is_empty()).all(|line| line.starts_with("[DRILL] ")),
+            "{text}"
+        );
+    }
+}
+
+fn about() -> impl Strategy<Value = About> {
+    let by_number = prop_oneof![
+        (0_u32..6).prop_map(About::Call),
+        (0_u32..6).prop_map(About::Reminder),
+        (0_u32..6).prop_map(About::Late),
+        (0_u32..4).prop_map(About::Update),
+        (0_u32..4).prop_map(About::Published),
+    ];
+    let alarm = Just(About::Alarm(format!("nobody at {SECRET} answers")));
+    prop_oneof![by_number, alarm, Just(About::Acknowledged), Just(About::Resolved)]
+}
+
+fn trouble() -> impl Strategy<Value = Trouble> {
+    let text = || format!("step 3 on {SECRET}");
+    prop_oneof![
+        Just(Trouble::Starts),
+        Just(Trouble::Failed(text())),
+        Just(Trouble::Unknown(text())),
+        Just(Trouble::Overdue(text())),
+        Just(Trouble::Stalled(text())),
+        Just(Trouble::WatchBroke(text())),
+        Just(Trouble::Stopped),
+        Just(Trouble::EndedBadly(text())),
+        Just(Trouble::Parked(text())),
+    ]
+}
+
+fn any_incident() -> impl Strategy<Value = Incident> {
+    let cause = prop_oneof![
+        trouble().prop_map(|trouble| Cause::Run { run: RunId(142), trouble }),
+        Just(Cause::Person { by: person("ana"), why: SECRET.to_owned() }),
+        Just(Cause::Watch { why: SECRET.to_owned() }),
+    ];
+    let severity =
+        prop::sample::select(vec![Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Planned]);
+    let status = prop::sample::select(vec![
+        Status::Investigating,
+        Status::Identified,
+        Status::Monitoring,
+        Status::Resolved,
+        Status::Closed,
+    ]);
+    let updates = prop::collection::vec(any::<bool>(), 0..4);
+    (cause, severity, status, updates, any::<[bool; 4]>()).prop_map(
+        |(cause, severity, status, updates, [news, resolved, published, known])| {
+            let mut it = incident();
+            it.opened.cause = cause;
+            (it.severity, it.status) = (severity, status);
+            it.resolved = resolved.then_some(it.since);
+            it.acknowledged = known.then(|| (it.since, person("ana")));
+            it.updates = updates
+                .into_iter()
+                .map(|for_support| Update {
+                    at: it.since,
+                    by: person("ana"),
+                    text: if for_support { "for them".to_owned() } else { SECRET.to_owned() },
+                    for_support,
+                })
+                .collect();
+            if news {
+                it.opened.news = Some(News { every: Millis(60_000), say: "We are at it.".to_owned() });
+            }
+            if published {
+                it.published.push((it.since, person("ana"), "We know.".to_owned()));
+            }
+            it.draft = Some(SECRET.to_owned());
+            it.obligations[0].end =
+                Some(crate::incident::model::End::Waived(person("ana"), SECRET.to_owned()));
+            it
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn nothing_of_the_operators_reaches_support_or_the_public(incident in any_incident(), about in about()) {
+        for audience in [Audience::Support, Audience::Public] {
+            let text = said(&incident, about.clone(), audience);
+
+            prop_assert!(!text.contains(SECRET) && !text.contains("run 142"), "{audience:?}: {text}");
+        }
+        // It is looked for where it stands.
+        prop_assert!(said(&incident, about, Audience::Operator).contains(SECRET));
+    }
+}
