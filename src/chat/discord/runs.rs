@@ -254,7 +254,7 @@ impl Runs {
                 Err(Lost::Refused(why)) => self.pulse.trouble(&format!("run {id} could not be shown: {why}")),
                 Err(lost) => {
                     self.pulse.trouble(&format!("run {id} is not shown now: {lost}"));
-                    let is_away = matches!(lost, Lost::Away(_) | Lost::NotLetIn(_));
+                    let is_away = lost.is_away();
                     let now = self.desk.clock.now();
                     let since = *away.get_or_insert(now);
                     let given_up =
@@ -356,7 +356,7 @@ impl Runs {
         let Some(stands) = shown.stands else { return Ok(()) };
         let thread = match self.post.begin_thread(stands.channel, stands.message, &thread_name(run)).await {
             Ok(thread) => Some(thread),
-            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
+            Err(lost) if lost.is_away() => return Err(lost),
             Err(_) => None,
         };
         self.stands_now(shown, run.id, Stands { thread, ..stands }).await;
@@ -384,7 +384,7 @@ impl Runs {
     ) -> Result<Stands, Lost> {
         let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
             Ok(thread) => Some(thread),
-            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
+            Err(lost) if lost.is_away() => return Err(lost),
             // It was begun before the last end: a thread has the id of its message.
             Err(Lost::Refused(_)) => Some(message),
             Err(_) => None,
