@@ -27,6 +27,7 @@ macro_rules! points {
 
 points! {
     JournalMade = "journal-made", "The tables of a new journal are made.";
+    JournalUpgraded = "journal-upgraded", "An older journal has the tables of this version.";
     JournalNamed = "journal-named", "A new journal has its name.";
     AppendBegins = "append-begins", "Nothing of an append is written.";
     AppendWritten = "append-written", "All of an append is written, and not committed.";
@@ -38,6 +39,10 @@ points! {
     EngineEnds = "engine-ends", "The end is recorded.";
     StepIntended = "step-intended", "The intent of a step is durable, and nothing is done for it.";
     UndoIntended = "undo-intended", "The intent of an undo is durable, and nothing is done for it.";
+    NoticeQueued = "notice-queued", "Notices are queued, and none is being sent.";
+    NoticeIntended = "notice-intended", "The intent to send notices is durable, and nothing has left.";
+    NoticeSent = "notice-sent", "A path answered, and that is not recorded.";
+    NoticeRecorded = "notice-recorded", "What a path answered is recorded.";
     StepHeard = "step-heard", "What became of a step is known here, and not recorded.";
     UndoHeard = "undo-heard", "What became of an undo is known here, and not recorded.";
     StartUnsent = "start-unsent", "A guard listens, and is not told to start.";

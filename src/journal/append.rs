@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::entry::Actor;
 use super::{Output, OutputKey};
+use crate::incident::{self, IncidentId};
 use crate::plan::Resource;
 use crate::run::{RunId, Stamped};
 
@@ -12,6 +13,8 @@ use crate::run::{RunId, Stamped};
 pub struct Append {
     /// The run that they belong to.
     pub run: Option<RunAppend>,
+    /// The incident that they belong to. Nothing belongs to both.
+    pub incident: Option<IncidentAppend>,
     /// In order.
     pub entries: Vec<NewEntry>,
     /// Files that a plan was made from: SHA-256 and text.
@@ -33,6 +36,17 @@ pub struct RunAppend {
     pub holds: Option<Vec<(Resource, u64)>>,
 }
 
+/// What an append says of its incident.
+#[derive(Debug, Clone)]
+pub struct IncidentAppend {
+    /// The incident.
+    pub id: IncidentId,
+    /// How many events it has before; another number means that somebody else was faster.
+    pub expected: u64,
+    /// Whether it is still open afterwards.
+    pub open: bool,
+}
+
 /// An entry before it has its place.
 #[derive(Debug, Clone)]
 pub struct NewEntry {
@@ -52,13 +66,26 @@ impl NewEntry {
     /// # Panics
     /// Never: events serialize to a name, or to a map of one name.
     pub fn of_event(stamped: &Stamped, actor: Option<Actor>) -> Self {
-        let value = serde_json::to_value(&stamped.event).expect("events serialize");
-        let (kind, data) = match value {
-            serde_json::Value::String(kind) => (kind, serde_json::Value::Null),
-            serde_json::Value::Object(map) => map.into_iter().next().expect("one name"),
-            other => (other.to_string(), serde_json::Value::Null),
-        };
+        let (kind, data) = named(serde_json::to_value(&stamped.event).expect("events serialize"));
         Self { time: stamped.at, actor, kind, data }
+    }
+
+    /// An event of an incident, in the same form.
+    ///
+    /// # Panics
+    /// Never: as of a run.
+    pub fn of_incident(stamped: &incident::Stamped, actor: Option<Actor>) -> Self {
+        let (kind, data) = named(serde_json::to_value(&stamped.event).expect("events serialize"));
+        Self { time: stamped.at, actor, kind, data }
+    }
+}
+
+/// The name of an event, and what it says.
+fn named(event: serde_json::Value) -> (String, serde_json::Value) {
+    match event {
+        serde_json::Value::String(kind) => (kind, serde_json::Value::Null),
+        serde_json::Value::Object(map) => map.into_iter().next().expect("an event has one name"),
+        other => (other.to_string(), serde_json::Value::Null),
     }
 }
 
@@ -83,6 +110,16 @@ pub enum AppendError {
     Conflict {
         /// The run.
         run: RunId,
+        /// Events that it was thought to have.
+        expected: u64,
+        /// Events that it has.
+        stored: u64,
+    },
+    /// Somebody else wrote of the incident first.
+    #[error("{incident} has {stored} events, not {expected}: somebody else was faster")]
+    IncidentConflict {
+        /// The incident.
+        incident: IncidentId,
         /// Events that it was thought to have.
         expected: u64,
         /// Events that it has.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::incident::IncidentId;
 use crate::plan::canonical_json;
 use crate::policy::decide::Door;
 use crate::run::RunId;
@@ -38,7 +39,10 @@ pub struct Entry {
     /// The run that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// Which event of its run it is, from 1.
+    /// The incident that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// Which event of its run or incident it is, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<u64>,
     /// What happened: the name of the event.

@@ -18,19 +18,21 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::de::DeserializeOwned;
 use tokio::sync::{broadcast, oneshot};
 
-pub use append::{Append, AppendError, Held, NewEntry, RunAppend};
+pub use append::{Append, AppendError, Held, IncidentAppend, NewEntry, RunAppend};
 pub use entry::{Actor, Broken, Entry};
 pub use figures::Figures;
 pub use output::{Output, OutputKey};
 
 use crate::failpoint::{self, Point};
+use crate::incident::{self, Incident, IncidentId};
 use crate::plan::Resource;
 use crate::run::next::history_key;
 use crate::run::{Event, Run, RunId, Stamped};
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::RunbookName;
+use crate::runbook::source::name::{Person, RunbookName};
 use store::{Lines, Reader, Store, StoredLine};
 
 /// At most so many waiting appends are committed together.
@@ -372,6 +374,40 @@ impl JournalView {
         lines.iter().map(|stored| Ok((read_entry(stored)?, entry::leaf(&stored.line)))).collect()
     }
 
+    /// The number of the next incident.
+    pub fn next_incident(&self) -> Result<IncidentId, OpenError> {
+        Ok(self.reader().next_incident()?)
+    }
+
+    /// Incidents that are not closed.
+    pub fn open_incidents(&self) -> Result<Vec<IncidentId>, OpenError> {
+        Ok(self.reader().incident_rows()?.into_iter().filter(|(_, _, open)| *open).map(|(id, ..)| id).collect())
+    }
+
+    /// All incidents.
+    pub fn incidents(&self) -> Result<Vec<IncidentId>, OpenError> {
+        Ok(self.reader().incident_rows()?.into_iter().map(|(id, ..)| id).collect())
+    }
+
+    /// The state of an incident, as its events made it. `None` if there is no such incident.
+    pub fn incident(&self, id: IncidentId) -> Result<Option<Incident>, OpenError> {
+        let mut incident: Option<Incident> = None;
+        for entry in self.incident_entries(id)? {
+            let stamped = incident_stamped(&entry)?;
+            // A fault of ours in one entry must not take along whoever reads it.
+            catch_unwind(AssertUnwindSafe(|| heard(&mut incident, id, &stamped))).map_err(|_| {
+                OpenError::Entry { seq: entry.seq, why: Broken::Unreadable("it does not follow".to_owned()) }
+            })?;
+        }
+        Ok(incident)
+    }
+
+    /// The entries of an incident, in order.
+    pub fn incident_entries(&self, id: IncidentId) -> Result<Vec<Entry>, OpenError> {
+        let lines = self.reader().lines(Lines::OfIncident(id))?;
+        lines.iter().map(read_entry).collect()
+    }
+
     /// The position of the last entry; 0 if there is none.
     pub fn last(&self) -> Result<u64, OpenError> {
         Ok(self.reader().last()?)
@@ -439,14 +475,39 @@ pub fn stamped(entry: &Entry) -> Result<Stamped, OpenError> {
     event_of(entry).map_err(|why| OpenError::Entry { seq: entry.seq, why })
 }
 
+/// The event of an entry of an incident.
+pub fn incident_stamped(entry: &Entry) -> Result<incident::Stamped, OpenError> {
+    incident_event_of(entry).map_err(|why| OpenError::Entry { seq: entry.seq, why })
+}
+
 fn event_of(entry: &Entry) -> Result<Stamped, Broken> {
+    Ok(Stamped { at: entry.time, by: person_of(entry), event: event(entry)? })
+}
+
+fn incident_event_of(entry: &Entry) -> Result<incident::Stamped, Broken> {
+    Ok(incident::Stamped { at: entry.time, by: person_of(entry), event: event(entry)? })
+}
+
+fn person_of(entry: &Entry) -> Option<Person> {
+    entry.actor.as_ref().and_then(|actor| actor.person.clone())
+}
+
+fn event<T: DeserializeOwned>(entry: &Entry) -> Result<T, Broken> {
     let value = if entry.data.is_null() {
         serde_json::Value::String(entry.kind.clone())
     } else {
         serde_json::Value::Object(serde_json::Map::from_iter([(entry.kind.clone(), entry.data.clone())]))
     };
-    let event: Event =
-        serde_json::from_value(value).map_err(|error| Broken::Unreadable(error.to_string()))?;
-    let by = entry.actor.as_ref().and_then(|actor| actor.person.clone());
-    Ok(Stamped { at: entry.time, by, event })
+    serde_json::from_value(value).map_err(|error| Broken::Unreadable(error.to_string()))
+}
+
+/// What an event makes of an incident, or which one it begins.
+fn heard(incident: &mut Option<Incident>, id: IncidentId, stamped: &incident::Stamped) {
+    match (incident.as_mut(), &stamped.event) {
+        (Some(incident), _) => incident::apply(incident, stamped),
+        (None, incident::Event::IncidentOpened(opened)) => {
+            *incident = Some(Incident::new(id, opened.clone(), stamped.at));
+        }
+        (None, _) => {}
+    }
 }

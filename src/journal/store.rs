@@ -10,11 +10,14 @@ use super::append::{Append, AppendError, Held, NewEntry};
 use super::entry::{ENTRY_FORMAT, Entry, GENESIS, leaf};
 use super::{OpenError, Output, OutputKey};
 use crate::failpoint::{self, Fault, Point};
+use crate::incident::IncidentId;
 use crate::plan::Resource;
 use crate::run::RunId;
 
 /// The version of the tables.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+/// The version that had no incidents yet.
+const WITHOUT_INCIDENTS: i64 = 1;
 /// So long is waited for another program that holds the file.
 const APPEND_WAITS: Duration = Duration::from_secs(5);
 /// The same for who only asks whether it could be written.
@@ -51,6 +54,10 @@ impl Store {
             0 => {
                 create(&mut connection, demo).map_err(broken)?;
                 failpoint::pass(Point::JournalMade);
+            }
+            WITHOUT_INCIDENTS => {
+                upgrade(&mut connection).map_err(broken)?;
+                failpoint::pass(Point::JournalUpgraded);
             }
             SCHEMA_VERSION => {}
             newer => return Err(OpenError::Newer { path: path.to_owned(), version: newer }),
@@ -177,7 +184,7 @@ impl Reader {
         if version == 0 {
             return Err(OpenError::Unusable { path: path.to_owned(), why: FOREIGN.to_owned() });
         }
-        if version != SCHEMA_VERSION {
+        if version > SCHEMA_VERSION {
             return Err(OpenError::Newer { path: path.to_owned(), version });
         }
         Ok(Self { connection })
@@ -188,10 +195,30 @@ impl Reader {
         self.connection.unchecked_transaction()
     }
 
+    /// Whether the file has incidents: one of version 1 has not, until a bot has opened it for writing. Asked each time,
+    /// since that may happen meanwhile.
+    fn has_incidents(&self) -> rusqlite::Result<bool> {
+        let version: i64 = self.connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        Ok(version > WITHOUT_INCIDENTS)
+    }
+
+    /// What is read of an entry.
+    fn columns(&self) -> rusqlite::Result<&'static str> {
+        Ok(if self.has_incidents()? {
+            "seq, hash, run, nth, kind, line, incident"
+        } else {
+            "seq, hash, run, nth, kind, line, null as incident"
+        })
+    }
+
     pub(super) fn lines(&self, filter: Lines) -> rusqlite::Result<Vec<StoredLine>> {
-        let columns = "select seq, hash, run, nth, kind, line from entries";
-        let statement = |rest: &str| self.connection.prepare(&format!("{columns} {rest}"));
+        let columns = self.columns()?;
+        let statement = |rest: &str| self.connection.prepare(&format!("select {columns} from entries {rest}"));
         match filter {
+            Lines::OfIncident(_) if !self.has_incidents()? => Ok(Vec::new()),
+            Lines::OfIncident(IncidentId(id)) => {
+                statement("where incident = ?1 order by nth")?.query_map(params![id], stored_line)?.collect()
+            }
             Lines::All => statement("order by seq")?.query_map([], stored_line)?.collect(),
             Lines::OfRun(RunId(id)) => {
                 statement("where run = ?1 order by nth")?.query_map(params![id], stored_line)?.collect()
@@ -204,9 +231,9 @@ impl Reader {
 
     /// The entries of one kind, newest first.
     pub(super) fn newest_of_kind(&self, kind: &str, limit: u32) -> rusqlite::Result<Vec<StoredLine>> {
-        let sql =
-            "select seq, hash, run, nth, kind, line from entries where kind = ?1 order by seq desc limit ?2";
-        self.connection.prepare(sql)?.query_map(params![kind, limit], stored_line)?.collect()
+        let columns = self.columns()?;
+        let sql = format!("select {columns} from entries where kind = ?1 order by seq desc limit ?2");
+        self.connection.prepare(&sql)?.query_map(params![kind, limit], stored_line)?.collect()
     }
 
     /// The entries of one kind that have this text somewhere, newest first; of all of the kind only the newest `among`
@@ -217,9 +244,12 @@ impl Reader {
         text: &str,
         among: u32,
     ) -> rusqlite::Result<Vec<StoredLine>> {
-        let sql = "select * from (select seq, hash, run, nth, kind, line from entries where kind = ?1
-                   order by seq desc limit ?3) where instr(line, ?2) > 0 order by seq desc";
-        self.connection.prepare(sql)?.query_map(params![kind, text, among], stored_line)?.collect()
+        let columns = self.columns()?;
+        let sql = format!(
+            "select * from (select {columns} from entries where kind = ?1 order by seq desc limit ?3)
+             where instr(line, ?2) > 0 order by seq desc"
+        );
+        self.connection.prepare(&sql)?.query_map(params![kind, text, among], stored_line)?.collect()
     }
 
     /// Every run as the table has it: how many events, and whether it is open.
@@ -229,6 +259,24 @@ impl Reader {
             .prepare("select id, version, open from runs order by id")?
             .query_map([], read)?
             .collect()
+    }
+
+    /// Every incident as the table has it: how many events, and whether it is open.
+    pub(super) fn incident_rows(&self) -> rusqlite::Result<Vec<(IncidentId, u64, bool)>> {
+        if !self.has_incidents()? {
+            return Ok(Vec::new());
+        }
+        let read = |row: &rusqlite::Row<'_>| Ok((IncidentId(row.get(0)?), row.get(1)?, row.get(2)?));
+        self.connection
+            .prepare("select id, version, open from incidents order by id")?
+            .query_map([], read)?
+            .collect()
+    }
+
+    /// The number of the next incident.
+    pub(super) fn next_incident(&self) -> rusqlite::Result<IncidentId> {
+        let last = self.incident_rows()?.last().map_or(0, |(IncidentId(id), ..)| *id);
+        Ok(IncidentId(last + 1))
     }
 
     /// The last fencing token of every resource.
@@ -344,6 +392,8 @@ pub(super) enum Lines {
     All,
     /// Those of a run.
     OfRun(RunId),
+    /// Those of an incident.
+    OfIncident(IncidentId),
     /// Those behind this position, at most so many.
     After(u64, u32),
 }
@@ -356,6 +406,7 @@ pub(super) struct StoredLine {
     pub(super) nth: Option<u64>,
     pub(super) kind: String,
     pub(super) line: String,
+    pub(super) incident: Option<IncidentId>,
 }
 
 fn stored_line(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredLine> {
@@ -366,6 +417,7 @@ fn stored_line(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredLine> {
         nth: row.get(3)?,
         kind: row.get(4)?,
         line: row.get(5)?,
+        incident: row.get::<_, Option<u64>>(6)?.map(IncidentId),
     })
 }
 
@@ -401,8 +453,17 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 fn create(connection: &mut Connection, demo: bool) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(include_str!("schema.sql"))?;
+    transaction.execute_batch(include_str!("schema_2.sql"))?;
     let meta = "insert into meta (key, value) values (?1, ?2)";
     transaction.execute(meta, params!["demo", demo.to_string()])?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}
+
+/// A journal of version 1 gets what version 2 has besides: all of it, or nothing.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    transaction.execute_batch(include_str!("schema_2.sql"))?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
 }
@@ -455,6 +516,21 @@ fn write(
         claim(transaction, append)?;
         nth = Some(stored);
     }
+    if let Some(incident) = &append.incident {
+        let stored = transaction
+            .prepare_cached("select version from incidents where id = ?1")?
+            .query_row(params![incident.id.0], |row| row.get::<_, u64>(0))
+            .optional()?
+            .unwrap_or(0);
+        if stored != incident.expected {
+            return Err(WriteError::Refused(AppendError::IncidentConflict {
+                incident: incident.id,
+                expected: incident.expected,
+                stored,
+            }));
+        }
+        nth = Some(stored);
+    }
     let mut entries = Vec::with_capacity(append.entries.len());
     for NewEntry { time, actor, kind, data } in &append.entries {
         if let Some(nth) = &mut nth {
@@ -468,18 +544,19 @@ fn write(
             bot: env!("CARGO_PKG_VERSION").to_owned(),
             actor: actor.clone(),
             run: append.run.as_ref().map(|run| run.id),
+            incident: append.incident.as_ref().map(|incident| incident.id),
             nth,
             kind: kind.clone(),
             data: data.clone(),
         };
         let line = entry.line();
         let hash = leaf(&line);
-        let run = entry.run.map(|RunId(id)| id);
+        let (run, incident) = (entry.run.map(|RunId(id)| id), entry.incident.map(|IncidentId(id)| id));
         transaction
             .prepare_cached(
-                "insert into entries (seq, hash, run, nth, kind, line) values (?1, ?2, ?3, ?4, ?5, ?6)",
+                "insert into entries (seq, hash, run, nth, kind, line, incident) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute(params![entry.seq, hash, run, entry.nth, entry.kind, line])?;
+            .execute(params![entry.seq, hash, run, entry.nth, entry.kind, line, incident])?;
         *head = (entry.seq, hash);
         entries.push(entry);
     }
@@ -490,6 +567,14 @@ fn write(
                  on conflict (id) do update set version = excluded.version, open = excluded.open",
             )?
             .execute(params![run.id.0, version, run.open])?;
+    }
+    if let (Some(incident), Some(version)) = (&append.incident, nth) {
+        transaction
+            .prepare_cached(
+                "insert into incidents (id, version, open) values (?1, ?2, ?3)
+                 on conflict (id) do update set version = excluded.version, open = excluded.open",
+            )?
+            .execute(params![incident.id.0, version, incident.open])?;
     }
     for (sha256, content) in &append.blobs {
         transaction

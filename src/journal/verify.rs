@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 use super::entry::{Broken, Chain, GENESIS};
 use super::output::{Output, to_compare};
 use super::store::{Lines, Reader, StoredKey, StoredLine};
-use super::{JournalView, OpenError, event_of};
+use super::{JournalView, OpenError, event_of, heard, incident_event_of};
 
+use crate::incident::{Incident, IncidentId};
 use crate::run::event::{Captured, OutputSummary};
 use crate::run::{Event, Run, RunId, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
@@ -66,7 +67,8 @@ fn hear(stored: &StoredLine, chain: &mut Chain, said: &mut Said) -> Result<(), B
     let beside = [
         ("the position", entry.seq == stored.seq),
         ("the run", entry.run == stored.run),
-        ("the number within its run", entry.nth == stored.nth),
+        ("the incident", entry.incident == stored.incident),
+        ("the number within its run or incident", entry.nth == stored.nth),
         ("the type", entry.kind == stored.kind),
     ];
     if let Some((what, _)) = beside.iter().find(|(_, same)| !same) {
@@ -75,6 +77,12 @@ fn hear(stored: &StoredLine, chain: &mut Chain, said: &mut Said) -> Result<(), B
     if let Some(id) = entry.run {
         said.hears(id, &event_of(&entry)?);
     }
+    if let Some(id) = entry.incident {
+        let stamped = incident_event_of(&entry)?;
+        let mut incident = said.incidents.remove(&id);
+        heard(&mut incident, id, &stamped);
+        said.incidents.extend(incident.map(|incident| (id, incident)));
+    }
     Ok(())
 }
 
@@ -82,6 +90,7 @@ fn hear(stored: &StoredLine, chain: &mut Chain, said: &mut Said) -> Result<(), B
 #[derive(Debug, Default)]
 struct Said {
     runs: BTreeMap<RunId, Run>,
+    incidents: BTreeMap<IncidentId, Incident>,
     /// The last fencing token of every resource.
     tokens: BTreeMap<String, u64>,
     /// What each command printed on both streams; none while its end is not known.
@@ -154,9 +163,12 @@ impl Said {
             .flat_map(|run| holds(run).map(|(name, token)| (name, (run.id, token))))
             .collect();
         let rows: Vec<_> = self.runs.values().map(|run| (run.id, run.version, !run.is_ended())).collect();
+        let incidents: Vec<_> =
+            self.incidents.values().map(|it| (it.id, it.version, !it.is_closed())).collect();
         let tables = [
             ("holds", held == claimed),
             ("runs", reader.run_rows()? == rows),
+            ("incidents", reader.incident_rows()? == incidents),
             ("tokens", reader.tokens()?.into_iter().eq(self.tokens.clone())),
         ];
         for (table, _) in tables.iter().filter(|(_, same)| !same) {

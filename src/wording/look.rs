@@ -36,6 +36,11 @@ impl Verb {
     pub fn looks(&self) -> bool {
         self.weight == Weight::Looks
     }
+
+    /// Whether it says something to a run that is there, whose number comes first.
+    pub fn is_of_a_run(&self) -> bool {
+        matches!(self.weight, Weight::Begins | Weight::Agrees | Weight::Steers)
+    }
 }
 
 /// What a verb can do at once.
@@ -49,14 +54,17 @@ pub enum Weight {
     Agrees,
     /// A run that is there is steered, as soon as it is said.
     Steers,
+    /// People are told, or somebody says what they know. What only looks is among it.
+    Tells,
 }
 
 /// The groups of the help, in its order.
-const GROUPS: [(Weight, &str); 4] = [
+const GROUPS: [(Weight, &str); 5] = [
     (Weight::Looks, "LOOK, changes nothing"),
     (Weight::Begins, "BEGIN, read back first: nothing runs before you have confirmed it"),
     (Weight::Agrees, "AGREE OR NOT, counts at once: the last agreement starts the run"),
     (Weight::Steers, "STEER A RUN, acts at once"),
+    (Weight::Tells, "TELL, counts at once: incidents, what is owed, and who is told"),
 ];
 
 const fn look(
@@ -85,8 +93,8 @@ pub const VERBS: &[Verb] = &[
     look(
         "status",
         Some("s"),
-        "status [run|cluster|host]",
-        "What is going on: all of it, or one run, cluster or host.",
+        "status [run|incident|cluster|host]",
+        "What is going on: all of it, or one run, incident, cluster or host.",
     ),
     look(
         "output",
@@ -110,8 +118,8 @@ pub const VERBS: &[Verb] = &[
     look(
         "journal",
         None,
-        "journal show <run> · journal verify",
-        "The entries of a run: who, when, what, where, how it ended. Or whether anything in the journal was changed.",
+        "journal show <run|incident> · journal verify",
+        "The entries of a run or an incident: who, when, what, where, how it ended. Or whether anything in the journal was changed.",
     ),
     act(
         Weight::Begins,
@@ -184,6 +192,19 @@ pub const VERBS: &[Verb] = &[
     ),
     act(Weight::Steers, "take", "take <run>", "You answer the questions of this run from now on."),
     act(Weight::Steers, "handover", "handover <run> <person>", "Offers the run to somebody, who says take."),
+    Verb {
+        word: "incident",
+        alias: Some("inc"),
+        form: "incident [list] · incident <word> inc-31 … · incident open <severity> …",
+        about: "What hurts customers, who owes what by when, and who knows. Without a word: the incidents that are open. inc-31 may be typed as 31.",
+        weight: Weight::Tells,
+    },
+    act(
+        Weight::Tells,
+        "notify",
+        "notify log [inc-31] · notify test <path>",
+        "Who was told what, over which path, and what became of it. `test` sends a letter over a path to you alone, and says what the path answered.",
+    ),
 ];
 
 /// Words that belong to the grammar and come later: they answer that they are not there yet.
@@ -192,10 +213,7 @@ pub const LATER: &[(&str, &str)] = &[
     ("readiness", "readiness comes"),
     ("audit", "the search in the journal comes"),
     ("proof", "signed proofs come"),
-    ("notify", "notices come"),
     ("watching", "watching a late step comes"),
-    ("incident", "incidents come"),
-    ("inc", "incidents come"),
     ("maint", "planned work comes"),
     ("breakglass", "break-glass comes"),
 ];
@@ -336,8 +354,11 @@ pub fn help_word(word: &str) -> Page {
         let mut page = Page::sentence(verb.form).text(verb.about);
         if let Some(alias) = verb.alias {
             page = page.text(format!("Shorter: {alias}"));
-        } else if !verb.looks() {
+        } else if verb.is_of_a_run() {
             page = page.text("A word that acts cannot be shortened.");
+        }
+        if verb.word == "incident" {
+            page = page.join(super::incident::help::words());
         }
         return page;
     }

@@ -67,7 +67,7 @@ impl Words {
                 Some(runbook) => self.parameters(&snapshot, runbook, &before[2..], last),
                 None => Vec::new(),
             },
-            (verb, 1) if VERBS.iter().any(|known| known.word == verb && !known.looks()) => self.runs(),
+            (verb, 1) if VERBS.iter().any(|known| known.word == verb && known.is_of_a_run()) => self.runs(),
             ("status" | "output", 1) | ("journal", 2) => self.runs(),
             ("answer", 3) => vec!["go-on".to_owned(), "stop".to_owned()],
             _ => Vec::new(),

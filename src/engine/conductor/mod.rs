@@ -313,6 +313,7 @@ impl Conductor {
             entries,
             blobs,
             outputs,
+            ..Append::default()
         };
         if let Err(error) = self.inner.journal.append(append).await {
             if let AppendError::Fatal { why } = &error {

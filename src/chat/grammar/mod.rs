@@ -3,8 +3,13 @@
 //! A line of a chat is taken apart here; a line from a shell comes as words already, and goes the same way. `"…"`
 //! keeps spaces, `\"` is a quote, nothing else is special. A leading `/` is optional.
 
+mod incidents;
+
+pub use incidents::{OfIncidents, OfNotices, id as incident_id};
+
 use crate::duty::StandIn;
 use crate::engine::ToRun;
+use crate::incident::IncidentId;
 use crate::run::RunId;
 use crate::run::model::AskedAfter;
 use crate::runbook::source::name::Person;
@@ -49,6 +54,7 @@ pub enum Command {
     WhoOwns(String),
     OnCall(OnCall),
     JournalShow(RunId),
+    JournalOfIncident(IncidentId),
     JournalVerify,
     Run {
         runbook: String,
@@ -56,6 +62,8 @@ pub enum Command {
         reason: Option<String>,
     },
     ToRun(RunId, ToRun),
+    Incident(OfIncidents),
+    Notify(OfNotices),
     /// A word that comes later, and what it is about.
     Later(&'static str, &'static str),
     /// Only in a demo: be somebody else.
@@ -83,10 +91,15 @@ pub enum OnCall {
 impl Command {
     /// Whether it is written to the journal.
     pub const fn acts(&self) -> bool {
-        matches!(self, Self::Run { .. } | Self::ToRun(..) | Self::OnCall(OnCall::StandIn(_)))
+        match self {
+            Self::Run { .. } | Self::ToRun(..) | Self::OnCall(OnCall::StandIn(_)) => true,
+            Self::Notify(OfNotices::Test(_)) => true,
+            Self::Incident(it) => it.acts(),
+            _ => false,
+        }
     }
 
-    /// Whether it looks at what runs or has run, and at no runbook.
+    /// Whether it looks at what runs or has run, or at incidents, and at no runbook.
     pub const fn is_about_runs(&self) -> bool {
         matches!(
             self,
@@ -94,7 +107,10 @@ impl Command {
                 | Self::Output { .. }
                 | Self::Plan { .. }
                 | Self::JournalShow(_)
+                | Self::JournalOfIncident(_)
                 | Self::JournalVerify
+                | Self::Incident(_)
+                | Self::Notify(_)
         )
     }
 }
@@ -225,16 +241,18 @@ pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
             Command::WhoOwns(rest.plain("a host")?)
         }
         "oncall" => Command::OnCall(on_call(&mut rest)?),
-        "journal" => match rest.plain("show <run> or verify")?.as_str() {
-            "show" => Command::JournalShow(rest.run()?),
+        "journal" => match rest.plain("show <run or incident>, or verify")?.as_str() {
+            "show" => rest.journal_of()?,
             "verify" => Command::JournalVerify,
-            _ => return Err(rest.wrong("write: journal show <run>, or journal verify")),
+            _ => return Err(rest.wrong("write: journal show <run or incident>, or journal verify")),
         },
         "run" => {
             let runbook = rest.plain("the name of a runbook")?;
             let (arguments, reason, _) = rest.pairs(&[])?;
             Command::Run { runbook, arguments, reason }
         }
+        "incident" => Command::Incident(incidents::incident(&mut rest)?),
+        "notify" => Command::Notify(incidents::notify(&mut rest)?),
         "as" => {
             let name = rest.plain("a person")?;
             Command::As(Person::new(&name).ok_or_else(|| rest.wrong("that is no name of a person"))?)
@@ -286,7 +304,7 @@ fn on_call(rest: &mut Rest<'_>) -> Result<OnCall, NotUnderstood> {
 
 /// The verbs that say something to a run.
 fn to_run(verb: &str, rest: &mut Rest<'_>) -> Result<Option<Command>, NotUnderstood> {
-    let is_one = VERBS.iter().any(|known| known.word == verb && !known.looks());
+    let is_one = VERBS.iter().any(|known| known.word == verb && known.is_of_a_run());
     if !is_one {
         return Ok(None);
     }
@@ -395,6 +413,17 @@ impl Rest<'_> {
     fn run(&mut self) -> Result<RunId, NotUnderstood> {
         let text = self.plain("the number of a run")?;
         text.parse().map(RunId).map_err(|_| self.wrong(&format!("{} is no number of a run", quoted(&text))))
+    }
+
+    /// A run by its number, or an incident, as inc-31.
+    fn journal_of(&mut self) -> Result<Command, NotUnderstood> {
+        if let Some(Word::Plain(text)) = self.words.first()
+            && let Ok(incident) = text.parse()
+        {
+            self.take();
+            return Ok(Command::JournalOfIncident(incident));
+        }
+        Ok(Command::JournalShow(self.run()?))
     }
 
     fn number(&mut self) -> Result<u32, NotUnderstood> {
@@ -628,7 +657,8 @@ mod tests {
 
     #[test]
     fn a_word_that_comes_later_says_so() {
-        assert!(matches!(read("incident open"), Ok(Command::Later("incident", _))));
+        assert!(matches!(read("proof 142"), Ok(Command::Later("proof", _))));
+        assert_eq!(read("journal show inc-31"), Ok(Command::JournalOfIncident(IncidentId(31))));
         assert_eq!(read("oncall"), Ok(Command::OnCall(OnCall::Now)));
         assert_eq!(read("oncall who"), read("oncall"));
         assert!(!read("oncall").unwrap().acts());

@@ -1,0 +1,48 @@
+//! The words of `incident`, as the help tells them.
+
+use crate::wording::page::{Block, Page, plain};
+
+/// A word behind `incident`.
+#[derive(Debug)]
+pub struct Word {
+    /// The word.
+    pub word: &'static str,
+    /// What stands behind it.
+    pub form: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+const fn word(word: &'static str, form: &'static str, about: &'static str) -> Word {
+    Word { word, form, about }
+}
+
+/// All of them, in the order in which an incident needs them.
+pub const WORDS: &[Word] = &[
+    word("list", "", "The incidents that are open."),
+    word("status", "inc-31", "Where it stands, what is owed, who was told."),
+    word("open", "sev2 \"what\" [service=…] [drill=ana,ben]", "Opens one and calls who is on duty."),
+    word("ack", "inc-31", "You know of it: nobody is called for you any more."),
+    word("take", "commander inc-31 [person]", "Also: communications, support-liaison."),
+    word("update", "inc-31 \"text\" [for=support]", "News for operators; with `for`, for Support too."),
+    word("draft", "inc-31 \"text\"", "What customers are to read, word for word."),
+    word("publish", "inc-31", "Publishes exactly the draft."),
+    word("severity", "inc-31 sev1 \"why\"", "How bad it is."),
+    word("investigating", "inc-31", "Nobody knows yet what it is; also: it is back."),
+    word("identified", "inc-31", "The cause is known."),
+    word("monitoring", "inc-31", "It seems to be over, and is looked at."),
+    word("escalate", "inc-31", "Calls the next ones now."),
+    word("waive", "inc-31 3 \"why\"", "Number 3 of what is owed is not needed."),
+    word("resolve", "inc-31", "It is over."),
+    word("close", "inc-31", "The postmortem is done: closed for good."),
+    word("timeline", "inc-31", "What happened, line by line."),
+    word("export", "inc-31", "The draft of the postmortem, as Markdown."),
+];
+
+/// All of them, for `help incident`.
+pub(in crate::wording) fn words() -> Page {
+    let fields = WORDS
+        .iter()
+        .map(|known| (format!("  {} {}", known.word, known.form).trim_end().to_owned(), known.about));
+    fields.fold(Page::new(), |page, (form, about)| page.with(Block::Fields(vec![(form, plain(about))])))
+}
