@@ -24,7 +24,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("secrets", &[]),
     ("target", &["failpoint", "plan", "runbook", "secrets"]),
     ("library", &["authoring", "duty", "inventory", "plan", "policy", "runbook", "target"]),
-    ("notify", &["duty", "incident", "runbook", "target", "wording"]),
+    ("notify", &["duty", "incident", "runbook", "secrets", "target", "wording"]),
     (
         "engine",
         &[
@@ -193,6 +193,8 @@ fn only_one_room_knows_each_outside_thing() {
         ("openssh::", "target/"),
         ("reedline", "chat/console/"),
         ("serenity", "chat/discord/"),
+        ("lettre::", "notify/mail.rs"),
+        ("reqwest::", "notify/"),
         ("clap::", "cli/"),
         ("axum::", "serve/"),
         ("hyper", "serve/"),

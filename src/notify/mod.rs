@@ -1,5 +1,23 @@
 //! The ways out of the house: what carries one notice to one person over one path. What is told, when and to whom is
 //! decided by `incident`; here it leaves, and what the path answers comes back as one of four answers.
+//!
+//! A file for each carrier, and [`Outside`], which knows them all. A carrier says whether a no is for now or for ever, and
+//! never guesses that from a text. Nothing that the other side says reaches people unescaped or at length, and no secret
+//! and no address with a secret in it stands in an answer.
+
+mod attempt;
+mod form;
+mod http;
+pub mod link;
+pub mod link_key;
+mod mail;
+mod outside;
+mod pagerduty;
+mod slack;
+mod watcher;
+mod webhook;
+
+pub use outside::{DiscordRoom, Outside};
 
 use crate::duty::model::Carrier;
 use crate::incident::IncidentId;
