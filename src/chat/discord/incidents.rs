@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Pulse;
 use super::card::Card;
-use super::incident_cards::{Reader, card_for, line, thread_name};
+use super::incident_cards::{Reader, SUPPORT, card_for, line, thread_name};
 use super::limits::{NONCE, cut};
 use super::post::{Lost, Post};
 use super::safe;
@@ -31,12 +31,14 @@ use crate::engine::incidents::Changed;
 use crate::incident::model::{Audience, Severity};
 use crate::incident::{Incident, IncidentId};
 use crate::runbook::source::name::Role;
-use crate::wording::{discord as words, incident};
+use crate::wording::discord as words;
 
 /// The kind of the entries that say where incidents are shown.
 const KIND: &str = "incident-shown-on-discord";
 /// How often it is looked whether an incident is open that nothing was told of.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// What goes on is shown anew so often, though nothing happens: by when something is due stands on it.
+const REFRESH_EVERY: Duration = Duration::from_mins(1);
 
 /// What one message of an incident looks like on Discord now.
 #[derive(Default)]
@@ -133,7 +135,7 @@ impl Incidents {
             for id in incidents.closed_lately() {
                 incidents.tell(&tasks, id, None, false);
             }
-            incidents.tell_all(&tasks, true);
+            incidents.tell_open(&tasks, true);
             loop {
                 tokio::select! {
                     event = events.recv() => match event {
@@ -142,10 +144,12 @@ impl Incidents {
                             incidents.tell(&tasks, changed.incident.id, line, false);
                         }
                         // It was too much at once: the newest states are shown all the same.
-                        Err(RecvError::Lagged(_)) => incidents.tell_all(&tasks, false),
+                        Err(RecvError::Lagged(_)) => incidents.tell_open(&tasks, false),
                         Err(RecvError::Closed) => return,
                     },
-                    () = incidents.desk.clock.after(LOOK_EVERY) => incidents.tell_all(&tasks, false),
+                    () = incidents.desk.clock.after(LOOK_EVERY) => {
+                        incidents.tell_open(&tasks, false);
+                    }
                     () = incidents.ending.cancelled() => return,
                 }
             }
@@ -182,7 +186,7 @@ impl Incidents {
         shown.into_iter().rev().take(50).filter(closed).collect()
     }
 
-    fn tell_all(self: &Arc<Self>, tasks: &TaskTracker, at_start: bool) {
+    fn tell_open(self: &Arc<Self>, tasks: &TaskTracker, at_start: bool) {
         let open = self.engine.incidents().open();
         open.iter().for_each(|incident| self.tell(tasks, incident.id, None, at_start));
     }
@@ -208,8 +212,10 @@ impl Incidents {
         shown.was_over = self.read(id).is_some_and(|incident| incident.is_closed());
         let (mut patience, mut away): (Patience, Option<Timestamp>) = Default::default();
         loop {
+            let goes_on = self.read(id).is_some_and(|incident| incident.resolved.is_none());
             tokio::select! {
                 () = waiting.bell.notified() => {}
+                () = self.desk.clock.after(REFRESH_EVERY), if goes_on => {}
                 () = self.ending.cancelled() => {}
             }
             let is_last = self.ending.is_cancelled();
@@ -273,6 +279,12 @@ impl Incidents {
         lock(&self.told).remove(&id);
     }
 
+    /// Its runs, one sentence each.
+    fn run_lines(&self, incident: &Incident) -> Vec<String> {
+        let runs = incident.runs.keys().filter_map(|id| self.engine.run(*id).ok());
+        runs.map(|run| crate::wording::run::headline(&run)).collect()
+    }
+
     fn read(&self, id: IncidentId) -> Option<Arc<Incident>> {
         self.engine.incidents().get(id).ok().flatten()
     }
@@ -306,12 +318,12 @@ impl Incidents {
         let one = shown.of(reader);
         let is_wanted = match reader {
             Reader::Operators => incident.severity != Severity::Planned,
-            Reader::Support => incident.obligations.iter().any(|it| it.who.as_str() == incident::SUPPORT),
+            Reader::Support => incident.obligations.iter().any(|it| it.who.as_str() == SUPPORT),
         };
         if !is_wanted && one.stands.is_none() {
             return Ok(None);
         }
-        let card = card_for(reader, incident, &self.desk.moment());
+        let card = card_for(reader, incident, &self.run_lines(incident), &self.desk.moment());
         if let Some(posted) = one.posted {
             self.begin_thread(one, incident, reader, posted).await?;
         }
@@ -410,7 +422,7 @@ impl Incidents {
         let duty = snapshot.set.duty(policy, &overrides);
         let role = match reader {
             Reader::Operators => incident.opened.owner.clone(),
-            Reader::Support => Role::new(incident::SUPPORT)?,
+            Reader::Support => Role::new(SUPPORT)?,
         };
         let of_role = channels_of(&duty, &role);
         let any = match reader {

@@ -95,8 +95,12 @@ impl Post {
     pub(super) async fn introduce(&self) -> Result<u64, Lost> {
         let info = self.within(self.http.get_current_application_info()).await?;
         self.http.set_application_id(info.id);
-        let user = self.within(self.http.get_current_user()).await?;
-        Ok(user.id.get())
+        self.own_user().await
+    }
+
+    /// The id of the bot's user.
+    pub(super) async fn own_user(&self) -> Result<u64, Lost> {
+        Ok(self.within(self.http.get_current_user()).await?.id.get())
     }
 
     /// The ids of all roles that somebody has on a server; none if they are not on it.
@@ -146,8 +150,8 @@ impl Post {
 
     /// The newest message of a place that has this in its footer, and that was written by `author`.
     pub(super) async fn find(&self, channel: u64, author: u64, text: &str) -> Result<Option<u64>, Lost> {
-        let newest = self.http.get_messages(ChannelId::new(channel), None, Some(LOOKED_AT));
-        let newest = self.within(newest).await?;
+        let asked = self.http.get_messages(ChannelId::new(channel), None, Some(LOOKED_AT));
+        let newest = self.within(asked).await?;
         let has = |message: &&serenity::all::Message| {
             let mut footers = message.embeds.iter().filter_map(|embed| embed.footer.as_ref());
             message.author.id.get() == author && footers.any(|footer| footer.text.contains(text))
