@@ -381,7 +381,13 @@ impl JournalView {
 
     /// Incidents that are not closed.
     pub fn open_incidents(&self) -> Result<Vec<IncidentId>, OpenError> {
-        Ok(self.reader().incident_rows()?.into_iter().filter(|(_, _, open)| *open).map(|(id, ..)| id).collect())
+        Ok(self
+            .reader()
+            .incident_rows()?
+            .into_iter()
+            .filter(|(_, _, open)| *open)
+            .map(|(id, ..)| id)
+            .collect())
     }
 
     /// All incidents.

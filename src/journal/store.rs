@@ -213,7 +213,8 @@ impl Reader {
 
     pub(super) fn lines(&self, filter: Lines) -> rusqlite::Result<Vec<StoredLine>> {
         let columns = self.columns()?;
-        let statement = |rest: &str| self.connection.prepare(&format!("select {columns} from entries {rest}"));
+        let statement =
+            |rest: &str| self.connection.prepare(&format!("select {columns} from entries {rest}"));
         match filter {
             Lines::OfIncident(_) if !self.has_incidents()? => Ok(Vec::new()),
             Lines::OfIncident(IncidentId(id)) => {

@@ -1,6 +1,8 @@
 //! The words for states, the same everywhere. UPPER CASE: a person is needed, or the end was not good.
 
 use super::page::{Role, State};
+use crate::incident::Incident;
+use crate::incident::model::{Delivery, End, Obligation, Severity, Status};
 use crate::run::Run;
 use crate::run::model::{Outcome, Phase, UndoStep, UnitState};
 
@@ -35,6 +37,18 @@ states! {
     REFUSED 'x' "refused" Quiet;
     EXPIRED 'x' "expired" Quiet;
     STUCK '!' "STUCK" Danger;
+    PLANNED ':' "planned" Active;
+    INVESTIGATING '!' "investigating" Danger;
+    IDENTIFIED '!' "identified" Attention;
+    MONITORING '>' "monitoring" Active;
+    RESOLVED '+' "resolved" Good;
+    CLOSED '+' "closed" Quiet;
+    OWED '.' "owed" Quiet;
+    LATE '!' "LATE" Danger;
+    DONE '+' "done" Good;
+    WAIVED '-' "waived" Quiet;
+    NOT_SENT '!' "NOT SENT" Danger;
+    TAKEN '+' "accepted" Good;
 }
 
 /// The state of a run, and for AWAITING whom it waits for.
@@ -91,5 +105,38 @@ pub const fn of_unit(state: &UnitState) -> State {
         UnitState::Succeeded { .. } => SUCCEEDED,
         UnitState::Skipped { .. } => SKIPPED,
         UnitState::Undone => UNDONE,
+    }
+}
+
+/// The state of an incident. Planned work that nothing has gone wrong with is not investigated.
+pub const fn of_incident(incident: &Incident) -> State {
+    match (incident.status, incident.severity) {
+        (Status::Investigating, Severity::Planned) => PLANNED,
+        (Status::Investigating, _) => INVESTIGATING,
+        (Status::Identified, _) => IDENTIFIED,
+        (Status::Monitoring, _) => MONITORING,
+        (Status::Resolved, _) => RESOLVED,
+        (Status::Closed, _) => CLOSED,
+    }
+}
+
+/// The state of something owed.
+pub const fn of_obligation(owed: &Obligation) -> State {
+    match (&owed.end, owed.late) {
+        (Some(End::Met(_)), _) => DONE,
+        (Some(End::Waived(..) | End::Void), _) => WAIVED,
+        (None, Some(_)) => LATE,
+        (None, None) => OWED,
+    }
+}
+
+/// Where a notice is.
+pub const fn of_delivery(delivery: &Delivery) -> State {
+    match delivery {
+        Delivery::Waiting(_) => WAITING,
+        Delivery::Sending(_) => WORKING,
+        Delivery::Accepted(_) => TAKEN,
+        Delivery::Failed(_) => NOT_SENT,
+        Delivery::Superseded | Delivery::Dropped(_) => SKIPPED,
     }
 }

@@ -1,6 +1,6 @@
 //! Phrases of incidents that stand in several pages and notices. For operators.
 
-use crate::incident::model::{Cause, Obligation, Owed, Part, Status, Trouble};
+use crate::incident::model::{About, Cause, Incident, IncidentId, Obligation, Owed, Part, Status, Trouble};
 use crate::run::RunId;
 use crate::runbook::source::hidden::visible;
 use crate::wording::moment::Moment;
@@ -32,7 +32,7 @@ pub fn overdue(owed: &Obligation, moment: &Moment) -> String {
 }
 
 /// What ends an obligation: the words to type.
-pub fn ends(owed: &Obligation, id: crate::incident::IncidentId) -> Option<String> {
+pub fn ends(owed: &Obligation, id: IncidentId) -> Option<String> {
     match owed.owed {
         Owed::Acknowledged => Some(format!("incident ack {id}")),
         Owed::Delivered => None,
@@ -88,5 +88,27 @@ pub const fn part(part: Part) -> &'static str {
         Part::Commander => "commander",
         Part::Communications => "communications",
         Part::SupportLiaison => "support-liaison",
+    }
+}
+
+/// How bad it is, and that it is a drill if it is one.
+pub fn severity(incident: &Incident) -> String {
+    let word = incident.severity.word();
+    if incident.is_drill() { format!("[DRILL] {word}") } else { word.to_owned() }
+}
+
+/// What a notice is about, in a few words.
+pub fn about(about: &About, incident: &Incident) -> String {
+    let of =
+        |number: &u32| incident.obligation(*number).map_or_else(|| format!("number {number}"), self::owed);
+    match about {
+        About::Call(number) => format!("call for {}", of(number)),
+        About::Reminder(number) => format!("reminder of {}", of(number)),
+        About::Late(number) => format!("{} is late", of(number)),
+        About::Alarm(why) => format!("alarm: {}", visible(why)),
+        About::Update(number) => format!("news {number}"),
+        About::Published(number) => format!("publication {number}"),
+        About::Acknowledged => "somebody knows".to_owned(),
+        About::Resolved => "it is over".to_owned(),
     }
 }

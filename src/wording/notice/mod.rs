@@ -62,7 +62,7 @@ pub fn words(incident: &Incident, notice: &Notice, facts: &Facts, moment: &Momen
         Audience::Support => support::say(&ForSupport::new(incident, notice, facts), moment),
         Audience::Public => public::say(&ForPublic::new(incident, notice)),
     };
-    if incident.is_drill() { of_a_drill(words) } else { words }
+    if incident.is_drill() { of_a_drill(&words) } else { words }
 }
 
 /// What stands before Support as long as the incident goes on, in the words of a notice about this.
@@ -72,7 +72,7 @@ pub fn standing_for_support(incident: &Incident, about: &About, facts: &Facts, m
 }
 
 /// `[DRILL]` before everything: no line of it can be taken for the real thing.
-fn of_a_drill(words: Words) -> Words {
+fn of_a_drill(words: &Words) -> Words {
     const DRILL: &str = "[DRILL]";
     let text: Vec<String> = words
         .text

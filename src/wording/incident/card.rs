@@ -1,0 +1,163 @@
+//! How one incident stands: the first thing that somebody reads who was woken.
+
+use std::collections::BTreeMap;
+
+use super::said;
+use crate::incident::Incident;
+use crate::incident::model::{Delivery, End, Notice, Obligation, Owed, Part, Severity, Status};
+use crate::runbook::source::hidden::visible;
+use crate::wording::moment::Moment;
+use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
+use crate::wording::states;
+
+/// One incident as it stands. `run_lines` are its runs, each in a sentence.
+pub fn card(incident: &Incident, run_lines: &[String], moment: &Moment) -> Page {
+    let opened = &incident.opened;
+    let about = vec![incident.id.to_string(), said::severity(incident), visible(&opened.title)];
+    let mut fields = vec![("What", visible(&opened.what)), ("Opened", said::cause(&opened.cause))];
+    if let Some(before) = opened.follows {
+        fields.push(("Follows", before.to_string()));
+    }
+    fields.extend(run_lines.iter().map(|line| ("Now", visible(line))));
+    fields.push(("Roles", roles(incident)));
+    fields.push(("Known by", known_by(incident, moment)));
+    if let Some(draft) = &incident.draft {
+        fields.push(("Draft", format!("\"{}\" Nobody reads it before it is published.", visible(draft))));
+    }
+    if let Some((at, by, text)) = incident.published.last() {
+        fields.push(("Public", format!("\"{}\" ({by}, {})", visible(text), moment.time(*at))));
+    }
+    if let Some(update) = incident.updates.last() {
+        let support = if update.for_support { ", for Support too" } else { "" };
+        let by = format!("({}, {}{support})", update.by, moment.time(update.at));
+        fields.push(("News", format!("{} {by}", visible(&update.text))));
+    }
+    for (name, ways) in told(incident, moment) {
+        fields.push(("Told", format!("{name}: {}", ways.join(", "))));
+    }
+    let mut page = Page::new().head(
+        states::of_incident(incident),
+        about,
+        format!("since {}", moment.with_distance(incident.since)),
+    );
+    if incident.is_drill() {
+        page = page.text(drill(incident));
+    }
+    page = page.fields(fields);
+    if !incident.obligations.is_empty() {
+        page = page.with(Block::Table(obligations(incident, moment)));
+    }
+    match next(incident) {
+        Some((command, note)) => page.next(command, note),
+        None => page,
+    }
+}
+
+/// Who alone takes part, and what it never does.
+fn drill(incident: &Incident) -> String {
+    let people = incident.opened.drill.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+    format!("[DRILL] Only {} are told. Nothing of it goes to customers.", people.join(", "))
+}
+
+/// Who is what, also those whom nobody is yet.
+fn roles(incident: &Incident) -> String {
+    let part = |part: Part| {
+        let who = incident.parts.get(&part).map_or_else(|| "nobody".to_owned(), ToString::to_string);
+        format!("{} {who}", said::part(part))
+    };
+    [Part::Commander, Part::Communications, Part::SupportLiaison].map(part).join(" · ")
+}
+
+/// Who has said that they know. That something was sent to somebody is not among it.
+fn known_by(incident: &Incident, moment: &Moment) -> String {
+    let mut met: Vec<String> = Vec::new();
+    if let Some((at, by)) = &incident.acknowledged {
+        met.push(format!("{by} (first, {})", moment.time(*at)));
+    }
+    for owed in incident.obligations.iter().filter(|owed| owed.owed == Owed::Acknowledged) {
+        if let Some(End::Met(Some(by))) = &owed.end {
+            met.push(format!("{by} for {}", owed.who));
+        }
+    }
+    if met.is_empty() { "nobody has said that they know".to_owned() } else { met.join(" · ") }
+}
+
+/// Person or path, and what became of what was sent there; the last of each path counts.
+fn told(incident: &Incident, moment: &Moment) -> Vec<(String, Vec<String>)> {
+    let mut by_whom: Vec<(String, BTreeMap<&str, &Notice>)> = Vec::new();
+    for notice in &incident.notices {
+        let name = notice.to.as_ref().map_or_else(|| "last resort".to_owned(), ToString::to_string);
+        let at = by_whom.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            by_whom.push((name, BTreeMap::new()));
+            by_whom.len() - 1
+        });
+        by_whom[at].1.insert(notice.way.path.as_str(), notice);
+    }
+    let way = |(path, notice): (&str, &Notice)| format!("{path} {}", delivery(&notice.delivery, moment));
+    by_whom.into_iter().map(|(name, ways)| (name, ways.into_iter().map(way).collect())).collect()
+}
+
+/// `accepted 03:09 CET`: a path took it, and no more is known.
+pub fn delivery(delivery: &Delivery, moment: &Moment) -> String {
+    match delivery {
+        Delivery::Waiting(at) if *at > moment.now => format!("waits until {}", moment.time(*at)),
+        Delivery::Waiting(_) => "waits".to_owned(),
+        Delivery::Sending(_) => "is being sent".to_owned(),
+        Delivery::Accepted(at) => format!("accepted {}", moment.time(*at)),
+        Delivery::Failed(why) => format!("NOT SENT: {}", visible(why)),
+        Delivery::Superseded => "replaced by newer news".to_owned(),
+        Delivery::Dropped(why) => format!("not needed: {}", visible(why)),
+    }
+}
+
+/// What is and was owed, by number; what is done stays, so that it can be looked up.
+fn obligations(incident: &Incident, moment: &Moment) -> Table {
+    let heads = ["OWED", "", "WHAT", "BY", "DUE"].map(str::to_owned).to_vec();
+    let rows = incident.obligations.iter().map(|owed| row(owed, moment)).collect();
+    Table { heads, wide: Vec::new(), rows }
+}
+
+fn row(owed: &Obligation, moment: &Moment) -> Row {
+    let state = states::of_obligation(owed);
+    let mut below = Vec::new();
+    if let Some(run) = owed.holds_back.filter(|_| owed.is_open()) {
+        below.push(Below::Text(format!("run {run} does not begin before that")));
+    }
+    match &owed.end {
+        Some(End::Met(Some(by))) => below.push(Below::Text(format!("by {by}"))),
+        Some(End::Waived(by, why)) => below.push(Below::Text(format!("{by}: {}", visible(why)))),
+        _ => {}
+    }
+    let due = if owed.is_open() { moment.with_distance(owed.due) } else { moment.time(owed.due) };
+    Row {
+        cells: vec![
+            plain(owed.number.to_string()),
+            cell(state.text(), state.role),
+            plain(said::owed(owed)),
+            plain(owed.who.to_string()),
+            plain(due),
+        ],
+        below,
+    }
+}
+
+/// What is needed most, ready to copy.
+fn next(incident: &Incident) -> Option<(String, String)> {
+    let id = incident.id;
+    let owes = |what: Owed| incident.obligations.iter().any(|owed| owed.is_open() && owed.owed == what);
+    let is_known = !owes(Owed::Acknowledged);
+    Some(match incident.status {
+        Status::Closed => (format!("incident timeline {id}"), "what happened".to_owned()),
+        Status::Resolved => (
+            format!("incident export {id}"),
+            format!("then incident close {id}, when the postmortem is done"),
+        ),
+        _ if !is_known => (format!("incident ack {id}"), "says that you know".to_owned()),
+        _ if incident.severity == Severity::Planned => return None,
+        _ if owes(Owed::Commander) => (format!("incident take commander {id}"), "you decide".to_owned()),
+        _ if owes(Owed::Published) && incident.draft.is_some() => {
+            (format!("incident publish {id}"), "customers read exactly the draft".to_owned())
+        }
+        _ => (format!("incident update {id} \"…\" for=support"), "what is new".to_owned()),
+    })
+}

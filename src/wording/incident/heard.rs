@@ -1,0 +1,118 @@
+//! The answer to somebody who said something to an incident: what follows from it, and what is needed next.
+
+use super::said;
+use crate::incident::model::{End, IncidentId, Obligation, Owed};
+use crate::incident::{Incident, Says};
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::Person;
+use crate::wording::moment::Moment;
+use crate::wording::page::Page;
+
+/// What was said is recorded; this is what it means.
+pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> Page {
+    let id = incident.id;
+    let sentence = match says {
+        Says::Acknowledge { .. } => return acknowledged(incident, by, moment),
+        Says::Take { part, person } => format!("{person} is {} of {id} now.", said::part(*part)),
+        Says::Update { for_support: true, .. } => {
+            format!("Recorded, and told to operators and Support of {id}.")
+        }
+        Says::Update { for_support: false, .. } => format!("Recorded, and told to the operators of {id}."),
+        Says::Draft { .. } => {
+            return Page::sentence(format!("The draft of {id} is as you said. Nobody reads it yet."))
+                .next(format!("incident publish {id}"), "customers read exactly that");
+        }
+        Says::Publish => return published(incident),
+        Says::Severity { severity, .. } => format!("{id} is {} now.", severity.word()),
+        Says::Status { status } => format!("{id} is {} now.", said::status(*status)),
+        Says::Resolve => return resolved(incident),
+        Says::Waive { obligation, why } => {
+            format!(
+                "Number {obligation} of what {id} owes is waived: {}.",
+                visible(why.trim_end_matches('.'))
+            )
+        }
+        Says::Escalate => format!("The next ones are called for {id}."),
+        Says::Close => return Page::sentence(format!("{id} is closed for good.")),
+    };
+    owes(Page::sentence(sentence), incident, moment)
+}
+
+/// An incident was opened by somebody.
+pub fn opened(incident: &Incident, moment: &Moment) -> Page {
+    let what = format!(
+        "{} is open: {}, {}.",
+        incident.id,
+        said::severity(incident),
+        visible(&incident.opened.title)
+    );
+    owes(Page::sentence(what).text(called(incident)), incident, moment)
+}
+
+/// Who is being called. That they are does not mean that they know.
+fn called(incident: &Incident) -> String {
+    let mut people: Vec<String> = Vec::new();
+    for person in incident.notices.iter().filter_map(|notice| notice.to.as_ref()) {
+        if !people.contains(&person.to_string()) {
+            people.push(person.to_string());
+        }
+    }
+    match people.as_slice() {
+        [] => "Nobody is called: nobody is on duty who can be told.".to_owned(),
+        people => format!("Called: {}. They know once they have said so.", people.join(", ")),
+    }
+}
+
+fn acknowledged(incident: &Incident, by: &Person, moment: &Moment) -> Page {
+    let id = incident.id;
+    let roles: Vec<String> = incident
+        .obligations
+        .iter()
+        .filter(|owed| owed.owed == Owed::Acknowledged)
+        .filter(|owed| owed.end == Some(End::Met(Some(by.clone()))))
+        .map(|owed| owed.who.to_string())
+        .collect();
+    let page = match roles.as_slice() {
+        [] => Page::sentence(format!("Recorded: {by} knows of {id}. Nothing that is owed was theirs.")),
+        roles => Page::sentence(format!(
+            "Recorded: {by} knows of {id}, and answers for {}. Nobody is called for that any more.",
+            roles.join(", ")
+        )),
+    };
+    owes(page, incident, moment)
+}
+
+fn published(incident: &Incident) -> Page {
+    let id = incident.id;
+    let text = incident.published.last().map(|(_, _, text)| visible(text)).unwrap_or_default();
+    Page::sentence(format!("Published for {id}: \"{text}\""))
+        .next(format!("incident draft {id} \"…\""), "what customers are to read next")
+}
+
+fn resolved(incident: &Incident) -> Page {
+    let id = incident.id;
+    let page = Page::sentence(format!("{id} is resolved. Whoever was called is told."));
+    if incident.obligations.iter().any(|owed| owed.is_open() && owed.owed == Owed::Postmortem) {
+        return page.next(format!("incident export {id}"), "the draft of the postmortem, which is owed");
+    }
+    page
+}
+
+/// What is still owed first, with the words that end it.
+fn owes(page: Page, incident: &Incident, moment: &Moment) -> Page {
+    let owed = incident.owed();
+    let Some(first) = owed.first() else { return page };
+    let page = page.text(format!("Owed next: {}.", one(first, moment)));
+    match said::ends(first, incident.id) {
+        Some(command) => page.next(command, String::new()),
+        None => page.next(status(incident.id), String::new()),
+    }
+}
+
+fn one(owed: &Obligation, moment: &Moment) -> String {
+    format!("{}, due {}", said::owed(owed), moment.with_distance(owed.due))
+}
+
+fn status(id: IncidentId) -> String {
+    format!("incident status {id}")
+}

@@ -1,0 +1,106 @@
+//! Who was told what, over which path, and what became of it; and whether a path works.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::card::delivery;
+use super::said;
+use crate::incident::input::Answer;
+use crate::incident::model::{Delivery, Incident, Notice};
+use crate::incident::{Event, Stamped};
+use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::{PathName, Person};
+use crate::wording::moment::Moment;
+use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
+use crate::wording::states;
+
+/// When each person said that they know, the first time.
+pub fn answers(events: &[Stamped]) -> BTreeMap<Person, Timestamp> {
+    let mut answers = BTreeMap::new();
+    for stamped in events {
+        if let (Event::IncidentAcknowledged { .. }, Some(by)) = (&stamped.event, &stamped.by) {
+            answers.entry(by.clone()).or_insert(stamped.at);
+        }
+    }
+    answers
+}
+
+/// Every notice of these incidents. Each comes with when its people answered.
+pub fn log(incidents: &[(&Incident, BTreeMap<Person, Timestamp>)], moment: &Moment) -> Page {
+    let rows: Vec<Row> = incidents
+        .iter()
+        .flat_map(|(incident, answers)| {
+            incident.notices.iter().map(move |notice| row(incident, notice, answers, moment))
+        })
+        .collect();
+    if rows.is_empty() {
+        return Page::sentence("Nobody was told anything yet: no notice was queued.");
+    }
+    let heads = ["TIME", "INCIDENT", "WHO", "PATH", "STATE", "ABOUT", "ANSWERED"].map(str::to_owned).to_vec();
+    Page::new()
+        .with(Block::Table(Table { heads, wide: vec![5], rows }))
+        .text("Accepted means that a path took it. Only who has answered knows.")
+}
+
+fn row(incident: &Incident, notice: &Notice, answers: &BTreeMap<Person, Timestamp>, moment: &Moment) -> Row {
+    let state = states::of_delivery(&notice.delivery);
+    let answered = notice.to.as_ref().and_then(|person| answers.get(person));
+    let mut below = Vec::new();
+    if !matches!(notice.delivery, Delivery::Accepted(_)) {
+        below.push(Below::Text(delivery(&notice.delivery, moment)));
+    }
+    if notice.may_repeat {
+        below.push(Below::Text("may have come twice: once nobody knew whether it had left".to_owned()));
+    }
+    if notice.attempts > 1 {
+        below.push(Below::Text(format!("{} attempts", notice.attempts)));
+    }
+    Row {
+        cells: vec![
+            plain(moment.second(notice.queued)),
+            plain(incident.id.to_string()),
+            plain(notice.to.as_ref().map_or_else(|| "whoever is there".to_owned(), ToString::to_string)),
+            plain(notice.way.path.to_string()),
+            cell(state.text(), state.role),
+            plain(said::about(&notice.about, incident)),
+            plain(answered.map(|at| moment.time(*at)).unwrap_or_default()),
+        ],
+        below,
+    }
+}
+
+/// What a path answered to a letter that only tries it.
+pub fn tried(path: &PathName, to: &Person, answer: &Answer) -> Page {
+    let (state, what) = match answer {
+        Answer::Accepted(_) => (
+            states::TAKEN,
+            format!("It took the letter to {to}. Whether it arrives is for {to} to see: look there now."),
+        ),
+        Answer::NotNow(why, _) => {
+            (states::NOT_SENT, format!("It does not take letters now: {}.", visible(why)))
+        }
+        Answer::Never(why) => (states::NOT_SENT, format!("It does not take this letter: {}.", visible(why))),
+        Answer::Unknown(why) => {
+            (states::UNKNOWN, format!("Nobody knows whether it took the letter: {}.", visible(why)))
+        }
+    };
+    let page = Page::new().head(state, vec![format!("path {path}")], "").text(what);
+    match answer {
+        Answer::Accepted(_) => page,
+        _ => page
+            .text("Next: look at this path in notify.yaml, and at what it depends on; then try it again.")
+            .code("path-red"),
+    }
+}
+
+/// There is no such path, or the one who asks is not reached over it.
+pub fn no_path(typed: &str, yours: &[String]) -> Page {
+    let yours = match yours {
+        [] => "notify.yaml has no way to you.".to_owned(),
+        yours => format!("You are told over: {}.", yours.join(", ")),
+    };
+    Page::sentence(format!("You are not told over {}. {yours}", crate::wording::refusal::quoted(typed)))
+        .text("Next: one of them, or a way of yours in notify.yaml.")
+        .code("unknown-path")
+}
