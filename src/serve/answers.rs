@@ -18,9 +18,6 @@ use crate::notify::link::{Bad, Links};
 use crate::wording::Moment;
 use crate::wording::answer::{self as words, Answer};
 
-/// A link of ours is shorter.
-const LONGEST: usize = 512;
-
 /// The page has no other style; its hash is what a browser is told to take.
 const STYLE: &str = "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:2rem auto;padding:0 1rem;\
 color:#111;background:#fff;overflow-wrap:anywhere}h1{font-size:1.3rem}\
@@ -59,7 +56,7 @@ impl Answers {
             Err(bad) => return of_bad(bad),
         };
         let person = &claims.person;
-        match engine.incidents().acknowledged_by_link(claims.incident, person).await {
+        match engine.incidents().acknowledged_by_link(claims.incident, person.clone()).await {
             Ok(incident) => (StatusCode::OK, words::said(&incident, person, &moment)),
             Err(Refused::Incident(refusal)) => match engine.incidents().get(claims.incident) {
                 Ok(Some(incident)) => {
@@ -70,7 +67,9 @@ impl Answers {
                 _ => (StatusCode::SERVICE_UNAVAILABLE, words::not_now()),
             },
             Err(Refused::UnknownIncident(_)) => (StatusCode::NOT_FOUND, words::unknown()),
-            Err(Refused::Denied(_)) => (StatusCode::FORBIDDEN, words::not_allowed(person)),
+            Err(Refused::Denied(_) | Refused::UnknownPerson(..)) => {
+                (StatusCode::FORBIDDEN, words::not_allowed(person))
+            }
             Err(_) => (StatusCode::SERVICE_UNAVAILABLE, words::not_now()),
         }
     }
@@ -79,15 +78,14 @@ impl Answers {
 fn of_bad(bad: Bad) -> (StatusCode, Answer) {
     match bad {
         Bad::Expired => (StatusCode::GONE, words::expired()),
-        _ => (StatusCode::NOT_FOUND, words::unknown()),
+        Bad::NotOurs => (StatusCode::NOT_FOUND, words::unknown()),
     }
 }
 
 /// `GET /answer/{token}`: shows what it is about.
 pub(super) async fn look(State(service): State<Service>, Path(token): Path<String>) -> Response {
     shown(match service.answers() {
-        Some((answers, engine)) if token.len() <= LONGEST => answers.asked(engine, &token).await,
-        Some(_) => (StatusCode::NOT_FOUND, words::unknown()),
+        Some((answers, engine)) => answers.asked(engine, &token).await,
         None => (StatusCode::SERVICE_UNAVAILABLE, words::not_now()),
     })
 }
@@ -95,8 +93,7 @@ pub(super) async fn look(State(service): State<Service>, Path(token): Path<Strin
 /// `POST /answer/{token}`: the person of the link says that they know.
 pub(super) async fn press(State(service): State<Service>, Path(token): Path<String>) -> Response {
     shown(match service.answers() {
-        Some((answers, engine)) if token.len() <= LONGEST => answers.pressed(engine, &token).await,
-        Some(_) => (StatusCode::NOT_FOUND, words::unknown()),
+        Some((answers, engine)) => answers.pressed(engine, &token).await,
         None => (StatusCode::SERVICE_UNAVAILABLE, words::not_now()),
     })
 }

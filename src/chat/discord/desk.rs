@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::card::{Card, of_page};
 use super::cards::is_shown_whole;
 use super::commands::{self, Filled};
-use super::post::{Lost, Post};
 use super::incidents::Incidents;
+use super::post::{Lost, Post};
 use super::press::{About, Form, Pressed, pressed, submitted};
 use super::runs::Runs;
 use super::{Messages, Pulse};
@@ -130,7 +130,21 @@ impl Counter {
         let beside = Handle::current();
         let (own, taken, registered) = (Mutex::default(), Mutex::default(), Mutex::default());
         let ready = Notify::new();
-        Self { desk, engine, post, first, beside, runs, incidents, pulse, messages, own, taken, registered, ready }
+        Self {
+            desk,
+            engine,
+            post,
+            first,
+            beside,
+            runs,
+            incidents,
+            pulse,
+            messages,
+            own,
+            taken,
+            registered,
+            ready,
+        }
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -167,7 +167,8 @@ impl Incidents {
         for entry in entries {
             let reader = entry.data["reader"].as_str().and_then(Reader::read);
             let incident = entry.data["incident"].as_u64().map(IncidentId);
-            if let (Some(incident), Some(reader), Some(found)) = (incident, reader, Stands::read(&entry.data)) {
+            if let (Some(incident), Some(reader), Some(found)) = (incident, reader, Stands::read(&entry.data))
+            {
                 // The newest comes first.
                 stands.entry((incident, reader)).or_insert(found);
             }
@@ -351,7 +352,10 @@ impl Incidents {
                     self.pulse.trouble(&format!("the card of {} is gone: {why}", incident.id));
                 }
                 Err(Lost::Closed(why)) => {
-                    self.pulse.trouble(&format!("where {} was shown is gone, or closed to the bot: {why}", incident.id));
+                    self.pulse.trouble(&format!(
+                        "where {} was shown is gone, or closed to the bot: {why}",
+                        incident.id
+                    ));
                     one.closed.insert(stands.channel);
                 }
                 Err(lost) => return Err(lost),
@@ -364,7 +368,14 @@ impl Incidents {
         let before = lock(&self.stands).get(&(incident.id, reader)).map(|stands| stands.message);
         // Another one than the first time, or Discord would give the message back that is gone.
         let mut nonce = before.map_or_else(
-            || format!("{}{}-{}", reader.word().get(..1).unwrap_or_default(), incident.id.0, incident.since.as_millisecond()),
+            || {
+                format!(
+                    "{}{}-{}",
+                    reader.word().get(..1).unwrap_or_default(),
+                    incident.id.0,
+                    incident.since.as_millisecond()
+                )
+            },
             |message| format!("a{message}"),
         );
         nonce.truncate(NONCE);

@@ -244,8 +244,7 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
     let room = Arc::new(room::Room::new(post.clone(), incidents.clone(), pulse.clone()));
     let posts = (post, post::Post::new(&settings, desk.clock.clone()));
     let shown = (runs.clone(), incidents.clone());
-    let counter =
-        Arc::new(desk::Counter::new(desk, engine, posts, shown, pulse.clone(), settings.messages));
+    let counter = Arc::new(desk::Counter::new(desk, engine, posts, shown, pulse.clone(), settings.messages));
     let tasks = TaskTracker::new();
     let shows = tasks.spawn(runs.follow(tasks.clone())).abort_handle();
     let tells = tasks.spawn(incidents.follow(tasks.clone())).abort_handle();

@@ -309,7 +309,14 @@ fn form(id: &str, typed: &[Word], run: RunId) -> Form {
     };
     let most = super::limits::FORM_TITLE;
     let is_long = min == REASON;
-    Form { id: id.to_owned(), title: cut(&title, most), label: cut(&label, most), min, is_long, about: About::Run(run) }
+    Form {
+        id: id.to_owned(),
+        title: cut(&title, most),
+        label: cut(&label, most),
+        min,
+        is_long,
+        about: About::Run(run),
+    }
 }
 
 #[cfg(test)]

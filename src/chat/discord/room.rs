@@ -29,6 +29,12 @@ pub(super) struct Room {
     pulse: Arc<Pulse>,
 }
 
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Room")
+    }
+}
+
 impl Room {
     pub(super) const fn new(post: Post, incidents: Arc<Incidents>, pulse: Arc<Pulse>) -> Self {
         Self { post, incidents, pulse }
@@ -98,7 +104,8 @@ fn card_of(letter: &Letter) -> Card {
         return card;
     }
     let is_page = letter.kind == Kind::Page;
-    let pings: Vec<String> = (is_page && is_user(&letter.address)).then(|| letter.address.clone()).into_iter().collect();
+    let pings: Vec<String> =
+        (is_page && is_user(&letter.address)).then(|| letter.address.clone()).into_iter().collect();
     let named = letter.to.as_ref().filter(|_| pings.is_empty()).map(|person| format!("{person}: "));
     let repeat = if letter.may_repeat { " (It may have come before.)" } else { "" };
     let sentence = safe::plain(&format!("{}{}{repeat}", named.unwrap_or_default(), words.title));

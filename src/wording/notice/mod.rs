@@ -68,7 +68,7 @@ pub fn words(incident: &Incident, notice: &Notice, facts: &Facts, moment: &Momen
 /// What stands before Support as long as the incident goes on, in the words of a notice about this.
 pub fn standing_for_support(incident: &Incident, about: &About, facts: &Facts, moment: &Moment) -> Words {
     let words = support::say(&ForSupport::about(incident, about, moment.now, facts), moment);
-    if incident.is_drill() { of_a_drill(words) } else { words }
+    if incident.is_drill() { of_a_drill(&words) } else { words }
 }
 
 /// `[DRILL]` before everything: no line of it can be taken for the real thing.
