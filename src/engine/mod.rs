@@ -11,6 +11,7 @@ pub mod context;
 pub mod dice;
 pub mod doctor;
 mod duty;
+pub mod incidents;
 mod members;
 pub mod planner;
 mod refused;
@@ -33,6 +34,7 @@ use tokio_util::task::TaskTracker;
 
 pub use conductor::Heard;
 pub use duty::overrides;
+pub use incidents::{Answers, Begin, Changed, Incidents};
 pub use planner::{NotOffered, Planner};
 pub use refused::Refused;
 pub use to_run::ToRun;
@@ -130,6 +132,7 @@ pub(crate) struct Inner {
     /// Hosts that are being rid of what they keep of runs that are over.
     clearing: TaskTracker,
     fatal: watch::Sender<Option<String>>,
+    incidents: incidents::Room,
 }
 
 impl Inner {
@@ -307,6 +310,7 @@ impl Engine {
         let (followers, _) = broadcast::channel(FOLLOW_CAPACITY);
         let overrides = duty::overrides_of(journal.view())?;
         let said = RwLock::new(Said { overrides, ..Said::default() });
+        let (incidents, post) = incidents::Room::new();
         let inner = Arc::new(Inner {
             planner: Planner { library, target, clock: clock.clone() },
             journal,
@@ -323,10 +327,12 @@ impl Engine {
             ending: CancellationToken::new(),
             clearing: TaskTracker::new(),
             fatal: watch::Sender::new(None),
+            incidents,
         });
         let engine = Self { inner };
         engine.inner.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
         failpoint::pass(Point::EngineStarted);
+        incidents::begin(&engine.inner, post);
         for id in engine.view().open_runs()? {
             match engine.view().run(id) {
                 Ok(Some(run)) => _ = engine.conduct(run, None),

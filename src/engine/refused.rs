@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::duty::NoStandIn;
+use crate::incident::{self, IncidentId};
 use crate::journal::{AppendError, OpenError};
 use crate::library::NotLoaded;
 use crate::plan::Resource;
@@ -41,6 +42,18 @@ pub enum Refused {
     UnknownPerson(Person, Vec<Person>),
     /// Nobody stands in.
     StandIn(NoStandIn),
+    /// The incident says no.
+    Incident(incident::Refusal),
+    /// There is no such incident.
+    UnknownIncident(String),
+    /// It is a drill, and only these take part in it.
+    NotOfDrill(IncidentId, Vec<Person>),
+    /// There is no such service; these there are.
+    UnknownService(String, Vec<String>),
+    /// Somebody who shall take part in a drill is not known; these are.
+    UnknownParticipant(String, Vec<Person>),
+    /// The incident stands still because of a fault in the bot.
+    Parked(IncidentId, String),
     /// Too much is being said to the run at once.
     Busy(RunId),
     /// The runbooks cannot be used.

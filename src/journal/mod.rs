@@ -379,6 +379,11 @@ impl JournalView {
         Ok(self.reader().next_incident()?)
     }
 
+    /// The last entry that was written before the journal had incidents; 0 if it always had.
+    pub fn incidents_from(&self) -> Result<u64, OpenError> {
+        Ok(self.reader().incidents_from()?)
+    }
+
     /// Incidents that are not closed.
     pub fn open_incidents(&self) -> Result<Vec<IncidentId>, OpenError> {
         Ok(self

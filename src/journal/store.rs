@@ -274,6 +274,12 @@ impl Reader {
             .collect()
     }
 
+    /// The last entry that was written before the journal had incidents; 0 if it always had.
+    pub(super) fn incidents_from(&self) -> rusqlite::Result<u64> {
+        let sql = "select cast(value as integer) from meta where key = 'incidents_from'";
+        Ok(self.connection.query_row(sql, [], |row| row.get(0)).optional()?.unwrap_or(0))
+    }
+
     /// The number of the next incident.
     pub(super) fn next_incident(&self) -> rusqlite::Result<IncidentId> {
         let last = self.incident_rows()?.last().map_or(0, |(IncidentId(id), ..)| *id);
@@ -465,6 +471,9 @@ fn create(connection: &mut Connection, demo: bool) -> rusqlite::Result<()> {
 fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(include_str!("schema_2.sql"))?;
+    // What was written before is the past: no incident is made of it.
+    let from = "insert into meta (key, value) select 'incidents_from', coalesce(max(seq), 0) from entries";
+    transaction.execute(from, [])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
 }

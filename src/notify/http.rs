@@ -14,8 +14,6 @@ use super::attempt::Attempt;
 use crate::incident::input::Answer;
 use crate::runbook::source::literal::Millis;
 
-/// A connection stands after this time, TLS and all, or nothing was sent.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The status says it all; what else is said is waited for so long.
 const READ_WITHIN: Duration = Duration::from_secs(3);
 /// So much of an answer is read.
@@ -54,13 +52,14 @@ impl From<NoReply> for Answer {
 }
 
 impl Http {
-    pub(super) fn new() -> Result<Self, String> {
+    /// A connection stands after this time, TLS and all, or nothing was sent.
+    pub(super) fn new(connect_within: Duration) -> Result<Self, String> {
         let client = Client::builder()
             .user_agent(concat!("steadyhand/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .no_proxy()
-            .connect_timeout(CONNECT_WITHIN)
+            .connect_timeout(connect_within)
             // A connection that the other side closed meanwhile would make an unknown of what was never sent.
             .pool_max_idle_per_host(0)
             .build();

@@ -19,8 +19,6 @@ use super::form;
 use crate::duty::model::Tls;
 use crate::incident::input::Answer;
 
-/// One address of the server is tried so long.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The letter is taken: a server that is slow to say good-bye is left without.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -91,10 +89,15 @@ async fn connected(
     };
     let name = ClientId::Domain(from.domain().to_owned());
     let at_once = if server.tls == Tls::Tls { Some(tls()?) } else { None };
-    let mut smtp =
-        AsyncSmtpConnection::connect_tokio1(server.address, Some(CONNECT_WITHIN), &name, at_once, None)
-            .await
-            .map_err(|error| not_now("no connection", &error))?;
+    let mut smtp = AsyncSmtpConnection::connect_tokio1(
+        server.address,
+        Some(attempt.outside.connect_within()),
+        &name,
+        at_once,
+        None,
+    )
+    .await
+    .map_err(|error| not_now("no connection", &error))?;
     if server.tls == Tls::StartTls {
         // Without the offer nothing is sent: somebody on the way may have taken it out.
         if !smtp.can_starttls() {

@@ -43,21 +43,24 @@ impl Outside {
         origin: &str,
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, String> {
-        Ok(Self {
-            secrets,
-            http: Http::new()?,
-            now: Box::new(now),
-            origin: origin.to_owned(),
-            sent_within: SENT_WITHIN,
-            chat: Mutex::default(),
-        })
+        Self::waiting(SENT_WITHIN, secrets, origin, now)
     }
 
-    /// Waits so long for a path, and no longer, instead of 15 s.
-    #[must_use]
-    pub const fn waiting(mut self, sent_within: Duration) -> Self {
-        self.sent_within = sent_within;
-        self
+    /// The same, with another time than 15 s after which nobody waits for a path any more.
+    pub fn waiting(
+        sent_within: Duration,
+        secrets: Arc<Secrets>,
+        origin: &str,
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            secrets,
+            http: Http::new(connected_within(sent_within))?,
+            now: Box::new(now),
+            origin: origin.to_owned(),
+            sent_within,
+            chat: Mutex::default(),
+        })
     }
 
     /// The chat is connected: from now on letters go there. A later one takes the place of an earlier one.
@@ -76,6 +79,10 @@ impl Outside {
 
     pub(super) const fn sent_within(&self) -> Duration {
         self.sent_within
+    }
+
+    pub(super) fn connect_within(&self) -> Duration {
+        connected_within(self.sent_within)
     }
 
     async fn carried(&self, carrier: &Carrier, attempt: &Attempt<'_>) -> Answer {
@@ -100,6 +107,12 @@ impl Outside {
             }
         }
     }
+}
+
+/// A connection stands after a third of the time, or nothing was sent: what is silent from the beginning is told from what
+/// took a letter and fell silent.
+fn connected_within(sent_within: Duration) -> Duration {
+    sent_within / 3
 }
 
 impl Messenger for Outside {

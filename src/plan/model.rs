@@ -14,7 +14,7 @@ use crate::duty::Fate;
 use crate::runbook::expression::Value;
 use crate::runbook::model::Effect;
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::{ClusterName, HostName, Person, RunbookName};
+use crate::runbook::source::name::{ClusterName, HostName, Person, Role, RunbookName, ServiceName};
 
 /// The version of the form of plans. A run ends under the form that it began with.
 pub const PLAN_FORMAT: u32 = 1;
@@ -361,6 +361,27 @@ pub struct IncidentPlan {
     pub at_start: bool,
     /// The title of the service.
     pub service: String,
+    /// Its name. Plans of before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<ServiceName>,
+    /// The role that answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Role>,
+    /// Its components on the status page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<String>,
+    /// What the public is told meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<NewsPlan>,
+}
+
+/// News for the public on a cadence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewsPlan {
+    /// How often.
+    pub every: Millis,
+    /// What customers read.
+    pub say: String,
 }
 
 /// Somebody who is told.

@@ -18,6 +18,8 @@ pub enum Door {
     Console,
     /// A server and its channels on Discord.
     Discord,
+    /// The link of a notice: whoever it was sent to says there that they know, and can say nothing else.
+    Link,
 }
 
 /// Whether a person has one of some roles.
@@ -78,6 +80,7 @@ impl Policy {
             let accounts = match door {
                 Door::Console => &accounts.console,
                 Door::Discord => &accounts.discord,
+                Door::Link => return None,
             };
             accounts.iter().any(|known| known.value == account).then_some(person)
         })
@@ -88,6 +91,7 @@ impl Policy {
         match door {
             Door::Console => self.doors.console,
             Door::Discord => self.doors.discord.is_some(),
+            Door::Link => false,
         }
     }
 

@@ -402,6 +402,8 @@ pub enum Event {
     },
     /// A person wants a failed undo to be tried again.
     UndoRetried,
+    /// Everybody knows who must know before anything is changed, or a person waived it.
+    Known,
     /// Somebody else answers the questions from now on.
     Driven {
         /// Who.

@@ -88,6 +88,8 @@ pub enum Says {
 /// What hosts, files and the journal answer.
 #[derive(Debug, Clone)]
 pub enum World {
+    /// Everybody knows who must know before anything is changed, or a person waived it.
+    Known,
     /// A plan was made.
     Planned {
         /// The plan with what was measured.

@@ -11,6 +11,7 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Exit, OutputSummary};
+use super::next::turn;
 use crate::plan::model::{Block, CheckSeen, Command, GuardSeen, Offer, Place, Plan, StepPlan, Unit};
 use crate::plan::usual::Usual;
 use crate::plan::{Digest, Resource};
@@ -201,6 +202,8 @@ pub struct Run {
     pub pause: Option<Pause>,
     /// Taking back.
     pub undo: Option<UndoState>,
+    /// When everybody knew who must know before anything is changed.
+    pub known: Option<Timestamp>,
     /// When the first step could begin.
     pub started: Option<Timestamp>,
     /// When it was over.
@@ -555,6 +558,7 @@ impl Run {
             stop: None,
             pause: None,
             undo: None,
+            known: None,
             started: None,
             ended: None,
             remarks: Vec::new(),
@@ -648,6 +652,25 @@ impl Run {
         self.sent.iter().any(|at| self.step(at).is_some_and(|step| step.effect.changes()))
     }
 
+    /// Whether somebody must know before anything is changed, and that is not so yet. What was begun is never held back.
+    pub fn is_not_known(&self) -> bool {
+        let before = |plan: &Plan| plan.tell.iter().any(|tell| tell.at == "before-start");
+        self.known.is_none() && self.plan().is_some_and(before) && !self.has_sent_a_change()
+    }
+
+    /// Whether a step that changes something is next, and does not begin because somebody must know before.
+    pub fn waits_to_be_known(&self) -> bool {
+        let goes_on = self.stop.is_none() && self.pause.is_none() && self.broken.is_empty();
+        let changes = |at: &UnitAt| self.step(at).is_some_and(|step| step.effect.changes());
+        self.phase == Phase::Working && goes_on && self.is_not_known() && turn(self).iter().any(changes)
+    }
+
+    /// Who must know before anything is changed.
+    pub fn must_know(&self) -> Vec<&str> {
+        let tells = self.plan().map(|plan| plan.tell.as_slice()).unwrap_or_default();
+        tells.iter().filter(|tell| tell.at == "before-start").map(|tell| tell.who.as_str()).collect()
+    }
+
     /// Whether the run is over.
     pub const fn is_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
@@ -711,7 +734,8 @@ impl Run {
                 }
                 let asked = self.questions().next().is_some();
                 let reads = self.units.keys().any(|at| self.wants_log(at));
-                !at_work && !reads && (asked || self.pause.is_some() || self.undo.is_some())
+                let waits = self.pause.is_some() || self.undo.is_some() || self.waits_to_be_known();
+                !at_work && !reads && (asked || waits)
             }
         }
     }

@@ -49,6 +49,8 @@ pub enum Act {
     Undo(UnitAt, u32),
     /// An undo was sent: await its end.
     AwaitUndo(UnitAt, u32),
+    /// Wait until everybody knows who must know before anything is changed.
+    LetKnow,
 }
 
 /// Everything that the run wants now; the order means nothing.
@@ -109,8 +111,12 @@ fn working(run: &Run) -> Vec<Act> {
         acts.extend(watch_acts(run, None, if asked { plan.watches } else { 0 }));
     }
     if run.stop.is_none() && run.pause.is_none() && run.broken.is_empty() {
+        if run.waits_to_be_known() {
+            acts.push(Act::LetKnow);
+        }
         for at in turn(run) {
             match run.unit(&at).map(|unit| &unit.work) {
+                Some(Work::Step(step)) if step.effect.changes() && run.is_not_known() => {}
                 Some(Work::Step(_)) => acts.push(Act::Begin(at)),
                 Some(Work::Decide(_)) => acts.push(Act::Question(at)),
                 // A gate is entered by an event of its own, so that its time is recorded.

@@ -497,7 +497,7 @@ pub fn show(runbook: &Runbook, commit: Option<&str>, policy: Option<&Policy>) ->
             .iter()
             .map(|tell| format!("{} ({} in {})", tell.who.value, tell.until.value, tell.within))
             .collect();
-        fields.push(("Tells", format!("{}. Recorded only: this version tells nobody.", tells.join(", "))));
+        fields.push(("Tells", format!("{}.", tells.join(", "))));
     }
     fields.push(("Takes", takes(runbook)));
     let after: usize = runbook.all_steps().map(|(step, _)| step.verify.len()).sum();

@@ -293,7 +293,7 @@ fn facts(offer: &Offer, moment: &Moment) -> String {
     if clusters.is_empty() { format!("{age}.") } else { format!("{age}: {}.", clusters.join("; ")) }
 }
 
-/// What a run starts besides its steps. Nothing of it is done by this version, and the plan says so.
+/// What a run starts besides its steps.
 fn starts(plan: &Plan) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(incident) = &plan.incident {
@@ -311,10 +311,9 @@ fn starts(plan: &Plan) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    Some(format!(
-        "{}. Recorded only: this version opens no incident and tells nobody. Do it by hand.",
-        parts.join(", ")
-    ))
+    let waits = plan.tell.iter().any(|tell| tell.at == "before-start");
+    let waits = if waits { " Nothing is changed before that." } else { "" };
+    Some(format!("{}.{waits}", parts.join(", ")))
 }
 
 /// Who must agree, by name.

@@ -277,6 +277,7 @@ fn describe(run: &Run, sent_to: &BTreeMap<UnitAt, HostName>, event: &Event) -> D
             ("paused by itself".into(), none(), none(), vec![Below::Text(visible(why))])
         }
         Event::Resumed => simple("resume"),
+        Event::Known => simple("known"),
         Event::UndoOffered { list, digest, .. } => {
             let list: Vec<_> = list.iter().map(|at| at.number.to_string()).collect();
             (

@@ -73,11 +73,22 @@ pub fn of_run(run: &Run) -> (State, Option<String>) {
                 (AWAITING, driver())
             } else if run.pause.is_some() {
                 (PAUSED, None)
+            } else if run.waits_to_be_known() {
+                (AWAITING, Some(who_must_know(run)))
             } else {
                 (WORKING, None)
             }
         }
     }
+}
+
+/// Who must know before anything is changed, as people call them.
+pub fn who_must_know(run: &Run) -> String {
+    let name = |who: &str| match who {
+        "support" => "Support".to_owned(),
+        other => other.to_owned(),
+    };
+    run.must_know().into_iter().map(name).collect::<Vec<_>>().join(" and ")
 }
 
 /// The state of a run that is over.

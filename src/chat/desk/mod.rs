@@ -293,6 +293,15 @@ impl Desk {
             Refused::PlanChanged(run, changes) => refusal::made_anew(run, changes, &moment),
             Refused::UnknownPerson(name, people) => refusal::unknown_person(name, people),
             Refused::StandIn(refusal) => duty::no_stand_in(refusal),
+            Refused::Incident(refusal) => refusal::of_incident(refusal),
+            Refused::UnknownIncident(name) => refusal::unknown_incident(name),
+            Refused::NotOfDrill(id, people) => refusal::not_of_drill(*id, people),
+            Refused::UnknownService(name, known) => refusal::not_known("service", name, known),
+            Refused::UnknownParticipant(name, known) => {
+                let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+                refusal::not_known("person", name, &known)
+            }
+            Refused::Parked(id, why) => refusal::incident_parked(*id, why),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
             Refused::NotLoaded(NotLoaded::Unreadable(why)) => refusal::runbooks_unreadable(why),

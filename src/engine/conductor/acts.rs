@@ -118,6 +118,13 @@ impl Conductor {
                 self.at_once(Done::new(act, world));
             }
             Act::AwaitUndo(unit, attempt) => self.carry_undo(&unit.clone(), *attempt, Carry::Settle),
+            Act::LetKnow => {
+                let (inner, id) = (self.inner.clone(), self.run.id);
+                self.fly(act.clone(), async move {
+                    inner.incidents.is_released(id).await;
+                    Done::new(act, World::Known)
+                });
+            }
         }
     }
 
@@ -619,7 +626,7 @@ fn unit_of(act: &Act) -> Option<&UnitAt> {
         | Act::Question(unit)
         | Act::Undo(unit, _)
         | Act::AwaitUndo(unit, _) => Some(unit),
-        Act::MakePlan | Act::Claim | Act::Recheck | Act::Watch(..) => None,
+        Act::MakePlan | Act::Claim | Act::Recheck | Act::Watch(..) | Act::LetKnow => None,
     }
 }
 

@@ -14,15 +14,15 @@ use terms::{approvals, files, holds, pins, settings, within_limits};
 
 use crate::authoring::Set;
 use crate::plan::model::{
-    Approvals, Block, CheckText, EachBlock, FollowUpPlan, IncidentPlan, PLAN_FORMAT, Path, Plan, TellPlan,
-    Topology,
+    Approvals, Block, CheckText, EachBlock, FollowUpPlan, IncidentPlan, NewsPlan, PLAN_FORMAT, Path, Plan,
+    TellPlan, Topology,
 };
 use crate::plan::question::{say, say_fixed};
 use crate::plan::situation::Situation;
 use crate::policy::Policy;
 use crate::runbook::expression::{Expr, Facts, NoAnswer, Value};
 use crate::runbook::model::{Check, CheckUse, Decide, Each, Item, Runbook, Sentence, Step, Wait, Watch};
-use crate::runbook::source::name::{ClusterName, HostName, Person};
+use crate::runbook::source::name::{ClusterName, HostName, Person, Role};
 use crate::runbook::text::Text;
 
 /// A plan has at most so many units, all hosts counted.
@@ -320,16 +320,23 @@ impl Builder<'_> {
         let Some(incident) = &self.runbook.incident else { return Ok(None) };
         let facts = Facts::default();
         let service = match self.situation.meaning(&facts).evaluate(&incident.service).answer {
-            Ok(Value::Service(name)) => {
-                self.set.inventory.services.get(&name).map(|service| service.title.clone())
-            }
+            Ok(Value::Service(name)) => self.set.inventory.services.get_key_value(&name),
             _ => None,
         };
-        let service = service.ok_or_else(|| {
+        let (name, service) = service.ok_or_else(|| {
             let what = format!("The service of the incident, `{}`, is not known.", incident.service.source);
             not_planned("service-unknown", what, "Look at the inventory.")
         })?;
-        Ok(Some(IncidentPlan { severity: incident.severity.clone(), at_start: incident.at_start, service }))
+        let updates = incident.updates.as_ref();
+        Ok(Some(IncidentPlan {
+            severity: incident.severity.clone(),
+            at_start: incident.at_start,
+            service: service.title.clone(),
+            service_name: Some(name.clone()),
+            owner: Role::new(&service.owner),
+            components: service.shown_as.clone(),
+            updates: updates.map(|(every, say)| NewsPlan { every: *every, say: self.text(say) }),
+        }))
     }
 
     fn follow_up(&self) -> Result<Vec<FollowUpPlan>, NotPlanned> {

@@ -22,6 +22,7 @@ pub fn apply(run: &mut Run, stamped: &Stamped) {
         Event::Paused => run.pause = Some(Pause { by: Some(who(run, stamped)), why: String::new(), at }),
         Event::PlaceLost { why } => run.pause = Some(Pause { by: None, why: why.clone(), at }),
         Event::Resumed => run.pause = None,
+        Event::Known => run.known = Some(at),
         Event::Driven { driver } => {
             run.driver = driver.clone();
             run.offered_to = None;

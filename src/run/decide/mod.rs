@@ -144,6 +144,8 @@ fn from_world(run: &Run, world: &World, now: Timestamp) -> Decided {
         World::Planned { .. } | World::NotPlanned { .. } | World::Claimed(_) | World::Rechecked { .. } => {
             Decided::nothing()
         }
+        World::Known if run.phase == Phase::Working && run.is_not_known() => Decided::events([Event::Known]),
+        World::Known => Decided::nothing(),
         // While steps are taken back nothing new is sent, whatever was being measured.
         _ if run.phase != Phase::Working => Decided::nothing(),
         World::AtDoor { unit, seen } => work::at_door(run, unit, seen),

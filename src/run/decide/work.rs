@@ -12,7 +12,8 @@ use crate::runbook::source::literal::Millis;
 /// The door was measured: the intent is written, or the step stands before a shut door.
 pub(super) fn at_door(run: &Run, unit: &UnitAt, seen: &[CheckSeen]) -> Decided {
     // A stop or a pause that came first wins; so does an answer that came while the door was measured.
-    let may_begin = !is_held(run) && run.step(unit).is_some() && is_turn(run, unit);
+    let must_know = run.step(unit).is_some_and(|step| step.effect.changes()) && run.is_not_known();
+    let may_begin = !is_held(run) && !must_know && run.step(unit).is_some() && is_turn(run, unit);
     if !may_begin {
         return Decided::nothing();
     }

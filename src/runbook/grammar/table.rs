@@ -164,7 +164,7 @@ static WINDOW_RULE: Shape = Shape {
 
 static INCIDENT: Shape = Shape {
     what: "incident",
-    about: "The incident of a run. It is checked and recorded with the plan; a later version opens it.",
+    about: "The incident of a run. It opens at the start of the run, or when there is trouble; its clocks run until people have answered.",
     keys: &[
         must("severity", Form::OneOf(&["sev1", "sev2", "sev3"]), "How bad it is for customers."),
         must(
@@ -192,7 +192,7 @@ static UPDATES: Shape = Shape {
 
 static TELL: Shape = Shape {
     what: "an entry of tell",
-    about: "Somebody who is to be told, and by when it must have arrived. It is checked, shown and recorded with the plan; a later version tells them. Until then do it by hand.",
+    about: "Somebody who is to be told, and by when it must have arrived. Whoever answers for the role is called until somebody says that they know. `before-start` holds the first change back until then.",
     keys: &[
         must("who", Form::Word(Refers::Role), "support, status-page or a role."),
         must(

@@ -176,6 +176,7 @@ pub fn event_line(run: &Run, stamped: &Stamped) -> Option<(Vec<(&'static str, St
             format!("Paused: nothing new begins until somebody says resume. {}", visible(why))
         }
         Event::Resumed => format!("Resumed by {by}."),
+        Event::Known => "Everybody knows who must know: the first change begins.".to_owned(),
         Event::UndoConfirmed => format!("The undo is confirmed by {by} and begins."),
         Event::UndoSent { unit, host, .. } => {
             format!("{}: being taken back on {host}.", of_unit(unit, "undoing"))

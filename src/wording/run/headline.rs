@@ -80,6 +80,9 @@ fn working(run: &Run, plan: &Plan, of: &str) -> String {
         let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         return format!("{of}: paused{by}. {} drives.", run.driver);
     }
+    if run.waits_to_be_known() {
+        return format!("{of} waits until {} has said that they know.", states::who_must_know(run));
+    }
     let at_work = run.units.iter().find(|(_, state)| states::of_unit(state) == states::WORKING);
     match at_work {
         Some((at, _)) => {

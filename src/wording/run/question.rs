@@ -48,6 +48,18 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                 return Page::sentence(format!("Run {} waits: nothing works. The hold stays.{why}", run.id))
                     .next(format!("resume {}", run.id), format!("goes on; or stop {}", run.id));
             }
+            if run.waits_to_be_known() {
+                let who = states::who_must_know(run);
+                let waits = format!("Run {} waits until {who} has said that they know.", run.id);
+                return page.join(
+                    Page::sentence(format!("{waits} Nothing is changed before that; the hold stays."))
+                        .next(
+                            "incident list",
+                            "shows the incident of the run; incident ack says that you know",
+                        )
+                        .next(format!("stop {}", run.id), "ends it, and nothing was changed"),
+                );
+            }
             page
         }
         _ => Page::new(),
