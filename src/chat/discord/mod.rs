@@ -17,6 +17,7 @@ mod desk;
 mod examine;
 mod gateway;
 pub mod incident_cards;
+mod incident_commands;
 mod incidents;
 pub mod limits;
 mod post;
