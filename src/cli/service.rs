@@ -16,8 +16,8 @@ use crate::config::{Config, LogFormat};
 use crate::engine::clock::Clock;
 use crate::journal::Journal;
 use crate::library::Library;
-use crate::serve::systemd::Systemd;
 use crate::serve::answers::Answers;
+use crate::serve::systemd::Systemd;
 use crate::serve::watch::Watch;
 use crate::serve::{Service, http, log};
 
@@ -89,19 +89,14 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     }
     service.is_ready(&engine);
     let chat_ends = CancellationToken::new();
-    let chat = match chat {
-        Some(settings) => {
-            desk.engine = Some(engine.clone());
-            match discord::start(settings, desk, chat_ends.clone()) {
-                Ok(chat) => Some(chat),
-                Err(why) => {
-                    engine.end().await;
-                    ssh.close().await;
-                    return Err(why.into());
-                }
-            }
+    desk.engine = Some(engine.clone());
+    let chat = match chat.map(|settings| discord::start(settings, desk, chat_ends.clone())).transpose() {
+        Ok(chat) => chat,
+        Err(why) => {
+            engine.end().await;
+            ssh.close().await;
+            return Err(why.into());
         }
-        None => None,
     };
     if let Some(chat) = &chat {
         service.is_on_discord(chat);

@@ -36,7 +36,7 @@ impl Answers {
         Self { links, zone }
     }
 
-    async fn asked(&self, engine: &Engine, token: &str) -> (StatusCode, Answer) {
+    fn asked(&self, engine: &Engine, token: &str) -> (StatusCode, Answer) {
         let moment = Moment { now: engine.clock().now(), zone: self.zone.clone() };
         let claims = match self.links.check(token, moment.now) {
             Ok(claims) => claims,
@@ -85,7 +85,7 @@ fn of_bad(bad: Bad) -> (StatusCode, Answer) {
 /// `GET /answer/{token}`: shows what it is about.
 pub(super) async fn look(State(service): State<Service>, Path(token): Path<String>) -> Response {
     shown(match service.answers() {
-        Some((answers, engine)) => answers.asked(engine, &token).await,
+        Some((answers, engine)) => answers.asked(engine, &token),
         None => (StatusCode::SERVICE_UNAVAILABLE, words::not_now()),
     })
 }
@@ -122,7 +122,8 @@ fn shown((status, answer): (StatusCode, Answer)) -> Response {
 /// The page. Nothing that people wrote is markup.
 fn page(answer: &Answer) -> String {
     let title = escaped(&answer.title);
-    let says: String = answer.says.iter().map(|text| format!("<p>{}</p>\n", escaped(text))).collect();
+    let says: Vec<String> = answer.says.iter().map(|text| format!("<p>{}</p>", escaped(text))).collect();
+    let says = says.join("\n");
     let button = answer.button.map(|label| {
         format!("<form method=\"post\"><button type=\"submit\">{}</button></form>\n", escaped(label))
     });
@@ -130,7 +131,7 @@ fn page(answer: &Answer) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"robots\" content=\"noindex, nofollow\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n<h1>{title}</h1>\n{says}{}</main>\n</body>\n</html>\n",
+         <body>\n<main>\n<h1>{title}</h1>\n{says}\n{}</main>\n</body>\n</html>\n",
         button.unwrap_or_default()
     )
 }

@@ -76,7 +76,9 @@ impl Watch {
         let every =
             watcher.and_then(|watcher| u64::try_from(watcher.every.0).ok()).map(Duration::from_millis);
         let late = self.late();
-        late.iter().for_each(|late| tracing::warn!("late: {late}"));
+        for late in &late {
+            tracing::warn!("late: {late}");
+        }
         let found = match watcher {
             None => Outside::NotNamed,
             Some(_) if !late.is_empty() => Outside::Withheld,

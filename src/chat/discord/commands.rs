@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::incident_commands as incidents;
 use super::limits::{COMMAND, DESCRIPTION, NAME, OPTIONS, cut, length};
 use crate::authoring::Set;
-use super::incident_commands as incidents;
 use crate::chat::grammar::{Command, NotUnderstood, Word, command, words};
 use crate::runbook::expression::Type;
 use crate::runbook::model::{Parameter, ParameterKind, Runbook};
@@ -122,7 +122,11 @@ const SHAPES: &[Shape] = &[
     Shape {
         name: "notify",
         options: &[
-            must("about", Kind::Choice(&["log", "test"]), "Who was told what; or a letter to you over a path"),
+            must(
+                "about",
+                Kind::Choice(&["log", "test"]),
+                "Who was told what; or a letter to you over a path",
+            ),
             may("incident", Kind::TextOffered, "Of log: an incident, as inc-31"),
             may("path", Kind::TextOffered, "Of test: the name of a path"),
         ],
@@ -207,7 +211,11 @@ pub fn all(set: &Set) -> Vec<Value> {
         "description": "Any line of the grammar, as it is typed in the console.",
         "options": [line.body()],
     });
-    std::iter::once(run_command(set)).chain(shapes).chain([incidents::command(about("incident")), say]).map(in_servers).collect()
+    std::iter::once(run_command(set))
+        .chain(shapes)
+        .chain([incidents::command(about("incident")), say])
+        .map(in_servers)
+        .collect()
 }
 
 /// Commands are taken in servers only.

@@ -101,7 +101,8 @@ mod tests {
                 "incident open sev2 \"checkout is slow\" drill=ana,ben",
             ),
         ] {
-            let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let options =
+                options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let filled = Filled { path: vec!["incident".to_owned(), word.to_owned()], options };
             assert_eq!(filled.command(), read(&words(typed).unwrap()), "{typed}");
             assert!(filled.command().is_ok(), "{typed}");

@@ -188,8 +188,9 @@ impl Incidents {
     }
 
     fn tell_open(self: &Arc<Self>, tasks: &TaskTracker, at_start: bool) {
-        let open = self.engine.incidents().open();
-        open.iter().for_each(|incident| self.tell(tasks, incident.id, None, at_start));
+        for incident in self.engine.incidents().open() {
+            self.tell(tasks, incident.id, None, at_start);
+        }
     }
 
     /// Hands something to the task of an incident; it begins with the first.

@@ -109,7 +109,9 @@ fn card_of(letter: &Letter) -> Card {
     let named = letter.to.as_ref().filter(|_| pings.is_empty()).map(|person| format!("{person}: "));
     let repeat = if letter.may_repeat { " (It may have come before.)" } else { "" };
     let sentence = safe::plain(&format!("{}{}{repeat}", named.unwrap_or_default(), words.title));
-    let button = is_page.then(|| acknowledge(letter.incident, letter.audience)).flatten();
+    // A letter that only tries the path is of no incident.
+    let is_of_one = letter.incident.0 > 0;
+    let button = (is_page && is_of_one).then(|| acknowledge(letter.incident, letter.audience)).flatten();
     let mut card = Card {
         content: mentioning(&pings, &cut(&sentence, SENTENCE)),
         text: safe::lines(&words.text),
@@ -124,7 +126,8 @@ fn card_of(letter: &Letter) -> Card {
         ..Card::default()
     };
     fit(&mut card, "notice.txt", &words.text, "");
-    card.footer = format!("{} · {}", letter.incident, noted(letter));
+    let of = if is_of_one { format!("{} · ", letter.incident) } else { String::new() };
+    card.footer = format!("{of}{}", noted(letter));
     card
 }
 
