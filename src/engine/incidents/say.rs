@@ -48,7 +48,7 @@ impl Incidents {
         let actor = speaker.actor();
         let said = self.send(|reply| Mail::Says { id, by: person, says, actor, reply }).await;
         if let Err(Refused::Incident(refusal)) = &said {
-            self.engine.note_denied(speaker, &what, code(refusal), None).await?;
+            self.engine.note_denied(speaker, &what, refusal.code(), None).await?;
         }
         said
     }
@@ -139,7 +139,7 @@ impl Incidents {
     }
 
     /// Everybody who has a role at this moment, or whose turn it may be another time: nobody who can help is turned away.
-    async fn has_a_role(
+    pub(super) async fn has_a_role(
         &self,
         speaker: &Speaker,
         snapshot: &Snapshot,
@@ -160,7 +160,7 @@ impl Incidents {
 
     /// The files as they are now; those that could be used last where they cannot: a slip in the folder keeps nobody from
     /// saying that they know.
-    fn files(&self) -> Result<Arc<Snapshot>, Refused> {
+    pub(super) fn files(&self) -> Result<Arc<Snapshot>, Refused> {
         let inner = &self.engine.inner;
         let now = inner.snapshot();
         if now.as_ref().is_ok_and(|snapshot| snapshot.set.policy.is_ok()) {
@@ -241,21 +241,5 @@ const fn verb(says: &Says) -> &'static str {
         Says::Waive { .. } => "waive",
         Says::Escalate => "escalate",
         Says::Close => "close",
-    }
-}
-
-/// The stable code that stands beside the sentence.
-const fn code(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Closed => "incident-closed",
-        Refusal::NotNow(_) => "not-now",
-        Refusal::NoDraft => "no-draft",
-        Refusal::Drill => "drill",
-        Refusal::NotOwed(_) => "not-owed",
-        Refusal::RunGoesOn(_) => "run-goes-on",
-        Refusal::TooShort(_) => "too-short",
-        Refusal::TooLong(_) => "too-long",
-        Refusal::Taken(..) => "taken",
-        Refusal::Already(_) => "already",
     }
 }

@@ -104,3 +104,10 @@ pub fn no_path(typed: &str, yours: &[String]) -> Page {
         .text("Next: one of them, or a way of yours in notify.yaml.")
         .code("unknown-path")
 }
+
+/// Nothing carries letters in this process.
+pub fn no_messenger() -> Page {
+    Page::sentence("Nothing was sent: this process tells nobody, so it cannot try a path either.")
+        .text("Next: say it where the bot runs as a service, or open its console.")
+        .code("tells-nobody")
+}
