@@ -5,6 +5,7 @@ mod author;
 mod doctor;
 mod health;
 mod notices;
+mod paths;
 mod service;
 
 use std::io::{IsTerminal as _, Write as _};
