@@ -52,21 +52,29 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "incident",
             "journal",
             "library",
+            "notify",
             "plan",
             "policy",
             "run",
             "runbook",
             "secrets",
+            "target",
             "wording",
         ],
     ),
     ("config", &["chat", "library", "secrets", "target"]),
-    ("serve", &["chat", "engine", "journal", "library", "run", "target", "wording"]),
+    (
+        "serve",
+        &[
+            "chat", "engine", "incident", "journal", "library", "notify", "run", "runbook", "target",
+            "wording",
+        ],
+    ),
     (
         "cli",
         &[
-            "chat", "config", "engine", "journal", "library", "policy", "runbook", "secrets", "serve",
-            "target", "wording",
+            "chat", "config", "engine", "journal", "library", "notify", "policy", "runbook", "secrets",
+            "serve", "target", "wording",
         ],
     ),
 ];

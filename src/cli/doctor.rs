@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::arguments::Arguments;
+use super::paths::of_paths;
 use super::{Failed, discord_settings, show, style};
 use crate::chat::desk::{CameOut, Reply};
 use crate::chat::discord;
@@ -39,6 +40,11 @@ pub(super) async fn examine(
         parts.push(("The bot", of_the_bot(&config, &loaded).await));
         if let Some(discord) = of_discord(&config, loaded.as_deref().ok()).await {
             parts.push(("Discord", discord));
+        }
+        if let Ok(snapshot) = &loaded
+            && let Some(paths) = of_paths(&config, snapshot).await
+        {
+            parts.push(("Notices", paths));
         }
     }
     let snapshot = match loaded {

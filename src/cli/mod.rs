@@ -4,6 +4,8 @@ mod arguments;
 mod author;
 mod doctor;
 mod health;
+mod notices;
+mod paths;
 mod service;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -32,6 +34,7 @@ use crate::target::Target;
 use crate::target::ssh::Ssh;
 use crate::wording::Page;
 use arguments::{Arguments, CheckFormat, Verb, When, in_order};
+use notices::Notices;
 
 /// Runs the process. Everything that goes wrong before there is a person to talk to ends here.
 pub fn main() -> ExitCode {
@@ -226,6 +229,7 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     }
     let is_new = !config.journal.exists();
     let journal = Journal::open(&config.journal, config.demo.is_some())?;
+    let notices = Notices::new(&config, &journal)?;
     desk.journal = Some(journal.view().clone());
     let engine = match start(&desk, journal).await {
         Ok(engine) => engine,
@@ -237,6 +241,7 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
         }
     };
     desk.engine = Some(engine.clone());
+    notices.leave(&engine);
     let work = async {
         match line {
             Some(command) => one_shot(arguments, style, &desk, &engine, &speaker, command).await,

@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Arguments;
+use super::notices::Notices;
 use super::{Failed, desk, discord_settings, environment, show, start, style};
 use crate::chat::desk::CameOut;
 use crate::chat::discord;
@@ -15,7 +16,9 @@ use crate::config::{Config, LogFormat};
 use crate::engine::clock::Clock;
 use crate::journal::Journal;
 use crate::library::Library;
+use crate::serve::answers::Answers;
 use crate::serve::systemd::Systemd;
+use crate::serve::watch::Watch;
 use crate::serve::{Service, http, log};
 
 /// An end takes no longer, whatever hangs. What works on hosts goes on there.
@@ -54,13 +57,14 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     let library = Arc::new(Library::new(config.folders.clone()));
     let (ssh, mut desk) = desk(&config, library.clone())?;
     let journal = Journal::open(&config.journal, config.demo.is_some())?;
+    let notices = Notices::new(&config, &journal)?;
     desk.journal = Some(journal.view().clone());
     let listener = http::bind(config.serve.listen).await?;
     let listen = listener.local_addr()?;
     if !listen.ip().is_loopback() {
         tracing::warn!(%listen, "everybody who reaches this address can read health and figures");
     }
-    let service = Service::new(journal.clone(), library, ssh.clone(), &Clock::System);
+    let service = Service::new(journal.clone(), library.clone(), ssh.clone(), &Clock::System);
     let seen = journal.view().last()?;
     tokio::spawn({
         let (metrics, journal) = (service.metrics.clone(), journal.clone());
@@ -80,25 +84,29 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
         }
     };
     tokio::spawn(log::follow(engine.follow()));
+    if let Some(links) = notices.links() {
+        service.takes_answers(Answers::new(links, config.time_zone.clone()));
+    }
     service.is_ready(&engine);
     let chat_ends = CancellationToken::new();
-    let chat = match chat {
-        Some(settings) => {
-            desk.engine = Some(engine.clone());
-            match discord::start(settings, desk, chat_ends.clone()) {
-                Ok(chat) => Some(chat),
-                Err(why) => {
-                    engine.end().await;
-                    ssh.close().await;
-                    return Err(why.into());
-                }
-            }
+    desk.engine = Some(engine.clone());
+    let chat = match chat.map(|settings| discord::start(settings, desk, chat_ends.clone())).transpose() {
+        Ok(chat) => chat,
+        Err(why) => {
+            engine.end().await;
+            ssh.close().await;
+            return Err(why.into());
         }
-        None => None,
     };
     if let Some(chat) = &chat {
         service.is_on_discord(chat);
+        notices.outside.chat_is_up(chat.room());
     }
+    // Only now, so that no notice to a channel finds it closed at every start.
+    notices.leave(&engine);
+    let watch = Watch::new(engine.clone(), library, notices.outside.clone(), Clock::System);
+    service.is_watched(watch.clone());
+    tokio::spawn(watch.watch());
     tokio::spawn(systemd.clone().watch(service.health.clone(), Clock::System));
     systemd.say("READY=1");
     let standing = engine.standing();

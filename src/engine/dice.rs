@@ -1,4 +1,4 @@
-//! Random tokens that people type: they name the target and cannot be guessed.
+//! What cannot be guessed: tokens that people type and that name the target, and keys.
 
 use std::sync::Mutex;
 
@@ -23,6 +23,13 @@ impl Dice {
     /// The same ones each time, for tests.
     pub fn seeded(seed: u64) -> Self {
         Self(Mutex::new(rand::rngs::StdRng::seed_from_u64(seed)))
+    }
+
+    /// A key that nobody can guess.
+    pub fn key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).fill_bytes(&mut key);
+        key
     }
 
     /// A token that names a target: `orders-k7m2qx`.
@@ -56,5 +63,6 @@ mod tests {
             assert!(!random.contains(['0', '1', 'i', 'l', 'o']), "{token}");
         }
         assert_ne!(dice.token("x"), dice.token("x"));
+        assert_ne!(dice.key(), dice.key());
     }
 }

@@ -1,4 +1,5 @@
-//! Health, readiness and figures over HTTP. Nothing here changes anything, and nobody can hold it up.
+//! Health, readiness, figures, and the pages behind the links of notices, over HTTP. Nothing changes here but by the button
+//! of such a page, and nobody can hold it up.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::health::Report;
-use super::{Service, parts};
+use super::{Service, answers, parts};
 use crate::engine::clock::Clock;
+use crate::notify::link::ROUTE;
 
 /// So many may be connected at once; others wait.
 const CONNECTIONS: usize = 32;
@@ -39,6 +41,7 @@ pub fn routes(service: Service) -> Router {
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route(&format!("{ROUTE}{{token}}"), get(answers::look).post(answers::press))
         .with_state(service)
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +14,8 @@ use tokio::sync::broadcast::error::RecvError;
 use super::health::{Finding, Report};
 use crate::chat::discord;
 use crate::engine::Standing;
+use crate::incident::Incident;
+use crate::incident::model::Severity;
 use crate::journal::figures::Times;
 use crate::journal::{Entry, Figures, Journal, stamped};
 use crate::run::Event;
@@ -23,7 +25,7 @@ use crate::run::model::Outcome;
 const STEP_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0];
 
 /// Everything that is served of every service: name, kind, and what it is.
-pub const FAMILIES: [(&str, &str, &str); 14] = [
+pub const FAMILIES: [(&str, &str, &str); 15] = [
     ("steadyhand_build_info", "gauge", "Always 1; the version is its label."),
     ("process_start_time_seconds", "gauge", "When the process began, in seconds since 1970."),
     ("steadyhand_runs_open", "gauge", "Runs that have not ended."),
@@ -47,6 +49,11 @@ pub const FAMILIES: [(&str, &str, &str); 14] = [
         "Events that were written to the journal, of runs and of the bot.",
     ),
     (
+        "steadyhand_notices_total",
+        "counter",
+        "What became of notices: queued, accepted by a path, delayed, unknown, failed, dropped.",
+    ),
+    (
         "steadyhand_journal_appends_total",
         "counter",
         "Appends by result: written, refused in favour of another one, failed.",
@@ -58,6 +65,21 @@ pub const FAMILIES: [(&str, &str, &str); 14] = [
     ),
     ("steadyhand_ssh_connections", "gauge", "Connections to hosts that are open."),
     ("steadyhand_health", "gauge", "Parts of the process as last asked: 0 ok, 1 attention, 2 down, 3 stuck."),
+];
+
+/// What is served beside it of incidents, once the engine has started.
+pub const OF_INCIDENTS: [(&str, &str, &str); 3] = [
+    (
+        "steadyhand_incidents_open",
+        "gauge",
+        "Incidents that are not closed, by severity; planned work among them.",
+    ),
+    ("steadyhand_obligations_late", "gauge", "What is owed of open incidents and was not done in time."),
+    (
+        "steadyhand_notices_waiting",
+        "gauge",
+        "Notices of open incidents that no path has taken or refused yet.",
+    ),
 ];
 
 /// What is served beside it where Discord is a chat.
@@ -88,6 +110,15 @@ const STEP_OUTCOMES: [(&str, &str); 5] = [
     ("skipped", "skipped"),
     ("undo-done", "undone"),
 ];
+/// What can become of a notice, and the event that says so.
+const NOTICE_RESULTS: [(&str, &str); 6] = [
+    ("notice-queued", "queued"),
+    ("notice-accepted", "accepted"),
+    ("notice-delayed", "delayed"),
+    ("notice-unknown", "unknown"),
+    ("notice-failed", "failed"),
+    ("notice-dropped", "dropped"),
+];
 const RUN_OUTCOMES: [Outcome; 7] = [
     Outcome::Succeeded,
     Outcome::WithIssues,
@@ -110,6 +141,7 @@ struct Counted {
     events: u64,
     steps: BTreeMap<&'static str, u64>,
     runs: BTreeMap<String, u64>,
+    notices: BTreeMap<&'static str, u64>,
 }
 
 impl Metrics {
@@ -154,6 +186,9 @@ impl Metrics {
         if let Some((kind, _)) = STEP_OUTCOMES.iter().find(|(kind, _)| *kind == entry.kind) {
             *counted.steps.entry(kind).or_default() += 1;
         }
+        if let Some((kind, _)) = NOTICE_RESULTS.iter().find(|(kind, _)| *kind == entry.kind) {
+            *counted.notices.entry(kind).or_default() += 1;
+        }
         if !["ended", "step-succeeded"].contains(&entry.kind.as_str()) {
             return;
         }
@@ -195,6 +230,11 @@ impl Metrics {
                     text.labelled(name, "outcome", STEP_OUTCOMES.map(of));
                 }
                 "steadyhand_step_duration_seconds" => text.histogram(name, &self.steps),
+                "steadyhand_notices_total" => {
+                    let of =
+                        |(kind, result)| (result, counted.notices.get(kind).copied().unwrap_or_default());
+                    text.labelled(name, "result", NOTICE_RESULTS.map(of));
+                }
                 "steadyhand_events_total" => text.line(name, counted.events),
                 "steadyhand_journal_appends_total" => text.labelled(name, "result", journal.appends()),
                 "steadyhand_journal_append_duration_seconds" => text.histogram(name, &journal.took),
@@ -207,6 +247,32 @@ impl Metrics {
         }
         text.0
     }
+}
+
+/// How many incidents are open, and what of them waits or is late, in the text format.
+pub fn of_incidents(open: &[Arc<Incident>]) -> String {
+    let mut text = Text::default();
+    for family in OF_INCIDENTS {
+        let name = text.family(family);
+        match name {
+            "steadyhand_incidents_open" => {
+                let severities = [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Planned];
+                let of = |severity: Severity| {
+                    (severity.word(), open.iter().filter(|it| it.severity == severity).count())
+                };
+                text.labelled(name, "severity", severities.map(of));
+            }
+            "steadyhand_obligations_late" => {
+                let obligations = open.iter().flat_map(|it| &it.obligations);
+                text.line(name, obligations.filter(|it| it.is_open() && it.late.is_some()).count());
+            }
+            _ => {
+                let notices = open.iter().flat_map(|it| &it.notices);
+                text.line(name, notices.filter(|it| it.delivery.is_open()).count());
+            }
+        }
+    }
+    text.0
 }
 
 /// What is counted of the chat on Discord, in the text format.
@@ -365,6 +431,7 @@ mod tests {
             "steadyhand_step_duration_seconds_sum 1.5",
             "steadyhand_step_duration_seconds_count 1",
             "steadyhand_events_total 6",
+            "steadyhand_notices_total{result=\"accepted\"} 0",
             "steadyhand_ssh_connections 5",
             "steadyhand_journal_appends_total{result=\"failed\"} 0",
             "steadyhand_health{part=\"journal\"} 2",
@@ -406,6 +473,15 @@ mod tests {
         }
         assert!(!text.contains("secret"));
         assert_has_families(&text, &OF_DISCORD);
+    }
+
+    #[test]
+    fn without_an_incident_every_figure_of_them_is_nought() {
+        let text = of_incidents(&[]);
+
+        assert!(text.contains("steadyhand_incidents_open{severity=\"sev1\"} 0"), "{text}");
+        assert!(text.contains("\nsteadyhand_obligations_late 0\n"), "{text}");
+        assert_has_families(&text, &OF_INCIDENTS);
     }
 
     /// Each family once, with help, kind, and lines of its own right behind.

@@ -3,23 +3,27 @@
 //! Health is asked of parts, and whoever adds a part to the process registers it. Figures are counted from the journal,
 //! so that none is lost. Everything is served on one address, without names of hosts or people.
 
+pub mod answers;
 pub mod health;
 pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod parts;
 pub mod systemd;
+pub mod watch;
 
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::watch;
+use tokio::sync::watch as state;
 
+use self::watch::Watch;
 use crate::chat::discord::Discord;
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::journal::Journal;
 use crate::library::Library;
 use crate::target::ssh::Ssh;
+use answers::Answers;
 use health::Health;
 use metrics::Metrics;
 
@@ -41,12 +45,14 @@ pub struct Service {
     pub health: Arc<Health>,
     /// What was counted.
     pub metrics: Arc<Metrics>,
-    stage: watch::Sender<Stage>,
+    stage: state::Sender<Stage>,
     library: Arc<Library>,
     journal: Journal,
     ssh: Arc<Ssh>,
     engine: Arc<OnceLock<Engine>>,
     discord: Arc<OnceLock<Discord>>,
+    answers: Arc<OnceLock<Answers>>,
+    watch: Arc<OnceLock<Watch>>,
 }
 
 impl Service {
@@ -55,8 +61,9 @@ impl Service {
         let health = Arc::new(Health::new(clock.clone()));
         let metrics = Arc::new(Metrics::new(clock.now()));
         parts::register_journal(&health, &journal);
-        let (stage, engine) = (watch::Sender::new(Stage::Starting), Arc::default());
-        Self { health, metrics, stage, library, journal, ssh, engine, discord: Arc::default() }
+        let (stage, engine) = (state::Sender::new(Stage::Starting), Arc::default());
+        let (discord, answers, watch) = Default::default();
+        Self { health, metrics, stage, library, journal, ssh, engine, discord, answers, watch }
     }
 
     /// The engine has started: every open run is carried on.
@@ -70,6 +77,23 @@ impl Service {
     pub fn is_on_discord(&self, discord: &Discord) {
         parts::register_discord(&self.health, discord);
         let _ = self.discord.set(discord.clone());
+    }
+
+    /// Notices leave the house: their links are answered here.
+    pub fn takes_answers(&self, answers: Answers) {
+        let _ = self.answers.set(answers);
+    }
+
+    /// Somebody outside listens whether we are silent.
+    pub fn is_watched(&self, watch: Watch) {
+        parts::register_watch(&self.health, &watch);
+        let _ = self.watch.set(watch);
+    }
+
+    /// What checks answers, and what records them; none before both are there, or while the process ends.
+    fn answers(&self) -> Option<(&Answers, &Engine)> {
+        let is_ready = self.stage() == Stage::Ready;
+        self.answers.get().zip(self.engine.get()).filter(|_| is_ready)
     }
 
     /// Nothing new begins.
@@ -89,6 +113,7 @@ impl Service {
         let all = self.metrics.text(standing, self.journal.figures(), self.ssh.connections(), &health);
         let chat = self.discord.get();
         let of_chat = chat.map(|chat| metrics::of_discord(&chat.health(), chat.responses()));
-        all + &of_chat.unwrap_or_default()
+        let of_notices = self.engine.get().map(|engine| metrics::of_incidents(&engine.incidents().open()));
+        all + &of_notices.unwrap_or_default() + &of_chat.unwrap_or_default()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::health::{Finding, Health, Report, State};
+use super::watch::{Outside, Watch};
 use super::{Service, Stage};
 use crate::chat::discord::{self, Discord};
 use crate::engine::{self, Engine};
@@ -68,6 +69,49 @@ pub(super) fn register_engine(health: &Health, engine: &Engine) {
             Finding::new(State::Attention, says)
         }
     });
+}
+
+/// Whether those are told who must be told, and whether somebody outside would hear our silence.
+pub(super) fn register_watch(health: &Health, watch: &Watch) {
+    let notices = watch.clone();
+    health.register("notices", move || {
+        let late = notices.late();
+        async move { of_notices(&late) }
+    });
+    let watcher = watch.clone();
+    health.register("watcher", move || {
+        let how = watcher.outside();
+        async move { of_watcher(&how) }
+    });
+}
+
+/// Late notices are tried again by themselves; another start would not help, and somebody must look. No person is named.
+fn of_notices(late: &[String]) -> Finding {
+    if late.is_empty() {
+        return Finding::OK;
+    }
+    let says = format!("{} things of notices are late. Next: incident, and notify log", late.len());
+    Finding::new(State::Attention, says)
+}
+
+fn of_watcher(how: &Outside) -> Finding {
+    match how {
+        Outside::Heard => Finding::OK,
+        Outside::NotNamed => {
+            let says =
+                "nobody outside would notice that the bot is silent. Next: name a watcher in notify.yaml";
+            Finding::new(State::Attention, says)
+        }
+        Outside::Withheld => {
+            let says =
+                "it is not called while notices are late, and will cry out. Next: incident, and notify log";
+            Finding::new(State::Attention, says)
+        }
+        Outside::Deaf(why) => {
+            let says = format!("it cannot be called: {why}. Next: look at the secret and at the way there");
+            Finding::new(State::Attention, says)
+        }
+    }
 }
 
 /// Whether people are heard on Discord.

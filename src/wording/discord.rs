@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::incident::said;
 use super::moment::Moment;
 use super::page::Page;
 use super::plan::{count, target};
 use super::refusal;
+use crate::incident::model::Part;
+use crate::incident::{Incident, IncidentId};
 use crate::run::{Event, Run, RunId, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
 
@@ -96,6 +99,35 @@ pub fn place_lost(why: &str) -> String {
     format!(
         "Nobody could stop it where it was shown: its channel on Discord is gone, or closed to the bot ({why})."
     )
+}
+
+/// How an incident stands, for a lock screen.
+pub fn incident(incident: &Incident) -> String {
+    let drill = if incident.is_drill() { "[DRILL] " } else { "" };
+    let (id, severity) = (incident.id, incident.severity.word());
+    let known = match (incident.parts.get(&Part::Commander), &incident.acknowledged) {
+        (Some(commander), _) => format!("{commander} commands."),
+        (None, Some((_, by))) => format!("{by} knows; nobody commands."),
+        (None, None) => "Nobody has said that they know.".to_owned(),
+    };
+    format!("{drill}{severity} {id}, {}: {}. {known}", incident.opened.title, said::status(incident.status))
+}
+
+/// The first message after the bot was started anew.
+pub fn incident_goes_on(id: IncidentId) -> String {
+    format!("The bot was started again; {id} goes on. All that happened: incident timeline {id}")
+}
+
+/// A form that would be filled in for nothing.
+pub fn incident_is_closed(id: IncidentId) -> Page {
+    Page::sentence(format!("{id} is closed. Nothing was done."))
+        .next(format!("incident timeline {id}"), "")
+        .code("incident-closed")
+}
+
+/// Lines of an incident that are not shown one by one.
+pub fn more_lines_of_incident(n: usize, id: IncidentId) -> String {
+    format!("… {} more. All of them: incident timeline {id}", count(n, "line"))
 }
 
 /// Lines that are not shown one by one.

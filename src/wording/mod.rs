@@ -3,6 +3,7 @@
 //! Pure functions from what is known to a [`Page`]. Who shows it decides about width and colour. What comes from
 //! hosts or from authors is made visible here and is never anything but text.
 
+pub mod answer;
 pub mod check;
 pub mod discord;
 pub mod doctor;

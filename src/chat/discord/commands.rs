@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::incident_commands as incidents;
 use super::limits::{COMMAND, DESCRIPTION, NAME, OPTIONS, cut, length};
 use crate::authoring::Set;
 use crate::chat::grammar::{Command, NotUnderstood, Word, command, words};
@@ -20,23 +21,24 @@ use crate::wording::look::VERBS;
 /// The sub-command that takes any runbook.
 pub const ANY: &str = "any";
 
-const SUB_COMMAND: u8 = 1;
+pub(super) const SUB_COMMAND: u8 = 1;
 const GROUP: u8 = 2;
 const STRING: u8 = 3;
 const INTEGER: u8 = 4;
 const BOOLEAN: u8 = 5;
 
 /// An option of a command that is no runbook.
-struct Opt {
-    name: &'static str,
+#[derive(Clone, Copy)]
+pub(super) struct Opt {
+    pub name: &'static str,
     about: &'static str,
     kind: Kind,
-    required: bool,
+    pub required: bool,
 }
 
 /// What an option takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// A whole number from 1.
     Number,
     /// A whole number that is offered.
@@ -50,11 +52,11 @@ enum Kind {
     Flag,
 }
 
-const fn must(name: &'static str, kind: Kind, about: &'static str) -> Opt {
+pub(super) const fn must(name: &'static str, kind: Kind, about: &'static str) -> Opt {
     Opt { name, about, kind, required: true }
 }
 
-const fn may(name: &'static str, kind: Kind, about: &'static str) -> Opt {
+pub(super) const fn may(name: &'static str, kind: Kind, about: &'static str) -> Opt {
     Opt { name, about, kind, required: false }
 }
 
@@ -116,6 +118,19 @@ const SHAPES: &[Shape] = &[
             may("why", Kind::Text, "Of override: why, in 10 characters or more"),
         ],
         line: &["/oncall", "about", "role", "schedule", "person", "from=", "to=", "\"why"],
+    },
+    Shape {
+        name: "notify",
+        options: &[
+            must(
+                "about",
+                Kind::Choice(&["log", "test"]),
+                "Who was told what; or a letter to you over a path",
+            ),
+            may("incident", Kind::TextOffered, "Of log: an incident, as inc-31"),
+            may("path", Kind::TextOffered, "Of test: the name of a path"),
+        ],
+        line: &["/notify", "about", "incident", "path"],
     },
     Shape { name: "journal", options: &[RUN], line: &["/journal", "/show", "run"] },
     Shape {
@@ -196,7 +211,11 @@ pub fn all(set: &Set) -> Vec<Value> {
         "description": "Any line of the grammar, as it is typed in the console.",
         "options": [line.body()],
     });
-    std::iter::once(run_command(set)).chain(shapes).chain([say]).map(in_servers).collect()
+    std::iter::once(run_command(set))
+        .chain(shapes)
+        .chain([incidents::command(about("incident")), say])
+        .map(in_servers)
+        .collect()
 }
 
 /// Commands are taken in servers only.
@@ -206,7 +225,7 @@ fn in_servers(mut command: Value) -> Value {
 }
 
 impl Opt {
-    fn body(&self) -> Value {
+    pub(super) fn body(&self) -> Value {
         let mut body = json!({
             "type": match self.kind {
                 Kind::Number | Kind::NumberOffered => INTEGER,
@@ -371,7 +390,7 @@ fn parameter_option(parameter: &Parameter, detail: Detail) -> Value {
 }
 
 /// A description is one line, and never empty.
-fn described(text: &str, most: usize) -> String {
+pub(super) fn described(text: &str, most: usize) -> String {
     let line = visible(text.trim());
     cut(if line.is_empty() { "-" } else { &line }, most)
 }
@@ -396,7 +415,7 @@ pub struct Filled {
 }
 
 impl Filled {
-    fn option(&self, name: &str) -> Option<&str> {
+    pub(super) fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -405,6 +424,7 @@ impl Filled {
         let name = self.path.first().map(String::as_str).unwrap_or_default();
         match (name, self.path.last()) {
             ("run", Some(last)) if self.path.len() > 1 => return self.run(last),
+            ("incident", Some(last)) if self.path.len() > 1 => return command(&incidents::line(self, last)),
             ("say", _) => return command(&words(self.option("line").unwrap_or_default())?),
             _ => {}
         }

@@ -39,7 +39,7 @@ pub(super) fn choices(
         ("help", _) => words(VERBS.iter().map(|verb| verb.word.to_owned()).collect()),
         ("show", _) => words(snapshot.set.runbooks.keys().map(ToString::to_string).collect()),
         ("who", _) => words(inventory.hosts.keys().map(ToString::to_string).collect()),
-        ("handover", "person") => match &snapshot.set.policy {
+        ("handover" | "incident", "person") => match &snapshot.set.policy {
             Ok(policy) => words(policy.people.keys().map(ToString::to_string).collect()),
             Err(_) => Vec::new(),
         },
@@ -50,6 +50,14 @@ pub(super) fn choices(
                 clusters.chain(inventory.hosts.keys().map(ToString::to_string)).collect();
             runs.chain(others.into_iter().map(|name| (name.clone(), json!(name)))).collect()
         }
+        ("incident", "service") => words(inventory.services.keys().map(ToString::to_string).collect()),
+        ("incident" | "notify", "incident") => {
+            incidents(desk).into_iter().map(|(name, id)| (name, json!(id))).collect()
+        }
+        ("notify", "path") => match &snapshot.set.notify {
+            Ok(notify) => words(notify.paths.keys().map(ToString::to_string).collect()),
+            Err(_) => Vec::new(),
+        },
         (_, "run") => runs(desk).into_iter().map(|(name, id)| (name, json!(id))).collect(),
         _ => Vec::new(),
     };
@@ -66,6 +74,16 @@ fn may_run(snapshot: &Snapshot, speaker: &Speaker) -> Vec<String> {
     let may = |start: &[String]| policy.needs_role(person, "Running", start) == Ruling::Allow;
     let all = snapshot.set.runbooks.values().filter(|runbook| may(&role_names(&runbook.access.start)));
     all.map(|runbook| runbook.name.to_string()).collect()
+}
+
+/// Open incidents, each with what it is about.
+fn incidents(desk: &Desk) -> Vec<(String, String)> {
+    let open = desk.engine.as_ref().map(|engine| engine.incidents().open()).unwrap_or_default();
+    let named = open.iter().map(|it| {
+        let name = format!("{} · {} · {}", it.id, it.severity.word(), it.opened.title);
+        (crate::runbook::source::hidden::visible(&name), it.id.to_string())
+    });
+    named.collect()
 }
 
 /// Open runs, each with what it is about.

@@ -18,13 +18,14 @@ use tokio_util::sync::CancellationToken;
 use super::card::{Card, of_page};
 use super::cards::is_shown_whole;
 use super::commands::{self, Filled};
+use super::incidents::Incidents;
 use super::post::{Lost, Post};
-use super::press::{Form, Pressed, pressed, submitted};
+use super::press::{About, Form, Pressed, pressed, submitted};
 use super::runs::Runs;
 use super::{Messages, Pulse};
 use crate::chat::console::session::not_understood;
 use crate::chat::desk::{CameOut, Desk, Reply};
-use crate::chat::grammar::{Command, NotUnderstood, command, words};
+use crate::chat::grammar::{Command, NotUnderstood, OfIncidents, command, words};
 use crate::engine::clock::Clock;
 use crate::engine::{Engine, Speaker, ToRun};
 use crate::library::Snapshot;
@@ -100,6 +101,7 @@ pub(super) struct Counter {
     /// Where answers are worked out, so that nobody who asks meanwhile waits for them.
     beside: Handle,
     runs: Arc<Runs>,
+    incidents: Arc<Incidents>,
     pulse: Arc<Pulse>,
     messages: Messages,
     /// The bot's own user.
@@ -121,14 +123,28 @@ impl Counter {
         desk: Desk,
         engine: Engine,
         (post, first): (Post, Post),
-        runs: Arc<Runs>,
+        (runs, incidents): (Arc<Runs>, Arc<Incidents>),
         pulse: Arc<Pulse>,
         messages: Messages,
     ) -> Self {
         let beside = Handle::current();
         let (own, taken, registered) = (Mutex::default(), Mutex::default(), Mutex::default());
         let ready = Notify::new();
-        Self { desk, engine, post, first, beside, runs, pulse, messages, own, taken, registered, ready }
+        Self {
+            desk,
+            engine,
+            post,
+            first,
+            beside,
+            runs,
+            incidents,
+            pulse,
+            messages,
+            own,
+            taken,
+            registered,
+            ready,
+        }
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -266,16 +282,19 @@ impl Counter {
     /// Something on the server changed: channels, rights, the server itself.
     pub(super) fn doubts(&self) {
         self.runs.doubts();
+        self.incidents.doubts();
     }
 
     /// Messages of a channel or thread were deleted.
     pub(super) fn are_deleted(&self, place: u64, messages: &[u64]) {
         self.runs.doubts_deleted(place, messages);
+        self.incidents.doubts_place(place);
     }
 
     /// A thread is gone, locked, archived, or has another name.
     pub(super) fn thread_changed(&self, thread: u64) {
         self.runs.doubts_thread(thread);
+        self.incidents.doubts_place(thread);
     }
 
     /// Whether an interaction is told for the first time.
@@ -442,11 +461,11 @@ impl Counter {
     /// Opens a form, unless it is known already that it would be filled in for nothing. What is said instead is judged by
     /// the files as they are now, as every answer is.
     async fn open(self: &Arc<Self>, asker: &Asker, asked: &Asked, form: &Form) {
-        let (counter, who, id) = (self.clone(), asker.clone(), RunId(form.run));
-        // A run that is long over is read again from the journal.
+        let (counter, who, about) = (self.clone(), asker.clone(), form.about);
+        // What is long over is read again from the journal.
         let opens = self.beside.spawn_blocking(move || {
             let (_, denied) = Self::speaker(&who, counter.remembered().as_deref());
-            denied.is_none() && counter.engine.run(id).is_ok_and(|run| !run.is_ended())
+            denied.is_none() && counter.goes_on(about)
         });
         if opens.await.unwrap_or_default() {
             let sent = self.first.ask(asked.id, &asked.token, form).await;
@@ -458,16 +477,40 @@ impl Counter {
         }
         let (counter, asker, asked) = (self.clone(), asker.clone(), asked.clone());
         self.beside.spawn(async move {
-            let status = Command::Status(Some(id.to_string()));
-            let mut reply = counter.answered(&asker, Ok(status)).await;
-            if let (CameOut::Done, Ok(run)) = (reply.came_out, counter.engine.run(id))
-                && run.is_ended()
-            {
-                let page = words_of_discord::run_is_over(&run, &crate::wording::run::headline(&run));
-                reply = Reply { page, came_out: CameOut::Refused, run: None };
-            }
+            let reply = counter.instead_of_form(&asker, about).await;
             counter.say(&asked, &reply).await;
         });
+    }
+
+    /// Whether something can still be said to it.
+    fn goes_on(&self, about: About) -> bool {
+        match about {
+            About::Run(id) => self.engine.run(id).is_ok_and(|run| !run.is_ended()),
+            About::Incident(id) => {
+                let incident = self.engine.incidents().get(id).ok().flatten();
+                incident.is_some_and(|incident| !incident.is_closed())
+            }
+        }
+    }
+
+    /// What is said when a form does not open: why nothing can be said by whoever pressed, or that it is over.
+    async fn instead_of_form(&self, asker: &Asker, about: About) -> Reply {
+        let status = match about {
+            About::Run(id) => Command::Status(Some(id.to_string())),
+            About::Incident(id) => Command::Incident(OfIncidents::Status(id)),
+        };
+        let reply = self.answered(asker, Ok(status)).await;
+        if reply.came_out != CameOut::Done || self.goes_on(about) {
+            return reply;
+        }
+        let page = match about {
+            About::Run(id) => match self.engine.run(id) {
+                Ok(run) => words_of_discord::run_is_over(&run, &crate::wording::run::headline(&run)),
+                Err(_) => return reply,
+            },
+            About::Incident(id) => words_of_discord::incident_is_closed(id),
+        };
+        Reply { page, came_out: CameOut::Refused, run: None }
     }
 
     async fn unknown(&self, asked: &Asked) {
@@ -518,7 +561,10 @@ impl Counter {
     }
 
     async fn answer_line(&self, mut asker: Asker, message: u64, line: &str) {
-        asker.above = self.runs.channel_of_thread(asker.channel);
+        asker.above = self
+            .runs
+            .channel_of_thread(asker.channel)
+            .or_else(|| self.incidents.channel_of_thread(asker.channel));
         let snapshot = self.present();
         let (_, denied) = Self::speaker(&asker, snapshot.as_deref());
         if matches!(denied, Some(Denial::WrongPlace(_) | Denial::DoorClosed(_))) || !self.is_new(message) {
@@ -562,6 +608,7 @@ const fn verb(command: &Command) -> &'static str {
     match command {
         Command::Run { .. } => "run",
         Command::ToRun(_, to_run) => to_run.verb(),
+        Command::Incident(it) if it.acts() => "incident",
         _ => "look",
     }
 }

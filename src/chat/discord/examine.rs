@@ -59,7 +59,7 @@ impl Asks {
         let server = GuildId::new(id(&door.server.value, "server")?);
         let link = invitation(application.id.get(), server.get());
         let guild = self.asked(self.http.get_guild(server)).await.map_err(|lost| match lost {
-            lost @ (Lost::Away(_) | Lost::NotLetIn(_)) => not_let_in(&lost),
+            lost if lost.is_away() => not_let_in(&lost),
             _ => Finding::new(
                 "server",
                 format!("the bot is not on {server}"),
@@ -127,7 +127,7 @@ impl Asks {
         let channel = match self.asked(self.http.get_channel(id)).await {
             Ok(Channel::Guild(channel)) if channel.guild_id == guild.id => channel,
             Ok(_) => return Finding::new("channel", format!("{id} is not of this server"), true, here),
-            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return not_let_in(&lost),
+            Err(lost) if lost.is_away() => return not_let_in(&lost),
             Err(_) => {
                 return Finding::new("channel", format!("{id} is gone, or hidden from the bot"), true, here);
             }

@@ -3,10 +3,11 @@
 //! The only place that knows serenity. What is asked comes in through `gateway` and is answered privately by `desk`; what
 //! happens is shown to all by `runs`, which follows the journal. So nothing waits for Discord but whoever asked there.
 //!
-//! In reading order: `limits` and `safe` (what Discord takes, and how text is made harmless), `card` and `cards` (pages and
-//! runs as messages), `press` (buttons and forms), `commands` and `complete` (what is offered), all of them plain data;
-//! then `post` (messages out), `desk` (who asks, and what is answered), `runs` (the follower), `gateway` (events in) and
-//! `examine` (whether all of it could work).
+//! In reading order: `limits` and `safe` (what Discord takes, and how text is made harmless), `card`, `cards` and
+//! `incident_cards` (pages, runs and incidents as messages), `press` (buttons and forms), `commands` and `complete` (what
+//! is offered), all of them plain data; then `post` (messages out), `told` (what waits to be told), `desk` (who asks, and
+//! what is answered), `runs` and `incidents` (the followers), `room` (notices), `gateway` (events in) and `examine`
+//! (whether all of it could work).
 
 pub mod card;
 pub mod cards;
@@ -15,11 +16,16 @@ mod complete;
 mod desk;
 mod examine;
 mod gateway;
+pub mod incident_cards;
+mod incident_commands;
+mod incidents;
 pub mod limits;
 mod post;
 pub mod press;
+mod room;
 mod runs;
 pub mod safe;
+mod told;
 
 pub use examine::{NEEDED, examine};
 
@@ -35,6 +41,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::chat::desk::Desk;
 use crate::journal::figures::Times;
+use crate::notify::DiscordRoom;
 use crate::secrets::Secret;
 
 /// Which messages are read as lines of the grammar. Slash commands and buttons always work.
@@ -154,8 +161,10 @@ impl Pulse {
 pub struct Discord {
     pulse: Arc<Pulse>,
     tasks: TaskTracker,
-    /// What shows, what registers commands, what asks who has which role, and what listens: all work until the end.
-    work: [AbortHandle; 4],
+    /// What shows runs and incidents, what registers commands, what asks who has which role, and what listens: all work
+    /// until the end.
+    work: [AbortHandle; 5],
+    room: Arc<room::Room>,
     _ear: Arc<Ear>,
 }
 
@@ -199,6 +208,11 @@ impl Discord {
         &self.pulse.responses
     }
 
+    /// Where notices are shown that go over Discord.
+    pub fn room(&self) -> Arc<dyn DiscordRoom> {
+        self.room.clone()
+    }
+
     /// Ends once it was asked to: what was to be said is said, for some seconds at most.
     pub async fn ended(&self) {
         self.tasks.wait().await;
@@ -221,11 +235,20 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
     let post = post::Post::new(&settings, desk.clock.clone());
     let runs =
         Arc::new(runs::Runs::new(desk.clone(), engine.clone(), post.clone(), pulse.clone(), ending.clone()));
+    let incidents = Arc::new(incidents::Incidents::new(
+        desk.clone(),
+        engine.clone(),
+        post.clone(),
+        pulse.clone(),
+        ending.clone(),
+    ));
+    let room = Arc::new(room::Room::new(post.clone(), incidents.clone(), pulse.clone()));
     let posts = (post, post::Post::new(&settings, desk.clock.clone()));
-    let counter =
-        Arc::new(desk::Counter::new(desk, engine, posts, runs.clone(), pulse.clone(), settings.messages));
+    let shown = (runs.clone(), incidents.clone());
+    let counter = Arc::new(desk::Counter::new(desk, engine, posts, shown, pulse.clone(), settings.messages));
     let tasks = TaskTracker::new();
     let shows = tasks.spawn(runs.follow(tasks.clone())).abort_handle();
+    let tells = tasks.spawn(incidents.follow(tasks.clone())).abort_handle();
     let ear = Ear::new().map_err(NotStarted::NoThread)?;
     let offers = tasks.spawn(counter.clone().keep_commands(ending.clone())).abort_handle();
     let asks = tasks.spawn(counter.clone().keep_members(ending.clone())).abort_handle();
@@ -233,7 +256,7 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
     let thread = ear.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone());
     let listens = tasks.spawn_on(listening, &thread).abort_handle();
     tasks.close();
-    Ok(Discord { pulse, tasks, work: [shows, offers, asks, listens], _ear: Arc::new(ear) })
+    Ok(Discord { pulse, tasks, work: [shows, tells, offers, asks, listens], room, _ear: Arc::new(ear) })
 }
 
 /// `http://127.0.0.1:PORT`

@@ -18,6 +18,8 @@ use crate::engine::clock::Clock;
 const SILENT: u64 = 1 << 12;
 /// Only who asked sees it.
 const PRIVATE: u64 = 1 << 6;
+/// So many of the newest messages are looked through for one that may stand there already.
+const LOOKED_AT: u8 = 50;
 /// One answer takes no longer.
 const WITHIN: Duration = Duration::from_secs(15);
 
@@ -41,6 +43,16 @@ pub(super) enum Lost {
     /// Discord could not be reached, is overloaded or broken: the same may work later.
     #[error("Discord cannot be reached: {0}")]
     Away(String),
+    /// The same, and certainly nothing got there.
+    #[error("Discord cannot be reached: {0}")]
+    NotSent(String),
+}
+
+impl Lost {
+    /// Whether nothing works for now, whatever it is.
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::NotSent(_) | Self::NotLetIn(_))
+    }
 }
 
 /// Sends.
@@ -83,8 +95,12 @@ impl Post {
     pub(super) async fn introduce(&self) -> Result<u64, Lost> {
         let info = self.within(self.http.get_current_application_info()).await?;
         self.http.set_application_id(info.id);
-        let user = self.within(self.http.get_current_user()).await?;
-        Ok(user.id.get())
+        self.own_user().await
+    }
+
+    /// The id of the bot's user.
+    pub(super) async fn own_user(&self) -> Result<u64, Lost> {
+        Ok(self.within(self.http.get_current_user()).await?.id.get())
     }
 
     /// The ids of all roles that somebody has on a server; none if they are not on it.
@@ -130,6 +146,17 @@ impl Post {
         }
         let sent = self.within(self.http.send_message(ChannelId::new(channel), files(card), &body)).await?;
         Ok(sent.id.get())
+    }
+
+    /// The newest message of a place that has this in its footer, and that was written by `author`.
+    pub(super) async fn find(&self, channel: u64, author: u64, text: &str) -> Result<Option<u64>, Lost> {
+        let asked = self.http.get_messages(ChannelId::new(channel), None, Some(LOOKED_AT));
+        let newest = self.within(asked).await?;
+        let has = |message: &&serenity::all::Message| {
+            let mut footers = message.embeds.iter().filter_map(|embed| embed.footer.as_ref());
+            message.author.id.get() == author && footers.any(|footer| footer.text.contains(text))
+        };
+        Ok(newest.iter().find(has).map(|message| message.id.get()))
     }
 
     /// Edits a message. A file that it has stays unless the card has another.
@@ -225,6 +252,9 @@ impl From<serenity::Error> for Lost {
     fn from(error: serenity::Error) -> Self {
         let response = match error {
             serenity::Error::Http(HttpError::UnsuccessfulRequest(response)) => response,
+            serenity::Error::Http(HttpError::Request(error)) if error.is_connect() => {
+                return Self::NotSent(error.without_url().to_string());
+            }
             serenity::Error::Http(HttpError::Request(error)) => {
                 return Self::Away(error.without_url().to_string());
             }
@@ -238,7 +268,8 @@ impl From<serenity::Error> for Lost {
         let why = format!("{code} {}", response.error.message);
         match response.status_code.as_u16() {
             401 => Self::NotLetIn(format!("{} {why}", response.status_code)),
-            408 | 429 | 500.. => Self::Away(format!("{} {why}", response.status_code)),
+            429 => Self::NotSent(format!("{} {why}", response.status_code)),
+            408 | 500.. => Self::Away(format!("{} {why}", response.status_code)),
             _ if code == THREAD_LOCKED => Self::Closed(why),
             404 if code == UNKNOWN_MESSAGE => Self::Gone(why),
             403 | 404 => Self::Closed(why),

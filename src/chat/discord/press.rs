@@ -6,7 +6,9 @@
 //! asks.
 
 use super::limits::{CUSTOM_ID, LABEL, cut};
-use crate::chat::grammar::{Command, Word, command, words};
+use crate::chat::grammar::{Command, OfIncidents, Word, command, words};
+use crate::incident::IncidentId;
+use crate::run::RunId;
 use crate::wording::page::{Block, Page};
 use crate::wording::plan::count;
 use crate::wording::refusal::capital;
@@ -66,8 +68,17 @@ pub struct Form {
     pub min: usize,
     /// Whether there is room for sentences.
     pub is_long: bool,
-    /// The run that it is about.
-    pub run: u64,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What a form is about: while it is over, nothing is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A run.
+    Run(RunId),
+    /// An incident.
+    Incident(IncidentId),
 }
 
 impl Button {
@@ -95,6 +106,12 @@ impl Button {
         let words: Vec<&str> = typed.iter().map(String::as_str).collect();
         let (label, style) = shown(&words);
         Some(Self { label: cut(&label, LABEL), style, id })
+    }
+
+    /// The same with another label, where people are spoken to who read other words.
+    #[must_use]
+    pub fn labelled(self, label: &str, style: Style) -> Self {
+        Self { label: cut(label, LABEL), style, ..self }
     }
 
     /// The buttons of everything that a page says to type.
@@ -130,6 +147,7 @@ fn shown(words: &[&str]) -> (String, Style) {
         hosts.map_or_else(|| what.to_owned(), |host| format!("{what} · {host}"))
     };
     match verb {
+        "incident" => of_incident(words),
         "confirm" => ("Confirm…".to_owned(), Style::Primary),
         "approve" => ("Approve".to_owned(), Style::Success),
         "withdraw" => ("Withdraw".to_owned(), Style::Secondary),
@@ -158,6 +176,26 @@ fn shown(words: &[&str]) -> (String, Style) {
     }
 }
 
+/// The label of a line that speaks to an incident, and how it looks.
+fn of_incident(words: &[&str]) -> (String, Style) {
+    let word = words.get(1).copied().unwrap_or_default();
+    let has = |word: &str| words.contains(&word);
+    match word {
+        "ack" => ("Acknowledge".to_owned(), Style::Success),
+        "take" if has("commander") => ("Take command".to_owned(), Style::Primary),
+        "take" if has("communications") => ("Take communications".to_owned(), Style::Secondary),
+        "take" => ("Take liaison".to_owned(), Style::Secondary),
+        "publish" => ("Publish draft".to_owned(), Style::Secondary),
+        "update" => ("Post update…".to_owned(), Style::Secondary),
+        "draft" => ("Write draft…".to_owned(), Style::Secondary),
+        "escalate" => ("Escalate now".to_owned(), Style::Secondary),
+        "severity" => (format!("{}…", words.get(3).copied().unwrap_or("Severity")), Style::Secondary),
+        "waive" => (format!("Waive {}…", words.get(3).copied().unwrap_or_default()), Style::Danger),
+        other if other.starts_with("inc-") => ("Status".to_owned(), Style::Secondary),
+        other => (capital(other), Style::Secondary),
+    }
+}
+
 fn is_answer(word: &str) -> bool {
     ["done", "not-done", "go-on", "stop", ASKED].contains(&word)
 }
@@ -168,7 +206,10 @@ pub fn pressed(id: &str) -> Pressed {
     if typed.contains(&Word::Plain(ASKED.to_owned())) {
         // Whatever is said makes it whole: what is not is no line of ours.
         return match filled(typed.clone(), "0123456789").map(|words| command(&words)) {
-            Some(Ok(Command::ToRun(run, _))) => Pressed::Ask(form(id, &typed, run.0)),
+            Some(Ok(Command::ToRun(run, _))) => Pressed::Ask(form(id, &typed, run)),
+            Some(Ok(Command::Incident(OfIncidents::Say(incident, _)))) => {
+                Pressed::Ask(incident_form(id, &typed, incident))
+            }
             _ => Pressed::Unknown,
         };
     }
@@ -182,7 +223,9 @@ pub fn pressed(id: &str) -> Pressed {
 pub fn submitted(id: &str, said: &str) -> Pressed {
     let Some(words) = typed_of(id).and_then(|typed| filled(typed, said)) else { return Pressed::Unknown };
     match command(&words) {
-        Ok(command @ Command::ToRun(..)) => Pressed::Command(command),
+        Ok(command @ (Command::ToRun(..) | Command::Incident(OfIncidents::Say(..)))) => {
+            Pressed::Command(command)
+        }
         _ => Pressed::Unknown,
     }
 }
@@ -212,19 +255,44 @@ const fn may_be_pressed(command: &Command) -> bool {
             | Command::Plan { .. }
             | Command::Output { .. }
             | Command::JournalShow(_)
+            | Command::JournalOfIncident(_)
             | Command::Show(_)
             | Command::Help(_)
-    )
+    ) || matches!(command, Command::Incident(it) if !matches!(it, OfIncidents::Open { .. }))
 }
 
-fn form(id: &str, typed: &[Word], run: u64) -> Form {
-    let words: Vec<&str> = typed
-        .iter()
-        .filter_map(|word| match word {
-            Word::Plain(text) => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
+fn plain_words(typed: &[Word]) -> Vec<&str> {
+    let plain = typed.iter().filter_map(|word| match word {
+        Word::Plain(text) => Some(text.as_str()),
+        _ => None,
+    });
+    plain.collect()
+}
+
+/// A form for what is said to an incident.
+fn incident_form(id: &str, typed: &[Word], incident: IncidentId) -> Form {
+    let words = plain_words(typed);
+    let (what, label) = match words.get(1).copied().unwrap_or_default() {
+        "update" if typed.iter().any(|word| matches!(word, Word::Pair(name, _) if name == "for")) => {
+            ("news, also for Support", "What customers see, and what comes next")
+        }
+        "update" => ("news for operators", "What you know, or what customers say"),
+        "draft" => ("what customers are to read", "Word for word; it is not published yet"),
+        _ => (words.get(1).copied().unwrap_or_default(), "Why? It is recorded"),
+    };
+    let most = super::limits::FORM_TITLE;
+    Form {
+        id: id.to_owned(),
+        title: cut(&format!("{incident}: {what}"), most),
+        label: cut(label, most),
+        min: REASON,
+        is_long: true,
+        about: About::Incident(incident),
+    }
+}
+
+fn form(id: &str, typed: &[Word], run: RunId) -> Form {
+    let words = plain_words(typed);
     let step = words.get(2).copied().unwrap_or_default();
     let host = words.get(3).filter(|word| !is_answer(word)).map(|host| format!(" on {host}"));
     let host = host.unwrap_or_default();
@@ -241,14 +309,21 @@ fn form(id: &str, typed: &[Word], run: u64) -> Form {
     };
     let most = super::limits::FORM_TITLE;
     let is_long = min == REASON;
-    Form { id: id.to_owned(), title: cut(&title, most), label: cut(&label, most), min, is_long, run }
+    Form {
+        id: id.to_owned(),
+        title: cut(&title, most),
+        label: cut(&label, most),
+        min,
+        is_long,
+        about: About::Run(run),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::ToRun;
-    use crate::run::RunId;
+    use crate::incident::Says;
     use crate::run::model::AskedAfter;
 
     fn label(line: &str) -> String {
@@ -281,7 +356,17 @@ mod tests {
             ("plan 142 --long", "Whole plan Secondary"),
             ("output 142 4 pg4", "Output 4 pg4 Secondary"),
             ("journal show 142", "Journal Secondary"),
+            ("incident ack inc-31", "Acknowledge Success"),
+            ("incident take commander inc-31", "Take command Primary"),
+            ("incident publish inc-31", "Publish draft Secondary"),
+            ("incident update inc-31 for=support \"news\"", "Post update… Secondary"),
+            ("incident escalate inc-31", "Escalate now Secondary"),
+            ("incident waive inc-31 3 \"why\"", "Waive 3… Danger"),
+            ("incident resolve inc-31", "Resolve Secondary"),
+            ("incident inc-31", "Status Secondary"),
             // What begins something is typed.
+            ("incident open sev1 \"orders fail\"", "-"),
+            ("notify test pager", "-"),
             ("run failover-database cluster=orders", "-"),
             ("plan failover-database cluster=orders", "-"),
             ("undo", "-"),
@@ -315,6 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn news_of_an_incident_is_asked_for_and_comes_back_whole() {
+        let button = Button::of_line("incident update inc-31 for=support \"news\"").unwrap();
+        assert_eq!(button.id, "s1 incident update inc-31 for=support ?");
+        let Pressed::Ask(form) = pressed(&button.id) else { panic!("the news is asked for") };
+        assert_eq!(form.about, About::Incident(IncidentId(31)));
+        assert_eq!(form.title, "inc-31: news, also for Support");
+
+        let text = "Orders work again\" for=support publish".to_owned();
+        let says = Says::Update { text: text.clone(), for_support: true };
+        let command = Command::Incident(OfIncidents::Say(IncidentId(31), says));
+        assert_eq!(submitted(&form.id, &text), Pressed::Command(command));
+    }
+
+    #[test]
     fn what_is_no_line_of_ours_does_nothing() {
         let long = format!("s1 stop 142{}", " ".repeat(100));
         for id in [
@@ -334,6 +433,10 @@ mod tests {
             "s1 lab kill pg1",
             "s1 exit",
             "s1 skip 142 4 pg4 \"forged\"",
+            "s1 incident open sev1 ?",
+            "s1 incident ack",
+            "s1 incident ack inc-31 ?",
+            "s1 incident update inc-31 ? for=support",
             "s1 skip ? 4 pg4 ?",
             "s1 ? 142",
             "s1 stop 142 ?",

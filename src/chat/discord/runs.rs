@@ -6,12 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,9 +17,13 @@ use tokio_util::task::TaskTracker;
 use super::Pulse;
 use super::card::Card;
 use super::cards::{asked, closed, line, question_card, run_card, thread_name};
-use super::limits::{NONCE, PINGS, cut, length};
+use super::limits::{NONCE, cut};
 use super::post::{Lost, Post};
 use super::safe;
+use super::told::{
+    EDIT_EVERY, GIVEN_UP_AFTER, LAST_WORDS, LINE, LOOKED_THROUGH, Patience, Stands, Waiting, address, ids_of,
+    joined, lock, mentioning,
+};
 use crate::chat::desk::Desk;
 use crate::engine::{Engine, Happened};
 use crate::policy::Policy;
@@ -30,94 +32,18 @@ use crate::run::{Run, RunId};
 use crate::runbook::source::name::Person;
 use crate::wording::{Moment, discord as words, plan};
 
-/// Between two edits of a card; Discord bears no more than one a second.
-const EDIT_EVERY: Duration = Duration::from_millis(1_100);
 /// What works is shown anew so often, though nothing happens.
 const REFRESH_EVERY: Duration = Duration::from_secs(5);
-/// After a failure it is tried again, later each time, up to the second one.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// A run that is over is not told for longer than this.
-const GIVEN_UP_AFTER: Duration = Duration::from_hours(24);
 /// So many of the newest runs are looked at after a start: their end may have been seen by nobody.
 const ENDED_UNSEEN: usize = 50;
-/// At the end what is left is told within this.
-const LAST_WORDS: Duration = Duration::from_secs(3);
-/// A message of lines has at most so much.
-const LINES: usize = 1_800;
-/// A line has at most so much.
-const LINE: usize = 400;
-/// So many lines of one run are kept while Discord is away; the others are counted.
-const KEPT: usize = 200;
 /// The kind of the entries that say where runs are shown.
 const KIND: &str = "shown-on-discord";
-/// So many of those entries are looked through at a start.
-const LOOKED_THROUGH: u32 = 2_000;
-
-/// Where a run is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stands {
-    run: u64,
-    channel: u64,
-    message: u64,
-    /// None where there can be none: then people are asked in the channel, and the card tells the rest.
-    thread: Option<u64>,
-}
-
-impl Stands {
-    /// As the journal keeps it. Ids are texts: they are larger than numbers may be in canonical JSON.
-    fn recorded(self) -> serde_json::Value {
-        let id = |id: u64| id.to_string();
-        let (channel, message, thread) =
-            (id(self.channel), id(self.message), id(self.thread.unwrap_or_default()));
-        serde_json::json!({ "run": self.run, "channel": channel, "message": message, "thread": thread })
-    }
-
-    fn read(data: &serde_json::Value) -> Option<Self> {
-        let id = |name: &str| data[name].as_str()?.parse::<u64>().ok();
-        let (channel, message) = (id("channel")?, id("message")?);
-        let thread = Some(id("thread")?).filter(|thread| *thread != 0);
-        Some(Self { run: data["run"].as_u64()?, channel, message, thread })
-    }
-}
-
-/// What is to be told of a run.
-#[derive(Default)]
-struct Waiting {
-    lines: Mutex<Vec<String>>,
-    /// How many more there were.
-    more: Mutex<usize>,
-    /// What stands on Discord may have gone: it is looked at, though nothing happened to the run.
-    doubted: AtomicBool,
-    bell: Notify,
-}
 
 impl Shown {
     /// The address of the question that is open.
     fn link(&self) -> Option<String> {
         let (place, message, _) = self.question.as_ref()?;
         Some(address(&self.server, *place, *message))
-    }
-}
-
-/// The address of a message.
-fn address(server: &str, place: u64, message: u64) -> String {
-    format!("https://discord.com/channels/{server}/{place}/{message}")
-}
-
-impl Stands {
-    /// Where people are asked.
-    fn asks_in(self) -> u64 {
-        self.thread.unwrap_or(self.channel)
-    }
-}
-
-impl Waiting {
-    fn add(&self, line: Option<String>) {
-        if let Some(line) = line {
-            let mut lines = lock(&self.lines);
-            if lines.len() < KEPT { lines.push(line) } else { *lock(&self.more) += 1 }
-        }
-        self.bell.notify_one();
     }
 }
 
@@ -165,10 +91,6 @@ pub(super) struct Runs {
     asked_in: Mutex<BTreeMap<String, u64>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Runs {
     pub(super) fn new(
         desk: Desk,
@@ -210,8 +132,7 @@ impl Runs {
     fn doubts_where(&self, is_meant: impl Fn(Option<Stands>) -> bool) {
         for (id, waiting) in &*lock(&self.told) {
             if is_meant(lock(&self.stands).get(id).copied()) {
-                waiting.doubted.store(true, Ordering::Relaxed);
-                waiting.bell.notify_one();
+                waiting.doubt();
             }
         }
     }
@@ -259,9 +180,9 @@ impl Runs {
         let entries = self.engine.view().newest_of_kind(KIND, LOOKED_THROUGH).unwrap_or_default();
         let mut stands = lock(&self.stands);
         for entry in entries {
-            if let Some(found) = Stands::read(&entry.data) {
+            if let (Some(run), Some(found)) = (entry.data["run"].as_u64(), Stands::read(&entry.data)) {
                 // The newest comes first.
-                stands.entry(RunId(found.run)).or_insert(found);
+                stands.entry(RunId(run)).or_insert(found);
             }
         }
     }
@@ -291,7 +212,7 @@ impl Runs {
         let mut shown = Shown { stands: lock(&self.stands).get(&id).copied(), ..Shown::default() };
         shown.before = (at_start && shown.stands.is_some()).then(|| words::started_again(id));
         shown.was_over = self.engine.run(id).is_ok_and(|run| run.is_ended());
-        let (mut wait, mut away): (Duration, Option<Timestamp>) = (RETRY.0, None);
+        let (mut patience, mut away): (Patience, Option<Timestamp>) = Default::default();
         loop {
             let works = self.engine.run(id).is_ok_and(|run| !run.waits_for_person());
             tokio::select! {
@@ -305,15 +226,14 @@ impl Runs {
                 Err(_) if is_last => break,
                 Err(why) => {
                     self.pulse.trouble(&format!("run {id} cannot be read now, and is not shown: {why:?}"));
-                    self.try_later(&mut wait, &waiting).await;
+                    patience.try_later(&self.desk.clock, &self.ending, &waiting).await;
                     continue;
                 }
             };
             // What is over can be taken back.
             shown.was_over &= run.is_ended();
-            let mut lines = std::mem::take(&mut *lock(&waiting.lines));
-            let more = std::mem::take(&mut *lock(&waiting.more));
-            if waiting.doubted.swap(false, Ordering::Relaxed) {
+            let (mut lines, more) = waiting.take();
+            if waiting.was_doubted() {
                 shown.card = None;
                 shown.question_doubted = true;
                 shown.closed.clear();
@@ -325,7 +245,7 @@ impl Runs {
             };
             match told {
                 Ok(()) => {
-                    (wait, away) = (RETRY.0, None);
+                    (patience, away) = Default::default();
                     if shown.card.as_ref().is_some_and(|card| card.link != shown.link()) {
                         // The card leads to the question that is open.
                         waiting.bell.notify_one();
@@ -334,7 +254,7 @@ impl Runs {
                 Err(Lost::Refused(why)) => self.pulse.trouble(&format!("run {id} could not be shown: {why}")),
                 Err(lost) => {
                     self.pulse.trouble(&format!("run {id} is not shown now: {lost}"));
-                    let is_away = matches!(lost, Lost::Away(_) | Lost::NotLetIn(_));
+                    let is_away = lost.is_away();
                     let now = self.desk.clock.now();
                     let since = *away.get_or_insert(now);
                     let given_up =
@@ -342,8 +262,8 @@ impl Runs {
                     if is_last || given_up {
                         break;
                     }
-                    Self::put_back(&waiting, lines, more);
-                    self.try_later(&mut wait, &waiting).await;
+                    waiting.put_back(lines, more);
+                    patience.try_later(&self.desk.clock, &self.ending, &waiting).await;
                     if !is_away {
                         // Whether the card still stands is seen by editing it.
                         shown.card = None;
@@ -359,9 +279,7 @@ impl Runs {
             if run.is_ended() {
                 let mut told = lock(&self.told);
                 // Whoever adds something holds the same lock.
-                if lock(&waiting.lines).is_empty()
-                    && self.engine.run(id).is_ok_and(|now| now.version == run.version)
-                {
+                if waiting.is_empty() && self.engine.run(id).is_ok_and(|now| now.version == run.version) {
                     told.remove(&id);
                     return;
                 }
@@ -374,27 +292,8 @@ impl Runs {
         lock(&self.told).remove(&id);
     }
 
-    /// After a failure: waits, longer each time, and then it is tried again.
-    async fn try_later(&self, wait: &mut Duration, waiting: &Waiting) {
-        tokio::select! {
-            () = self.desk.clock.after(*wait) => {}
-            () = self.ending.cancelled() => {}
-        }
-        *wait = (*wait * 2).min(RETRY.1);
-        waiting.bell.notify_one();
-    }
-
     async fn last_words(&self) {
         self.desk.clock.after(LAST_WORDS).await;
-    }
-
-    fn put_back(waiting: &Waiting, lines: Vec<String>, more: usize) {
-        let mut now = lock(&waiting.lines);
-        let newer = std::mem::replace(&mut *now, lines);
-        now.extend(newer);
-        let too_many = now.len().saturating_sub(KEPT);
-        now.truncate(KEPT);
-        *lock(&waiting.more) += more + too_many;
     }
 
     /// Brings everything that stands on Discord up to date. What got there is not sent again if the rest did not.
@@ -426,7 +325,7 @@ impl Runs {
         loop {
             let below = async {
                 let stands = shown.stands.unwrap_or(stands);
-                self.show_lines(shown, stands, lines, more).await?;
+                self.show_lines(shown, run.id, stands, lines, more).await?;
                 self.ask_approvers(shown, stands, run, policy).await?;
                 self.show_question(shown, stands, run, policy, &moment).await
             };
@@ -457,19 +356,21 @@ impl Runs {
         let Some(stands) = shown.stands else { return Ok(()) };
         let thread = match self.post.begin_thread(stands.channel, stands.message, &thread_name(run)).await {
             Ok(thread) => Some(thread),
-            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
+            Err(lost) if lost.is_away() => return Err(lost),
             Err(_) => None,
         };
-        self.stands_now(shown, Stands { thread, ..stands }).await;
+        self.stands_now(shown, run.id, Stands { thread, ..stands }).await;
         Ok(())
     }
 
     /// From now on it stands there, also after the next start. What was asked elsewhere is asked anew.
-    async fn stands_now(&self, shown: &mut Shown, stands: Stands) {
-        if let Err(refused) = self.engine.note_shown(KIND, stands.recorded()).await {
-            self.pulse.trouble(&format!("where run {} is shown was not recorded: {refused:?}", stands.run));
+    async fn stands_now(&self, shown: &mut Shown, run: RunId, stands: Stands) {
+        let mut entry = stands.recorded();
+        entry["run"] = serde_json::json!(run);
+        if let Err(refused) = self.engine.note_shown(KIND, entry).await {
+            self.pulse.trouble(&format!("where run {run} is shown was not recorded: {refused:?}"));
         }
-        lock(&self.stands).insert(RunId(stands.run), stands);
+        lock(&self.stands).insert(run, stands);
         (shown.stands, shown.asked_to_approve, shown.question) = (Some(stands), None, None);
         shown.posted = None;
     }
@@ -483,13 +384,13 @@ impl Runs {
     ) -> Result<Stands, Lost> {
         let thread = match self.post.begin_thread(channel, message, &thread_name(run)).await {
             Ok(thread) => Some(thread),
-            Err(lost @ (Lost::Away(_) | Lost::NotLetIn(_))) => return Err(lost),
+            Err(lost) if lost.is_away() => return Err(lost),
             // It was begun before the last end: a thread has the id of its message.
             Err(Lost::Refused(_)) => Some(message),
             Err(_) => None,
         };
-        let stands = Stands { run: run.id.0, channel, message, thread };
-        self.stands_now(shown, stands).await;
+        let stands = Stands { channel, message, thread };
+        self.stands_now(shown, run.id, stands).await;
         Ok(stands)
     }
 
@@ -591,22 +492,18 @@ impl Runs {
     async fn show_lines(
         &self,
         shown: &mut Shown,
+        run: RunId,
         stands: Stands,
         lines: &mut Vec<String>,
-        mut more: usize,
+        more: usize,
     ) -> Result<(), Lost> {
         if lines.is_empty() && shown.before.is_none() && shown.away.is_none() {
             return Ok(());
         }
         let first = [&shown.before, &shown.away].into_iter().flatten().map(|line| safe::plain(line));
-        let mut text = first.collect::<Vec<_>>().join("\n");
-        for line in lines.iter() {
-            if length(&text) + length(line) + 1 > LINES {
-                more += 1;
-            } else {
-                text = if text.is_empty() { line.clone() } else { format!("{text}\n{line}") };
-            }
-        }
+        let first: Vec<String> = first.collect();
+        let (mut text, left) = joined(first.iter().chain(lines.iter()).map(String::as_str));
+        let more = more + left;
         let Some(thread) = stands.thread else {
             // Without a thread the card tells what is; the channel is not filled with what was.
             lines.clear();
@@ -614,7 +511,7 @@ impl Runs {
             return Ok(());
         };
         if more > 0 {
-            text = format!("{text}\n{}", safe::plain(&words::more_lines(more, RunId(stands.run))));
+            text = format!("{text}\n{}", safe::plain(&words::more_lines(more, run)));
         }
         let card = Card { content: text, silent: true, ..Card::default() };
         self.post.send(thread, &card, None, None).await?;
@@ -702,20 +599,7 @@ impl Runs {
     }
 }
 
-/// The ids of people on Discord, as many as one message may ping.
-fn ids_of(policy: Option<&Policy>, people: &[Person]) -> Vec<String> {
-    let Some(policy) = policy else { return Vec::new() };
-    let ids = people.iter().filter_map(|person| policy.people.get(person)?.discord.first());
-    ids.take(PINGS).map(|id| id.value.clone()).collect()
-}
-
 /// A question as it is posted.
 fn posted(question: &Card) -> Card {
     Card { content: mentioning(&question.pings, &question.content), ..question.clone() }
-}
-
-/// A sentence with those who are notified before it.
-fn mentioning(pings: &[String], sentence: &str) -> String {
-    let names: Vec<String> = pings.iter().map(|id| format!("<@{id}>")).collect();
-    if names.is_empty() { sentence.to_owned() } else { format!("{}: {sentence}", names.join(" ")) }
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::moment::Moment;
 use crate::incident::Incident;
-use crate::incident::model::{Audience, Notice, Owed};
+use crate::incident::model::{About, Audience, Notice, Owed};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::{PathName, Person};
 use operator::ForOperators;
@@ -63,6 +63,12 @@ pub fn words(incident: &Incident, notice: &Notice, facts: &Facts, moment: &Momen
         Audience::Support => support::say(&ForSupport::new(incident, notice, facts), moment),
         Audience::Public => public::say(&ForPublic::new(incident, notice)),
     };
+    if incident.is_drill() { of_a_drill(&words) } else { words }
+}
+
+/// What stands before Support as long as the incident goes on, in the words of a notice about this.
+pub fn standing_for_support(incident: &Incident, about: &About, facts: &Facts, moment: &Moment) -> Words {
+    let words = support::say(&ForSupport::about(incident, about, moment.now, facts), moment);
     if incident.is_drill() { of_a_drill(&words) } else { words }
 }
 

@@ -48,15 +48,20 @@ enum Why<'a> {
 
 impl<'a> ForSupport<'a> {
     pub(super) fn new(incident: &'a Incident, notice: &Notice, facts: &'a Facts) -> Self {
+        Self::about(incident, &notice.about, notice.queued, facts)
+    }
+
+    /// What Support may know when this is what they are told of, since then.
+    pub(super) fn about(incident: &'a Incident, about: &About, since: Timestamp, facts: &'a Facts) -> Self {
         let owed = |number: u32| incident.obligation(number);
-        let due = |number: u32| owed(number).map_or(notice.queued, |owed| owed.due);
+        let due = |number: u32| owed(number).map_or(since, |owed| owed.due);
         let asks = |number: u32| owed(number).is_none_or(|owed| owed.owed == Owed::Acknowledged);
-        let about = match &notice.about {
+        let called = match about {
             About::Call(number) | About::Reminder(number) | About::Late(number) => Some(*number),
             _ => None,
         };
         let published = |number: u32| incident.published.get((number as usize).checked_sub(1)?);
-        let why = match &notice.about {
+        let why = match about {
             About::Call(number) => Why::Answer(due(*number)),
             About::Reminder(number) if asks(*number) => Why::Reminded(due(*number)),
             About::Late(number) if asks(*number) => Why::Late(due(*number)),
@@ -72,7 +77,7 @@ impl<'a> ForSupport<'a> {
             let update = incident.updates.get((number as usize).checked_sub(1)?)?;
             update.for_support.then_some(update.text.as_str())
         };
-        let news = match &notice.about {
+        let news = match about {
             About::Update(number) => for_support(*number),
             _ => None,
         };
@@ -81,7 +86,7 @@ impl<'a> ForSupport<'a> {
             said.next().map(|update| update.text.as_str())
         };
         let published = incident.published.last().map(|(_, _, text)| text.as_str());
-        let holds_back = about.and_then(owed).is_some_and(|owed| owed.holds_back.is_some());
+        let holds_back = called.and_then(owed).is_some_and(|owed| owed.holds_back.is_some());
         Self {
             id: incident.id,
             severity: incident.severity,

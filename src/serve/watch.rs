@@ -1,0 +1,96 @@
+//! The watch over notices: somebody outside is called again and again, and cries out when that ends. It is called only
+//! after it was seen that everybody who must be told is being told: a timer that goes on while nothing is sent would be
+//! the false comfort itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::Engine;
+use crate::engine::clock::Clock;
+use crate::library::Library;
+use crate::notify;
+
+/// How often it is looked when nobody outside is named.
+const LOOK_EVERY: Duration = Duration::from_mins(2);
+
+/// Whether somebody outside hears us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outside {
+    /// They heard us the last time.
+    Heard,
+    /// Nobody is named.
+    NotNamed,
+    /// They are not called, since something is late: they cry out soon.
+    Withheld,
+    /// They could not be called, and why.
+    Deaf(String),
+}
+
+/// What the watch found last. Cheap to clone.
+#[derive(Clone)]
+pub struct Watch {
+    engine: Engine,
+    library: Arc<Library>,
+    outside: Arc<notify::Outside>,
+    clock: Clock,
+    found: Arc<Mutex<Outside>>,
+}
+
+impl Watch {
+    /// A watch that has not looked yet.
+    pub fn new(engine: Engine, library: Arc<Library>, outside: Arc<notify::Outside>, clock: Clock) -> Self {
+        Self { engine, library, outside, clock, found: Arc::new(Mutex::new(Outside::NotNamed)) }
+    }
+
+    /// What should have been done by now and was not.
+    pub fn late(&self) -> Vec<String> {
+        self.engine.incidents().audit(self.now())
+    }
+
+    /// Whether somebody outside heard us the last time.
+    pub fn outside(&self) -> Outside {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Looks, and calls, until the process ends.
+    pub async fn watch(self) {
+        loop {
+            let wait = self.look().await;
+            self.clock.after(wait).await;
+        }
+    }
+
+    /// Looks once. How long until the next time.
+    async fn look(&self) -> Duration {
+        // A slip in the folder is no reason to be silent.
+        let snapshot =
+            self.library.load().ok().or_else(|| self.library.last_at(self.now(), &self.engine.said()));
+        let notify = snapshot.as_ref().and_then(|snapshot| snapshot.set.notify.as_ref().ok());
+        let watcher = notify.and_then(|notify| notify.watcher.as_ref());
+        let every =
+            watcher.and_then(|watcher| u64::try_from(watcher.every.0).ok()).map(Duration::from_millis);
+        let late = self.late();
+        for late in &late {
+            tracing::warn!("late: {late}");
+        }
+        let found = match watcher {
+            None => Outside::NotNamed,
+            Some(_) if !late.is_empty() => Outside::Withheld,
+            Some(watcher) => match self.outside.call(&watcher.url).await {
+                Ok(()) => Outside::Heard,
+                Err(why) => {
+                    tracing::warn!("the watcher outside could not be called: {why}");
+                    Outside::Deaf(why)
+                }
+            },
+        };
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        every.unwrap_or(LOOK_EVERY)
+    }
+}
