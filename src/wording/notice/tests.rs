@@ -73,6 +73,7 @@ fn incident() -> Incident {
             owed(4, Owed::Update, "on-call", "2026-11-18T03:39:00+01:00"),
         ],
         notices: Vec::new(),
+        known_by: BTreeMap::new(),
         updates: vec![Update {
             at: since,
             by: person("ana"),
