@@ -1,4 +1,4 @@
-//! Webhooks, Slack, PagerDuty, the watcher: each with every fault, and what is special about each.
+//! Webhooks, Slack, `PagerDuty`, the watcher: each with every fault, and what is special about each.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
