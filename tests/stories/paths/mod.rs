@@ -39,7 +39,7 @@ impl Bot {
 
     /// One that does not wait long, for others that do not answer.
     fn hasty(secrets: &[(&str, &str)]) -> Self {
-        Self::waiting(Duration::from_millis(600), "j1", secrets)
+        Self::waiting(Duration::from_millis(1_500), "j1", secrets)
     }
 
     fn waiting(sent_within: Duration, origin: &str, secrets: &[(&str, &str)]) -> Self {

@@ -1,4 +1,4 @@
-//! Webhooks, Slack, PagerDuty, the watcher: each with every fault, and what is special about each.
+//! Webhooks, Slack, `PagerDuty`, the watcher: each with every fault, and what is special about each.
 
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -30,14 +30,23 @@ fn pagerduty(url: &str) -> Carrier {
     path(&format!(r#"kind: pagerduty, routing_key: pager_key, url: "{url}""#))
 }
 
-/// A bot that does not wait long and knows all secrets, the address of Slack among them.
+/// A bot that knows all secrets, the address of Slack among them.
 fn bot(slack_url: &str) -> Bot {
-    Bot::hasty(&[
+    Bot::with(&secrets(slack_url))
+}
+
+/// The same, which does not wait long.
+fn hasty(slack_url: &str) -> Bot {
+    Bot::hasty(&secrets(slack_url))
+}
+
+fn secrets(slack_url: &str) -> [(&str, &str); 4] {
+    [
         ("siren_key", SIREN_KEY),
         ("pager_key", ROUTING_KEY),
         ("slack_url", slack_url),
         ("watcher_url", slack_url),
-    ])
+    ]
 }
 
 /// Each service, and the path to it.
@@ -62,13 +71,14 @@ async fn every_fault_of_a_service_is_for_now_for_ever_or_unknown() {
         (Fault::status(503).after(7), "not now", "503"),
         (Fault::Redirect(elsewhere.url()), "never", "leads elsewhere (307)"),
         (Fault::TakenThenCut, "unknown", "broke before there was an answer"),
-        (Fault::Silence, "unknown", "no answer within 0.6 s"),
+        (Fault::Silence, "unknown", "no answer within 1.5 s"),
         (Fault::Slow(Duration::from_millis(50)), "accepted", ""),
     ];
     for (name, peer, bot, path) in all() {
         for (fault, kind, words) in &faults {
             peer.next(fault.clone());
-            let answer = bot.sends(&path, &page()).await;
+            let hasty = hasty(&peer.url());
+            let answer = if *fault == Fault::Silence { &hasty } else { &bot }.sends(&path, &page()).await;
             is(&answer, kind, words);
             if *fault == Fault::status(429).after(7) || *fault == Fault::status(503).after(7) {
                 assert!(matches!(answer, Answer::NotNow(_, Some(Millis(7_000)))), "{name}: {answer:?}");
@@ -92,7 +102,7 @@ async fn nobody_at_the_other_end_is_told_from_somebody_who_falls_silent() {
     let deaf = Deaf::start();
     let url = format!("http://{}/x/y", deaf.address());
     for path in [webhook(&url), slack(), pagerduty(&url)] {
-        is(&bot(&url).sends(&path, &page()).await, "not now", "no connection");
+        is(&hasty(&url).sends(&path, &page()).await, "not now", "no connection");
     }
 }
 
@@ -277,11 +287,13 @@ async fn the_watcher_hears_us_or_it_is_said_why_not() {
         (Fault::status(404).saying("not found"), "it answered 404: not found"),
         (Fault::status(500), "it answered 500"),
         (Fault::Redirect(watcher.url()), "it answered 307"),
-        (Fault::Silence, "no answer within 0.6 s"),
+        (Fault::Silence, "no answer within 1.5 s"),
         (Fault::TakenThenCut, "the connection broke"),
     ] {
+        let hasty = hasty(&watcher.url());
+        let asks = if fault == Fault::Silence { &hasty } else { &bot };
         watcher.next(fault);
-        let why = bot.outside.call("watcher_url").await.unwrap_err();
+        let why = asks.outside.call("watcher_url").await.unwrap_err();
         assert!(why.contains(words) && why.contains("Next: ") && !why.contains("5e2d8c1a"), "{why}");
     }
     assert_eq!(watcher.taken().len(), 2);
@@ -308,15 +320,15 @@ async fn letters_for_discord_wait_until_the_chat_is_there() {
         }
     }
     let path = path(r#"kind: discord, channel: "214600000000000100""#);
-    let bot = Bot::hasty(&[]);
+    let (bot, hasty) = (Bot::with(&[]), Bot::hasty(&[]));
     let room = Arc::new(Room::default());
 
     is(&bot.sends(&path, &page()).await, "not now", "the chat is not connected");
     bot.outside.chat_is_up(room.clone());
     is(&bot.sends(&path, &page()).await, "accepted", "214600000000000999");
     assert_eq!(*room.0.lock().unwrap(), [("214600000000000100".to_owned(), page().key)]);
-    bot.outside.chat_is_up(Arc::new(Stuck));
-    is(&bot.sends(&path, &page()).await, "unknown", "no answer within 0.6 s");
+    hasty.outside.chat_is_up(Arc::new(Stuck));
+    is(&hasty.sends(&path, &page()).await, "unknown", "no answer within 1.5 s");
 }
 
 #[test]
