@@ -116,7 +116,7 @@ fn words_of_later_versions_say_so() {
     let mut scene = Scene::of_orders();
 
     for line in
-        ["incident open", "drill failover-database", "readiness", "audit who=ben", "breakglass 1 \"x\""]
+        ["proof 1", "drill failover-database", "readiness", "audit who=ben", "breakglass 1 \"x\""]
     {
         scene.says("ana", line);
     }
