@@ -41,7 +41,8 @@ escalations:
     last_resort: [siren]
 "#;
 
-const REBUILD: &str = "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"";
+const REBUILD: &str =
+    "run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"";
 
 /// Paths that answer as they are told, and what left over them.
 struct Post {
@@ -259,7 +260,11 @@ fn a_letter_that_was_on_its_way_when_the_bot_died_is_sent_again_with_the_same_ke
     let (_, second) = again.letters().into_iter().find(|(_, letter)| letter.key == first.key).unwrap();
     assert!(second.may_repeat && second.to == first.to);
     let first_keys: Vec<String> = post.letters().into_iter().map(|(_, letter)| letter.key).collect();
-    let taken = again.letters().iter().filter(|(path, letter)| path == "post" && first_keys.contains(&letter.key)).count();
+    let taken = again
+        .letters()
+        .iter()
+        .filter(|(path, letter)| path == "post" && first_keys.contains(&letter.key))
+        .count();
     assert_eq!(taken, 0, "what was taken is not sent again");
     holds(&scene);
 }
@@ -443,7 +448,10 @@ fn who_takes_no_part_in_a_drill_is_told_nothing_and_says_nothing() {
     }
     assert!(!post.letters().is_empty());
     assert!(matches!(say(&mut scene, "ben", 1, knows()), Err(Refused::NotOfDrill(..))));
-    assert!(matches!(say(&mut scene, "sue", 1, Says::Publish), Err(Refused::Incident(Refusal::Drill | Refusal::NoDraft))));
+    assert!(matches!(
+        say(&mut scene, "sue", 1, Says::Publish),
+        Err(Refused::Incident(Refusal::Drill | Refusal::NoDraft))
+    ));
     say(&mut scene, "sue", 1, knows()).unwrap();
     // Real trouble of the same service is no part of it.
     agreed(&mut scene, PLANNED);
@@ -526,9 +534,14 @@ fn a_fault_in_one_incident_parks_it_and_no_other() {
 fn a_journal_of_before_opens_no_incident_for_what_is_over_and_tells_of_what_goes_on() {
     let mut scene = reachable();
     scene.is_agreed_until(PLANNED, usize::MAX);
-    let open = "run failover-database cluster=orders candidate=pg1 mode=planned reason=\"and back to the old rack\"";
+    let open =
+        "run failover-database cluster=orders candidate=pg1 mode=planned reason=\"and back to the old rack\"";
     scene.after(Duration::from_hours(2));
-    scene.hosts.will("pg2", "stop-clean", HostAnswer::Late(Duration::from_hours(9), Box::new(HostAnswer::Well)));
+    scene.hosts.will(
+        "pg2",
+        "stop-clean",
+        HostAnswer::Late(Duration::from_hours(9), Box::new(HostAnswer::Well)),
+    );
     scene.says("ana", open);
     scene.does_next("ana");
     let approve = scene.next_command();

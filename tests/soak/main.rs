@@ -95,7 +95,7 @@ fn files(folder: &Path, receivers: &Receivers) {
     );
     for (name, value) in secrets {
         write(name, value);
-        config += &format!("{name} = {{ file = \"{}\" }}\n", folder.join(name).display());
+        config += &format!("{name} = \"file:{}\"\n", folder.join(name).display());
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(folder.join(name), private).unwrap();
     }

@@ -106,8 +106,7 @@ fn changes_the_files(lab: &Lab) {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let config = lab.bot_dir().join("steadyhand.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("{text}\n[secrets]\nhook_key = {{ file = \"{}\" }}\n", key.display()))
-        .unwrap();
+    std::fs::write(&config, format!("{text}\n[secrets]\nhook_key = \"file:{}\"\n", key.display())).unwrap();
 }
 
 impl Night {
