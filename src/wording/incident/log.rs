@@ -29,7 +29,7 @@ pub fn log(incidents: &[Arc<Incident>], moment: &Moment) -> Page {
         .text("Accepted means that a path took it. Only who has answered knows.")
 }
 
-fn row(incident: &Incident, notice: &Notice, answers: &BTreeMap<Person, Timestamp>, moment: &Moment) -> Row {
+fn row(incident: &Incident, notice: &Notice, moment: &Moment) -> Row {
     let state = states::of_delivery(&notice.delivery);
     let answered = notice.to.as_ref().and_then(|person| incident.known_by.get(person));
     let mut below = Vec::new();
