@@ -24,6 +24,7 @@ mod recovery;
 mod shown;
 mod stage;
 mod steering;
+mod told;
 mod trouble;
 mod waiting;
 mod wrong_words;
