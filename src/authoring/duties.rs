@@ -71,6 +71,9 @@ pub(super) fn check_notify(notify: &Notify, files: &Files, desk: &Desk<'_>, prob
     for (role, escalation) in &notify.escalations {
         check_escalation(role, escalation, notify, desk, problems);
     }
+    for way in &notify.public {
+        check_way(notify, way, None, desk, problems);
+    }
 }
 
 fn check_path(path: &Path, files: &Files, problems: &mut Problems) {

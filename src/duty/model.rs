@@ -26,6 +26,8 @@ pub struct Notify {
     pub schedules: BTreeMap<ScheduleName, Schedule>,
     /// Who is told, and who next, by role.
     pub escalations: BTreeMap<Role, EscalationRule>,
+    /// Where published news go: a status page.
+    pub public: Vec<WayRule>,
     /// Who outside notices that the bot is silent.
     pub watcher: Option<Watcher>,
 }

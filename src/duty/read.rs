@@ -58,6 +58,7 @@ pub fn read_notify(file: &FileName, root: &Node, problems: &mut Problems) -> Not
         people,
         schedules,
         escalations,
+        public: root.get("public").map(|node| ways(&read, node)).unwrap_or_default(),
         watcher: root.get("watcher").map(|node| Watcher {
             url: read.word(node, "url"),
             every: read.duration(node, "every").map_or(Millis(0), |at| at.value),

@@ -182,7 +182,7 @@ pub enum Trouble {
 }
 
 /// A run of an incident, as far as the incident knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunSeen {
     /// How it ended.
     pub ended: Option<Outcome>,
@@ -190,6 +190,8 @@ pub struct RunSeen {
     pub waits_for: Vec<u32>,
     /// The run was told that everybody knows.
     pub released: bool,
+    /// What happened to it so far: each is recorded once.
+    pub troubles: Vec<Trouble>,
 }
 
 /// The state of one incident.
@@ -225,6 +227,8 @@ pub struct Incident {
     pub resolved: Option<Timestamp>,
     /// When a person said that they know, the first time.
     pub acknowledged: Option<(Timestamp, Person)>,
+    /// Everybody who said that they know, and when first.
+    pub known_by: BTreeMap<Person, Timestamp>,
     /// When somebody last did something about it.
     pub touched: Timestamp,
 }
@@ -364,6 +368,16 @@ pub enum About {
     Resolved,
 }
 
+impl About {
+    /// The obligation that it is about, by its number.
+    pub const fn obligation(&self) -> Option<u32> {
+        match self {
+            Self::Call(number) | Self::Reminder(number) | Self::Late(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
 /// Where a notice is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
@@ -427,5 +441,29 @@ impl Incident {
         let mut owed: Vec<_> = self.obligations.iter().filter(|it| it.is_open()).collect();
         owed.sort_by_key(|it| (it.due, it.number));
         owed
+    }
+}
+
+impl RunSeen {
+    /// Whether it goes on, as far as the incident knows.
+    pub const fn goes_on(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// A run that waits until people know, and has not been told so.
+    pub const fn is_held_back(&self) -> bool {
+        !self.waits_for.is_empty() && !self.released && self.goes_on()
+    }
+
+    /// Whether this happened to it before.
+    pub fn had(&self, trouble: &Trouble) -> bool {
+        self.troubles.contains(trouble)
+    }
+}
+
+impl Incident {
+    /// The first run that goes on.
+    pub fn run_that_goes_on(&self) -> Option<RunId> {
+        self.runs.iter().find(|(_, seen)| seen.goes_on()).map(|(run, _)| *run)
     }
 }

@@ -1,16 +1,92 @@
 //! What is sent now, and when to look again. Questions put to the state: after a crash a replay gives the same answers.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::model::Incident;
+use super::model::{Call, Delivery, Incident, Notice, Obligation, Owed, Severity, Status};
+use crate::runbook::source::literal::Millis;
+
+/// The role whose people hear what customers see, and never more.
+pub const SUPPORT: &str = "support";
+
+/// After so long without a word a person who said that they know is asked again.
+pub const STALE: Millis = Millis::minutes(60);
 
 /// The notices that may be sent now, first ones first. Of each path and address only one at a time, in the order in which
 /// they were queued: nothing overtakes.
-pub fn next(_incident: &Incident, _now: Timestamp) -> Vec<u32> {
-    todo!()
+pub fn next(incident: &Incident, now: Timestamp) -> Vec<u32> {
+    let may = |notice: &&Notice| matches!(notice.delivery, Delivery::Waiting(from) if from <= now);
+    heads(incident).filter(may).map(|notice| notice.number).collect()
 }
 
 /// When something is due next: an escalation, an obligation, another attempt, the end of an attempt of which nobody hears.
-pub fn deadline(_incident: &Incident) -> Option<Timestamp> {
-    todo!()
+pub fn deadline(incident: &Incident) -> Option<Timestamp> {
+    let attempts = heads(incident).filter_map(|notice| match notice.delivery {
+        Delivery::Waiting(at) | Delivery::Sending(at) => Some(at),
+        _ => None,
+    });
+    if incident.is_closed() {
+        return attempts.min();
+    }
+    let owed = incident.obligations.iter().filter(|it| it.is_open()).flat_map(of_obligation);
+    attempts.chain(owed).chain(stale(incident)).min()
+}
+
+/// The first open notice of each path and address.
+fn heads(incident: &Incident) -> impl Iterator<Item = &Notice> {
+    let mut seen = BTreeSet::new();
+    let open = incident.notices.iter().filter(|notice| notice.delivery.is_open());
+    open.filter(move |notice| seen.insert((&notice.way.path, &notice.way.address)))
+}
+
+fn of_obligation(obligation: &Obligation) -> impl Iterator<Item = Timestamp> {
+    let call = match &obligation.call {
+        Some(call) => [Some(call.next), widens(obligation, call)],
+        None => [wants_call(obligation).then_some(obligation.since), None],
+    };
+    let late = obligation.late.is_none().then_some(obligation.due);
+    [reminder(obligation), late].into_iter().chain(call).flatten()
+}
+
+/// When its owner is reminded: once, at half of its time. Those who are being called anyhow are not.
+pub(super) fn reminder(obligation: &Obligation) -> Option<Timestamp> {
+    let reminds = match obligation.owed {
+        Owed::Published | Owed::Commander | Owed::Update | Owed::Postmortem => true,
+        Owed::Acknowledged => obligation.who.as_str() == SUPPORT,
+        Owed::Delivered => false,
+    };
+    let due = reminds && !obligation.reminded && obligation.late.is_none();
+    due.then(|| half(obligation.since, obligation.due))
+}
+
+/// When the people of a step are told over their further ways too. Nobody is rung for a postmortem.
+pub(super) fn widens(obligation: &Obligation, call: &Call) -> Option<Timestamp> {
+    let widens = !call.widened && obligation.owed != Owed::Postmortem;
+    widens.then(|| half(call.since, call.next))
+}
+
+/// Whether people are called for it, and go on being called until it has ended.
+pub(super) fn wants_call(obligation: &Obligation) -> bool {
+    obligation.is_open()
+        && (matches!(obligation.owed, Owed::Acknowledged | Owed::Delivered) || obligation.late.is_some())
+}
+
+/// When those who said that they know are asked again, because nobody has done anything since.
+pub(super) fn stale(incident: &Incident) -> Option<Timestamp> {
+    let asked =
+        |it: &&Obligation| it.is_open() && it.owed == Owed::Acknowledged && it.who == incident.opened.owner;
+    let at_work = matches!(incident.status, Status::Investigating | Status::Identified);
+    let stale =
+        at_work && incident.severity <= Severity::Sev2 && !incident.obligations.iter().any(|it| asked(&it));
+    stale.then(|| after(incident.touched, STALE))
+}
+
+/// So much later.
+pub(super) fn after(moment: Timestamp, time: Millis) -> Timestamp {
+    moment.checked_add(jiff::SignedDuration::from_millis(time.0)).unwrap_or(Timestamp::MAX)
+}
+
+fn half(from: Timestamp, to: Timestamp) -> Timestamp {
+    from.checked_add(to.duration_since(from) / 2).unwrap_or(to)
 }

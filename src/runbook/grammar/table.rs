@@ -685,6 +685,11 @@ pub static NOTIFY: Shape = Shape {
             Form::Table(NameForm::Dashed, &Form::Map(&ESCALATION)),
             "By role: who is told, and who next. A role without one is told itself, then each role that it escalates to, 5 minutes apart.",
         ),
+        may(
+            "public",
+            WAYS,
+            "Where published news go: a status page. Nothing goes there but what a person published.",
+        ),
         later(may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent.")),
     ],
 };

@@ -1,0 +1,124 @@
+//! What people are told who are not called: news, what is published, that somebody knows, that it is over.
+
+use super::course::{Course, same_place};
+use crate::duty::Way;
+use crate::duty::model::Carrier;
+use crate::incident::event::Event;
+use crate::incident::model::{About, Audience, Delivery, Notice, Status};
+use crate::incident::next::SUPPORT;
+use crate::runbook::source::name::{Person, Role};
+
+/// What the people of a role may read.
+pub(super) fn audience_of(role: &Role) -> Audience {
+    if role.as_str() == SUPPORT { Audience::Support } else { Audience::Operator }
+}
+
+/// Whether this waits for somebody on this way already.
+pub(super) fn news_waits(course: &Course<'_>, about: &About, person: &Person, way: &Way) -> bool {
+    course.is_open(about, Some(person), way)
+}
+
+/// Everybody who was called hears news, over their first way; those of Support hear what was said for them.
+pub(super) fn update(course: &mut Course<'_>, number: u32, by: &Person, for_support: bool) {
+    let mut readers: Vec<(Person, Audience)> = Vec::new();
+    let called = course.incident.notices.iter().filter(|it| matches!(it.about, About::Call(_)));
+    let called = called.filter_map(|it| Some((it.to.clone()?, it.audience)));
+    let support: Vec<Person> = Role::new(SUPPORT).map(|role| course.on_duty(&role)).unwrap_or_default();
+    let support = support.into_iter().map(|person| (person, Audience::Support));
+    for (person, audience) in called.chain(support) {
+        let other = readers.iter_mut().find(|(reader, _)| *reader == person);
+        match other {
+            // Who was called as an operator reads what operators read.
+            Some((_, read)) => *read = (*read).min(audience),
+            None => readers.push((person, audience)),
+        }
+    }
+    for (person, audience) in readers {
+        if person == *by || (audience == Audience::Support && !for_support) {
+            continue;
+        }
+        let Some(way) = course.duty.ways(&person).into_iter().next() else { continue };
+        supersede(course, audience, &person, &way);
+        course.tell(About::Update(number), audience, Some(person), way);
+    }
+}
+
+/// News that wait for the same reader on the same way need not be sent any more. A page never is replaced.
+fn supersede(course: &mut Course<'_>, audience: Audience, person: &Person, way: &Way) {
+    let older = |it: &&Notice| {
+        matches!(it.about, About::Update(_))
+            && matches!(it.delivery, Delivery::Waiting(_))
+            && it.audience == audience
+            && it.to.as_ref() == Some(person)
+            && same_place(&it.way, way)
+    };
+    let older: Vec<u32> = course.incident.notices.iter().filter(older).map(|it| it.number).collect();
+    for notice in older {
+        let why = "Newer news replaced it before it could be sent.".to_owned();
+        course.say(Event::NoticeDropped { notice, superseded: true, why });
+    }
+}
+
+/// What a person published goes out, word for word. Nothing of a drill does.
+pub(super) fn publish(course: &mut Course<'_>, number: u32) {
+    let Ok(notify) = course.duty.notify else { return };
+    if course.incident.is_drill() {
+        return;
+    }
+    let ways: Vec<Way> =
+        notify.public.iter().filter_map(|rule| course.duty.way(notify, rule, None)).collect();
+    for way in ways {
+        course.tell(About::Published(number), Audience::Public, None, way);
+    }
+}
+
+/// Paths that keep an alert open hear that somebody knows, once nobody is called over them any more.
+pub(super) fn somebody_knows(course: &mut Course<'_>) {
+    let Ok(notify) = course.duty.notify else { return };
+    let keeps = |way: &Way| {
+        let path = notify.paths.get(&way.path);
+        path.is_some_and(|path| matches!(path.carrier, Carrier::PagerDuty { .. }))
+    };
+    let calls = |notice: &Notice| {
+        matches!(notice.about, About::Call(_) | About::Late(_))
+            && (notice.delivery.is_open() || matches!(notice.delivery, Delivery::Accepted(_)))
+    };
+    let mut last: Vec<Notice> = Vec::new();
+    for notice in course.incident.notices.iter().filter(|it| keeps(&it.way)) {
+        if calls(notice) || notice.about == About::Acknowledged {
+            last.retain(|it| !same_place(&it.way, &notice.way));
+            last.push(notice.clone());
+        }
+    }
+    for notice in last.into_iter().filter(|it| it.about != About::Acknowledged) {
+        let others = course.incident.notices.iter().filter(|it| same_place(&it.way, &notice.way));
+        if !others.filter(|it| calls(it)).any(|it| course.asks_still(it)) {
+            course.tell(About::Acknowledged, notice.audience, notice.to, notice.way);
+        }
+    }
+}
+
+/// Everybody who was called, or heard an alarm, hears once that it is over. Whom is called still hears it again when they
+/// have said that they know: what was called since is over, too.
+pub(super) fn it_is_over(course: &mut Course<'_>) {
+    let (Status::Resolved, Some(resolved)) = (course.incident.status, course.incident.resolved) else {
+        return;
+    };
+    let mut told: Vec<Notice> = Vec::new();
+    for notice in course.incident.notices.iter().filter(|it| course.was_alerted(it)) {
+        if !told.iter().any(|it| it.to == notice.to && same_place(&it.way, &notice.way)) {
+            told.push(notice.clone());
+        }
+    }
+    for notice in told {
+        let here = |it: &&Notice| it.to == notice.to && same_place(&it.way, &notice.way);
+        let here: Vec<&Notice> = course.incident.notices.iter().filter(here).collect();
+        let over = here.iter().rev().find(|it| it.about == About::Resolved);
+        let after = over.map_or(0, |it| it.number);
+        let since: Vec<_> = here.iter().filter(|it| it.number > after && course.was_alerted(it)).collect();
+        let heard = over.is_some_and(|it| it.queued >= resolved);
+        if !since.is_empty() && !(heard && since.iter().any(|it| course.asks_still(it))) {
+            course.tell(About::Resolved, notice.audience, notice.to.clone(), notice.way.clone());
+        }
+    }
+}
