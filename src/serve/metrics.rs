@@ -355,6 +355,7 @@ mod tests {
             bot: String::new(),
             actor,
             run: None,
+            incident: None,
             nth: None,
             kind,
             data,

@@ -168,11 +168,11 @@ fn a_file_that_cannot_be_written_is_not_opened_for_writing() {
 #[test]
 fn a_journal_with_newer_tables_is_left_to_the_newer_program() {
     let folder = a_written_journal();
-    folder.raw().pragma_update(None, "user_version", 2).unwrap();
+    folder.raw().pragma_update(None, "user_version", 3).unwrap();
 
     let (write, read) = said(&folder.path());
 
-    assert!(write.contains("has the form 2, which is newer than this program"), "{write}");
+    assert!(write.contains("has the form 3, which is newer than this program"), "{write}");
     assert_eq!(write, read);
 }
 

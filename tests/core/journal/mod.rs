@@ -5,6 +5,7 @@ mod chain;
 mod edits;
 mod files;
 mod holds;
+mod incidents;
 mod processes;
 
 use std::fs::File;

@@ -109,6 +109,7 @@ impl Driven {
             bot: "0.1.0".to_owned(),
             actor,
             run: Some(self.run.id),
+            incident: None,
             nth: Some(nth),
             kind,
             data,

@@ -17,6 +17,8 @@ use super::driven::seen;
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "books of what was said, one line a fact")]
 pub(super) struct Rules {
+    /// Those know who must know before anything is changed.
+    known: bool,
     /// The plan that is shown now.
     digest: Option<Digest>,
     confirmed: Option<Digest>,
@@ -116,6 +118,9 @@ impl Rules {
             }
             Event::StepSent { unit, variant, body, .. } => {
                 self.may_send(run);
+                let step = run.step(unit).expect("a step of the plan");
+                let must_know = !run.must_know().is_empty() && step.effect.changes();
+                assert!(self.known || !must_know, "something is changed, and Support does not know");
                 let command = run.command(unit, *variant).expect("a command of the plan");
                 assert_eq!(*body, command.body, "what is sent is what was agreed to");
                 self.sends(unit, *variant);
@@ -137,6 +142,7 @@ impl Rules {
                 });
             }
             Event::StopAsked { .. } => self.stopped = true,
+            Event::Known => self.known = true,
             Event::Paused | Event::PlaceLost { .. } => self.paused = true,
             Event::Resumed => self.paused = false,
             Event::UndoOffered { list, token, .. } => {

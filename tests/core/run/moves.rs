@@ -46,6 +46,9 @@ pub(super) fn some_plan() -> impl Strategy<Value = Plan> {
         if rest & 0b1100 == 0b1100 && approvals > 0 {
             plan = plan.with_a_commander();
         }
+        if rest & 0b11_0000 == 0b11_0000 {
+            plan = plan.known_before();
+        }
         for (kind, flags) in blocks {
             plan = a_block(plan, kind, flags);
         }
@@ -201,6 +204,7 @@ impl Driven {
                 }
                 World::Rechecked { offer, token: self.token(), changes }
             }
+            Act::LetKnow => World::Known,
             Act::Begin(unit) => World::AtDoor { unit, seen: seen(how < 200) },
             Act::Await(unit, attempt, _) if how % 16 == 12 => {
                 let lost = (which_half(how)).then(|| "the link broke".to_owned());

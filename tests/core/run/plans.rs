@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use steadyhand::plan::model::Body;
 use steadyhand::plan::model::{
     Approvals, Beside, Block, CheckSeen, Command, DecidePlan, EachBlock, Offer, PLAN_FORMAT, Path, Plan,
-    StepPlan, Undo, Unit, Verdict, WaitPlan, Work,
+    StepPlan, TellPlan, Undo, Unit, Verdict, WaitPlan, Work,
 };
 use steadyhand::plan::usual::Usual;
 use steadyhand::plan::{Digest, Resource};
@@ -221,6 +221,17 @@ impl PlanOf {
     /// The whole run, asked all the while.
     pub(crate) fn watched(mut self, watches: usize) -> Self {
         self.plan.watches = watches;
+        self
+    }
+
+    /// Support must know before anything is changed.
+    pub(crate) fn known_before(mut self) -> Self {
+        self.plan.tell.push(TellPlan {
+            who: "support".to_owned(),
+            at: "before-start".to_owned(),
+            until: "acknowledged".to_owned(),
+            within: Millis::minutes(30),
+        });
         self
     }
 

@@ -55,6 +55,7 @@ pub(super) const EVERYTHING: &[&str] = &[
     "paused",
     "place-lost",
     "resumed",
+    "known",
     "undo-offered",
     "undo-confirmed",
     "undo-expired",
@@ -104,6 +105,7 @@ pub(super) const EVERYTHING: &[&str] = &[
     // Together.
     "stopped and working",
     "paused and working",
+    "waits to be known",
     "paused and undoing",
     "watch broken",
     "stalled",
@@ -158,6 +160,7 @@ pub(super) fn name(event: &Event) -> &'static str {
         Event::Paused => "paused",
         Event::PlaceLost { .. } => "place-lost",
         Event::Resumed => "resumed",
+        Event::Known => "known",
         Event::UndoOffered { .. } => "undo-offered",
         Event::UndoConfirmed => "undo-confirmed",
         Event::UndoExpired => "undo-expired",
@@ -222,6 +225,7 @@ pub(super) fn note(run: &Run, reached: &mut BTreeSet<&'static str>) {
     }
     let together = [
         ("stopped and working", run.stop.is_some() && run.phase == Phase::Working),
+        ("waits to be known", run.waits_to_be_known()),
         ("paused and working", run.pause.is_some() && run.phase == Phase::Working),
         ("paused and undoing", run.pause.is_some() && run.phase == Phase::Undoing),
         ("watch broken", !run.broken.is_empty()),

@@ -738,3 +738,36 @@ fn an_answer_after_another_attempt_is_stale() {
     );
     assert_eq!(names(&run.says("ben", after(2))), ["retried"]);
 }
+
+#[test]
+fn nothing_is_changed_before_those_know_who_must_know_first() {
+    let plan = a_plan().step("Look").read().step("Fence").step("Promote").known_before().made();
+    let mut run = Driven::working(&plan);
+    assert_eq!(next(&run.run), [Act::Begin(unit(1))], "what only reads waits for nobody");
+    assert!(!run.run.waits_for_person());
+    run.does(&unit(1));
+
+    assert_eq!(next(&run.run), [Act::LetKnow]);
+    assert!(run.run.waits_to_be_known() && run.run.waits_for_person());
+    assert_eq!(run.run.must_know(), ["support"]);
+    assert!(run.sends(&unit(2)).events.is_empty(), "a door that opens does not help");
+    run.restarts();
+    assert_eq!(next(&run.run), [Act::LetKnow]);
+
+    assert_eq!(names(&run.world(World::Known)), ["known"]);
+    assert_eq!(next(&run.run), [Act::Begin(unit(2))]);
+    assert!(run.world(World::Known).events.is_empty(), "it is known already");
+    run.does(&unit(2));
+    assert_eq!(next(&run.run), [Act::Begin(unit(3))], "the second change waits for nobody");
+}
+
+#[test]
+fn a_run_that_waits_to_be_known_can_be_stopped() {
+    let mut run = Driven::working(&a_plan().step("Fence").known_before().made());
+    assert!(run.run.waits_to_be_known());
+
+    run.says("ben", Says::Stop { now: false });
+
+    assert!(run.run.is_ended() && run.run.sent.is_empty());
+    assert!(run.world(World::Known).events.is_empty(), "that it is known comes too late");
+}
