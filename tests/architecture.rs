@@ -73,8 +73,8 @@ const ARROWS: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
-            "chat", "config", "engine", "journal", "library", "notify", "policy", "runbook", "secrets",
-            "serve", "target", "wording",
+            "chat", "config", "duty", "engine", "incident", "journal", "library", "notify", "policy",
+            "runbook", "secrets", "serve", "target", "wording",
         ],
     ),
 ];

@@ -2,7 +2,7 @@
 //! may know of an incident stands here.
 
 use super::moment::Moment;
-use crate::incident::model::{End, Obligation, Owed};
+use crate::incident::model::Owed;
 use crate::incident::{Incident, IncidentId, Refusal};
 use crate::runbook::source::name::Person;
 
@@ -105,9 +105,6 @@ fn go_on(id: IncidentId) -> String {
 
 /// Whether a person said that they know, and nobody has been called again since.
 fn has_said(incident: &Incident, person: &Person) -> bool {
-    let mut asked = incident.obligations.iter().filter(|it| it.owed == Owed::Acknowledged);
-    let met = End::Met(Some(person.clone()));
-    let is_met = asked.clone().any(|it| it.end.as_ref() == Some(&met));
-    let is_first = incident.acknowledged.as_ref().is_some_and(|(_, by)| by == person);
-    (is_met || is_first) && !asked.any(Obligation::is_open)
+    let is_asked = incident.obligations.iter().any(|owed| owed.owed == Owed::Acknowledged && owed.is_open());
+    incident.known_by.contains_key(person) && !is_asked
 }

@@ -10,6 +10,7 @@ mod discord;
 mod duty;
 mod given;
 mod held;
+mod incident_discord;
 mod incidents;
 mod journal;
 mod masked;

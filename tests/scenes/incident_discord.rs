@@ -1,0 +1,228 @@
+//! Incidents on Discord: the card of operators, Support's own message, pages that ping one person, and what is pressed.
+
+use std::sync::Arc;
+
+use discord::{Discord, Seen};
+use steadyhand::chat::discord::Messages;
+use steadyhand::engine::clock::Clock;
+use steadyhand::incident::model::Status;
+use steadyhand::incident::{Incident, IncidentId};
+use steadyhand::notify::Outside;
+use steadyhand::secrets::Secrets;
+
+use crate::discord::{Ground, private, reads};
+
+/// Operators are told in one channel, Support in another.
+fn notify(discord: &Discord) -> String {
+    let channel = |name: &str| discord.channel_id(name).to_string();
+    format!(
+        "notify: orders\n\
+         paths:\n  \
+           chat:  {{ kind: discord, channel: \"{}\", depends_on: [discord] }}\n  \
+           desk:  {{ kind: discord, channel: \"{}\", depends_on: [desk] }}\n  \
+           siren: {{ kind: discord, channel: \"{}\", depends_on: [siren] }}\n\
+         people:\n  ana: [chat, siren]\n  ben: [chat, siren]\n  cleo: [chat, siren]\n  sue: [desk, siren]\n",
+        channel("incidents"),
+        channel("support"),
+        channel("ops"),
+    )
+}
+
+/// All is well, and notices leave over Discord.
+async fn ready() -> Ground {
+    let mut ground =
+        Ground::of(&["ops", "incidents", "support"], Messages::Mention, Clock::System, |_, policy| {
+            policy.replace("shop:          { people: [sue]", "shop:          { people: [ana]")
+        })
+        .await;
+    ground.ends().await;
+    let file = ground.folders.runbooks.join("notify.yaml");
+    std::fs::write(file, notify(&ground.discord)).unwrap();
+    again(&mut ground).await;
+    ground
+}
+
+/// The bot starts, with all ways out of the house.
+async fn again(ground: &mut Ground) {
+    ground.starts().await;
+    ground.discord.until_ready().await;
+    let bot = ground.bot();
+    let secrets = Arc::new(Secrets::default());
+    let outside = Arc::new(Outside::new(secrets, "scene", || Clock::System.now()).unwrap());
+    outside.chat_is_up(bot.chat.room());
+    bot.engine.incidents().over(outside, None);
+}
+
+fn incident(ground: &Ground) -> Arc<Incident> {
+    ground.bot().engine.incidents().get(IncidentId(1)).unwrap().unwrap()
+}
+
+/// ana opens one.
+async fn opened(ground: &Ground) -> (Seen, Seen) {
+    let line = "/incident open severity=sev1 service=orders text=\"placing an order hangs on pg1\"";
+    let reply = private(ground.person("ana").types(line).unwrap(), "ana").await;
+    assert!(reply.says("inc-1"), "{reply}");
+    let card = ground.discord.until_says("incidents", "[Take command|primary]").await;
+    let support = of_support(ground, "Customers report").await;
+    (card, support)
+}
+
+/// Support's standing message, as soon as it says this.
+async fn of_support(ground: &Ground, says: &str) -> Seen {
+    let look = |it: &Discord| {
+        let all = it.messages("support");
+        all.into_iter().find(|seen| seen.says("Customers report") && seen.says(says))
+    };
+    ground.discord.until(&format!("Support's message that says `{says}`"), look).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_and_support_carry_an_incident_from_start_to_end() {
+    let mut ground = ready().await;
+    let (card, support) = opened(&ground).await;
+    let page = ground.discord.until_says("incidents", "notice n-").await;
+    assert_eq!(page.pings, ["ana"], "who answers for the service is on duty");
+    let called = ground
+        .discord
+        .until("Support's page", |it| it.messages("support").into_iter().find(|seen| seen.pings == ["sue"]));
+    let called = called.await;
+    assert!(called.says("[I am Support, I know|success]"), "{called}");
+    for seen in [&support, &called] {
+        assert!(!seen.says("pg1") && !seen.says("hangs"), "no operator's word reaches Support: {seen}");
+    }
+    reads("incident-discord-opened", &format!("{card}\n{support}"));
+
+    // Support says that they know, in their own channel.
+    let know = ground.press("sue", &support, "I am Support, I know").await;
+    assert!(know.says("inc-1"), "{know}");
+    ground.discord.until_says("inc-1 · sev1", "sue acknowledged").await;
+    let quiet = |it: &Discord| {
+        let all = it.messages("support");
+        all.into_iter().find(|seen| seen.id == support.id && !seen.says("I am Support, I know|"))
+    };
+    ground.discord.until("nothing more is asked of Support", quiet).await;
+
+    ground.press("ana", &card, "Acknowledge").await;
+    ground.press("ana", &card, "Take command").await;
+    assert!(incident(&ground).acknowledged.is_some());
+    let card = ground.discord.until_says("incidents", "ana commands").await;
+
+    // News for Support is asked for by a form, and stands in its message.
+    let form = ground.person("ana").presses(&card, "Post update…").unwrap().modal().await;
+    assert_eq!(form.title, "inc-1: news, also for Support");
+    let said = "Orders can be placed again, some are late";
+    let reply = form.submit(&[("said", said)]).unwrap().reply().await;
+    assert!(reply.only_for.is_some(), "{reply}");
+    of_support(&ground, said).await;
+
+    let resolved = ground.person("ana").types("/incident resolve incident=inc-1").unwrap();
+    private(resolved, "ana").await;
+    let over = ground.discord.until_says("incidents", "[Export|secondary]").await;
+    assert_eq!(over.id, card.id, "one card, edited in place");
+    assert_eq!(incident(&ground).status, Status::Resolved);
+    assert!(ground.discord.most_edits_in_a_second() <= 1);
+    ground.ends().await;
+    ground.discord.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_customers_read_is_what_was_drafted_and_who_may_not_say_it_does_not() {
+    let ground = ready().await;
+    let (card, _) = opened(&ground).await;
+
+    let refused = ground.press("uma", &card, "Acknowledge").await;
+    assert!(refused.says("code:"), "{refused}");
+    assert!(incident(&ground).acknowledged.is_none());
+
+    let draft = "/incident draft incident=inc-1 text=\"Orders cannot be placed now. News by 04:00.\"";
+    private(ground.person("ana").types(draft).unwrap(), "ana").await;
+    let card = ground.discord.until_says("incidents", "News by 04:00").await;
+    ground.press("ana", &card, "Publish draft").await;
+
+    let published = incident(&ground).published.clone();
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0].2, "Orders cannot be placed now. News by 04:00.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_says_so_everywhere_and_pings_its_participants_alone() {
+    let ground = ready().await;
+    let line = "/incident open severity=sev1 text=\"what if orders hang\" service=orders drill=ben";
+    private(ground.person("ana").types(line).unwrap(), "ana").await;
+
+    let card = ground.discord.until_says("incidents", "[Take command|primary]").await;
+    assert!(card.text().contains("[DRILL]"), "{card}");
+    assert!(card.button("Publish draft").is_none(), "nothing of it goes to customers");
+    let refused = ground.press("cleo", &card, "Acknowledge").await;
+    assert!(refused.says("code:"), "{refused}");
+    ground.press("ben", &card, "Acknowledge").await;
+
+    let all: Vec<Seen> =
+        ["incidents", "ops", "support"].iter().flat_map(|name| ground.discord.messages(name)).collect();
+    let pinged: Vec<&String> = all.iter().flat_map(|seen| &seen.pings).collect();
+    assert!(pinged.iter().all(|name| ["ana", "ben"].contains(&name.as_str())), "{pinged:?}");
+    assert!(all.iter().all(|seen| seen.text().contains("[DRILL]")), "{}", ground.discord.shows("incidents"));
+    assert!(ground.discord.messages("support").is_empty(), "{}", ground.discord.shows("support"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_start_the_same_card_goes_on() {
+    let mut ground = ready().await;
+    let (card, support) = opened(&ground).await;
+    ground.discord.until_says("inc-1 · sev1", "opened sev1").await;
+
+    ground.dies();
+    again(&mut ground).await;
+    private(ground.person("ana").types("/incident take incident=inc-1 part=commander").unwrap(), "ana").await;
+
+    let edited = ground.discord.until_says("incidents", "ana commands").await;
+    assert_eq!(edited.id, card.id);
+    let titles = |channel: &str, says: &str| {
+        let all = ground.discord.messages(channel);
+        all.into_iter().filter(|seen| seen.says(says)).count()
+    };
+    assert_eq!(titles("incidents", "Post update"), 1, "{}", ground.discord.shows("incidents"));
+    assert_eq!(titles("support", "Customers report"), 1, "{}", ground.discord.shows("support"));
+    assert_eq!(of_support(&ground, "inc-1").await.id, support.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_may_have_come_is_not_shown_twice() {
+    use steadyhand::incident::input::Answer;
+    use steadyhand::incident::model::{Audience, Severity};
+    use steadyhand::notify::{Kind, Letter};
+    use steadyhand::runbook::source::name::Person;
+    use steadyhand::wording::notice::Words;
+
+    let ground = ready().await;
+    let letter = |may_repeat: bool| Letter {
+        key: "abcdefghijklmnopqrstuv".to_owned(),
+        incident: IncidentId(7),
+        severity: Severity::Sev1,
+        audience: Audience::Operator,
+        kind: Kind::Page,
+        words: Words {
+            subject: "[sev1] inc-7 Orders".to_owned(),
+            title: "sev1: Orders".to_owned(),
+            text: "Look.".to_owned(),
+        },
+        answers: vec![("I know".to_owned(), "https://bot.example/answer/x".to_owned())],
+        to: Person::new("ana"),
+        address: ground.person("ana").id().to_string(),
+        drill: false,
+        may_repeat,
+    };
+    let (room, channel) = (ground.bot().chat.room(), ground.discord.channel_id("incidents").to_string());
+
+    let first = room.show(&channel, &letter(false)).await;
+    // Discord forgets a nonce within some minutes.
+    ground.discord.passes(std::time::Duration::from_mins(20));
+    let second = room.show(&channel, &letter(true)).await;
+
+    assert!(matches!(first, Answer::Accepted(Some(_))), "{first:?}");
+    assert_eq!(first, second);
+    let shown = ground.discord.messages("incidents");
+    assert_eq!(shown.len(), 1, "{}", ground.discord.shows("incidents"));
+    assert_eq!(shown[0].pings, ["ana"]);
+    assert!(!shown[0].says("bot.example"), "a channel is read by many");
+}
