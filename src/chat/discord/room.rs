@@ -22,6 +22,9 @@ use crate::wording::page::Role;
 /// What is read on a lock screen has at most so much.
 const SENTENCE: usize = 400;
 
+/// Stands before everything of a drill.
+const DRILL: &str = "[DRILL] ";
+
 /// The channels, as far as notices go there.
 pub(super) struct Room {
     post: Post,
@@ -108,12 +111,15 @@ fn card_of(letter: &Letter) -> Card {
         (is_page && is_user(&letter.address)).then(|| letter.address.clone()).into_iter().collect();
     let named = letter.to.as_ref().filter(|_| pings.is_empty()).map(|person| format!("{person}: "));
     let repeat = if letter.may_repeat { " (It may have come before.)" } else { "" };
-    let sentence = safe::plain(&format!("{}{}{repeat}", named.unwrap_or_default(), words.title));
+    // Before everything, also before whoever is pinged.
+    let (drill, title) =
+        words.title.strip_prefix(DRILL).map_or(("", words.title.as_str()), |rest| (DRILL, rest));
+    let sentence = safe::plain(&format!("{}{title}{repeat}", named.unwrap_or_default()));
     // A letter that only tries the path is of no incident.
     let is_of_one = letter.incident.0 > 0;
     let button = (is_page && is_of_one).then(|| acknowledge(letter.incident, letter.audience)).flatten();
     let mut card = Card {
-        content: mentioning(&pings, &cut(&sentence, SENTENCE)),
+        content: format!("{}{}", safe::plain(drill), mentioning(&pings, &cut(&sentence, SENTENCE))),
         text: safe::lines(&words.text),
         bar: Some(match letter.kind {
             Kind::Page => Role::Danger,
@@ -175,6 +181,16 @@ mod tests {
         assert_eq!(card.buttons[0].label, "I am Support, I know");
         assert_eq!(card.footer, "inc-31 · notice n-abcdefghijklmnopqrstuv");
         assert!(!card.silent);
+    }
+
+    #[test]
+    fn of_a_drill_that_stands_before_everything() {
+        let mut of_a_drill = letter(Audience::Operator, Kind::Page);
+        of_a_drill.words.title = "[DRILL] sev1: Orders".to_owned();
+
+        let card = card_of(&of_a_drill);
+
+        assert_eq!(card.content, "\\[DRILL\\] <@214600000000000004>: sev1: Orders");
     }
 
     #[test]
