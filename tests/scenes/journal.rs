@@ -8,10 +8,10 @@ use steadyhand::run::model::{Outcome, Phase};
 use crate::stage::{Answer, PLANNED, Scene};
 
 /// Every write fails as on a full disk: a table whose numbers are used up says the same to the database.
-const FULL: &str = "create table used_up (id integer primary key autoincrement);
+pub(crate) const FULL: &str = "create table used_up (id integer primary key autoincrement);
     insert into used_up values (9223372036854775807);
     create trigger full before insert on entries begin insert into used_up (id) values (null); end;";
-const ROOM: &str = "drop trigger full; drop table used_up;";
+pub(crate) const ROOM: &str = "drop trigger full; drop table used_up;";
 /// Every write fails so that nobody knows what was written.
 const BROKEN: &str =
     "create trigger broken before insert on entries begin select raise(fail, 'disk I/O error'); end;";

@@ -79,11 +79,7 @@ impl Desk {
             Some(id) => vec![self.incident(id)?],
             None => self.open_incidents()?,
         };
-        let mut told = Vec::new();
-        for incident in &incidents {
-            told.push((&**incident, words::log::answers(&self.events_of(incident.id)?)));
-        }
-        Ok(words::log::log(&told, &self.moment()))
+        Ok(words::log::log(&incidents, &self.moment()))
     }
 
     /// Whether a path works: a letter to the one who asks.

@@ -39,6 +39,10 @@ impl Incidents {
             self.engine.note_denied(speaker, &what, "not-of-drill", None).await?;
             return Err(Refused::NotOfDrill(id, people.clone()));
         }
+        if incident.is_closed() {
+            self.engine.note_denied(speaker, &what, Refusal::Closed.code(), None).await?;
+            return Err(Refused::Incident(Refusal::Closed));
+        }
         if let Says::Take { person: to, .. } = &says
             && let Some(refused) = unknown_person(&snapshot, to)
         {

@@ -51,6 +51,7 @@ fn at_work() -> Incident {
     let mut it = incident();
     it.parts.insert(Part::Commander, person("ana"));
     it.acknowledged = Some((at("2026-11-18T03:10:00+01:00"), person("ana")));
+    it.known_by.insert(person("ana"), at("2026-11-18T03:10:00+01:00"));
     it.obligations[0].end = Some(End::Met(Some(person("ana"))));
     it.obligations[1].late = Some(at("2026-11-18T03:19:00+01:00"));
     it.obligations.push(owed(5, Owed::Postmortem, "on-call", "2026-11-20T03:09:00+01:00"));
@@ -197,7 +198,7 @@ fn a_timeline_leaves_the_post_out_and_names_what_is_late() {
     03:09:00 CET | called sue for the answer of support, step 1
     03:09:06 CET | NOT SENT, to sue over mail: 550 no such user
     03:09:30 CET | run 142: pg2 is the primary.
-    03:10:00 CET | ana acknowledged for on-call, by console
+    03:10:00 CET | ana acknowledged for on-call, at the console
     03:11:00 CET | ana is commander
     03:12:00 CET | run 142, which was stopped
     03:19:00 CET | LATE: the answer of support
@@ -211,11 +212,10 @@ fn a_timeline_leaves_the_post_out_and_names_what_is_late() {
 
 #[test]
 fn the_log_says_what_became_of_each_notice_and_when_its_person_answered() {
-    let it = at_work();
-    let mut answers = log::answers(&story());
-    answers.insert(person("sue"), at("2026-11-18T03:16:00+01:00"));
+    let mut it = at_work();
+    it.known_by.insert(person("sue"), at("2026-11-18T03:16:00+01:00"));
 
-    insta::assert_snapshot!(lines(&log::log(&[(&it, answers)], &moment())), @"
+    insta::assert_snapshot!(lines(&log::log(&[Arc::new(it)], &moment())), @"
     03:09:00 CET | inc-31 | sue | chat | + accepted | call for the answer of support | 03:16 CET
     03:09:00 CET | inc-31 | sue | mail | ! NOT SENT | call for the answer of support | 03:16 CET
         NOT SENT: 550 no such user
@@ -258,7 +258,7 @@ fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
     - 2026-11-18 02:09:00 UTC opened sev1, by run 142, which FAILED: step 3 on pg1-rm-rf
     - 2026-11-18 02:09:00 UTC called sue for the answer of support, step 1
     - 2026-11-18 02:09:06 UTC NOT SENT, to sue over mail: 550 no such user
-    - 2026-11-18 02:10:00 UTC ana acknowledged for on-call, by console
+    - 2026-11-18 02:10:00 UTC ana acknowledged for on-call, at the console
     - 2026-11-18 02:11:00 UTC ana is commander
     - 2026-11-18 02:12:00 UTC run 142, which was stopped
     - 2026-11-18 02:19:00 UTC LATE: the answer of support
