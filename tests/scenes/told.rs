@@ -141,6 +141,15 @@ fn agreed(scene: &mut Scene, line: &str) {
     scene.settle();
 }
 
+/// ben asks for a rebuild, cleo approves it: until the run rests.
+fn rebuilding(scene: &mut Scene) {
+    scene.says("ben", REBUILD);
+    scene.does_next("ben");
+    let approve = scene.next_command();
+    scene.types("cleo", &approve);
+    scene.after(Duration::from_secs(10));
+}
+
 fn say(scene: &mut Scene, person: &str, id: u64, says: Says) -> Result<Arc<Incident>, Refused> {
     let incidents = scene.engine().incidents();
     let said = scene.waits_for(incidents.say(&Scene::speaker(person), IncidentId(id), says));
@@ -345,9 +354,8 @@ fn a_run_changes_nothing_before_support_knows_also_over_a_crash() {
     let mut scene = reachable();
     let post = Post::new();
     over(&mut scene, &post);
-    scene.hosts.will("pg3", "stop", HostAnswer::Well);
 
-    agreed(&mut scene, REBUILD);
+    rebuilding(&mut scene);
 
     let waits = scene.run(1);
     assert!(waits.waits_to_be_known() && !waits.has_sent_a_change(), "{}", scene.last());
@@ -367,15 +375,15 @@ fn a_run_changes_nothing_before_support_knows_also_over_a_crash() {
 #[test]
 fn a_waiver_lets_a_run_begin_and_a_stop_ends_it_unchanged() {
     let mut scene = reachable();
-    agreed(&mut scene, REBUILD);
+    rebuilding(&mut scene);
     let owed = incident(&scene, 1).obligations.iter().find(|owed| owed.holds_back.is_some()).unwrap().number;
     let why = "sue said so on the phone".to_owned();
     say(&mut scene, "cleo", 1, Says::Waive { obligation: owed, why }).unwrap();
     assert!(scene.run(1).known.is_some());
 
     let mut scene = reachable();
-    agreed(&mut scene, REBUILD);
-    assert_eq!(scene.says("ana", "stop 1"), CameOut::Done);
+    rebuilding(&mut scene);
+    assert_eq!(scene.says("ben", "stop 1"), CameOut::Done);
     assert!(scene.run(1).is_ended() && !scene.run(1).has_sent_a_change());
     holds(&scene);
 }
@@ -416,14 +424,17 @@ fn trouble_soon_after_an_end_is_the_same_incident_again_and_later_a_new_one() {
     assert_eq!(incident(&scene, 1).status, Status::Resolved);
     scene.after(Duration::from_mins(20));
 
-    agreed(&mut scene, PLANNED);
+    scene.edits("rebuild-data-server.yaml", "tell:\n  - { who: support, at: before-start, until: acknowledged, within: 30m }\n", "");
+    scene.hosts.will("pg3", "stop", HostAnswer::Fails(1, "pg_ctl: server does not shut down"));
+    rebuilding(&mut scene);
 
-    assert_eq!(scene.engine().view().incidents().unwrap(), [IncidentId(1)]);
+    assert_eq!(scene.engine().view().incidents().unwrap(), [IncidentId(1)], "{}", scene.last());
     let again = incident(&scene, 1);
     assert!(again.status < Status::Resolved && again.runs.contains_key(&RunId(1)));
+    scene.says("ben", "stop 1");
     say(&mut scene, "cleo", 1, Says::Resolve).unwrap();
     scene.after(Duration::from_mins(31));
-    begins(&mut scene, Severity::Sev2, None).unwrap();
+    agreed(&mut scene, PLANNED);
     assert_eq!(incident(&scene, 2).opened.follows, Some(IncidentId(1)));
     holds(&scene);
 }
