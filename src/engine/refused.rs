@@ -52,6 +52,10 @@ pub enum Refused {
     UnknownService(String, Vec<String>),
     /// Somebody who shall take part in a drill is not known; these are.
     UnknownParticipant(String, Vec<Person>),
+    /// There is no such path to the one who asks; over these they are told.
+    UnknownPath(String, Vec<String>),
+    /// Nothing carries letters: this process is not the one that tells people.
+    NoMessenger,
     /// The incident stands still because of a fault in the bot.
     Parked(IncidentId, String),
     /// Too much is being said to the run at once.

@@ -145,7 +145,8 @@ fn owed(incident: &mut Incident, stamped: &Stamped) {
             });
         }
         Event::CallStep { obligation, step, round, next, .. } => {
-            let call = Call { step: *step, round: *round, since: at, next: *next, widened: false };
+            let first = following(incident.notices.len());
+            let call = Call { step: *step, round: *round, since: at, next: *next, widened: false, first };
             with(&mut incident.obligations, *obligation, |it| {
                 it.call = it.is_open().then_some(call);
             });

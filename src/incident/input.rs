@@ -137,3 +137,21 @@ pub enum Refusal {
     /// They said so already.
     Already(Timestamp),
 }
+
+impl Refusal {
+    /// The stable code that stands beside the sentence.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Closed => "incident-closed",
+            Self::NotNow(_) => "not-now",
+            Self::NoDraft => "no-draft",
+            Self::Drill => "drill",
+            Self::NotOwed(_) => "not-owed",
+            Self::RunGoesOn(_) => "run-goes-on",
+            Self::TooShort(_) => "too-short",
+            Self::TooLong(_) => "too-long",
+            Self::Taken(..) => "taken",
+            Self::Already(_) => "already",
+        }
+    }
+}

@@ -309,6 +309,8 @@ pub struct Call {
     pub next: Timestamp,
     /// The further ways of its people were used: half of the step is over.
     pub widened: bool,
+    /// Notices from this number on belong to this step, if they are about it.
+    pub first: u32,
 }
 
 /// One message to one person over one path.

@@ -28,9 +28,11 @@ pub(super) fn headline(letter: &Letter) -> String {
     drill(letter, &format!("{repeat}{}", visible(&letter.words.title)))
 }
 
-/// The whole letter as plain text: what it is, what it says, where it can be answered.
-pub(super) fn whole(letter: &Letter) -> String {
-    let mut text = format!("{}\n\n{}\n", headline(letter), visible_lines(letter.words.text.trim_end()));
+/// The whole letter as plain text: what it is, what it says, where it can be answered. What it says may be cut, so that it
+/// has at most so many characters; never where it is answered.
+pub(super) fn whole(letter: &Letter, characters: usize) -> String {
+    let says = cut(&visible_lines(letter.words.text.trim_end()), characters);
+    let mut text = format!("{}\n\n{says}\n", headline(letter));
     if !letter.answers.is_empty() {
         text.push('\n');
         for (label, url) in &letter.answers {

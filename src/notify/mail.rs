@@ -19,6 +19,8 @@ use super::form;
 use crate::duty::model::Tls;
 use crate::incident::input::Answer;
 
+/// Nobody reads more, and every server takes it.
+const MAX_TEXT: usize = 64 * 1_024;
 /// The letter is taken: a server that is slow to say good-bye is left without.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -148,7 +150,7 @@ fn message(attempt: &Attempt<'_>, from: &Address, to: &Address) -> Result<Messag
             "auto-generated".to_owned(),
         ))
         .header(ContentType::TEXT_PLAIN)
-        .body(form::whole(letter))
+        .body(form::whole(letter, MAX_TEXT))
 }
 
 /// A mail that never was: the letters of an incident answer it, and so hang together. Another bot has another one.

@@ -289,6 +289,7 @@ mod tests {
             bot: String::new(),
             actor,
             run: None,
+            incident: None,
             nth: None,
             kind,
             data,

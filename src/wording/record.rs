@@ -1,10 +1,12 @@
-//! The journal for readers: the entries of a run, and whether anything was changed.
+//! The journal for readers: the entries of a run or of an incident, and whether anything was changed.
 
 use std::collections::BTreeMap;
 
+use super::incident::{said, timeline};
 use super::moment::Moment;
 use super::page::{Below, Block, Page, Role, Row, Table, cell, plain};
 use super::states;
+use crate::incident::{self, Incident};
 use crate::plan::model::CheckSeen;
 use crate::run::{Event, Run, Stamped, UnitAt};
 use crate::runbook::source::hidden::visible;
@@ -57,6 +59,61 @@ pub fn journal_of(run: &Run, entries: &[Recorded], moment: &Moment) -> Page {
         .text(format!("Reason: \"{}\"", visible(&run.request.reason)))
         .with(Block::Table(Table { heads, wide: vec![6], rows }))
         .next("journal verify", "proves that nothing of it was changed")
+}
+
+/// The entries of an incident: when, who, what.
+pub fn journal_of_incident(
+    incident: &Incident,
+    entries: &[(u64, incident::Stamped)],
+    moment: &Moment,
+) -> Page {
+    let about = vec![incident.id.to_string(), said::severity(incident), visible(&incident.opened.title)];
+    let rows = entries.iter().map(|(seq, stamped)| Row {
+        cells: vec![
+            plain(seq.to_string()),
+            plain(moment.second(stamped.at)),
+            plain(stamped.by.as_ref().map_or_else(|| "bot".to_owned(), ToString::to_string)),
+            plain(entry_of_incident(incident, stamped, moment)),
+        ],
+        below: Vec::new(),
+    });
+    let heads = ["ENTRY", "TIME", "WHO", "WHAT"].map(str::to_owned).to_vec();
+    Page::new()
+        .head(states::of_incident(incident), about, moment.second(incident.since))
+        .with(Block::Table(Table { heads, wide: Vec::new(), rows: rows.collect() }))
+        .next("journal verify", "proves that nothing of it was changed")
+}
+
+/// What stands in the timeline as it stands there, and the post, which does not.
+fn entry_of_incident(incident: &Incident, stamped: &incident::Stamped, moment: &Moment) -> String {
+    use incident::Event;
+    if let Some(line) = timeline::line(incident, stamped) {
+        return line.text;
+    }
+    let whose = |number: &u32| match incident.notice(*number) {
+        Some(notice) => {
+            let to = notice.to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
+            format!("notice {number}{to} over {}", notice.way.path)
+        }
+        None => format!("notice {number}"),
+    };
+    match &stamped.event {
+        Event::ObligationBegan { owed, who, due, .. } => {
+            format!("owed from now on: {}, due {}", said::what(*owed, who), moment.time(*due))
+        }
+        Event::ObligationEnded { obligation, .. } => format!("number {obligation} is not owed any more"),
+        Event::CallWidened { obligation } => format!("further ways for number {obligation}"),
+        Event::NoticeQueued { to, way, about, .. } => {
+            let to = to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
+            format!("to be told{to} over {}: {}", way.path, said::about(about, incident))
+        }
+        Event::NoticeSending { notice, attempt, .. } => format!("sent {}, attempt {attempt}", whose(notice)),
+        Event::NoticeAccepted { notice, .. } => format!("accepted {}", whose(notice)),
+        Event::NoticeDelayed { notice, why, .. } => format!("not now {}: {}", whose(notice), visible(why)),
+        Event::NoticeDropped { notice, why, .. } => format!("not needed {}: {}", whose(notice), visible(why)),
+        // All others stand in the timeline.
+        _ => String::new(),
+    }
 }
 
 /// How much of what was asked holds; what only warns is not counted.

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use super::moment::Moment;
 use super::page::{Block, Page, plain};
 use super::plan::{approvers, count};
-use crate::incident::{self, IncidentId};
 use crate::plan::Resource;
 use crate::plan::bind::WrongValue;
 use crate::policy::Policy;
@@ -17,7 +16,6 @@ use crate::runbook::source::hidden::{code_point, shortened, visible};
 use crate::runbook::source::name::{Person, RunbookName};
 use crate::runbook::source::nearest::nearest;
 use crate::runbook::source::problem::Problem;
-use crate::wording::incident::said;
 
 /// What somebody typed, in backticks: visible, and cut where it is longer than any name.
 pub fn quoted(typed: &str) -> String {
@@ -110,10 +108,15 @@ pub fn plan_changed(run: &Run, changes: &[String], moment: &Moment) -> Page {
 
 /// There is no such person.
 pub fn unknown_person(name: &Person, people: &[Person]) -> Page {
+    unknown_name(name.as_str(), people)
+}
+
+/// There is no person of that name.
+pub fn unknown_name(name: &str, people: &[Person]) -> Page {
     let people: Vec<_> = people.iter().map(ToString::to_string).collect();
     Page::sentence(format!(
         "There is no {} here. There are: {}. Nothing changed.",
-        quoted(name.as_str()),
+        quoted(name),
         people.join(", ")
     ))
     .code("unknown-person")
@@ -353,64 +356,6 @@ pub fn runbooks_broken(problems: &[Problem]) -> Page {
         None => Page::sentence("The folder of runbooks holds no inventory, so nothing can be done with it."),
     };
     page.next("steadyhand check", "in a shell, shows all of them").code("runbooks-broken")
-}
-
-/// An incident said no.
-pub fn of_incident(refusal: &incident::Refusal) -> Page {
-    use incident::Refusal;
-    let (why, next) = match refusal {
-        Refusal::Closed => ("it is closed".to_owned(), "Next: incident open, if it goes on."),
-        Refusal::NotNow(status) => {
-            (format!("it is {}", said::status(*status)), "Next: incident status shows what is possible now.")
-        }
-        Refusal::NoDraft => {
-            ("there is nothing to publish".to_owned(), "Next: incident draft, with the text for customers.")
-        }
-        Refusal::Drill => (
-            "it is a drill, and nothing of a drill reaches the public".to_owned(),
-            "Next: go on with the drill.",
-        ),
-        Refusal::NotOwed(open) => {
-            let open: Vec<String> = open.iter().map(ToString::to_string).collect();
-            let open = if open.is_empty() { "nothing is".to_owned() } else { open.join(", ") };
-            (format!("that is not owed; {open}"), "Next: incident status shows what is owed.")
-        }
-        Refusal::RunGoesOn(run) => {
-            (format!("run {run} goes on, and it cannot be over before that"), "Next: end or stop the run.")
-        }
-        Refusal::TooShort(least) => {
-            (format!("it needs at least {least} characters"), "Next: say it in a few words more.")
-        }
-        Refusal::TooLong(most) => (format!("it may have {most} characters"), "Next: say it in fewer words."),
-        Refusal::Taken(part, person) => {
-            (format!("{person} is {} since then", said::part(*part)), "Next: incident status.")
-        }
-        Refusal::Already(_) => ("you said so already".to_owned(), "Nothing is left to do for that."),
-    };
-    Page::sentence(format!("Refused: {why}. Nothing changed.")).text(next).code("incident-refused")
-}
-
-/// It is a drill of others.
-pub fn not_of_drill(id: IncidentId, people: &[Person]) -> Page {
-    let people: Vec<String> = people.iter().map(ToString::to_string).collect();
-    Page::sentence(format!("Refused: {id} is a drill, and you do not take part in it. Nothing changed."))
-        .text(format!("Next: {}.", people.join(", ")))
-        .code("not-of-drill")
-}
-
-/// Something that is named is not known.
-pub fn not_known(what: &str, name: &str, known: &[String]) -> Page {
-    let known = if known.is_empty() { "none is known".to_owned() } else { known.join(", ") };
-    Page::sentence(format!("There is no {what} `{}`. Nothing was done.", visible(name)))
-        .text(format!("Known: {known}."))
-        .code("not-known")
-}
-
-/// An incident stands still.
-pub fn incident_parked(id: IncidentId, why: &str) -> Page {
-    Page::sentence(format!("{id} stands still: {}. It was not changed.", visible(why)))
-        .text("Next: do by hand what it should do, and start the bot again.")
-        .code("incident-parked")
 }
 
 /// The folder cannot be read.

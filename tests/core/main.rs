@@ -2,6 +2,7 @@
 
 mod duty;
 mod files;
+mod incident;
 mod journal;
 mod packaging;
 mod run;

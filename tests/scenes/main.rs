@@ -10,6 +10,7 @@ mod discord;
 mod duty;
 mod given;
 mod held;
+mod incidents;
 mod journal;
 mod masked;
 mod matrix;

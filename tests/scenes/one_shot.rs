@@ -171,7 +171,7 @@ fn what_is_refused_exits_with_3() {
     for (words, part) in [
         (&["status", "ordres"][..], "code: unknown-target"),
         (&["who", "owns", "pg9"], "code: unknown-host"),
-        (&["incident", "open"], "code: not-yet"),
+        (&["proof", "1"], "code: not-yet"),
         (&["as", "ben"], "code: demo-only"),
         (&["--as", "sue", "run", "failover-database"], "code: no-role"),
         (&["journal", "show", "1"], "There is no run 1."),

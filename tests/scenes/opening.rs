@@ -115,9 +115,7 @@ fn an_empty_status_is_a_sentence() {
 fn words_of_later_versions_say_so() {
     let mut scene = Scene::of_orders();
 
-    for line in
-        ["incident open", "drill failover-database", "readiness", "audit who=ben", "breakglass 1 \"x\""]
-    {
+    for line in ["proof 1", "drill failover-database", "readiness", "audit who=ben", "breakglass 1 \"x\""] {
         scene.says("ana", line);
     }
 

@@ -18,6 +18,7 @@ mod many;
 #[path = "../scenes/masked.rs"]
 mod masked;
 mod packs;
+mod paths;
 mod rebuilding;
 mod refusing;
 mod rotating;

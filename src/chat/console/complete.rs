@@ -9,9 +9,11 @@ use reedline::{
 };
 
 use crate::chat::desk::Desk;
+use crate::chat::grammar::incident_id;
 use crate::engine::{Engine, Speaker};
 use crate::library::Snapshot;
 use crate::runbook::model::Runbook;
+use crate::wording::incident::help::WORDS;
 use crate::wording::look::VERBS;
 
 /// Who sits at the console now; a demo changes it.
@@ -32,6 +34,41 @@ impl Words {
     fn runs(&self) -> Vec<String> {
         let runs = self.desk.engine.as_ref().map(Engine::open_runs).unwrap_or_default();
         runs.iter().map(|run| run.id.to_string()).collect()
+    }
+
+    fn incidents(&self) -> Vec<String> {
+        let incidents = self.desk.open_incidents().unwrap_or_default();
+        incidents.iter().map(|incident| incident.id.to_string()).collect()
+    }
+
+    /// What may follow on `incident`.
+    fn of_incident(&self, snapshot: &Snapshot, given: &[&str]) -> Vec<String> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        match given {
+            [] => WORDS.iter().map(|known| known.word.to_owned()).chain(self.incidents()).collect(),
+            ["open"] => words(&["sev1", "sev2", "sev3"]),
+            ["open", _] => words(&["\""]),
+            ["open", ..] => {
+                let services = snapshot.set.inventory.services.keys();
+                services.map(|service| format!("service={service}")).chain(["drill=".to_owned()]).collect()
+            }
+            ["take"] => words(&["commander", "communications", "support-liaison"]),
+            ["take", _] => self.incidents(),
+            ["take", _, _] => people(snapshot),
+            ["list"] => Vec::new(),
+            [_] => self.incidents(),
+            ["severity", _] => words(&["sev1", "sev2", "sev3"]),
+            ["waive", id] => self.owed(id),
+            ["update", _, ..] => words(&["for=support"]),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The numbers of what an incident owes.
+    fn owed(&self, id: &str) -> Vec<String> {
+        let Some(id) = incident_id(id) else { return Vec::new() };
+        let Ok(incident) = self.desk.incident(id) else { return Vec::new() };
+        incident.owed().iter().map(|owed| owed.number.to_string()).collect()
     }
 
     /// What the word at the end of a line may become.
@@ -63,12 +100,17 @@ impl Words {
             ("journal", 1) => vec!["show".to_owned(), "verify".to_owned()],
             ("as", 1) | ("handover", 2) => people(&snapshot),
             ("oncall", _) => on_call(&snapshot, &before[1..]),
+            ("incident" | "inc", _) => self.of_incident(&snapshot, &before[1..]),
+            ("notify", 1) => vec!["log".to_owned(), "test".to_owned()],
+            ("notify", 2) if before[1] == "log" => self.incidents(),
+            ("notify", 2) if before[1] == "test" => paths_of(&snapshot, &speaker),
             ("run" | "plan", _) => match before.get(1).and_then(|name| set.runbooks.get(*name)) {
                 Some(runbook) => self.parameters(&snapshot, runbook, &before[2..], last),
                 None => Vec::new(),
             },
             (verb, 1) if VERBS.iter().any(|known| known.word == verb && known.is_of_a_run()) => self.runs(),
-            ("status" | "output", 1) | ("journal", 2) => self.runs(),
+            ("status", 1) | ("journal", 2) => self.runs().into_iter().chain(self.incidents()).collect(),
+            ("output", 1) => self.runs(),
             ("answer", 3) => vec!["go-on".to_owned(), "stop".to_owned()],
             _ => Vec::new(),
         }
@@ -111,6 +153,13 @@ fn on_call(snapshot: &Snapshot, given: &[&str]) -> Vec<String> {
         ["override", _, _, time] if time.starts_with("from=") => words(&["to="]),
         _ => Vec::new(),
     }
+}
+
+/// The paths over which the one who types is told.
+fn paths_of(snapshot: &Snapshot, speaker: &Speaker) -> Vec<String> {
+    let (Ok(policy), Some(person)) = (&snapshot.set.policy, &speaker.person) else { return Vec::new() };
+    let ways = snapshot.set.duty(policy, &[]).ways(person);
+    ways.into_iter().map(|way| way.path.to_string()).collect()
 }
 
 fn people(snapshot: &Snapshot) -> Vec<String> {

@@ -3,7 +3,7 @@
 use super::{CameOut, Desk, Reply, only_looks};
 use std::sync::Arc;
 
-use crate::chat::grammar::{Command, OnCall};
+use crate::chat::grammar::{Command, OfNotices, OnCall};
 use crate::duty::on_duty::two_weeks_after;
 use crate::duty::{NoStandIn, OnDuty};
 use crate::engine::{NotOffered, Refused, Speaker};
@@ -22,7 +22,7 @@ use crate::wording::duty::Seat;
 use crate::wording::look::Listed;
 use crate::wording::record::Recorded;
 use crate::wording::refusal::quoted;
-use crate::wording::{Moment, Page, duty, look, plan, record, refusal};
+use crate::wording::{Moment, Page, duty, incident, look, plan, record, refusal};
 
 impl Desk {
     pub(super) async fn look(
@@ -39,7 +39,9 @@ impl Desk {
                 None => return Err(Refused::UnknownRunbook(name)),
             },
             Command::Status(None) => {
+                let incidents = self.open_incidents()?;
                 let page = look::status(&self.open_runs()?, self.is_carried(), &moment);
+                let page = page.join(incident::section(&incidents, &moment));
                 let parked = self.parked();
                 parked
                     .iter()
@@ -59,6 +61,9 @@ impl Desk {
                 return Ok(answered(self.output(run, number, host.as_deref())?));
             }
             Command::JournalShow(id) => self.journal_of(id, &moment)?,
+            Command::JournalOfIncident(id) => self.journal_of_incident(id)?,
+            Command::Incident(of) => return self.look_at_incidents(&of),
+            Command::Notify(OfNotices::Log(id)) => self.log_of_notices(id)?,
             Command::JournalVerify => return self.verify(),
             _ => return Ok(Reply::refused(only_looks())),
         };
@@ -117,6 +122,9 @@ impl Desk {
             let is_still = !run.is_ended() && !self.is_carried();
             return Ok(Reply::done(if is_still { look::no_bot().join(page) } else { page }));
         }
+        if let Ok(id) = of.parse() {
+            return Ok(Reply::done(self.card_of(id)?));
+        }
         let inventory = &snapshot.set.inventory;
         let resource = if inventory.clusters.contains_key(of) {
             format!("cluster/{of}")
@@ -126,7 +134,7 @@ impl Desk {
             let hosts = inventory.hosts.keys().map(ToString::to_string);
             let known: Vec<_> = inventory.clusters.keys().map(ToString::to_string).chain(hosts).collect();
             let page = Page::sentence(format!(
-                "{} is no run, cluster or host. There are: {}.",
+                "{} is no run, incident, cluster or host. There are: {}.",
                 quoted(of),
                 known.join(", ")
             ));
@@ -263,7 +271,7 @@ impl Desk {
 }
 
 /// A page with a code says that what was asked for is not there.
-fn answered(page: Page) -> Reply {
+pub(super) fn answered(page: Page) -> Reply {
     if page.refusal_code().is_some() { Reply::refused(page) } else { Reply::done(page) }
 }
 

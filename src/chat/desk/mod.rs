@@ -2,6 +2,7 @@
 //!
 //! A desk without an engine only looks: it needs no lock on the journal.
 
+mod incidents;
 mod known;
 mod looks;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::grammar::{Command, OnCall};
+use super::grammar::{Command, OfNotices, OnCall};
 use crate::duty::Override;
 use crate::engine::clock::Clock;
 use crate::engine::{Engine, Planner, Refused, Speaker, ToRun, overrides};
@@ -19,6 +20,7 @@ use crate::library::{Library, NotLoaded, Said, Snapshot};
 use crate::policy::Policy;
 use crate::run::model::{Far, Outcome, Phase};
 use crate::run::{Event, Run, RunId};
+use crate::wording::incident::refusal as incident_refusal;
 use crate::wording::look::Opening;
 use crate::wording::{Moment, Page, duty, incident, look, plan, refusal, run as run_words};
 
@@ -147,6 +149,14 @@ impl Desk {
                 let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
                 let run = engine.request(speaker, &runbook, arguments, reason).await?;
                 Ok(self.requested(&run, snapshot()?.set.policy.as_ref().ok()))
+            }
+            Command::Incident(of) if of.acts() => {
+                let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
+                self.say_of_incidents(engine, speaker, of).await
+            }
+            Command::Notify(of @ OfNotices::Test(_)) => {
+                let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
+                self.of_notices(engine, speaker, of).await
             }
             Command::ToRun(id, to_run) => {
                 let Some(engine) = &self.engine else { return Ok(Reply::refused(only_looks())) };
@@ -293,15 +303,17 @@ impl Desk {
             Refused::PlanChanged(run, changes) => refusal::made_anew(run, changes, &moment),
             Refused::UnknownPerson(name, people) => refusal::unknown_person(name, people),
             Refused::StandIn(refusal) => duty::no_stand_in(refusal),
-            Refused::Incident(refusal) => refusal::of_incident(refusal),
-            Refused::UnknownIncident(name) => incident::refusal::unknown(name, &[]),
-            Refused::NotOfDrill(id, people) => refusal::not_of_drill(*id, people),
-            Refused::UnknownService(name, known) => refusal::not_known("service", name, known),
-            Refused::UnknownParticipant(name, known) => {
-                let known: Vec<String> = known.iter().map(ToString::to_string).collect();
-                refusal::not_known("person", name, &known)
+            Refused::Incident(refusal) => incident_refusal::of_incident(refusal, None, &moment),
+            Refused::UnknownIncident(typed) => {
+                let open = self.open_incidents().unwrap_or_default();
+                incident_refusal::unknown(typed, &open.iter().map(|it| it.id).collect::<Vec<_>>())
             }
-            Refused::Parked(id, why) => refusal::incident_parked(*id, why),
+            Refused::NotOfDrill(id, people) => incident_refusal::not_of_drill(*id, people),
+            Refused::UnknownService(typed, services) => incident_refusal::unknown_service(typed, services),
+            Refused::UnknownParticipant(name, people) => refusal::unknown_name(name, people),
+            Refused::UnknownPath(typed, yours) => incident::log::no_path(typed, yours),
+            Refused::NoMessenger => incident::log::no_messenger(),
+            Refused::Parked(id, why) => incident_refusal::parked(*id, why),
             Refused::Busy(id) => refusal::busy(*id),
             Refused::NotLoaded(NotLoaded::Problems(report)) => refusal::runbooks_broken(&report.problems),
             Refused::NotLoaded(NotLoaded::Unreadable(why)) => refusal::runbooks_unreadable(why),

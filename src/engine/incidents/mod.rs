@@ -12,6 +12,7 @@ mod keeper;
 mod say;
 mod sends;
 mod take;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,8 @@ use crate::plan::model::TellPlan;
 use crate::run::RunId;
 use crate::runbook::source::name::Person;
 use keeper::Keeper;
+
+pub use trial::Tried;
 
 /// Something that happened to an incident.
 #[derive(Debug, Clone)]

@@ -39,6 +39,10 @@ impl Incidents {
             self.engine.note_denied(speaker, &what, "not-of-drill", None).await?;
             return Err(Refused::NotOfDrill(id, people.clone()));
         }
+        if incident.is_closed() {
+            self.engine.note_denied(speaker, &what, Refusal::Closed.code(), None).await?;
+            return Err(Refused::Incident(Refusal::Closed));
+        }
         if let Says::Take { person: to, .. } = &says
             && let Some(refused) = unknown_person(&snapshot, to)
         {
@@ -48,7 +52,7 @@ impl Incidents {
         let actor = speaker.actor();
         let said = self.send(|reply| Mail::Says { id, by: person, says, actor, reply }).await;
         if let Err(Refused::Incident(refusal)) = &said {
-            self.engine.note_denied(speaker, &what, code(refusal), None).await?;
+            self.engine.note_denied(speaker, &what, refusal.code(), None).await?;
         }
         said
     }
@@ -140,7 +144,7 @@ impl Incidents {
     }
 
     /// Everybody who has a role at this moment, or whose turn it may be another time: nobody who can help is turned away.
-    async fn has_a_role(
+    pub(super) async fn has_a_role(
         &self,
         speaker: &Speaker,
         snapshot: &Snapshot,
@@ -161,7 +165,7 @@ impl Incidents {
 
     /// The files as they are now; those that could be used last where they cannot: a slip in the folder keeps nobody from
     /// saying that they know.
-    fn files(&self) -> Result<Arc<Snapshot>, Refused> {
+    pub(super) fn files(&self) -> Result<Arc<Snapshot>, Refused> {
         match usable(&self.engine.inner) {
             Ok(snapshot) => Ok(snapshot),
             Err(_) => self.engine.snapshot(),
@@ -236,21 +240,5 @@ const fn verb(says: &Says) -> &'static str {
         Says::Waive { .. } => "waive",
         Says::Escalate => "escalate",
         Says::Close => "close",
-    }
-}
-
-/// The stable code that stands beside the sentence.
-const fn code(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Closed => "incident-closed",
-        Refusal::NotNow(_) => "not-now",
-        Refusal::NoDraft => "no-draft",
-        Refusal::Drill => "drill",
-        Refusal::NotOwed(_) => "not-owed",
-        Refusal::RunGoesOn(_) => "run-goes-on",
-        Refusal::TooShort(_) => "too-short",
-        Refusal::TooLong(_) => "too-long",
-        Refusal::Taken(..) => "taken",
-        Refusal::Already(_) => "already",
     }
 }

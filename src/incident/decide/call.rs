@@ -186,20 +186,11 @@ fn page(course: &mut Course<'_>, obligation: &Obligation, person: &Person) {
             course.tell(about.clone(), audience, Some(person.clone()), way.clone());
         }
     }
-    let since = obligation_call(course, obligation.number).map_or(0, |call| first_of(course, call));
+    let call = course.incident.obligation(obligation.number).and_then(|it| it.call);
+    let since = call.map_or(0, |call| call.first);
     for _ in 0..troubled {
         further(course, &about, audience, person, since);
     }
-}
-
-fn obligation_call(course: &Course<'_>, number: u32) -> Option<Call> {
-    course.incident.obligation(number).and_then(|it| it.call)
-}
-
-/// The first notice that was queued since a step began.
-fn first_of(course: &Course<'_>, call: Call) -> u32 {
-    let first = course.incident.notices.iter().find(|it| it.queued >= call.since);
-    first.map_or(u32::MAX, |it| it.number)
 }
 
 /// Something has failed there, and is tried again.
@@ -224,7 +215,7 @@ fn further(course: &mut Course<'_>, about: &About, audience: Audience, person: &
 fn widen(course: &mut Course<'_>, obligation: &Obligation, call: Call) {
     course.say(Event::CallWidened { obligation: obligation.number });
     let about = about(obligation);
-    let since = first_of(course, call);
+    let since = call.first;
     let mut people: Vec<Person> = Vec::new();
     for notice in &of_step(course, &about, since) {
         people.extend(notice.to.clone().filter(|person| !people.contains(person)));
@@ -246,7 +237,7 @@ pub(super) fn a_way_failed(course: &mut Course<'_>, notice: &Notice) {
     let Some(person) = notice.to.as_ref() else { return };
     let Some(obligation) = called_for(course, notice) else { return };
     let since = match obligation.call {
-        Some(call) => first_of(course, call).min(notice.number),
+        Some(call) => call.first.min(notice.number),
         None => notice.number,
     };
     further(course, &notice.about, notice.audience, person, since);
@@ -262,7 +253,7 @@ fn called_for(course: &Course<'_>, notice: &Notice) -> Option<Obligation> {
 pub(super) fn a_step_failed(course: &mut Course<'_>, notice: &Notice) {
     let Some(obligation) = called_for(course, notice).filter(|it| about(it) == notice.about) else { return };
     let Some(call) = obligation.call else { return };
-    let notices = of_step(course, &notice.about, first_of(course, call));
+    let notices = of_step(course, &notice.about, call.first);
     if notices.is_empty() || !notices.iter().all(|it| matches!(it.delivery, Delivery::Failed(_))) {
         return;
     }

@@ -117,7 +117,8 @@ pub(super) fn it_is_over(course: &mut Course<'_>) {
         let after = over.map_or(0, |it| it.number);
         let since: Vec<_> = here.iter().filter(|it| it.number > after && course.was_alerted(it)).collect();
         let heard = over.is_some_and(|it| it.queued >= resolved);
-        if !since.is_empty() && !(heard && since.iter().any(|it| course.asks_still(it))) {
+        let asks_still = heard && since.iter().any(|it| course.asks_still(it));
+        if !asks_still && !since.is_empty() {
             course.tell(About::Resolved, notice.audience, notice.to.clone(), notice.way.clone());
         }
     }

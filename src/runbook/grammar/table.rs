@@ -179,7 +179,7 @@ static INCIDENT: Shape = Shape {
 
 static UPDATES: Shape = Shape {
     what: "updates",
-    about: "News for the public while the incident lasts; a later version publishes them.",
+    about: "News for the public while the incident lasts: the words become the draft, and a person publishes it.",
     keys: &[
         must("every", Form::Duration, "How often."),
         must(
@@ -198,7 +198,7 @@ static TELL: Shape = Shape {
         must(
             "at",
             Form::OneOf(&["before-start", "start", "end"]),
-            "When. before-start means before the first changing step, which does not wait for it yet.",
+            "When. before-start means before the first changing step, which waits for it.",
         ),
         must("until", Form::OneOf(&["acknowledged", "published", "delivered"]), "What fulfils it."),
         must("within", Form::Duration, "By when."),

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::said;
 use crate::incident::Incident;
 use crate::incident::model::{Delivery, End, Notice, Obligation, Owed, Part, Severity, Status};
 use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::Person;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
 use crate::wording::states;
@@ -70,16 +73,20 @@ fn roles(incident: &Incident) -> String {
 
 /// Who has said that they know. That something was sent to somebody is not among it.
 fn known_by(incident: &Incident, moment: &Moment) -> String {
-    let mut met: Vec<String> = Vec::new();
-    if let Some((at, by)) = &incident.acknowledged {
-        met.push(format!("{by} (first, {})", moment.time(*at)));
+    if incident.known_by.is_empty() {
+        return "nobody has said that they know".to_owned();
     }
-    for owed in incident.obligations.iter().filter(|owed| owed.owed == Owed::Acknowledged) {
-        if let Some(End::Met(Some(by))) = &owed.end {
-            met.push(format!("{by} for {}", owed.who));
-        }
-    }
-    if met.is_empty() { "nobody has said that they know".to_owned() } else { met.join(" · ") }
+    let mut known: Vec<_> = incident.known_by.iter().collect();
+    known.sort_by_key(|(_, at)| **at);
+    let one = |(person, at): (&Person, &Timestamp)| {
+        let met = incident.obligations.iter().filter(|owed| owed.owed == Owed::Acknowledged);
+        let met = met.filter(|owed| owed.end == Some(End::Met(Some(person.clone()))));
+        let mut roles: Vec<_> = met.map(|owed| owed.who.to_string()).collect();
+        roles.dedup();
+        let roles = if roles.is_empty() { String::new() } else { format!(" for {}", roles.join(", ")) };
+        format!("{person}{roles} ({})", moment.time(*at))
+    };
+    known.into_iter().map(one).collect::<Vec<_>>().join(" · ")
 }
 
 /// Person or path, and what became of what was sent there; the last of each path counts.
@@ -112,7 +119,7 @@ pub fn delivery(delivery: &Delivery, moment: &Moment) -> String {
 
 /// What is and was owed, by number; what is done stays, so that it can be looked up.
 fn obligations(incident: &Incident, moment: &Moment) -> Table {
-    let heads = ["OWED", "", "WHAT", "BY", "DUE"].map(str::to_owned).to_vec();
+    let heads = ["NO", "OWED", "WHAT", "BY", "DUE"].map(str::to_owned).to_vec();
     let rows = incident.obligations.iter().map(|owed| row(owed, moment)).collect();
     Table { heads, wide: Vec::new(), rows }
 }

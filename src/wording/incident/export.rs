@@ -1,11 +1,8 @@
 //! The draft of the postmortem, as Markdown. Facts are filled in; judgements stay open, as `___`. Times are UTC.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::log::answers;
 use super::said;
 use super::timeline::Line;
 use crate::incident::model::{End, Incident, Status};
@@ -14,9 +11,8 @@ use crate::run::model::UnitState;
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::Person;
 use crate::wording::moment::Moment;
-use crate::wording::page::{Block, Page};
+use crate::wording::page::{Block, Page, plain};
 use crate::wording::plan::{body, target};
 use crate::wording::refusal::capital;
 use crate::wording::states;
@@ -26,7 +22,7 @@ const OPEN: &str = "___";
 
 /// The draft as a page: each line as it is to be copied.
 pub fn export(incident: &Incident, events: &[Stamped], runs: &[&Run], lines: &[Line]) -> Page {
-    Page::new().with(Block::Script(markdown(incident, events, runs, lines)))
+    Page::new().with(Block::Verbatim(plain(markdown(incident, events, runs, lines).join("\n"))))
 }
 
 /// The draft, line by line.
@@ -38,7 +34,7 @@ pub fn markdown(incident: &Incident, events: &[Stamped], runs: &[&Run], lines: &
         clocks(incident, events, &moment),
         happened(lines, &moment),
         ran(runs, &moment),
-        told(incident, events, &moment),
+        told(incident, &moment),
         owed(incident, &moment),
         judgements(),
     ]
@@ -169,8 +165,7 @@ fn step(run: &Run, at: &UnitAt, state: &UnitState) -> String {
 }
 
 /// Each notice, when a path took it, and when its person answered.
-fn told(incident: &Incident, events: &[Stamped], moment: &Moment) -> Vec<String> {
-    let answers: BTreeMap<Person, Timestamp> = answers(events);
+fn told(incident: &Incident, moment: &Moment) -> Vec<String> {
     let mut text = part("Who was told, and when");
     if incident.notices.is_empty() {
         text.push("Nobody was told.".to_owned());
@@ -180,7 +175,7 @@ fn told(incident: &Incident, events: &[Stamped], moment: &Moment) -> Vec<String>
     text.push(String::new());
     text.extend(heads(["queued", "who", "path", "about", "what became of it", "answered"]));
     for notice in &incident.notices {
-        let answered = notice.to.as_ref().and_then(|person| answers.get(person));
+        let answered = notice.to.as_ref().and_then(|person| incident.known_by.get(person));
         text.push(row([
             moment.second(notice.queued),
             notice.to.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -103,10 +103,9 @@ fn owes(page: Page, incident: &Incident, moment: &Moment) -> Page {
     let owed = incident.owed();
     let Some(first) = owed.first() else { return page };
     let page = page.text(format!("Owed next: {}.", one(first, moment)));
-    match said::ends(first, incident.id) {
-        Some(command) => page.next(command, String::new()),
-        None => page.next(status(incident.id), String::new()),
-    }
+    // Whether the answer of a role is the reader's is not known here.
+    let command = said::ends(first, incident.id).filter(|_| first.owed != Owed::Acknowledged);
+    page.next(command.unwrap_or_else(|| status(incident.id)), String::new())
 }
 
 fn one(owed: &Obligation, moment: &Moment) -> String {

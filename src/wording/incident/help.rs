@@ -1,6 +1,6 @@
 //! The words of `incident`, as the help tells them.
 
-use crate::wording::page::{Block, Page, plain};
+use crate::wording::page::{Block, Page, Row, Table, plain};
 
 /// A word behind `incident`.
 #[derive(Debug)]
@@ -41,8 +41,9 @@ pub const WORDS: &[Word] = &[
 
 /// All of them, for `help incident`.
 pub(in crate::wording) fn words() -> Page {
-    let fields = WORDS
-        .iter()
-        .map(|known| (format!("  {} {}", known.word, known.form).trim_end().to_owned(), known.about));
-    fields.fold(Page::new(), |page, (form, about)| page.with(Block::Fields(vec![(form, plain(about))])))
+    let row = |known: &Word| {
+        let form = format!("  {} {}", known.word, known.form);
+        Row { cells: vec![plain(form.trim_end()), plain(known.about)], below: Vec::new() }
+    };
+    Page::new().with(Block::Table(Table { rows: WORDS.iter().map(row).collect(), ..Table::default() }))
 }

@@ -1,51 +1,37 @@
 //! Who was told what, over which path, and what became of it; and whether a path works.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
+use std::sync::Arc;
 
 use super::card::delivery;
 use super::said;
 use crate::incident::input::Answer;
 use crate::incident::model::{Delivery, Incident, Notice};
-use crate::incident::{Event, Stamped};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::{PathName, Person};
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
 use crate::wording::states;
 
-/// When each person said that they know, the first time.
-pub fn answers(events: &[Stamped]) -> BTreeMap<Person, Timestamp> {
-    let mut answers = BTreeMap::new();
-    for stamped in events {
-        if let (Event::IncidentAcknowledged { .. }, Some(by)) = (&stamped.event, &stamped.by) {
-            answers.entry(by.clone()).or_insert(stamped.at);
-        }
-    }
-    answers
-}
-
-/// Every notice of these incidents. Each comes with when its people answered.
-pub fn log(incidents: &[(&Incident, BTreeMap<Person, Timestamp>)], moment: &Moment) -> Page {
+/// Every notice of these incidents.
+pub fn log(incidents: &[Arc<Incident>], moment: &Moment) -> Page {
     let rows: Vec<Row> = incidents
         .iter()
-        .flat_map(|(incident, answers)| {
-            incident.notices.iter().map(move |notice| row(incident, notice, answers, moment))
-        })
+        .flat_map(|incident| incident.notices.iter().map(move |notice| row(incident, notice, moment)))
         .collect();
     if rows.is_empty() {
         return Page::sentence("Nobody was told anything yet: no notice was queued.");
     }
     let heads = ["TIME", "INCIDENT", "WHO", "PATH", "STATE", "ABOUT", "ANSWERED"].map(str::to_owned).to_vec();
+    // Of one incident it is plain which it is; of several what each was about is seen where there is room.
+    let wide = if incidents.len() > 1 { vec![5] } else { vec![1] };
     Page::new()
-        .with(Block::Table(Table { heads, wide: vec![5], rows }))
+        .with(Block::Table(Table { heads, wide, rows }))
         .text("Accepted means that a path took it. Only who has answered knows.")
 }
 
-fn row(incident: &Incident, notice: &Notice, answers: &BTreeMap<Person, Timestamp>, moment: &Moment) -> Row {
+fn row(incident: &Incident, notice: &Notice, moment: &Moment) -> Row {
     let state = states::of_delivery(&notice.delivery);
-    let answered = notice.to.as_ref().and_then(|person| answers.get(person));
+    let answered = notice.to.as_ref().and_then(|person| incident.known_by.get(person));
     let mut below = Vec::new();
     if !matches!(notice.delivery, Delivery::Accepted(_)) {
         below.push(Below::Text(delivery(&notice.delivery, moment)));
@@ -103,4 +89,11 @@ pub fn no_path(typed: &str, yours: &[String]) -> Page {
     Page::sentence(format!("You are not told over {}. {yours}", crate::wording::refusal::quoted(typed)))
         .text("Next: one of them, or a way of yours in notify.yaml.")
         .code("unknown-path")
+}
+
+/// Nothing carries letters in this process.
+pub fn no_messenger() -> Page {
+    Page::sentence("Nothing was sent: this process tells nobody, so it cannot try a path either.")
+        .text("Next: say it where the bot runs as a service, or open its console.")
+        .code("tells-nobody")
 }

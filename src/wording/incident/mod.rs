@@ -11,6 +11,8 @@ pub mod refusal;
 pub mod said;
 pub mod timeline;
 #[cfg(test)]
+pub(in crate::wording) mod sample;
+#[cfg(test)]
 mod tests;
 
 pub use card::card;

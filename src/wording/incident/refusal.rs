@@ -1,64 +1,93 @@
 //! Why something is not done that was said to an incident.
 
 use super::said;
+use crate::incident::Refusal;
 use crate::incident::model::{IncidentId, Status};
-use crate::incident::{Incident, Refusal};
+use crate::runbook::source::name::Person;
 use crate::runbook::source::nearest::nearest;
 use crate::wording::moment::Moment;
 use crate::wording::page::Page;
 use crate::wording::refusal::quoted;
 
-/// What was said is not taken.
-pub fn of_incident(refusal: &Refusal, incident: &Incident, moment: &Moment) -> Page {
-    let id = incident.id;
-    let status = format!("incident status {id}");
-    let page = |sentence: String| Page::sentence(format!("Refused: {sentence} Nothing changed."));
+/// What was said is not taken. An incident that was not opened has no number.
+pub fn of_incident(refusal: &Refusal, id: Option<IncidentId>, moment: &Moment) -> Page {
+    let (sentence, command, note) = match id {
+        Some(id) => why(refusal, id, moment),
+        None => not_opened(refusal),
+    };
+    let page = Page::sentence(format!("Refused: {sentence} Nothing changed."));
+    page.next(command, note).code(refusal.code())
+}
+
+/// A sentence, what to type next, and what that does.
+fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> (String, String, String) {
+    let said = |sentence: String, command: String, note: &str| (sentence, command, note.to_owned());
+    let status = || format!("incident status {id}");
     match refusal {
-        Refusal::Closed => page(format!("{id} is closed."))
-            .next("incident open sev2 \"…\"", "if it is back")
-            .code("incident-closed"),
-        Refusal::NotNow(Status::Resolved) => page(format!("{id} is resolved already."))
-            .next(format!("incident investigating {id}"), "if it is back")
-            .code("incident-not-now"),
-        Refusal::NotNow(stands) => {
-            page(format!("{id} is {}, and that comes after its end.", said::status(*stands)))
-                .next(format!("incident resolve {id}"), "when it is over")
-                .code("incident-not-now")
+        Refusal::Closed => {
+            said(format!("{id} is closed."), "incident open sev2 \"…\"".to_owned(), "if it is back")
         }
-        Refusal::NoDraft => page(format!("{id} has no draft, so there is nothing to publish."))
-            .next(format!("incident draft {id} \"…\""), "what customers are to read, word for word")
-            .code("no-draft"),
-        Refusal::Drill => page(format!("{id} is a drill, and nothing of a drill goes to customers."))
-            .next(status, "what else there is to practise")
-            .code("drill"),
+        Refusal::NotNow(Status::Resolved) => said(
+            format!("{id} is resolved already."),
+            format!("incident investigating {id}"),
+            "if it is back",
+        ),
+        Refusal::NotNow(stands) => said(
+            format!("{id} is {} now, and this does not fit that.", said::status(*stands)),
+            status(),
+            "what is needed now",
+        ),
+        Refusal::NoDraft => said(
+            format!("{id} has no draft, so there is nothing to publish."),
+            format!("incident draft {id} \"…\""),
+            "what customers are to read, word for word",
+        ),
+        Refusal::Drill => said(
+            format!("{id} is a drill, and nothing of a drill goes to customers."),
+            status(),
+            "what else there is to practise",
+        ),
         Refusal::NotOwed(owed) => {
             let known: Vec<_> = owed.iter().map(ToString::to_string).collect();
             let known = match known.as_slice() {
                 [] => "Nothing is owed.".to_owned(),
                 known => format!("Owed are: {}.", known.join(", ")),
             };
-            page(format!("{id} owes nothing of that number. {known}"))
-                .next(status, "what each is")
-                .code("not-owed")
+            said(format!("{id} owes nothing of that number. {known}"), status(), "what each is")
         }
-        Refusal::RunGoesOn(run) => page(format!("run {run} belongs to {id} and goes on, so it is not over."))
-            .next(format!("status {run}"), "where it stands")
-            .code("run-goes-on"),
-        Refusal::TooShort(least) => {
-            page(format!("that says too little; it has fewer than {least} characters."))
-                .text("Next: say it for those who read it later.")
-                .code("text-too-short")
+        Refusal::RunGoesOn(run) => said(
+            format!("run {run} belongs to {id} and goes on, so it is not over."),
+            format!("status {run}"),
+            "where it stands",
+        ),
+        Refusal::TooShort(least) => said(
+            format!("that has fewer than {least} characters."),
+            status(),
+            "then say it for those who read it later",
+        ),
+        Refusal::TooLong(most) => said(
+            format!("that is longer than {most} characters."),
+            status(),
+            "then say it shorter, or in two",
+        ),
+        Refusal::Taken(part, person) => said(
+            format!("{person} is {} of {id}.", said::part(*part)),
+            format!("incident take {} {id}", said::part(*part)),
+            "once they have said that you take over",
+        ),
+        Refusal::Already(at) => {
+            said(format!("you have said so at {}.", moment.time(*at)), status(), "what is owed now")
         }
-        Refusal::TooLong(most) => page(format!("that is longer than {most} characters."))
-            .text("Next: say the rest in a second one.")
-            .code("text-too-long"),
-        Refusal::Taken(part, person) => page(format!("{person} is {} of {id}.", said::part(*part)))
-            .next(format!("incident take {} {id} <person>", said::part(*part)), format!("or ask {person}"))
-            .code("part-taken"),
-        Refusal::Already(at) => page(format!("you have said so at {}.", moment.time(*at)))
-            .next(status, String::new())
-            .code("said-already"),
     }
+}
+
+fn not_opened(refusal: &Refusal) -> (String, String, String) {
+    let sentence = match refusal {
+        Refusal::TooShort(least) => format!("what it is has fewer than {least} characters."),
+        Refusal::TooLong(most) => format!("what it is is longer than {most} characters."),
+        _ => "it cannot be opened so.".to_owned(),
+    };
+    (sentence, "help incident".to_owned(), "how one is opened".to_owned())
 }
 
 /// There is no such incident.
@@ -69,4 +98,34 @@ pub fn unknown(typed: &str, open: &[IncidentId]) -> Page {
     Page::sentence(format!("There is no incident {}.{near}", quoted(typed)))
         .next("incident", "the incidents that are open")
         .code("unknown-incident")
+}
+
+/// It is a drill, and somebody else said something of it.
+pub fn not_of_drill(id: IncidentId, people: &[Person]) -> Page {
+    let people: Vec<_> = people.iter().map(ToString::to_string).collect();
+    Page::sentence(format!(
+        "Refused: {id} is a drill, and only {} take part in it. Nothing changed.",
+        people.join(", ")
+    ))
+    .next(format!("incident status {id}"), "it may be looked at")
+    .code("not-of-drill")
+}
+
+/// There is no such service.
+pub fn unknown_service(typed: &str, services: &[String]) -> Page {
+    let near = nearest(typed, services.iter().map(String::as_str));
+    let near = near.map(|near| format!(" Nearest: `{near}`.")).unwrap_or_default();
+    Page::sentence(format!("There is no service {}.{near} Nothing was opened.", quoted(typed)))
+        .text(format!("Next: one of {}, or no service at all.", services.join(", ")))
+        .code("unknown-service")
+}
+
+/// It stands still because of a fault in the bot.
+pub fn parked(id: IncidentId, why: &str) -> Page {
+    Page::sentence(format!(
+        "{id} is parked: {}. Nobody is told anything of it by the bot until it is carried on. All other incidents go on.",
+        crate::runbook::source::hidden::visible(why)
+    ))
+    .text("Next: tell those who must know yourself, and start the bot again: then it is carried on.")
+    .code("incident-parked")
 }

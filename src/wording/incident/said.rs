@@ -3,12 +3,17 @@
 use crate::incident::model::{About, Cause, Incident, IncidentId, Obligation, Owed, Part, Status, Trouble};
 use crate::run::RunId;
 use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::Role;
 use crate::wording::moment::Moment;
 
 /// What is owed, so that "is owed", "is due" and "is late" fit behind it.
 pub fn owed(owed: &Obligation) -> String {
-    let who = &owed.who;
-    match owed.owed {
+    what(owed.owed, &owed.who)
+}
+
+/// The same, of something that is owed by a role.
+pub fn what(owed: Owed, who: &Role) -> String {
+    match owed {
         Owed::Acknowledged => format!("the answer of {who}"),
         Owed::Delivered => format!("a notice to {who}"),
         Owed::Published => "the word to customers".to_owned(),

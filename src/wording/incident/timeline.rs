@@ -59,12 +59,16 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
             let support = if *for_support { ", for Support too" } else { "" };
             (format!("news of {by}{support}: \"{}\"", visible(text)), false)
         }
+        // With it the incident began: nobody wrote it.
+        Event::IncidentDraft { text } if stamped.at == incident.since => {
+            (format!("a draft for customers stands ready: \"{}\"", visible(text)), false)
+        }
         Event::IncidentDraft { text } => (format!("{by} drafted: \"{}\"", visible(text)), false),
         Event::IncidentPublished { text } => (format!("{by} published: \"{}\"", visible(text)), false),
         Event::IncidentAcknowledged { roles, how } => {
             let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
             let roles = if roles.is_empty() { String::new() } else { format!(" for {}", roles.join(", ")) };
-            (format!("{by} acknowledged{roles}, by {}", visible(how)), false)
+            (format!("{by} acknowledged{roles}, {}", way_in(how)), false)
         }
         Event::ObligationReminded { obligation } => {
             (format!("half of the time is over for {}; asked again", owed(obligation)), false)
@@ -109,6 +113,15 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
         | Event::NoticeDropped { .. } => return None,
     };
     Some(Line { at: stamped.at, text, is_late })
+}
+
+/// Where somebody said it.
+fn way_in(how: &str) -> String {
+    match how {
+        "console" => "at the console".to_owned(),
+        "discord" => "on Discord".to_owned(),
+        other => format!("by {}", visible(other)),
+    }
 }
 
 /// `to sue over mail`, `over siren`.

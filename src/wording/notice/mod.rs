@@ -16,6 +16,7 @@ use super::moment::Moment;
 use crate::incident::Incident;
 use crate::incident::model::{Audience, Notice, Owed};
 use crate::runbook::source::hidden::visible;
+use crate::runbook::source::name::{PathName, Person};
 use operator::ForOperators;
 use public::ForPublic;
 use support::ForSupport;
@@ -63,6 +64,18 @@ pub fn words(incident: &Incident, notice: &Notice, facts: &Facts, moment: &Momen
         Audience::Public => public::say(&ForPublic::new(incident, notice)),
     };
     if incident.is_drill() { of_a_drill(&words) } else { words }
+}
+
+/// What a letter says that only tries a path.
+pub fn trial(path: &PathName, to: &Person, moment: &Moment) -> Words {
+    Words {
+        subject: "[test] steadyhand".to_owned(),
+        title: format!("A test of the path {path}: nothing has happened, {to}."),
+        text: format!(
+            "{to} asked at {} whether {path} works. If you read this, it does. There is nothing to do.",
+            moment.time(moment.now)
+        ),
+    }
 }
 
 /// `[DRILL]` before everything: no line of it can be taken for the real thing.

@@ -57,6 +57,9 @@ impl<'a> ForSupport<'a> {
         };
         let published = |number: u32| incident.published.get((number as usize).checked_sub(1)?);
         let why = match &notice.about {
+            About::Call(number) if owed(*number).is_some_and(|owed| owed.late.is_some()) => {
+                Why::Late(due(*number))
+            }
             About::Call(number) => Why::Answer(due(*number)),
             About::Reminder(number) if asks(*number) => Why::Reminded(due(*number)),
             About::Late(number) if asks(*number) => Why::Late(due(*number)),

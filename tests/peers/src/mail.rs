@@ -117,7 +117,7 @@ impl MailServer {
         let login = login.map(|(user, password)| json!([user, password]));
         let options = json!({"tls": kind, "certificate": certificate, "key": key, "login": login});
         let mut child = Command::new(PYTHON)
-            .args(["-c", include_str!("mail.py"), &options.to_string()])
+            .args(["-W", "ignore", "-c", include_str!("mail.py"), &options.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -245,7 +245,7 @@ fn mail(letter: &Value) -> Mail {
         tls: letter["tls"] == true,
         user: letter["user"].as_str().map(str::to_owned),
         headers: letter["headers"].as_array().into_iter().flatten().map(header).collect(),
-        text: word("text"),
+        text: word("text").replace("\r\n", "\n"),
         raw: word("raw"),
         defects: words(&letter["defects"]),
     }

@@ -1,0 +1,177 @@
+//! Incidents: what they are is looked up, also without an engine; what people say of them goes to the engine.
+
+use std::sync::Arc;
+
+use super::looks::answered;
+use super::{Desk, Reply, only_looks};
+use crate::chat::grammar::{OfIncidents, OfNotices};
+use crate::engine::incidents::Begin;
+use crate::engine::{Engine, Refused, Speaker};
+use crate::incident::{self, Incident, IncidentId, Says};
+use crate::policy::decide::{Denial, Door};
+use crate::run::{Run, RunId};
+use crate::wording::incident as words;
+use crate::wording::{Page, record, run as run_words};
+
+impl Desk {
+    /// What somebody wants of incidents that changes nothing.
+    pub(super) fn look_at_incidents(&self, of: &OfIncidents) -> Result<Reply, Refused> {
+        let moment = self.moment();
+        let page = match of {
+            OfIncidents::List => words::list(&self.open_incidents()?, &moment),
+            OfIncidents::Status(id) => return Ok(Reply::done(self.card_of(*id)?)),
+            OfIncidents::Timeline(id) => {
+                let incident = self.incident(*id)?;
+                words::timeline(&incident, &self.lines_of(&incident)?, &moment)
+            }
+            OfIncidents::Export(id) => {
+                let incident = self.incident(*id)?;
+                let runs = self.runs_of(&incident);
+                let runs: Vec<&Run> = runs.iter().map(|run| &**run).collect();
+                words::export(&incident, &self.events_of(*id)?, &runs, &self.lines_of(&incident)?)
+            }
+            _ => return Ok(Reply::refused(only_looks())),
+        };
+        Ok(Reply::done(page))
+    }
+
+    /// What somebody says of incidents.
+    pub(super) async fn say_of_incidents(
+        &self,
+        engine: &Engine,
+        speaker: &Speaker,
+        of: OfIncidents,
+    ) -> Result<Reply, Refused> {
+        let moment = self.moment();
+        let (id, says) = match of {
+            OfIncidents::Open { severity, what, service, drill } => {
+                let drill = drill.map(|people| people.iter().map(ToString::to_string).collect());
+                let begin = Begin { severity, service, what, drill };
+                let incident = engine.incidents().begin(speaker, begin).await?;
+                return Ok(Reply::done(words::heard::opened(&incident, &moment)));
+            }
+            OfIncidents::Acknowledge(id) => (id, Says::Acknowledge { how: way_in(speaker.door).to_owned() }),
+            OfIncidents::Take { incident, part, person } => {
+                let person = person.or_else(|| speaker.person.clone());
+                let person =
+                    person.ok_or_else(|| Refused::Denied(Denial::NoPerson(speaker.account.clone())))?;
+                (incident, Says::Take { part, person })
+            }
+            OfIncidents::Say(id, says) => (id, says),
+            looks => return self.look_at_incidents(&looks),
+        };
+        match engine.incidents().say(speaker, id, says.clone()).await {
+            Ok(incident) => {
+                let by = speaker.person.as_ref();
+                let page = by.map(|by| words::heard(&incident, by, &says, &moment));
+                Ok(Reply::done(page.unwrap_or_default()))
+            }
+            Err(Refused::Incident(refusal)) => {
+                Ok(Reply::refused(words::refusal::of_incident(&refusal, Some(id), &moment)))
+            }
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Who was told, of one incident or of all that are open.
+    pub(super) fn log_of_notices(&self, id: Option<IncidentId>) -> Result<Page, Refused> {
+        let incidents = match id {
+            Some(id) => vec![self.incident(id)?],
+            None => self.open_incidents()?,
+        };
+        Ok(words::log::log(&incidents, &self.moment()))
+    }
+
+    /// Whether a path works: a letter to the one who asks.
+    pub(super) async fn of_notices(
+        &self,
+        engine: &Engine,
+        speaker: &Speaker,
+        of: OfNotices,
+    ) -> Result<Reply, Refused> {
+        match of {
+            OfNotices::Log(id) => Ok(Reply::done(self.log_of_notices(id)?)),
+            OfNotices::Test(path) => {
+                let tried = engine.incidents().tries(speaker, &path).await?;
+                Ok(answered(words::log::tried(&tried.path, &tried.to, &tried.answer)))
+            }
+        }
+    }
+
+    /// Incidents that are not closed.
+    pub fn open_incidents(&self) -> Result<Vec<Arc<Incident>>, Refused> {
+        match (&self.engine, &self.journal) {
+            (Some(engine), _) => Ok(engine.incidents().open()),
+            (None, None) => Ok(Vec::new()),
+            (None, Some(view)) => {
+                let incidents = view.open_incidents()?.into_iter();
+                Ok(incidents.filter_map(|id| view.incident(id).ok().flatten()).map(Arc::new).collect())
+            }
+        }
+    }
+
+    /// One incident, also if it is closed.
+    pub fn incident(&self, id: IncidentId) -> Result<Arc<Incident>, Refused> {
+        let unknown = || Refused::UnknownIncident(id.to_string());
+        match (&self.engine, &self.journal) {
+            (Some(engine), _) => engine.incidents().get(id)?.ok_or_else(unknown),
+            (None, Some(view)) => view.incident(id)?.map(Arc::new).ok_or_else(unknown),
+            (None, None) => Err(unknown()),
+        }
+    }
+
+    /// How an incident stands.
+    pub(super) fn card_of(&self, id: IncidentId) -> Result<Page, Refused> {
+        let incident = self.incident(id)?;
+        Ok(words::card(&incident, &self.run_lines(&incident), &self.moment()))
+    }
+
+    /// The runs of an incident, each in a sentence.
+    pub fn run_lines(&self, incident: &Incident) -> Vec<String> {
+        self.runs_of(incident).iter().map(|run| run_words::headline(run)).collect()
+    }
+
+    /// Its entries in the journal.
+    pub(super) fn journal_of_incident(&self, id: IncidentId) -> Result<Page, Refused> {
+        let incident = self.incident(id)?;
+        let view = self.journal.as_ref().ok_or_else(|| Refused::UnknownIncident(id.to_string()))?;
+        let mut recorded = Vec::new();
+        for entry in view.incident_entries(id)? {
+            recorded.push((entry.seq, crate::journal::incident_stamped(&entry)?));
+        }
+        Ok(record::journal_of_incident(&incident, &recorded, &self.moment()))
+    }
+
+    fn events_of(&self, id: IncidentId) -> Result<Vec<incident::Stamped>, Refused> {
+        let Some(view) = &self.journal else { return Ok(Vec::new()) };
+        let entries = view.incident_entries(id)?;
+        Ok(entries.iter().map(crate::journal::incident_stamped).collect::<Result<_, _>>()?)
+    }
+
+    /// Those that can be read; a run that cannot keeps nobody from what is known of the incident.
+    fn runs_of(&self, incident: &Incident) -> Vec<Arc<Run>> {
+        incident.runs.keys().filter_map(|id| self.run(*id).ok()).collect()
+    }
+
+    fn lines_of(&self, incident: &Incident) -> Result<Vec<words::Line>, Refused> {
+        let mut of_runs = Vec::new();
+        for run in self.runs_of(incident) {
+            of_runs.extend(words::timeline::of_run(&run, &self.events_of_run(run.id)?));
+        }
+        Ok(words::timeline::lines(incident, &self.events_of(incident.id)?, of_runs))
+    }
+
+    fn events_of_run(&self, id: RunId) -> Result<Vec<crate::run::Stamped>, Refused> {
+        let entries = self.view_of(id)?.entries_of(id)?;
+        Ok(entries.iter().map(crate::journal::stamped).collect::<Result<_, _>>()?)
+    }
+}
+
+/// As it stands in the journal.
+const fn way_in(door: Door) -> &'static str {
+    match door {
+        Door::Console => "console",
+        Door::Discord => "discord",
+        Door::Link => "link",
+    }
+}

@@ -1,0 +1,326 @@
+//! Who is called, over which ways, and who next.
+
+use steadyhand::incident::input::Answer;
+use steadyhand::incident::model::{About, Audience, Delivery, End, Owed, Severity, Trouble};
+use steadyhand::incident::{Event, Input, Says};
+
+use super::driven::{
+    Driven, Path, TUESDAY, an_incident, by_run, is_call, opened, person, tell, usual, with_escalations,
+    with_schedules,
+};
+
+fn calls(driven: &Driven) -> Vec<String> {
+    driven.queued_now(is_call)
+}
+
+#[test]
+fn at_half_of_a_step_over_the_further_ways_then_the_next_step_and_all_again_until_somebody_answers() {
+    let mut driven = an_incident(Severity::Sev3);
+    assert_eq!(calls(&driven), ["anna chat", "anna mail"]);
+
+    driven.later(149);
+    assert_eq!(driven.incident.notices.len(), 2);
+    driven.later(1);
+    assert_eq!(calls(&driven), ["anna pager", "anna sms"]);
+    driven.later(150);
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+    assert_eq!(driven.alarms(), [""; 0]);
+    driven.minutes(5);
+    assert_eq!(calls(&driven), ["anna chat", "anna mail"], "the second round");
+    assert_eq!(
+        driven.alarms(),
+        ["Nobody answered: all who are called for `on-call` were called once. They are called again."]
+    );
+    driven.minutes(10);
+    assert_eq!(driven.alarms().len(), 2, "each round cries out");
+
+    driven.acknowledges("chidi");
+    let so_far = driven.incident.notices.len();
+    driven.minutes(600);
+
+    assert_eq!(driven.incident.notices.len(), so_far, "nobody is called any more");
+    assert_eq!(driven.owed(Owed::Acknowledged).end, Some(End::Met(Some(person("chidi")))));
+}
+
+#[test]
+fn that_a_path_took_a_page_ends_nothing() {
+    let mut driven = an_incident(Severity::Sev3);
+
+    driven.sends();
+
+    assert!(driven.incident.notices.iter().all(|it| matches!(it.delivery, Delivery::Accepted(_))));
+    assert_eq!(driven.owes(), ["acknowledged on-call"]);
+    driven.minutes(5);
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+}
+
+#[test]
+fn a_way_that_fails_brings_in_the_next_one_at_once_whether_for_now_or_for_ever() {
+    for does in [Path::Busy(None), Path::Refuses] {
+        let mut driven = an_incident(Severity::Sev3);
+        driven.path("chat", does.clone());
+
+        driven.sends();
+
+        assert_eq!(
+            driven.told(|it| is_call(&it.about)),
+            ["anna chat", "anna mail", "anna pager"],
+            "{does:?}"
+        );
+        // The second failure of the same way brings in no other.
+        driven.later(30);
+        assert_eq!(driven.told(|it| is_call(&it.about)).len(), 3, "{does:?}");
+    }
+}
+
+#[test]
+fn a_page_that_nobody_answers_for_is_unknown_and_the_next_way_is_used() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("chat", Path::Silent);
+
+    driven.later(19);
+    assert_eq!(driven.incident.notices.len(), 2);
+    driven.later(1);
+
+    assert_eq!(driven.told(|it| is_call(&it.about)), ["anna chat", "anna mail", "anna pager"]);
+    assert!(driven.notice(1).may_repeat);
+}
+
+#[test]
+fn a_step_without_anybody_is_skipped_at_once_and_cried_out() {
+    let weekdays = "schedules:
+  primary:
+    zone: Europe/Berlin
+    layers: [{ people: [anna], days: [mon, tue, wed, thu, fri] }]
+  help: { zone: Europe/Berlin, layers: [{ people: [sue] }] }
+";
+    let saturday = "2026-11-21T08:00:00Z";
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], saturday, Some(with_schedules(weekdays)));
+
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"], "at once, not after five minutes");
+    assert_eq!(driven.told(|it| matches!(it.about, About::Alarm(_))), ["- siren"]);
+    assert!(driven.alarms()[0].contains("`on-call`"), "{:?}", driven.alarms());
+    let resort = driven.incident.notices.iter().find(|it| it.to.is_none()).unwrap();
+    assert_eq!(resort.audience, Audience::Operator);
+
+    driven.minutes(5);
+    assert_eq!(
+        calls(&driven),
+        ["chidi chat", "chidi mail"],
+        "the next round has nobody in its first step either"
+    );
+}
+
+#[test]
+fn an_escalation_without_anybody_does_not_spin_and_cries_out_once_a_round() {
+    let nobody = "schedules:
+  primary: { zone: Europe/Berlin, layers: [{ people: [anna], from: \"2030-01-01 00:00\", every: 7d }] }
+  help: { zone: Europe/Berlin, layers: [{ people: [sue] }] }
+";
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], TUESDAY, Some(with_schedules(nobody)));
+    driven.policy.roles.remove("commander");
+
+    driven.minutes(60);
+
+    let alarms = driven.told(|it| matches!(it.about, About::Alarm(_)));
+    assert!((12..60).contains(&alarms.len()), "{}", alarms.len());
+    assert!(driven.alarms().iter().any(|it| it.contains("Nobody can say who is on duty for `commander`")));
+}
+
+#[test]
+fn when_every_path_of_a_step_refuses_the_next_step_begins_at_once_and_rounds_keep_their_time() {
+    let mut driven = an_incident(Severity::Sev3);
+    for path in ["chat", "mail", "pager", "sms"] {
+        driven.path(path, Path::Refuses);
+    }
+
+    driven.sends();
+
+    let told = driven.told(|it| is_call(&it.about));
+    assert_eq!(told, ["anna chat", "anna mail", "anna pager", "anna sms", "chidi chat", "chidi mail"]);
+    assert_eq!(
+        driven.alarms(),
+        [
+            "No path to anna takes anything: all of them refuse.",
+            "No path to chidi takes anything: all of them refuse."
+        ]
+    );
+    driven.later(299);
+    assert_eq!(driven.told(|it| is_call(&it.about)).len(), 6, "no round begins before its time");
+    driven.later(1);
+    assert!(driven.told(|it| is_call(&it.about)).len() > 6);
+}
+
+#[test]
+fn a_page_that_is_still_being_tried_is_not_queued_again_by_the_next_round() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("chat", Path::Busy(None));
+
+    driven.minutes(60);
+
+    let open = driven.incident.notices.iter().filter(|it| it.delivery.is_open());
+    let open: Vec<_> = open.map(|it| (it.to.clone(), it.way.path.clone())).collect();
+    let mut once = open.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(open.len(), once.len(), "{open:?}");
+    // But the person is called anew over the ways that work.
+    assert!(driven.told(|it| is_call(&it.about)).iter().filter(|it| *it == "anna mail").count() > 3);
+}
+
+#[test]
+fn somebody_can_have_the_next_step_at_once() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.minutes(1);
+
+    driven.says("ben", Says::Escalate);
+
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+}
+
+#[test]
+fn whom_was_called_who_is_on_duty_and_who_may_be_called_answer_for_it_and_others_do_not() {
+    for (who, met) in [("anna", true), ("ben", true), ("chidi", true), ("sue", false), ("zoe", false)] {
+        let mut driven = an_incident(Severity::Sev3);
+
+        driven.acknowledges(who);
+
+        assert_eq!(driven.owes().is_empty(), met, "{who}");
+        assert!(driven.incident.known_by.contains_key(&person(who)));
+        let again = Says::Acknowledge { how: "link".to_owned() };
+        assert!(
+            matches!(driven.refuses(who, again), steadyhand::incident::Refusal::Already(since) if since == driven.now)
+        );
+    }
+}
+
+#[test]
+fn what_waits_to_be_sent_is_dropped_when_somebody_has_answered_and_a_pager_hears_of_it() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("chat", Path::Busy(None));
+    driven.minutes(1);
+    assert_eq!(driven.told(|it| it.about == About::Acknowledged), [""; 0]);
+
+    driven.acknowledges("anna");
+
+    assert!(matches!(driven.notice(1).delivery, Delivery::Dropped(_)));
+    assert_eq!(driven.told(|it| it.about == About::Acknowledged), ["anna pager"]);
+}
+
+#[test]
+fn a_step_takes_those_who_are_on_duty_when_it_begins() {
+    // The hand-over is on Monday at 9:00 in Berlin, three minutes after it began.
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], "2026-11-23T07:57:00Z", Some(usual()));
+    assert_eq!(calls(&driven), ["anna chat", "anna mail"]);
+
+    driven.minutes(10);
+
+    assert_eq!(calls(&driven), ["ben chat", "ben mail"]);
+}
+
+#[test]
+fn support_is_reminded_at_half_time_in_one_way_and_the_commander_hears_when_it_is_late() {
+    let opened = by_run(7, Severity::Planned, Trouble::Starts);
+    let tells = [tell("support", "start", "acknowledged", 10)];
+    let mut driven = Driven::open(&opened, &tells, TUESDAY, Some(usual()));
+
+    driven.minutes(5);
+    assert_eq!(driven.queued_now(|it| matches!(it, About::Reminder(1))), ["sue chat"]);
+    driven.minutes(4);
+    assert_eq!(driven.told(|it| matches!(it.about, About::Reminder(_))), ["sue chat"], "once");
+    driven.minutes(1);
+
+    assert_eq!(driven.queued_now(|it| matches!(it, About::Late(1))), ["anna chat", "anna mail"]);
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"], "and the next step of Support");
+    driven.minutes(60);
+    assert_eq!(driven.told(|it| matches!(it.about, About::Late(1))).len(), 2, "once");
+}
+
+#[test]
+fn what_is_late_is_called_for_until_it_is_done() {
+    let mut driven = an_incident(Severity::Sev2);
+    driven.acknowledges("anna");
+    driven.says(
+        "chidi",
+        Says::Take { part: steadyhand::incident::model::Part::Commander, person: person("chidi") },
+    );
+    let published = driven.owed(Owed::Published).number;
+
+    driven.minutes(10);
+
+    assert_eq!(driven.told(|it| it.about == About::Reminder(published)), ["chidi chat"], "the commander");
+    assert_eq!(driven.queued_now(|it| *it == About::Late(published)), ["anna chat", "anna mail"]);
+    driven.minutes(5);
+    assert_eq!(driven.queued_now(|it| *it == About::Late(published)), ["chidi chat", "chidi mail"]);
+    driven.says("anna", Says::Publish);
+    let so_far = driven.told(|it| it.about == About::Late(published)).len();
+    driven.minutes(30);
+    assert_eq!(driven.told(|it| it.about == About::Late(published)).len(), so_far);
+    assert_eq!(driven.incident.obligation(published).unwrap().end, Some(End::Met(Some(person("anna")))));
+}
+
+#[test]
+fn those_who_said_that_they_know_are_asked_again_after_an_hour_of_silence() {
+    let mut driven = an_incident(Severity::Sev2);
+    for which in [Owed::Commander, Owed::Update, Owed::Published] {
+        let obligation = driven.owed(which).number;
+        driven.says("anna", Says::Waive { obligation, why: "not needed tonight".to_owned() });
+    }
+    driven.acknowledges("anna");
+
+    driven.minutes(59);
+    assert_eq!(driven.owes(), [""; 0]);
+    driven.minutes(1);
+
+    assert_eq!(driven.owes(), ["acknowledged on-call"]);
+    assert_eq!(calls(&driven), ["anna chat", "anna mail"]);
+    driven.acknowledges("anna");
+    driven.says("anna", Says::Status { status: steadyhand::incident::model::Status::Monitoring });
+    driven.minutes(300);
+    assert_eq!(driven.owes(), [""; 0], "nobody is asked while it is being watched");
+}
+
+#[test]
+fn a_drill_is_answered_by_those_who_take_part_alone() {
+    let opened =
+        steadyhand::incident::model::Opened { drill: Some(vec![person("tom")]), ..opened(Severity::Sev3) };
+    let mut driven = Driven::open(&opened, &[], TUESDAY, Some(usual()));
+
+    driven.acknowledges("anna");
+    assert_eq!(driven.owes(), ["acknowledged on-call"]);
+    driven.minutes(5);
+    assert_eq!(calls(&driven), ["tom chat", "tom mail"]);
+    driven.acknowledges("tom");
+
+    assert_eq!(driven.owes(), [""; 0]);
+}
+
+#[test]
+fn a_wait_of_nothing_does_not_flood_anybody() {
+    let escalations =
+        "escalations:\n  on-call: { steps: [{ tell: [on-call], wait: 0s }], last_resort: [siren] }\n";
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], TUESDAY, Some(with_escalations(escalations)));
+
+    driven.minutes(1);
+
+    let steps = driven.log.iter().filter(|it| matches!(it.event, Event::CallStep { .. })).count();
+    assert_eq!(steps, 3, "at once, after 30 s, after 60 s");
+}
+
+#[test]
+fn an_answer_of_an_attempt_that_is_long_over_changes_nothing() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("chat", Path::Silent);
+    driven.later(40);
+    assert_eq!(driven.notice(1).attempts, 2);
+    let before = driven.incident.clone();
+
+    driven.hears(&Input::Sent { notice: 1, attempt: 1, answer: Answer::Never("no".to_owned()) });
+    driven.hears(&Input::Sent { notice: 1, attempt: 1, answer: Answer::Accepted(None) });
+    driven.hears(&Input::Sent { notice: 1, attempt: 3, answer: Answer::Accepted(None) });
+    driven.hears(&Input::Sent { notice: 99, attempt: 1, answer: Answer::Accepted(None) });
+
+    assert_eq!(driven.incident, before);
+    driven.hears(&Input::Sent { notice: 1, attempt: 2, answer: Answer::Accepted(None) });
+    assert!(matches!(driven.notice(1).delivery, Delivery::Accepted(_)));
+}

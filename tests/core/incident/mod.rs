@@ -1,0 +1,11 @@
+//! One incident: each rule by its example, and the rules that hold for every sequence of inputs.
+
+mod calling;
+mod driven;
+mod duties;
+mod ending;
+mod opening;
+mod people;
+mod properties;
+mod runs;
+mod sending;

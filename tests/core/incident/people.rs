@@ -1,0 +1,137 @@
+//! What people say, and how they are told no.
+
+use steadyhand::incident::model::{About, Audience, Delivery, Owed, Part, Severity, Status, Trouble};
+use steadyhand::incident::{Refusal, Says};
+
+use super::driven::{Driven, TUESDAY, an_incident, by_run, is_call, opened, person, tell, usual};
+
+fn update(text: &str, for_support: bool) -> Says {
+    Says::Update { text: text.to_owned(), for_support }
+}
+
+fn with_support() -> Driven {
+    let tells = [tell("support", "start", "acknowledged", 30)];
+    Driven::open(&opened(Severity::Sev2), &tells, TUESDAY, Some(usual()))
+}
+
+#[test]
+fn news_for_operators_reach_operators_alone_and_news_for_support_both() {
+    let mut driven = with_support();
+
+    driven.says("chidi", update("pg1 is frozen, pg2 takes over", false));
+    assert_eq!(driven.told(|it| it.about == About::Update(1)), ["anna chat"]);
+    driven.says("chidi", update("orders work again", true));
+
+    let told = |audience| driven.told(|it| it.about == About::Update(2) && it.audience == audience);
+    assert_eq!(told(Audience::Operator), ["anna chat"]);
+    assert_eq!(told(Audience::Support), ["sue chat"]);
+}
+
+#[test]
+fn each_news_for_others_renew_what_is_owed_and_news_for_operators_do_not() {
+    let mut driven = an_incident(Severity::Sev1);
+    let first = driven.owed(Owed::Update).number;
+    driven.minutes(4);
+
+    driven.says("anna", update("still looking", false));
+    assert_eq!(driven.owed(Owed::Update).number, first);
+    driven.says("anna", update("orders fail for some", true));
+
+    let second = driven.owed(Owed::Update);
+    assert_ne!(second.number, first);
+    assert_eq!(second.due.duration_since(driven.now).as_mins(), 30);
+    driven.says("anna", Says::Publish);
+    assert_eq!(
+        driven.incident.obligations.iter().filter(|it| it.owed == Owed::Update && it.is_open()).count(),
+        1
+    );
+}
+
+#[test]
+fn exactly_the_draft_is_published_once() {
+    let mut driven = an_incident(Severity::Sev1);
+    driven.says("anna", Says::Draft { text: "Orders fail since 08:00.".to_owned() });
+
+    driven.says("anna", Says::Publish);
+
+    let (_, by, text) = driven.incident.published.last().unwrap();
+    assert_eq!((by, text.as_str()), (&person("anna"), "Orders fail since 08:00."));
+    let page = driven.incident.notices.iter().find(|it| it.way.path.as_str() == "page").unwrap();
+    assert_eq!((page.audience, &page.to, &page.about), (Audience::Public, &None, &About::Published(1)));
+    assert_eq!(driven.refuses("anna", Says::Publish), Refusal::NoDraft);
+}
+
+#[test]
+fn who_takes_command_has_it_until_they_hand_it_over() {
+    let mut driven = an_incident(Severity::Sev1);
+    let take = |who: &str| Says::Take { part: Part::Commander, person: person(who) };
+
+    driven.says("anna", take("anna"));
+    assert!(!driven.owes().contains(&"commander commander".to_owned()));
+    assert_eq!(driven.refuses("ben", take("ben")), Refusal::Taken(Part::Commander, person("anna")));
+    assert_eq!(driven.refuses("anna", take("anna")), Refusal::Taken(Part::Commander, person("anna")));
+    driven.says("anna", take("ben"));
+    // The policy makes chidi commander: who has gone to sleep does not keep it.
+    driven.says("chidi", take("chidi"));
+
+    assert_eq!(driven.incident.parts[&Part::Commander], person("chidi"));
+}
+
+#[test]
+fn a_person_makes_it_worse_and_harmless_again() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.acknowledges("anna");
+    let severity = |severity| Says::Severity { severity, why: "many customers call".to_owned() };
+
+    driven.says("anna", severity(Severity::Sev1));
+    assert_eq!(
+        driven.owes(),
+        ["commander commander", "update on-call", "published on-call"],
+        "the on-call knows"
+    );
+    driven.says("anna", severity(Severity::Sev3));
+    assert_eq!(driven.owes(), [""; 0]);
+    driven.says("anna", severity(Severity::Sev2));
+
+    assert_eq!(driven.owes().len(), 3);
+    let short = Says::Severity { severity: Severity::Sev3, why: "so".to_owned() };
+    assert_eq!(driven.refuses("anna", short), Refusal::TooShort(10));
+    assert_eq!(driven.refuses("anna", update(&"x".repeat(4001), true)), Refusal::TooLong(4000));
+}
+
+#[test]
+fn what_is_not_owed_cannot_be_waived() {
+    let mut driven = an_incident(Severity::Sev3);
+    let waive = |obligation| Says::Waive { obligation, why: "anna sits beside me".to_owned() };
+
+    assert_eq!(driven.refuses("ben", waive(2)), Refusal::NotOwed(vec![1]));
+    let short = Says::Waive { obligation: 1, why: "no".to_owned() };
+    assert_eq!(driven.refuses("ben", short), Refusal::TooShort(10));
+    driven.says("ben", waive(1));
+    assert_eq!(driven.refuses("ben", waive(1)), Refusal::NotOwed(Vec::new()));
+    assert!(driven.incident.notices.iter().all(|it| matches!(it.delivery, Delivery::Dropped(_))));
+    assert_eq!(driven.refuses("ben", Says::Escalate), Refusal::NotOwed(Vec::new()));
+}
+
+#[test]
+fn it_is_not_over_while_a_run_of_it_goes_on_and_nothing_is_said_of_what_is_closed() {
+    let opened = by_run(7, Severity::Sev3, Trouble::Stopped);
+    let mut driven = Driven::open(&opened, &[], TUESDAY, Some(usual()));
+    let run = steadyhand::run::RunId(7);
+    assert_eq!(driven.refuses("anna", Says::Resolve), Refusal::RunGoesOn(run));
+    assert_eq!(driven.refuses("anna", Says::Close), Refusal::NotNow(Status::Investigating));
+    assert_eq!(
+        driven.refuses("anna", Says::Status { status: Status::Investigating }),
+        Refusal::NotNow(Status::Investigating)
+    );
+
+    let outcome = steadyhand::run::model::Outcome::Stopped;
+    driven.hears(&steadyhand::incident::Input::RunEnded { run, outcome, tell: Vec::new() });
+    driven.sends();
+    driven.says("anna", Says::Resolve);
+    driven.sends();
+
+    assert_eq!(driven.incident.status, Status::Closed);
+    assert_eq!(driven.refuses("anna", update("one more word", true)), Refusal::Closed);
+    assert!(!driven.told(|it| is_call(&it.about)).is_empty());
+}

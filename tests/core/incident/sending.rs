@@ -1,0 +1,107 @@
+//! How notices leave: in order, again after a while, never twice at a time.
+
+use steadyhand::incident::model::{Delivery, Severity};
+use steadyhand::incident::{Input, Says, deadline, next};
+use steadyhand::runbook::source::literal::Millis;
+
+use super::driven::{Driven, Path, an_incident, is_call};
+
+/// The seconds after which a notice was tried.
+fn tries(driven: &Driven, number: u32) -> Vec<i64> {
+    use steadyhand::incident::Event;
+    let sending = driven
+        .log
+        .iter()
+        .filter(|it| matches!(it.event, Event::NoticeSending { notice, .. } if notice == number));
+    sending.map(|it| it.at.duration_since(driven.incident.since).as_secs()).collect()
+}
+
+#[test]
+fn what_is_not_taken_is_tried_again_later_and_later_and_then_every_quarter_of_an_hour() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("chat", Path::Busy(None));
+
+    driven.minutes(60);
+
+    assert_eq!(tries(&driven, 1), [0, 5, 20, 80, 380, 1280, 2180, 3080]);
+}
+
+#[test]
+fn a_path_that_wants_to_be_left_alone_is_but_for_a_quarter_of_an_hour_at_most() {
+    for (pause, second) in [(2, 5), (30, 30), (7200, 900)] {
+        let mut driven = an_incident(Severity::Sev3);
+        driven.path("chat", Path::Busy(Some(Millis::seconds(pause))));
+
+        driven.minutes(16);
+
+        assert_eq!(tries(&driven, 1)[1], second, "{pause}");
+    }
+}
+
+#[test]
+fn what_was_in_the_middle_of_being_sent_is_sent_again_by_whoever_comes_after_a_crash() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.hears(&Input::Sends { notices: vec![1, 2] });
+    assert_eq!(next(&driven.incident, driven.now), [0_u32; 0], "not twice at a time");
+    driven.incident = super::driven::replayed(&driven.log);
+
+    driven.later(20);
+
+    assert!(driven.notice(1).may_repeat);
+    assert!(matches!(driven.notice(1).delivery, Delivery::Waiting(_)));
+    driven.later(5);
+    assert!(matches!(driven.notice(1).delivery, Delivery::Accepted(_)));
+    assert_eq!(tries(&driven, 1), [0, 25]);
+}
+
+#[test]
+fn on_one_path_to_one_reader_nothing_overtakes() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("chat", Path::Busy(None));
+    driven.sends();
+    driven.says("ben", Says::Update { text: "first".to_owned(), for_support: false });
+
+    let update = u32::try_from(driven.incident.notices.len()).unwrap();
+    assert_eq!(driven.told(|it| it.number == update), ["anna chat"]);
+    assert!(!next(&driven.incident, driven.now).contains(&update), "the page is still to be sent there");
+    driven.path("chat", Path::Takes);
+    driven.later(6);
+
+    let done = |number: u32| match driven.notice(number).delivery {
+        Delivery::Accepted(at) => at,
+        ref other => panic!("{other:?}"),
+    };
+    assert!(done(1) <= done(update));
+}
+
+#[test]
+fn newer_news_replace_older_ones_that_wait_and_never_a_page() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("chat", Path::Busy(None));
+    driven.sends();
+
+    driven.says("ben", Says::Update { text: "first".to_owned(), for_support: false });
+    driven.says("ben", Says::Update { text: "second".to_owned(), for_support: false });
+
+    let superseded = driven.told(|it| it.delivery == Delivery::Superseded);
+    assert_eq!(superseded, ["anna chat"]);
+    assert!(
+        driven
+            .incident
+            .notices
+            .iter()
+            .filter(|it| is_call(&it.about))
+            .all(|it| it.delivery != Delivery::Superseded)
+    );
+}
+
+#[test]
+fn only_what_may_be_sent_is_sent() {
+    let mut driven = an_incident(Severity::Sev3);
+
+    let decided = driven.hears(&Input::Sends { notices: vec![2, 2, 99, 0] });
+
+    assert_eq!(decided.events.len(), 1, "{decided:?}");
+    assert_eq!(driven.hears(&Input::Sends { notices: vec![2] }).events, []);
+    assert_eq!(deadline(&driven.incident), Some(driven.now), "the other one is to be sent now");
+}

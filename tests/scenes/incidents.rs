@@ -1,0 +1,281 @@
+//! Incidents, from their first moment to their last: who is called, who answers, what is owed, what customers read. The
+//! paths are scripted; everything else is the bot.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use steadyhand::chat::desk::CameOut;
+use steadyhand::duty::model::Carrier;
+use steadyhand::incident::IncidentId;
+use steadyhand::incident::input::Answer;
+use steadyhand::incident::model::{Audience, Incident};
+use steadyhand::notify::{Letter, Messenger};
+use steadyhand::runbook::source::name::PathName;
+use steadyhand::target::Later;
+
+use crate::stage::{PLANNED, Scene};
+
+const NOTIFY: &str = r#"notify: orders
+
+paths:
+  chat: { kind: discord, channel: "214600000000000100", depends_on: [discord] }
+  post: { kind: mail, server: "mail:25", from: bot@example.com, depends_on: [relay] }
+  siren: { kind: slack, url: siren_url, depends_on: [modem] }
+
+people:
+  ana: [chat, { path: post, to: ana@example.com }]
+  ben: [chat, { path: post, to: ben@example.com }]
+  cleo: [chat, { path: post, to: cleo@example.com }]
+  sue: [chat, { path: post, to: sue@example.com }]
+
+escalations:
+  on-call:
+    steps: [{ tell: [on-call], wait: 5m }, { tell: [commander], wait: 5m }]
+    last_resort: [siren]
+  support:
+    steps: [{ tell: [support], wait: 10m }, { tell: [commander] }]
+    last_resort: [siren]
+"#;
+
+/// What left the house, and which paths are broken.
+#[derive(Default)]
+struct Paths {
+    left: Mutex<Vec<(PathName, Letter)>>,
+    broken: Mutex<BTreeSet<String>>,
+}
+
+impl Paths {
+    fn breaks(&self, path: &str) {
+        self.broken.lock().unwrap().insert(path.to_owned());
+    }
+
+    /// Path and person of every letter since the last time, and forgets them.
+    fn took(&self) -> Vec<String> {
+        let mut left = std::mem::take(&mut *self.left.lock().unwrap());
+        left.sort_by_key(|(path, letter)| (letter.to.clone(), path.clone()));
+        let whose = |letter: &Letter| letter.to.as_ref().map_or("all".to_owned(), ToString::to_string);
+        left.iter()
+            .map(|(path, letter)| format!("{path} {}: {}", whose(letter), letter.words.title))
+            .collect()
+    }
+
+    fn letters(&self) -> Vec<Letter> {
+        self.left.lock().unwrap().iter().map(|(_, letter)| letter.clone()).collect()
+    }
+}
+
+impl Messenger for Paths {
+    fn send<'a>(&'a self, path: &'a PathName, _: &'a Carrier, letter: &'a Letter) -> Later<'a, Answer> {
+        let broken = self.broken.lock().unwrap().contains(path.as_str());
+        self.left.lock().unwrap().push((path.clone(), letter.clone()));
+        let answer =
+            if broken { Answer::Never("550 no such user".to_owned()) } else { Answer::Accepted(None) };
+        Box::pin(async move { answer })
+    }
+}
+
+/// People can be told, over paths that are scripted.
+fn told() -> (Scene, Arc<Paths>) {
+    let mut scene = Scene::with_own_files();
+    scene.writes("notify.yaml", NOTIFY);
+    scene.edits(
+        "policy.yaml",
+        "doors: { console: {} }",
+        "doors: { console: {} }\n\nsecrets: { siren_url: [notify.yaml] }",
+    );
+    let paths = Arc::new(Paths::default());
+    connects(&scene, &paths);
+    (scene, paths)
+}
+
+fn connects(scene: &Scene, paths: &Arc<Paths>) {
+    scene.engine().incidents().over(paths.clone(), None);
+}
+
+fn incident(scene: &Scene, id: u64) -> Arc<Incident> {
+    scene.engine().incidents().get(IncidentId(id)).unwrap().unwrap()
+}
+
+const OPENED: &str = "incident open sev1 \"checkout hangs since 03:05\" service=orders";
+
+#[test]
+fn an_incident_is_opened_answered_published_and_closed_at_the_console() {
+    let (mut scene, paths) = told();
+
+    scene.types("ana", OPENED);
+    let called = paths.took();
+    assert!(called.iter().any(|letter| letter.starts_with("chat sue")), "{called:?}");
+    for (who, line) in [
+        ("ana", "incident"),
+        ("ana", "incident ack inc-1"),
+        ("ana", "incident ack inc-1"),
+        ("sue", "incident ack 1"),
+        ("ana", "incident take commander inc-1"),
+        ("cleo", "incident take communications inc-1"),
+        ("cleo", "incident draft inc-1 \"Orders cannot be placed. We are working on it.\""),
+        ("cleo", "incident publish inc-1"),
+        ("cleo", "incident publish inc-1"),
+        ("ana", "incident update inc-1 \"pg1 was frozen, pg2 has taken over\""),
+        ("ana", "incident update inc-1 \"orders can be placed again\" for=support"),
+        ("ana", "incident identified inc-1"),
+        ("ana", "incident waive inc-1 99 \"nobody owes this number\""),
+        ("ana", "status"),
+        ("ana", "status inc-1"),
+        ("ana", "incident resolve inc-1"),
+        ("ana", "incident timeline inc-1"),
+        ("ana", "notify log inc-1"),
+        ("ana", "incident export inc-1"),
+        ("ana", "incident close inc-1"),
+        ("ana", "incident close inc-1"),
+        ("ana", "incident"),
+        ("ana", "incident status inc-1"),
+        ("ana", "journal show inc-1"),
+        ("ana", "journal verify"),
+    ] {
+        scene.types(who, line);
+    }
+
+    assert!(incident(&scene, 1).is_closed());
+    scene.nothing_was_sent();
+    scene.reads("incident");
+}
+
+#[test]
+fn nobody_answers_and_the_next_ones_are_called_until_somebody_does() {
+    let (mut scene, paths) = told();
+    scene.types("ben", "incident open sev1 \"nothing can be ordered\" service=orders");
+    let first = paths.took();
+    scene.after(Duration::from_mins(6));
+    let second = paths.took();
+    scene.after(Duration::from_mins(6));
+    let third = paths.took();
+    scene.says("ben", "incident status inc-1");
+    for who in ["ana", "sue"] {
+        scene.types(who, "incident ack inc-1");
+    }
+    paths.took();
+    scene.after(Duration::from_mins(3));
+    let then: Vec<_> = paths.took().into_iter().filter(|it| it.contains("you are called")).collect();
+
+    scene.note(&format!(
+        "-- at once --\n{}\n-- then --\n{}\n-- then --\n{}\n",
+        first.join("\n"),
+        second.join("\n"),
+        third.join("\n")
+    ));
+    assert_eq!(then, Vec::<String>::new(), "whoever answered is called no more");
+    scene.reads("incident-nobody-answers");
+}
+
+#[test]
+fn a_run_opens_an_incident_that_support_hears_of_in_its_own_words() {
+    let (mut scene, paths) = told();
+    scene.says("ana", PLANNED);
+    scene.does_next("ana");
+    let approve = format!("approve 1 {}", scene.run(1).digest().unwrap().short());
+    scene.types("ben", &approve);
+    scene.settle();
+
+    let letters = paths.letters();
+    let of_support: Vec<_> = letters.iter().filter(|it| it.audience == Audience::Support).collect();
+    assert!(!of_support.is_empty(), "{letters:?}");
+    for letter in of_support {
+        let text = format!("{}\n{}\n{}", letter.words.subject, letter.words.title, letter.words.text);
+        for host in ["pg1", "pg2", "pg3", "failover", "move to new rack", "Run 1"] {
+            assert!(!text.contains(host), "{text}");
+        }
+    }
+    scene.says("sue", "incident");
+    assert!(scene.last().contains("inc-1"), "{}", scene.last());
+}
+
+#[test]
+fn a_broken_path_brings_the_next_way_in_and_the_log_says_so() {
+    let (mut scene, paths) = told();
+    paths.breaks("chat");
+
+    scene.types("ben", OPENED);
+    scene.says("ben", "notify log");
+
+    assert!(scene.last().contains("NOT SENT") && scene.last().contains("accepted"), "{}", scene.last());
+    assert!(paths.took().iter().any(|letter| letter.starts_with("post sue")), "the other way was used");
+}
+
+#[test]
+fn a_drill_reaches_its_participants_only_and_says_so() {
+    let (mut scene, paths) = told();
+
+    scene.types("ana", "incident open sev1 \"we practise a dead primary\" service=orders drill=ana,cleo");
+    scene.types("ana", "incident draft inc-1 \"Orders cannot be placed.\"");
+    let came_out = scene.types("ana", "incident publish inc-1");
+    assert_eq!(came_out, CameOut::Refused);
+    assert!(scene.last().contains("code: drill"), "{}", scene.last());
+    let came_out = scene.types("ben", "incident ack inc-1");
+    assert_eq!(came_out, CameOut::Refused);
+    assert!(scene.last().contains("code: not-of-drill"), "{}", scene.last());
+    scene.after(Duration::from_mins(20));
+
+    let letters = paths.letters();
+    assert!(!letters.is_empty());
+    for letter in letters {
+        assert!(letter.drill && letter.words.title.starts_with("[DRILL] "), "{letter:?}");
+        assert!(letter.to.as_ref().is_some_and(|to| ["ana", "cleo"].contains(&to.as_str())), "{letter:?}");
+    }
+}
+
+#[test]
+fn a_path_is_tried_with_a_letter_to_the_one_who_asks() {
+    let (mut scene, paths) = told();
+
+    assert_eq!(scene.types("sue", "notify test post"), CameOut::Done);
+    let letters = paths.took();
+    assert_eq!(letters, ["post sue: A test of the path post: nothing has happened, sue."]);
+    paths.breaks("post");
+    assert_eq!(scene.types("sue", "notify test post"), CameOut::Refused);
+    paths.took();
+    assert_eq!(scene.types("sue", "notify test siren"), CameOut::Refused);
+    assert_eq!(paths.took(), Vec::<String>::new(), "nobody else's path is tried");
+
+    scene.reads("incident-path-tried");
+}
+
+#[test]
+fn what_is_wrong_in_a_line_of_an_incident_is_said() {
+    let (mut scene, _paths) = told();
+
+    for line in [
+        "incident ack inc-7",
+        "incident open sev1 \"short\"",
+        "incident open sev1 \"checkout hangs for all\" service=ordres",
+        "incident open sev1 \"checkout hangs for all\" drill=anna",
+        "incident resolv inc-1",
+        "notify log inc-7",
+        "status inc-7",
+        "journal show inc-7",
+        "help incident",
+        "help notify",
+    ] {
+        scene.types("ana", line);
+    }
+    scene.types("nobody", "incident ack inc-1");
+    scene.types("nobody", "incident");
+
+    scene.reads("incident-wrong-lines");
+}
+
+#[test]
+fn an_incident_is_looked_at_where_no_bot_runs() {
+    let (mut scene, paths) = told();
+    scene.types("ana", OPENED);
+    scene.crashes();
+
+    scene.starts();
+    connects(&scene, &paths);
+    scene.settle();
+    let mut desk = scene.desk().clone();
+    desk.engine = None;
+
+    assert_eq!(desk.open_incidents().unwrap().len(), 1);
+    assert_eq!(*desk.incident(IncidentId(1)).unwrap(), *incident(&scene, 1));
+}
