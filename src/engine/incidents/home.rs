@@ -98,7 +98,11 @@ pub(super) fn home<'a>(
     };
     let recurs_until = resolved.checked_add(RECURS_WITHIN_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
     let is_trouble = matter.trouble != Trouble::Starts;
-    if is_trouble && now <= recurs_until && !last.is_closed() { Home::There(last.id) } else { Home::New(Some(last.id)) }
+    if is_trouble && now <= recurs_until && !last.is_closed() {
+        Home::There(last.id)
+    } else {
+        Home::New(Some(last.id))
+    }
 }
 
 /// What an incident begins with that a run opens.
