@@ -2,7 +2,7 @@
 //!
 //! Many read a channel, so no link that answers for somebody stands here: whoever presses is known by their account.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Pulse;
 use super::card::{Card, fit};
@@ -28,7 +28,8 @@ const DRILL: &str = "[DRILL] ";
 /// The channels, as far as notices go there.
 pub(super) struct Room {
     post: Post,
-    incidents: Arc<Incidents>,
+    /// The engine has the way to here, so that this must not keep the engine.
+    incidents: Weak<Incidents>,
     pulse: Arc<Pulse>,
 }
 
@@ -39,12 +40,13 @@ impl std::fmt::Debug for Room {
 }
 
 impl Room {
-    pub(super) const fn new(post: Post, incidents: Arc<Incidents>, pulse: Arc<Pulse>) -> Self {
-        Self { post, incidents, pulse }
+    pub(super) fn new(post: Post, incidents: &Arc<Incidents>, pulse: Arc<Pulse>) -> Self {
+        Self { post, incidents: Arc::downgrade(incidents), pulse }
     }
 
     async fn shown(&self, channel: u64, letter: &Letter) -> Result<u64, Lost> {
-        let thread = self.incidents.thread_of(letter.incident, letter.audience);
+        let incidents = self.incidents.upgrade();
+        let thread = incidents.and_then(|it| it.thread_of(letter.incident, letter.audience));
         // News stands where the incident is told; whoever must say that they know is asked where all see it.
         let place = thread.filter(|_| letter.kind != Kind::Page).unwrap_or(channel);
         if letter.may_repeat {
