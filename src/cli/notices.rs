@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
 
 use super::environment;
 use crate::config::Config;
@@ -10,13 +13,15 @@ use crate::engine::clock::Clock;
 use crate::engine::dice::Dice;
 use crate::engine::{Engine, incidents};
 use crate::incident::Incident;
-use crate::incident::model::{About, Notice, Owed};
+use crate::incident::model::{About, Delivery, Notice, Owed};
 use crate::journal::Journal;
-use crate::library::Snapshot;
+use crate::library::Library;
 use crate::notify::link::Links;
 use crate::notify::{Outside, link_key};
 use crate::secrets::Secrets;
 
+/// A path has answered within 15 s, or nobody knows.
+const TRIED_WITHIN: Duration = Duration::from_secs(17);
 /// What stands before a link.
 const SAYS: &str = "Say that you know";
 
@@ -41,9 +46,11 @@ impl Notices {
     /// From now on notices leave.
     pub(super) fn leave(&self, engine: &Engine) {
         let answers = self.key.map(|key| {
-            let of = engine.clone();
-            let answers: incidents::Answers =
-                Arc::new(move |incident: &Incident, notice: &Notice| answers(&of, key, incident, notice));
+            // Not the engine itself, which keeps this for as long as it lives.
+            let (library, clock) = (engine.library().clone(), engine.clock().clone());
+            let answers: incidents::Answers = Arc::new(move |incident: &Incident, notice: &Notice| {
+                answers(&library, &clock, key, incident, notice)
+            });
             answers
         });
         engine.incidents().over(self.outside.clone(), answers);
@@ -55,6 +62,31 @@ impl Notices {
     }
 }
 
+/// Waits until every notice that may leave was tried once, for some seconds at most: a process that ends leaves the others
+/// to the next one. How many those are.
+pub(super) async fn tried(engine: &Engine) -> usize {
+    let incidents = engine.incidents();
+    let mut changes = incidents.follow();
+    let mut late = std::pin::pin!(Clock::System.after(TRIED_WITHIN));
+    let untried = || {
+        let open = incidents.open();
+        let notices = open.iter().flat_map(|it| &it.notices);
+        let waits = |it: &&Notice| match it.delivery {
+            Delivery::Waiting(_) => it.attempts == 0,
+            Delivery::Sending(_) => true,
+            _ => false,
+        };
+        notices.filter(waits).count()
+    };
+    while untried() > 0 {
+        tokio::select! {
+            changed = changes.recv() => if matches!(changed, Err(RecvError::Closed)) { break },
+            () = &mut late => break,
+        }
+    }
+    untried()
+}
+
 /// Beside the journal, so that a copy of the journal alone signs nothing.
 fn key_file(journal: &Path) -> PathBuf {
     let mut file = journal.as_os_str().to_owned();
@@ -63,15 +95,22 @@ fn key_file(journal: &Path) -> PathBuf {
 }
 
 /// The link of a notice, where it asks one person whether they know and one person alone reads it.
-fn answers(engine: &Engine, key: [u8; 32], incident: &Incident, notice: &Notice) -> Vec<(String, String)> {
-    let snapshot = engine.snapshot().ok();
-    let notify = snapshot.as_deref().and_then(|snapshot: &Snapshot| snapshot.set.notify.as_ref().ok());
+fn answers(
+    library: &Library,
+    clock: &Clock,
+    key: [u8; 32],
+    incident: &Incident,
+    notice: &Notice,
+) -> Vec<(String, String)> {
+    // With a slip in the folder a notice has no link, and goes out all the same.
+    let snapshot = library.load().ok();
+    let notify = snapshot.as_ref().and_then(|snapshot| snapshot.set.notify.as_ref().ok());
     let base = notify.and_then(|notify| notify.answers.as_ref().filter(|_| is_for_one(notify, notice)));
     let (Some(base), Some(person)) = (base, &notice.to) else { return Vec::new() };
     if !asks_whether_known(incident, notice) {
         return Vec::new();
     }
-    let link = Links::new(base, key).mint(incident.id, person, notice.number, engine.clock().now());
+    let link = Links::new(base, key).mint(incident.id, person, notice.number, clock.now());
     vec![(SAYS.to_owned(), link)]
 }
 

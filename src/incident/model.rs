@@ -423,6 +423,11 @@ impl Incident {
         self.status == Status::Closed
     }
 
+    /// Whether it is closed and nothing of it is left to be sent: nobody need look at it any more.
+    pub fn is_over(&self) -> bool {
+        self.is_closed() && !self.notices.iter().any(|notice| notice.delivery.is_open())
+    }
+
     /// Whether it is a drill.
     pub const fn is_drill(&self) -> bool {
         self.opened.drill.is_some()

@@ -384,7 +384,7 @@ impl JournalView {
         Ok(self.reader().incidents_from()?)
     }
 
-    /// Incidents that are not closed.
+    /// Incidents that are not closed, or of which something is still to be sent.
     pub fn open_incidents(&self) -> Result<Vec<IncidentId>, OpenError> {
         Ok(self
             .reader()

@@ -164,7 +164,7 @@ impl Said {
             .collect();
         let rows: Vec<_> = self.runs.values().map(|run| (run.id, run.version, !run.is_ended())).collect();
         let incidents: Vec<_> =
-            self.incidents.values().map(|it| (it.id, it.version, !it.is_closed())).collect();
+            self.incidents.values().map(|it| (it.id, it.version, !it.is_over())).collect();
         let tables = [
             ("holds", held == claimed),
             ("runs", reader.run_rows()? == rows),

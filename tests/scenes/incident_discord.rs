@@ -12,6 +12,8 @@ use steadyhand::secrets::Secrets;
 
 use crate::discord::{Ground, private, reads};
 
+const THREAD: &str = "inc-1 · sev1 · Order processing";
+
 /// Operators are told in one channel, Support in another.
 fn notify(discord: &Discord) -> String {
     let channel = |name: &str| discord.channel_id(name).to_string();
@@ -87,15 +89,22 @@ async fn operators_and_support_carry_an_incident_from_start_to_end() {
         .until("Support's page", |it| it.messages("support").into_iter().find(|seen| seen.pings == ["sue"]));
     let called = called.await;
     assert!(called.says("[I am Support, I know|success]"), "{called}");
+    let told = |it: &Discord| {
+        let card = it.messages("incidents").into_iter().find(|seen| seen.id == card.id)?;
+        (card.text().matches("accepted").count() == 4).then_some(card)
+    };
+    let card = ground.discord.until("everybody is told over both ways", told).await;
     for seen in [&support, &called] {
         assert!(!seen.says("pg1") && !seen.says("hangs"), "no operator's word reaches Support: {seen}");
     }
-    reads("incident-discord-opened", &format!("{card}\n{support}"));
+    // Whether it was told before the card was posted.
+    let shown = format!("{card}\n{support}").replace("(edited) ", "");
+    reads("incident-discord-opened", &shown);
 
     // Support says that they know, in their own channel.
     let know = ground.press("sue", &support, "I am Support, I know").await;
     assert!(know.says("inc-1"), "{know}");
-    ground.discord.until_says("inc-1 · sev1", "sue acknowledged").await;
+    ground.discord.until_says(THREAD, "sue acknowledged").await;
     let quiet = |it: &Discord| {
         let all = it.messages("support");
         all.into_iter().find(|seen| seen.id == support.id && !seen.says("I am Support, I know|"))
@@ -151,7 +160,7 @@ async fn a_drill_says_so_everywhere_and_pings_its_participants_alone() {
     private(ground.person("ana").types(line).unwrap(), "ana").await;
 
     let card = ground.discord.until_says("incidents", "[Take command|primary]").await;
-    assert!(card.text().contains("[DRILL]"), "{card}");
+    assert!(card.text().contains("DRILL"), "{card}");
     assert!(card.button("Publish draft").is_none(), "nothing of it goes to customers");
     let refused = ground.press("cleo", &card, "Acknowledge").await;
     assert!(refused.says("code:"), "{refused}");
@@ -161,7 +170,9 @@ async fn a_drill_says_so_everywhere_and_pings_its_participants_alone() {
         ["incidents", "ops", "support"].iter().flat_map(|name| ground.discord.messages(name)).collect();
     let pinged: Vec<&String> = all.iter().flat_map(|seen| &seen.pings).collect();
     assert!(pinged.iter().all(|name| ["ana", "ben"].contains(&name.as_str())), "{pinged:?}");
-    assert!(all.iter().all(|seen| seen.text().contains("[DRILL]")), "{}", ground.discord.shows("incidents"));
+    let begins = |seen: &Seen| seen.content.starts_with(r"\[DRILL\] ");
+    assert!(all.iter().all(begins), "{}", ground.discord.shows("incidents"));
+    assert!(all.iter().all(|seen| seen.text().contains("DRILL")), "{}", ground.discord.shows("incidents"));
     assert!(ground.discord.messages("support").is_empty(), "{}", ground.discord.shows("support"));
 }
 
@@ -169,7 +180,7 @@ async fn a_drill_says_so_everywhere_and_pings_its_participants_alone() {
 async fn after_a_start_the_same_card_goes_on() {
     let mut ground = ready().await;
     let (card, support) = opened(&ground).await;
-    ground.discord.until_says("inc-1 · sev1", "opened sev1").await;
+    ground.discord.until_says(THREAD, "opened sev1").await;
 
     ground.dies();
     again(&mut ground).await;

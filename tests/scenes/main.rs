@@ -11,6 +11,7 @@ mod duty;
 mod given;
 mod held;
 mod incident_discord;
+mod incident_links;
 mod incidents;
 mod journal;
 mod masked;

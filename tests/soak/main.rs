@@ -126,7 +126,7 @@ fn files(folder: &Path, receivers: &Receivers) {
             .into_iter()
             .map(|path| match path {
                 "mail" => format!("{{ path: mail, to: {name}@soak.test }}"),
-                path => format!("{{ path: {path}, to: {name} }}"),
+                path => path.to_owned(),
             })
             .collect();
         format!("  {name}: [{}]\n", all.join(", "))

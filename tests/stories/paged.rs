@@ -53,7 +53,7 @@ struct Night {
 /// What stands in notify.yaml: ana has the weekdays, cleo the weekends; sue is Support, and ben decides.
 fn notify(mail: &MailServer, phone: &Peer, siren: &Peer, answers: SocketAddr) -> String {
     let ways = |name: &str| {
-        format!("  {name}: [{{ path: phone, to: {name} }}, {{ path: mail, to: {name}@lab.test }}]\n")
+        format!("  {name}: [phone, {{ path: mail, to: {name}@lab.test }}]\n")
     };
     let people: String = ["ana", "ben", "cleo", "sue"].map(ways).concat();
     format!(
@@ -124,6 +124,8 @@ impl Night {
         let (engine, desk) = runtime.block_on(async {
             let journal = Journal::open(&config.journal, true).unwrap();
             let library = Arc::new(Library::new(config.folders.clone()));
+            let files = library.load().unwrap();
+            assert!(files.set.notify.is_ok() && files.set.policy.is_ok(), "{:?}", files.set.notify.as_ref().err());
             let ssh = Arc::new(Ssh::new(config.ssh.clone()).unwrap());
             let service = Service::new(journal.clone(), library.clone(), ssh.clone(), &clock);
             let target = ssh as Arc<dyn Target>;
@@ -245,7 +247,7 @@ fn a_failover_that_fails_on_a_saturday_night_calls_who_is_on_duty_and_support_un
     let digest = regex_lite::Regex::new(r"approve 1 ([0-9a-f]{8})").unwrap();
     let digest = digest.captures(&confirmed).unwrap_or_else(|| panic!("{confirmed}"))[1].to_owned();
 
-    night.says("ben", &format!("approve 1 {digest}"));
+    let approved = night.says("ben", &format!("approve 1 {digest}"));
     // pg3 is lost while the first step works: the step that points it at the new primary cannot be done.
     night.runtime.block_on(async {
         while !matches!(events.recv().await.unwrap().stamped.event, steadyhand::run::Event::StepSent { .. }) {

@@ -49,7 +49,9 @@ pub fn card_for(reader: Reader, incident: &Incident, run_lines: &[String], momen
 
 fn for_operators(incident: &Incident, run_lines: &[String], moment: &Moment) -> Card {
     let mut card = of_page(&said::card(incident, run_lines, moment), "incident.txt");
-    card.title = cut(&format!("{}{}", drill(incident), card.title), TITLE);
+    // Once, and before everything.
+    let mark = safe::plain(drill(incident));
+    card.title = cut(&format!("{mark}{}", card.title.replacen(&mark, "", 1)), TITLE);
     card.content = cut(&safe::plain(&words::incident(incident)), SENTENCE);
     card.footer = incident.id.to_string();
     card.buttons = steering(incident);
@@ -133,10 +135,13 @@ pub fn line(changed: &Changed, moment: &Moment) -> Option<String> {
     Some(format!("{drill}{} · {}", moment.second(line.at), safe::plain(&line.text)))
 }
 
-/// The name of the thread of an incident.
-pub fn thread_name(incident: &Incident) -> String {
-    let severity = incident.severity.word();
-    let name = format!("{}{} · {severity} · {}", drill(incident), incident.id, incident.opened.title);
+/// The name of the thread of an incident for those who read it.
+pub fn thread_name(reader: Reader, incident: &Incident) -> String {
+    let what = match reader {
+        Reader::Operators => incident.severity.word(),
+        Reader::Support => "for Support",
+    };
+    let name = format!("{}{} · {what} · {}", drill(incident), incident.id, incident.opened.title);
     cut(&crate::runbook::source::hidden::visible(&name), THREAD)
 }
 

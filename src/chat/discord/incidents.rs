@@ -405,7 +405,7 @@ impl Incidents {
         reader: Reader,
         (channel, message): (u64, u64),
     ) -> Result<Stands, Lost> {
-        let thread = match self.post.begin_thread(channel, message, &thread_name(incident)).await {
+        let thread = match self.post.begin_thread(channel, message, &thread_name(reader, incident)).await {
             Ok(thread) => Some(thread),
             Err(lost) if lost.is_away() => return Err(lost),
             // It was begun before the last end: a thread has the id of its message.

@@ -242,7 +242,7 @@ pub fn start(settings: Settings, desk: Desk, ending: CancellationToken) -> Resul
         pulse.clone(),
         ending.clone(),
     ));
-    let room = Arc::new(room::Room::new(post.clone(), incidents.clone(), pulse.clone()));
+    let room = Arc::new(room::Room::new(post.clone(), &incidents, pulse.clone()));
     let posts = (post, post::Post::new(&settings, desk.clock.clone()));
     let shown = (runs.clone(), incidents.clone());
     let counter = Arc::new(desk::Counter::new(desk, engine, posts, shown, pulse.clone(), settings.messages));

@@ -2,7 +2,7 @@
 //!
 //! Many read a channel, so no link that answers for somebody stands here: whoever presses is known by their account.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Pulse;
 use super::card::{Card, fit};
@@ -22,10 +22,14 @@ use crate::wording::page::Role;
 /// What is read on a lock screen has at most so much.
 const SENTENCE: usize = 400;
 
+/// Stands before everything of a drill.
+const DRILL: &str = "[DRILL] ";
+
 /// The channels, as far as notices go there.
 pub(super) struct Room {
     post: Post,
-    incidents: Arc<Incidents>,
+    /// The engine has the way to here, so that this must not keep the engine.
+    incidents: Weak<Incidents>,
     pulse: Arc<Pulse>,
 }
 
@@ -36,12 +40,13 @@ impl std::fmt::Debug for Room {
 }
 
 impl Room {
-    pub(super) const fn new(post: Post, incidents: Arc<Incidents>, pulse: Arc<Pulse>) -> Self {
-        Self { post, incidents, pulse }
+    pub(super) fn new(post: Post, incidents: &Arc<Incidents>, pulse: Arc<Pulse>) -> Self {
+        Self { post, incidents: Arc::downgrade(incidents), pulse }
     }
 
     async fn shown(&self, channel: u64, letter: &Letter) -> Result<u64, Lost> {
-        let thread = self.incidents.thread_of(letter.incident, letter.audience);
+        let incidents = self.incidents.upgrade();
+        let thread = incidents.and_then(|it| it.thread_of(letter.incident, letter.audience));
         // News stands where the incident is told; whoever must say that they know is asked where all see it.
         let place = thread.filter(|_| letter.kind != Kind::Page).unwrap_or(channel);
         if letter.may_repeat {
@@ -108,12 +113,15 @@ fn card_of(letter: &Letter) -> Card {
         (is_page && is_user(&letter.address)).then(|| letter.address.clone()).into_iter().collect();
     let named = letter.to.as_ref().filter(|_| pings.is_empty()).map(|person| format!("{person}: "));
     let repeat = if letter.may_repeat { " (It may have come before.)" } else { "" };
-    let sentence = safe::plain(&format!("{}{}{repeat}", named.unwrap_or_default(), words.title));
+    // Before everything, also before whoever is pinged.
+    let (drill, title) =
+        words.title.strip_prefix(DRILL).map_or(("", words.title.as_str()), |rest| (DRILL, rest));
+    let sentence = safe::plain(&format!("{}{title}{repeat}", named.unwrap_or_default()));
     // A letter that only tries the path is of no incident.
     let is_of_one = letter.incident.0 > 0;
     let button = (is_page && is_of_one).then(|| acknowledge(letter.incident, letter.audience)).flatten();
     let mut card = Card {
-        content: mentioning(&pings, &cut(&sentence, SENTENCE)),
+        content: format!("{}{}", safe::plain(drill), mentioning(&pings, &cut(&sentence, SENTENCE))),
         text: safe::lines(&words.text),
         bar: Some(match letter.kind {
             Kind::Page => Role::Danger,
@@ -175,6 +183,16 @@ mod tests {
         assert_eq!(card.buttons[0].label, "I am Support, I know");
         assert_eq!(card.footer, "inc-31 · notice n-abcdefghijklmnopqrstuv");
         assert!(!card.silent);
+    }
+
+    #[test]
+    fn of_a_drill_that_stands_before_everything() {
+        let mut of_a_drill = letter(Audience::Operator, Kind::Page);
+        of_a_drill.words.title = "[DRILL] sev1: Orders".to_owned();
+
+        let card = card_of(&of_a_drill);
+
+        assert_eq!(card.content, "\\[DRILL\\] <@214600000000000004>: sev1: Orders");
     }
 
     #[test]

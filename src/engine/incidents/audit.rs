@@ -24,7 +24,7 @@ impl Incidents {
         for (id, why) in lock(&room.parked).iter() {
             found.push(format!("{id} stands still: {why}."));
         }
-        let open = self.open();
+        let open: Vec<_> = lock(&room.open).values().cloned().collect();
         for incident in &open {
             found.extend(late_calls(incident, late));
             found.extend(late_sends(incident, late));

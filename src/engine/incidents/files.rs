@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::duty::{Duty, Override};
-use crate::engine::Inner;
+use crate::engine::{Inner, lock};
 use crate::inventory::Inventory;
 use crate::library::Snapshot;
 use crate::policy::Policy;
@@ -25,18 +25,10 @@ impl Known {
     /// Reads them.
     pub(super) fn of(inner: &Inner) -> Self {
         let said = inner.said();
-        let (mut snapshot, mut why) = match inner.snapshot() {
+        let (snapshot, why) = match usable(inner) {
             Ok(snapshot) => (Some(snapshot), String::new()),
-            Err(_) => (None, "the files cannot be used".to_owned()),
+            Err(why) => (None, why),
         };
-        let is_whole = |set: &Arc<Snapshot>| set.set.policy.is_ok() && set.set.notify.is_ok();
-        if !snapshot.as_ref().is_some_and(is_whole) {
-            let last = inner.planner.library.last_at(inner.clock.now(), &said);
-            snapshot = last.filter(is_whole).or(snapshot);
-        }
-        if let Some(Err(of_policy)) = snapshot.as_ref().map(|snapshot| &snapshot.set.policy) {
-            why.clone_from(of_policy);
-        }
         Self { snapshot, why, nobody: Arc::new(nobody()), overrides: said.overrides }
     }
 
@@ -58,6 +50,22 @@ impl Known {
             None => Duty { policy: &self.nobody, notify: Err(&self.why), overrides: &self.overrides },
         }
     }
+}
+
+/// The files as they are now, or those that could be used whole last; and without those as far as they can be used.
+pub(super) fn usable(inner: &Inner) -> Result<Arc<Snapshot>, String> {
+    let now = inner.snapshot();
+    let mut last = lock(&inner.incidents.usable);
+    match now {
+        Ok(now) if now.set.policy.is_ok() && now.set.notify.is_ok() => {
+            *last = Some(now.clone());
+            return Ok(now);
+        }
+        Ok(now) if last.is_none() => return Ok(now),
+        _ => {}
+    }
+    let Some(last) = last.clone() else { return Err("the files cannot be used".to_owned()) };
+    Ok(last.at(inner.clock.now(), &inner.said()).map_or(last, Arc::new))
 }
 
 /// A policy without anybody.

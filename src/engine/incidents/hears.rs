@@ -77,6 +77,8 @@ impl Keeper {
             tracing::error!("what entry {} means for incidents could not be found out", entry.seq);
             None
         });
+        // Nobody is hurt when work is called off that had changed nothing.
+        let trouble = trouble.filter(|it| *it != Trouble::Stopped || run.has_sent_a_change());
         let ended = match &stamped.event {
             Event::Ended { outcome, .. } => Some(*outcome),
             _ => None,

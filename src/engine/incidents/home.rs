@@ -97,7 +97,12 @@ pub(super) fn home<'a>(
         return Home::New(None);
     };
     let recurs_until = resolved.checked_add(RECURS_WITHIN_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
-    if now <= recurs_until && !last.is_closed() { Home::There(last.id) } else { Home::New(Some(last.id)) }
+    let is_trouble = matter.trouble != Trouble::Starts;
+    if is_trouble && now <= recurs_until && !last.is_closed() {
+        Home::There(last.id)
+    } else {
+        Home::New(Some(last.id))
+    }
 }
 
 /// What an incident begins with that a run opens.

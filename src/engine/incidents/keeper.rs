@@ -44,7 +44,7 @@ pub(super) enum Todo {
 
 pub(super) struct Keeper {
     pub(super) inner: Arc<Inner>,
-    /// Incidents that are not closed.
+    /// Incidents that are not over.
     pub(super) open: BTreeMap<IncidentId, Incident>,
     /// The newest closed one of each service.
     pub(super) closed: Vec<Incident>,

@@ -24,6 +24,7 @@ use super::{Engine, FOLLOW_CAPACITY, Inner, Refused, lock};
 use crate::incident::model::{Notice, Opened, Severity};
 use crate::incident::{Incident, IncidentId, Says, Stamped};
 use crate::journal::{Actor, OpenError};
+use crate::library::Snapshot;
 use crate::notify::Messenger;
 use crate::plan::model::TellPlan;
 use crate::run::RunId;
@@ -77,7 +78,7 @@ type Reply = oneshot::Sender<Result<Arc<Incident>, Refused>>;
 
 /// What the keeper and those who ask it share.
 pub(super) struct Room {
-    /// Incidents that are not closed, as they are now.
+    /// Incidents that are not over, as they are now.
     open: Mutex<BTreeMap<IncidentId, Arc<Incident>>>,
     /// Those that stand still because of a fault, and why.
     parked: Mutex<BTreeMap<IncidentId, String>>,
@@ -87,6 +88,8 @@ pub(super) struct Room {
     carriers: watch::Sender<Option<Carriers>>,
     /// The last entry of the journal that was heard.
     heard: AtomicU64,
+    /// The files that could be used whole last.
+    usable: Mutex<Option<Arc<Snapshot>>>,
     changed: broadcast::Sender<Changed>,
     mailbox: mpsc::UnboundedSender<Mail>,
 }
@@ -101,6 +104,7 @@ impl Room {
             released: watch::Sender::default(),
             carriers: watch::Sender::new(None),
             heard: AtomicU64::new(0),
+            usable: Mutex::default(),
             changed: broadcast::channel(FOLLOW_CAPACITY).0,
             mailbox,
         };
@@ -145,7 +149,7 @@ impl Incidents {
 
     /// Those that are not closed.
     pub fn open(&self) -> Vec<Arc<Incident>> {
-        lock(&self.room().open).values().cloned().collect()
+        lock(&self.room().open).values().filter(|incident| !incident.is_closed()).cloned().collect()
     }
 
     /// One, also if it is closed.
@@ -159,7 +163,7 @@ impl Incidents {
 
     /// The newest that is not closed and that a run belongs to.
     pub fn of_run(&self, run: RunId) -> Option<Arc<Incident>> {
-        lock(&self.room().open).values().rev().find(|incident| incident.runs.contains_key(&run)).cloned()
+        self.open().into_iter().rev().find(|incident| incident.runs.contains_key(&run))
     }
 
     /// Those that stand still because of a fault, and why.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::files::usable;
 use super::{Begin, Incidents, Mail};
 use crate::duty::Duty;
 use crate::engine::{Refused, Speaker};
@@ -15,7 +15,7 @@ use crate::journal::{Actor, AppendError};
 use crate::library::Snapshot;
 use crate::plan::model::TellPlan;
 use crate::policy::Policy;
-use crate::policy::decide::{Denial, Door, Ruling};
+use crate::policy::decide::{Denial, Door, Ruling, policy_of};
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{Person, Role, ServiceName};
 
@@ -65,6 +65,7 @@ impl Incidents {
     ) -> Result<Arc<Incident>, Refused> {
         let snapshot = self.files()?;
         // A link outlives the days on which somebody was trusted.
+        policy_of(&snapshot.set.policy).map_err(Refused::Denied)?;
         if let Some(refused) = unknown_person(&snapshot, &person) {
             return Err(refused);
         }
@@ -165,15 +166,9 @@ impl Incidents {
     /// The files as they are now; those that could be used last where they cannot: a slip in the folder keeps nobody from
     /// saying that they know.
     pub(super) fn files(&self) -> Result<Arc<Snapshot>, Refused> {
-        let inner = &self.engine.inner;
-        let now = inner.snapshot();
-        if now.as_ref().is_ok_and(|snapshot| snapshot.set.policy.is_ok()) {
-            return now.map_err(Refused::NotLoaded);
-        }
-        let at: Timestamp = inner.clock.now();
-        match inner.planner.library.last_at(at, &inner.said()) {
-            Some(last) => Ok(last),
-            None => now.map_err(Refused::NotLoaded),
+        match usable(&self.engine.inner) {
+            Ok(snapshot) => Ok(snapshot),
+            Err(_) => self.engine.snapshot(),
         }
     }
 

@@ -114,7 +114,7 @@ impl Keeper {
             data.insert(HEARD.to_owned(), seq.into());
         }
         let append = Append {
-            incident: Some(IncidentAppend { id: after.id, expected, open: !after.is_closed() }),
+            incident: Some(IncidentAppend { id: after.id, expected, open: !after.is_over() }),
             entries,
             ..Append::default()
         };
@@ -141,7 +141,7 @@ impl Keeper {
         {
             // Both under the lock: whoever reads the new state can already receive what led to it.
             let mut open = lock(&self.inner.incidents.open);
-            if incident.is_closed() {
+            if incident.is_over() {
                 open.remove(&incident.id);
             } else {
                 open.insert(incident.id, shown.clone());
@@ -151,7 +151,7 @@ impl Keeper {
                 let _ = self.inner.incidents.changed.send(Changed { incident: shown.clone(), stamped });
             }
         }
-        if incident.is_closed() {
+        if incident.is_over() {
             self.open.remove(&incident.id);
             self.closed.retain(|other| other.opened.service != incident.opened.service);
             self.closed.push(incident);

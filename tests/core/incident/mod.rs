@@ -4,6 +4,7 @@ mod calling;
 mod driven;
 mod duties;
 mod ending;
+mod from_run;
 mod opening;
 mod people;
 mod properties;
