@@ -32,6 +32,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "duty",
             "failpoint",
             "incident",
+            "inventory",
             "journal",
             "library",
             "notify",

@@ -96,7 +96,7 @@ fn looking_exits_with_0() {
         (&["--help"], "Exit codes: 0 done"),
         (&["run", "--help"], "run <runbook> name=value"),
         (&["run", "failover-database", "-h"], "run <runbook> name=value"),
-        (&["status", "--help"], "status [run|cluster|host]"),
+        (&["status", "--help"], "status [run|incident|cluster|host]"),
         (&["approve", "1", "--help"], "approve <run> <plan>"),
         (&["journal", "verify"], "Nothing has run yet: there is no journal"),
         (&["help", "check"], "steadyhand check --help"),

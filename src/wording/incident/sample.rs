@@ -85,7 +85,7 @@ pub(in crate::wording) fn incident() -> Incident {
         published: Vec::new(),
         resolved: None,
         acknowledged: None,
-        known_by: Default::default(),
+        known_by: BTreeMap::new(),
         touched: since,
     }
 }

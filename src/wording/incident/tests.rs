@@ -122,7 +122,7 @@ fn a_card_says_where_it_stands_what_is_owed_and_who_was_told() {
     Opened: by run 142, which FAILED: step 3 on pg1-rm-rf
     Now: Run 142 on orders: step 3 of 5.
     Roles: commander ana · communications nobody · support-liaison nobody
-    Known by: ana (first, 03:10 CET) · ana for on-call
+    Known by: ana for on-call (03:10 CET)
     Draft: "a draft that nobody published" Nobody reads it before it is published.
     News: pg1-rm-rf does not answer (ana, 03:09 CET)
     Told: sue: chat accepted 03:09 CET, mail NOT SENT: 550 no such user
