@@ -181,9 +181,14 @@ impl MailServer {
         self.letters()
     }
 
-    /// How many faults have happened.
-    pub fn faults(&self) -> usize {
-        self.heard().faults
+    /// Waits until so many faults have happened.
+    ///
+    /// # Panics
+    /// If they do not, or if there were more.
+    #[track_caller]
+    pub fn wait_for_faults(&self, faults: usize) {
+        self.wait_until("faults", |heard| heard.faults >= faults);
+        assert_eq!(self.heard().faults, faults, "more went wrong than was meant to");
     }
 
     /// It is gone at once, in the middle of whatever it does.

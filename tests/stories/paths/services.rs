@@ -175,6 +175,11 @@ async fn a_webhook_is_signed_and_keeps_its_id_when_it_is_sent_again() {
         "answers": [{"label": "I know", "url": "https://bot.example/answer/abc.def"}],
     });
     assert_eq!(siren.taken(), [expected]);
+    let handbook = include_str!("../../../docs/operating.md");
+    let example = handbook.split("```json").find(|block| block.contains("incident.page")).unwrap();
+    let example: serde_json::Value = serde_json::from_str(example.split("```").next().unwrap()).unwrap();
+    let keys = |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&example), keys(&siren.taken()[0]), "the handbook shows what comes");
     siren.assert_clean();
 }
 
