@@ -110,12 +110,13 @@ impl Keeper {
     ) -> Result<(), NotTaken> {
         let Some(plan) = run.plan() else { return Ok(()) };
         let over = ended.map(|outcome| Input::RunEnded { run: run.id, outcome, tell: tells(plan, &["end"]) });
-        let own = self.open.values().find(|incident| incident.runs.contains_key(&run.id)).map(|it| it.id);
+        let own = self.open.values().filter(|incident| incident.runs.contains_key(&run.id));
+        let own: Vec<IncidentId> = own.map(|incident| incident.id).collect();
         let Some(trouble) = trouble else {
-            return match own.zip(over) {
-                Some((own, over)) => self.hears(own, &[over], seq).await,
-                None => Ok(()),
-            };
+            for id in own {
+                self.hears(id, over.as_slice(), seq).await?;
+            }
+            return Ok(());
         };
         let known = self.known();
         let matter = matter(plan, trouble, known.inventory());
@@ -126,6 +127,10 @@ impl Keeper {
         match home(run, plan, &matter, candidates.into_iter(), now) {
             Home::None => Ok(()),
             Home::There(id) => {
+                // What else it belongs to hears of its end, and no more.
+                for other in own.into_iter().filter(|other| *other != id) {
+                    self.hears(other, over.as_slice(), seq).await?;
+                }
                 let is_new = self.open.get(&id).is_some_and(|incident| !incident.runs.contains_key(&run.id));
                 let tell = if is_new { tell() } else { Vec::new() };
                 let inputs: Vec<Input> = std::iter::once(input(run, &matter, tell)).chain(over).collect();

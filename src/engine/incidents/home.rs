@@ -72,7 +72,11 @@ pub(super) fn home<'a>(
     known: impl Iterator<Item = &'a Incident> + Clone,
     now: Timestamp,
 ) -> Home {
-    if let Some(own) = known.clone().find(|it| !it.is_closed() && it.runs.contains_key(&run.id)) {
+    // Trouble of planned work belongs to what goes on in its service, if something does.
+    let is_trouble = matter.trouble != Trouble::Starts;
+    let own = known.clone().filter(|it| !it.is_closed() && it.runs.contains_key(&run.id));
+    let planned = own.clone().find(|it| it.severity == Severity::Planned);
+    if let Some(own) = own.clone().find(|it| it.severity != Severity::Planned || !is_trouble) {
         return Home::There(own.id);
     }
     let opens = match (&plan.incident, &matter.trouble) {
@@ -89,19 +93,19 @@ pub(super) fn home<'a>(
     if let Some(open) = known.clone().find(|it| real(it) && it.status < Status::Resolved) {
         return Home::There(open.id);
     }
+    let otherwise = |follows| planned.map_or(Home::New(follows), |it| Home::There(it.id));
     if matter.severity == Severity::Planned {
-        return Home::New(None);
+        return otherwise(None);
     }
     let last = known.filter(real).max_by_key(|it| (it.resolved, it.id));
     let Some((last, resolved)) = last.and_then(|last| Some((last, last.resolved?))) else {
-        return Home::New(None);
+        return otherwise(None);
     };
     let recurs_until = resolved.checked_add(RECURS_WITHIN_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
-    let is_trouble = matter.trouble != Trouble::Starts;
     if is_trouble && now <= recurs_until && !last.is_closed() {
         Home::There(last.id)
     } else {
-        Home::New(Some(last.id))
+        otherwise(Some(last.id))
     }
 }
 

@@ -55,7 +55,7 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                     Page::sentence(format!("{waits} Nothing is changed before that; the hold stays."))
                         .next(
                             "incident list",
-                            "shows the incident of the run; incident ack says that you know",
+                            "shows which; then incident ack inc-…",
                         )
                         .next(format!("stop {}", run.id), "ends it, and nothing was changed"),
                 );

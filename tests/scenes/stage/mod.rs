@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use steadyhand::chat::desk::{CameOut, Desk};
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
 use steadyhand::engine::{Engine, Happened, Planner, Speaker};
+use steadyhand::incident::Says;
 use steadyhand::journal::{Append, Journal, OpenError};
 use steadyhand::library::{Folders, Library};
 use steadyhand::policy::decide::Door;
@@ -30,6 +32,7 @@ use steadyhand::runbook::source::name::Person;
 use steadyhand::target::Target;
 use tokio::runtime::Runtime;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 pub(crate) use cluster::{Cluster, Server};
 pub(crate) use hosts::{Answer, Hosts};
@@ -67,6 +70,8 @@ pub(crate) struct Scene {
     heard: String,
     last: String,
     starts: u64,
+    /// Support says at once that they know, where a run waits for that.
+    support_answers: Arc<AtomicBool>,
     place: tempfile::TempDir,
 }
 
@@ -194,6 +199,7 @@ impl Scene {
             heard: String::new(),
             last: String::new(),
             starts: 0,
+            support_answers: Arc::new(AtomicBool::new(true)),
             place,
         };
         scene.starts();
@@ -262,10 +268,16 @@ impl Scene {
             zone: zone(),
             demo: false,
         };
+        runtime.spawn(support(engine.clone(), self.support_answers.clone()));
         let events = engine.follow();
         let sessions = BTreeMap::new();
         self.process = Some(Process { engine, journal, desk, sessions, events, runtime });
         self.learn();
+    }
+
+    /// Nobody of Support says anything by themselves from now on.
+    pub(crate) fn support_is_silent(&self) {
+        self.support_answers.store(false, Ordering::SeqCst);
     }
 
     /// The hosts know the commands of the files as they are now.
@@ -618,6 +630,24 @@ async fn driven<T>(work: impl Future<Output = T>, journal: &Journal, hosts: &Hos
         move_to(clock, next);
     }
     panic!("it does not end");
+}
+
+/// sue of Support says that she knows, as soon as a run waits for that.
+async fn support(engine: Engine, answers: Arc<AtomicBool>) {
+    let incidents = engine.incidents();
+    let mut changes = incidents.follow();
+    loop {
+        for incident in incidents.open() {
+            let waits = incident.obligations.iter().any(|owed| owed.is_open() && owed.holds_back.is_some());
+            if waits && answers.load(Ordering::SeqCst) {
+                let knows = Says::Acknowledge { how: "console".to_owned() };
+                let _ = incidents.say(&Scene::speaker("sue"), incident.id, knows).await;
+            }
+        }
+        if let Err(RecvError::Closed) = changes.recv().await {
+            return;
+        }
+    }
 }
 
 /// Ends when nothing goes on any more that needs no time. The journal takes one thing after the other: what was
