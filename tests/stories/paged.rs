@@ -52,9 +52,7 @@ struct Night {
 
 /// What stands in notify.yaml: ana has the weekdays, cleo the weekends; sue is Support, and ben decides.
 fn notify(mail: &MailServer, phone: &Peer, siren: &Peer, answers: SocketAddr) -> String {
-    let ways = |name: &str| {
-        format!("  {name}: [phone, {{ path: mail, to: {name}@lab.test }}]\n")
-    };
+    let ways = |name: &str| format!("  {name}: [phone, {{ path: mail, to: {name}@lab.test }}]\n");
     let people: String = ["ana", "ben", "cleo", "sue"].map(ways).concat();
     format!(
         r#"notify: lab
@@ -125,7 +123,11 @@ impl Night {
             let journal = Journal::open(&config.journal, true).unwrap();
             let library = Arc::new(Library::new(config.folders.clone()));
             let files = library.load().unwrap();
-            assert!(files.set.notify.is_ok() && files.set.policy.is_ok(), "{:?}", files.set.notify.as_ref().err());
+            assert!(
+                files.set.notify.is_ok() && files.set.policy.is_ok(),
+                "{:?}",
+                files.set.notify.as_ref().err()
+            );
             let ssh = Arc::new(Ssh::new(config.ssh.clone()).unwrap());
             let service = Service::new(journal.clone(), library.clone(), ssh.clone(), &clock);
             let target = ssh as Arc<dyn Target>;
