@@ -4,7 +4,7 @@ use super::course::{Course, same_place};
 use crate::duty::Way;
 use crate::duty::model::Carrier;
 use crate::incident::event::Event;
-use crate::incident::model::{About, Audience, Delivery, Notice, Status};
+use crate::incident::model::{About, Audience, Delivery, Notice, Owed, Status};
 use crate::incident::next::SUPPORT;
 use crate::runbook::source::name::{Person, Role};
 
@@ -98,12 +98,13 @@ pub(super) fn somebody_knows(course: &mut Course<'_>) {
     }
 }
 
-/// Everybody who was called, or heard an alarm, hears once that it is over. Whom is called still hears it again when they
-/// have said that they know: what was called since is over, too.
+/// Everybody who was called, or heard an alarm, hears once that it is over. Who is called after the end, since they still
+/// have to know, hears it when they have said so.
 pub(super) fn it_is_over(course: &mut Course<'_>) {
     let (Status::Resolved, Some(resolved)) = (course.incident.status, course.incident.resolved) else {
         return;
     };
+    let called = course.incident.owed().iter().any(|it| it.call.is_some() && it.owed != Owed::Postmortem);
     let mut told: Vec<Notice> = Vec::new();
     for notice in course.incident.notices.iter().filter(|it| course.was_alerted(it)) {
         if !told.iter().any(|it| it.to == notice.to && same_place(&it.way, &notice.way)) {
@@ -115,10 +116,13 @@ pub(super) fn it_is_over(course: &mut Course<'_>) {
         let here: Vec<&Notice> = course.incident.notices.iter().filter(here).collect();
         let over = here.iter().rev().find(|it| it.about == About::Resolved);
         let after = over.map_or(0, |it| it.number);
-        let since: Vec<_> = here.iter().filter(|it| it.number > after && course.was_alerted(it)).collect();
-        let heard = over.is_some_and(|it| it.queued >= resolved);
-        let asks_still = heard && since.iter().any(|it| course.asks_still(it));
-        if !asks_still && !since.is_empty() {
+        let asks_still = |it: &Notice| match it.about {
+            About::Alarm(_) => called,
+            _ => course.asks_still(it),
+        };
+        let asked_since = |it: &Notice| it.queued > resolved && asks_still(it);
+        let mut since = here.iter().filter(|it| it.number > after && course.was_alerted(it));
+        if since.any(|it| !asked_since(it)) {
             course.tell(About::Resolved, notice.audience, notice.to.clone(), notice.way.clone());
         }
     }

@@ -90,8 +90,10 @@ fn support_that_has_not_answered_is_called_after_the_end_too_and_then_it_closes(
     assert_eq!(over(&driven), 4);
     driven.minutes(20);
     assert!(driven.told(|it| is_call(&it.about)).contains(&"chidi chat".to_owned()));
+    assert_eq!(over(&driven), 4, "nobody is called and told at once that it is over");
     driven.acknowledges("sue");
     driven.minutes(1);
+    assert!(over(&driven) > 4);
 
     assert_eq!(driven.incident.status, Status::Closed);
     assert_eq!(deadline(&driven.incident), None);
