@@ -53,10 +53,7 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                 let waits = format!("Run {} waits until {who} has said that they know.", run.id);
                 return page.join(
                     Page::sentence(format!("{waits} Nothing is changed before that; the hold stays."))
-                        .next(
-                            "incident list",
-                            "shows which; then incident ack inc-…",
-                        )
+                        .next("incident list", "shows which; then incident ack inc-…")
                         .next(format!("stop {}", run.id), "ends it, and nothing was changed"),
                 );
             }
