@@ -50,17 +50,13 @@ pub(super) fn matter(plan: &Plan, trouble: Trouble, inventory: Option<&Inventory
 
 /// The service of the incident of a plan; without one that of its first cluster.
 fn service_of(plan: &Plan, inventory: Option<&Inventory>) -> Option<ServiceName> {
-    match &plan.incident {
-        Some(incident) => incident.service_name.clone(),
-        None => {
-            let inventory = inventory?;
-            let clusters = plan.topology.keys().chain(plan.hosts.keys().filter_map(|host| {
-                let (name, _) = inventory.cluster_of(host.as_str())?;
-                Some(name)
-            }));
-            clusters.filter_map(|name| ServiceName::new(&inventory.clusters.get(name)?.service)).next()
-        }
+    if let Some(incident) = &plan.incident {
+        return incident.service_name.clone();
     }
+    let inventory = inventory?;
+    let of_hosts = plan.hosts.keys().filter_map(|host| Some(inventory.cluster_of(host.as_str())?.0));
+    let mut clusters = plan.topology.keys().chain(of_hosts);
+    clusters.find_map(|name| ServiceName::new(&inventory.clusters.get(name)?.service))
 }
 
 /// Where it belongs: to the incident that has the run, to the open one of its service, to one that ended just now, or to

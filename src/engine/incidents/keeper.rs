@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use super::sends::Sent;
-use super::take::{From, HEARD, NotTaken};
+use super::take::{From, HEARD, NotTaken, answer};
 use super::{Mail, Reply};
 use crate::engine::{Inner, Refused, lock};
 use crate::incident::input::{Answer, Input};
@@ -251,7 +251,7 @@ impl Keeper {
         for id in ids {
             for _ in 0..ROUNDS {
                 let now = self.inner.clock.now();
-                if self.again.is_some() || !self.deadline(id).await.is_some_and(|due| due <= now) {
+                if self.again.is_some() || self.deadline(id).await.is_none_or(|due| due > now) {
                     break;
                 }
                 let before = self.open.get(&id).map(|incident| incident.version);
@@ -302,7 +302,7 @@ impl Keeper {
                 let from = From { actor: Some(actor), entry: None };
                 let taken = self.take(id, &[Input::Person { by, says }], from).await;
                 let state = self.state(id);
-                self.answer(id, taken, state, reply);
+                answer(id, taken, state, reply);
             }
             Mail::Begins { opened, tell, actor, reply } => self.begins(*opened, tell, actor, reply).await,
         }
@@ -312,7 +312,7 @@ impl Keeper {
         opened.follows = self.follows(&opened);
         let taken = self.begin(&opened, &tell, From { actor: Some(actor), entry: None }).await;
         match taken {
-            Ok(id) => self.answer(id, Ok(None), self.state(id), reply),
+            Ok(id) => answer(id, Ok(None), self.state(id), reply),
             Err(NotTaken::NotWritten(error)) => _ = reply.send(Err(Refused::NotWritten(error))),
             Err(NotTaken::Parked(why)) => {
                 let error = AppendError::NotWritten { why };

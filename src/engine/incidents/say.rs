@@ -83,7 +83,7 @@ impl Incidents {
         let snapshot = self.files()?;
         let by = self.engine.person(speaker, &snapshot, &what).await?;
         self.has_a_role(speaker, &snapshot, &by, &what).await?;
-        let (opened, tell) = match self.opened(&snapshot, &by, begin) {
+        let (opened, tell) = match opened(&snapshot, &by, begin) {
             Ok(opened) => opened,
             Err(refused) => {
                 let code = match &refused {
@@ -97,50 +97,6 @@ impl Incidents {
         };
         let actor = speaker.actor();
         self.send(|reply| Mail::Begins { opened: Box::new(opened), tell, actor, reply }).await
-    }
-
-    /// What an incident begins with that a person opens, and who is told at once.
-    fn opened(
-        &self,
-        snapshot: &Snapshot,
-        by: &Person,
-        begin: Begin,
-    ) -> Result<(Opened, Vec<TellPlan>), Refused> {
-        let services = &snapshot.set.inventory.services;
-        let service = match &begin.service {
-            None => None,
-            Some(name) => {
-                let known = ServiceName::new(name).filter(|name| services.contains_key(name));
-                let names = || services.keys().map(ToString::to_string).collect();
-                Some(known.ok_or_else(|| Refused::UnknownService(name.clone(), names()))?)
-            }
-        };
-        if begin.what.trim().chars().count() < MIN_WHAT {
-            return Err(Refused::Incident(Refusal::TooShort(MIN_WHAT)));
-        }
-        let policy =
-            snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
-        let drill = begin.drill.map(|names| participants(policy, by, &names)).transpose()?;
-        let known = service.as_ref().and_then(|name| services.get(name));
-        let is_drill = drill.is_some();
-        let what = begin.what.trim().to_owned();
-        let opened = Opened {
-            cause: Cause::Person { by: by.clone(), why: what.clone() },
-            severity: begin.severity,
-            title: known.map_or_else(|| "Our services".to_owned(), |service| service.title.clone()),
-            components: known.map(|service| service.shown_as.clone()).unwrap_or_default(),
-            what,
-            owner: known
-                .and_then(|service| Role::new(&service.owner))
-                .unwrap_or_else(|| whoever_answers(snapshot, policy)),
-            service,
-            drill,
-            news: None,
-            follows: None,
-        };
-        let is_bad = matches!(opened.severity, Severity::Sev1 | Severity::Sev2);
-        let tell = if is_bad && !is_drill { support(policy) } else { Vec::new() };
-        Ok((opened, tell))
     }
 
     /// Everybody who has a role at this moment, or whose turn it may be another time: nobody who can help is turned away.
@@ -181,6 +137,45 @@ impl Incidents {
         self.room().mailbox.send(mail(reply)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
+}
+
+/// What an incident begins with that a person opens, and who is told at once.
+fn opened(snapshot: &Snapshot, by: &Person, begin: Begin) -> Result<(Opened, Vec<TellPlan>), Refused> {
+    let services = &snapshot.set.inventory.services;
+    let service = match &begin.service {
+        None => None,
+        Some(name) => {
+            let known = ServiceName::new(name).filter(|name| services.contains_key(name));
+            let names = || services.keys().map(ToString::to_string).collect();
+            Some(known.ok_or_else(|| Refused::UnknownService(name.clone(), names()))?)
+        }
+    };
+    if begin.what.trim().chars().count() < MIN_WHAT {
+        return Err(Refused::Incident(Refusal::TooShort(MIN_WHAT)));
+    }
+    let policy =
+        snapshot.set.policy.as_ref().map_err(|why| Refused::Denied(Denial::NoPolicy(why.clone())))?;
+    let drill = begin.drill.map(|names| participants(policy, by, &names)).transpose()?;
+    let known = service.as_ref().and_then(|name| services.get(name));
+    let is_drill = drill.is_some();
+    let what = begin.what.trim().to_owned();
+    let opened = Opened {
+        cause: Cause::Person { by: by.clone(), why: what.clone() },
+        severity: begin.severity,
+        title: known.map_or_else(|| "Our services".to_owned(), |service| service.title.clone()),
+        components: known.map(|service| service.shown_as.clone()).unwrap_or_default(),
+        what,
+        owner: known
+            .and_then(|service| Role::new(&service.owner))
+            .unwrap_or_else(|| whoever_answers(snapshot, policy)),
+        service,
+        drill,
+        news: None,
+        follows: None,
+    };
+    let is_bad = matches!(opened.severity, Severity::Sev1 | Severity::Sev2);
+    let tell = if is_bad && !is_drill { support(policy) } else { Vec::new() };
+    Ok((opened, tell))
 }
 
 /// Support is told of every bad incident, also of one that no runbook speaks of.

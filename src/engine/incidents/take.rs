@@ -182,23 +182,22 @@ impl Keeper {
     pub(super) fn known(&self) -> Known {
         Known::of(&self.inner)
     }
+}
 
-    /// Answers somebody who said something.
-    pub(super) fn answer(
-        &self,
-        id: IncidentId,
-        taken: Result<Option<Refusal>, NotTaken>,
-        state: Option<Incident>,
-        reply: Reply,
-    ) {
-        let _ = reply.send(match (taken, state) {
-            (Ok(None), Some(incident)) => Ok(Arc::new(incident)),
-            (Ok(None), None) => Err(Refused::UnknownIncident(id.to_string())),
-            (Ok(Some(refusal)), _) => Err(Refused::Incident(refusal)),
-            (Err(NotTaken::NotWritten(error)), _) => Err(Refused::NotWritten(error)),
-            (Err(NotTaken::Parked(why)), _) => Err(Refused::Parked(id, why)),
-        });
-    }
+/// Answers somebody who said something.
+pub(super) fn answer(
+    id: IncidentId,
+    taken: Result<Option<Refusal>, NotTaken>,
+    state: Option<Incident>,
+    reply: Reply,
+) {
+    let _ = reply.send(match (taken, state) {
+        (Ok(None), Some(incident)) => Ok(Arc::new(incident)),
+        (Ok(None), None) => Err(Refused::UnknownIncident(id.to_string())),
+        (Ok(Some(refusal)), _) => Err(Refused::Incident(refusal)),
+        (Err(NotTaken::NotWritten(error)), _) => Err(Refused::NotWritten(error)),
+        (Err(NotTaken::Parked(why)), _) => Err(Refused::Parked(id, why)),
+    });
 }
 
 /// Beside the first event that an entry led to: the position of that entry.

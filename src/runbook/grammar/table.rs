@@ -71,12 +71,12 @@ pub static RUNBOOK: Shape = Shape {
         ),
         must("access", Form::Map(&ACCESS), "Who may start it, and who must agree besides."),
         may("window", Form::Map(&WINDOW_RULE), "When it may run without more approval."),
-        later(may("incident", Form::Map(&INCIDENT), "The incident that a run opens.")),
-        later(may(
+        may("incident", Form::Map(&INCIDENT), "The incident that a run opens."),
+        may(
             "tell",
             Form::List(&Form::Map(&TELL)),
             "Who is told: obligations with a clock. Support must be among them if anything is changed.",
-        )),
+        ),
         may(
             "let",
             Form::Table(NameForm::Variable, &Form::Expr),
@@ -668,7 +668,7 @@ pub static NOTIFY: Shape = Shape {
     about: "Paths out of the house, the ways in which each person is told, who is on duty when, and who is told next.",
     keys: &[
         must("notify", Form::Name(NameForm::Dashed), "Its name."),
-        later(may("answers", Form::Map(&ANSWERS), "Where people answer who have no chat.")),
+        may("answers", Form::Map(&ANSWERS), "Where people answer who have no chat."),
         must(
             "paths",
             Form::Table(NameForm::Dashed, &Form::Tagged("a path", &PATHS)),
@@ -690,7 +690,7 @@ pub static NOTIFY: Shape = Shape {
             WAYS,
             "Where published news go: a status page. Nothing goes there but what a person published.",
         ),
-        later(may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent.")),
+        may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent."),
     ],
 };
 
