@@ -75,7 +75,7 @@ async fn watcher(notify: &Notify, secrets: &Secrets) -> Finding {
         let says = "nobody outside would notice that the bot is silent; notify.yaml can name a watcher";
         return Finding::well("watcher", says);
     };
-    match secrets.resolve(&[watcher.url.value.clone()]).await {
+    match secrets.resolve(std::slice::from_ref(&watcher.url.value)).await {
         Ok(_) => Finding::well("watcher", format!("is called every {}", watcher.every)),
         Err(why) => Finding::new("watcher", why.to_string(), true, "give the bot its address"),
     }

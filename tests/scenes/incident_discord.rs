@@ -183,6 +183,8 @@ async fn after_a_start_the_same_card_goes_on() {
     ground.discord.until_says(THREAD, "opened sev1").await;
 
     ground.dies();
+    // Discord forgets which messages it had.
+    ground.discord.passes(std::time::Duration::from_mins(20));
     again(&mut ground).await;
     private(ground.person("ana").types("/incident take incident=inc-1 part=commander").unwrap(), "ana").await;
 

@@ -62,10 +62,6 @@ impl Serving {
         Self { engine, clock, at, _place: place }
     }
 
-    fn path(&self, person: &str, at: Timestamp) -> String {
-        Links::new("", KEY).mint(IncidentId(1), &Person::new(person).unwrap(), 1, at)
-    }
-
     async fn get(&self, path: &str) -> String {
         asked(self.at, "GET", path).await
     }
@@ -80,6 +76,11 @@ impl Serving {
     }
 }
 
+/// The link of a notice to a person, sent at this time.
+fn link(person: &str, at: Timestamp) -> String {
+    Links::new("", KEY).mint(IncidentId(1), &Person::new(person).unwrap(), 1, at)
+}
+
 async fn asked(at: std::net::SocketAddr, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(at).await.unwrap();
     let line = format!("{method} {path} HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n");
@@ -92,7 +93,7 @@ async fn asked(at: std::net::SocketAddr, method: &str, path: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_press_counts_and_it_may_be_repeated() {
     let serving = Serving::ready().await;
-    let path = serving.path("sue", serving.clock.now());
+    let path = link("sue", serving.clock.now());
 
     // A program that looks for harm in mails opens the link, and so does sue.
     for _ in 0..2 {
@@ -122,9 +123,9 @@ async fn only_a_press_counts_and_it_may_be_repeated() {
 async fn a_link_that_is_no_good_says_what_to_do_and_records_nothing() {
     let serving = Serving::ready().await;
     let now = serving.clock.now();
-    let good = serving.path("sue", now);
-    let old = serving.path("sue", now.checked_sub((8 * 24).hours()).unwrap());
-    let stranger = serving.path("nobody", now);
+    let good = link("sue", now);
+    let old = link("sue", now.checked_sub((8 * 24).hours()).unwrap());
+    let stranger = link("nobody", now);
     let other = Links::new("", [8; 32]).mint(IncidentId(1), &Person::new("sue").unwrap(), 1, now);
     let none = Links::new("", KEY).mint(IncidentId(99), &Person::new("sue").unwrap(), 1, now);
 
