@@ -583,3 +583,25 @@ fn a_journal_of_before_opens_no_incident_for_what_is_over_and_tells_of_what_goes
     scene.restarts();
     assert_eq!(scene.engine().view().incidents().unwrap(), [IncidentId(1)]);
 }
+
+#[test]
+fn what_was_written_and_never_heard_is_heard_after_the_next_start_and_only_then() {
+    let mut scene = reachable();
+    scene.is_agreed_until(PLANNED, usize::MAX);
+    scene.crashes();
+    // As if the process had died before it heard anything of the run.
+    rusqlite::Connection::open(scene.journal_path())
+        .unwrap()
+        .execute_batch("delete from entries where incident is not null; delete from incidents;")
+        .unwrap();
+
+    scene.starts();
+    scene.settle();
+
+    let heard = incident(&scene, 1);
+    assert!(heard.runs[&RunId(1)].ended.is_some() && heard.severity == Severity::Sev1);
+    let version = heard.version;
+    scene.restarts();
+    assert_eq!(scene.engine().view().incidents().unwrap(), [IncidentId(1)]);
+    assert_eq!(incident(&scene, 1).version, version, "nothing is heard twice");
+}

@@ -195,7 +195,7 @@ fn the_columns_beside_an_entry_must_say_what_it_says() {
     let edits = [
         ("update entries set kind = 'refused' where seq = 4", "the type"),
         ("update entries set run = 2, nth = 99 where seq = 4", "the run"),
-        ("update entries set nth = 99 where seq = 4", "the number within its run"),
+        ("update entries set nth = 99 where seq = 4", "the number within its run or incident"),
     ];
 
     for (edit, what) in edits {
