@@ -34,11 +34,11 @@ pub(crate) const PEOPLE: [&str; 6] = ["p0", "p1", "p2", "p3", "p4", "p5"];
 struct Chance(u64);
 
 impl Chance {
-    fn below(&mut self, below: u64) -> u64 {
+    fn below(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % below
+        usize::try_from(self.0 >> 32).unwrap() % below
     }
 }
 
@@ -104,17 +104,17 @@ fn count(engine: &Engine, kind: &str) -> usize {
 async fn crowd(engine: &Engine, open: &[Arc<Incident>], chance: &mut Chance) {
     let incidents = engine.incidents();
     if open.len() < OPEN {
-        let severity = [Severity::Sev1, Severity::Sev2, Severity::Sev3][chance.below(3) as usize];
+        let severity = [Severity::Sev1, Severity::Sev2, Severity::Sev3][chance.below(3)];
         let begin = Begin {
             severity,
-            service: Some(["shop", "search", "mail"][chance.below(3) as usize].to_owned()),
+            service: Some(["shop", "search", "mail"][chance.below(3)].to_owned()),
             what: "the soak has opened it".to_owned(),
             drill: None,
         };
         incidents.begin(&speaker("p0"), begin).await.unwrap();
     }
-    let Some(incident) = open.get(chance.below(open.len().max(1) as u64) as usize) else { return };
-    let by = speaker(PEOPLE[chance.below(6) as usize]);
+    let Some(incident) = open.get(chance.below(open.len().max(1))) else { return };
+    let by = speaker(PEOPLE[chance.below(6)]);
     let says = match chance.below(12) {
         0 | 1 => Says::Acknowledge { how: "console".to_owned() },
         2 | 3 => {
@@ -138,7 +138,7 @@ async fn passes(engine: &Engine, clock: &Clock) {
     });
     let next = clock.next_awaited().map(|next| next.duration_since(clock.now()));
     let jump = next.and_then(|next| Duration::try_from(next).ok()).unwrap_or_default();
-    clock.advance(if busy { Duration::from_millis(10) } else { jump.min(Duration::from_secs(60)) });
+    clock.advance(if busy { Duration::from_millis(10) } else { jump.min(Duration::from_mins(1)) });
 }
 
 /// Every incident that the journal has.

@@ -15,9 +15,9 @@ use crate::receivers::{Receivers, Taken};
 
 /// The figures.
 pub(crate) struct Verdict {
-    queued: usize,
-    accepted: usize,
-    ended_otherwise: usize,
+    queued: u32,
+    accepted: u32,
+    ended_otherwise: u32,
     attempts: u64,
     /// Sentences, one for each.
     lost: Vec<String>,
@@ -150,7 +150,7 @@ impl fmt::Display for Verdict {
         writeln!(f, "another path at most {} s after the first failure", self.second_path / 1000)?;
         writeln!(f, "the journal {}", if self.holds { "holds" } else { "does NOT hold" })?;
         let of = |path: &str| self.repeats.get(path).copied().unwrap_or_default();
-        let percent = |times: u32| 100.0 * f64::from(times) / self.queued.max(1) as f64;
+        let percent = |times: u32| 100.0 * f64::from(times) / f64::from(self.queued.max(1));
         let keyed = of("mail") + of("webhook");
         writeln!(
             f,

@@ -266,9 +266,7 @@ fn a_failover_that_fails_on_a_saturday_night_calls_who_is_on_duty_and_support_un
         troubles.any(|trouble| matches!(trouble, Trouble::Failed(_) | Trouble::Unknown(_)))
     });
     // cleo is paged over two ways that share nothing; ana has the weekdays, and asked for the run at that.
-    night.until("cleo and sue are rung", |_| {
-        !night.rang("cleo").is_empty() && !night.rang("sue").is_empty()
-    });
+    night.until("cleo and sue are rung", |_| !night.rang("cleo").is_empty() && !night.rang("sue").is_empty());
     night.until("both mails", |_| !night.mails("cleo").is_empty() && !night.mails("sue").is_empty());
     assert_eq!(night.rang("ana"), [] as [serde_json::Value; 0]);
     // Support is told what customers see, in its own words, over a path that rings.
