@@ -2,7 +2,7 @@
 //!
 //! A build for development has them, a release has none of this. `STEADYHAND_FAILPOINT=step-intended:2:kill` ends the
 //! process by SIGKILL when it comes by there the second time; `panic` makes a fault of ours, `eio` and `full` a write
-//! that fails. `STEADYHAND_FAILPOINTS_SEEN` names a file that gets a line for each place that is passed.
+//! that fails. `append-written@step-sent:1:eio` counts only writes that have such an entry. `STEADYHAND_FAILPOINTS_SEEN` names a file that gets a line for each place that is passed.
 
 /// Names each place once.
 macro_rules! points {
@@ -60,6 +60,12 @@ points! {
     Asked = "asked", "It has answered.";
 }
 
+impl Point {
+    /// The edges of a notice.
+    pub const OF_NOTICES: [Self; 4] =
+        [Self::NoticeQueued, Self::NoticeIntended, Self::NoticeSent, Self::NoticeRecorded];
+}
+
 /// A write that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -69,24 +75,24 @@ pub enum Fault {
     Full,
 }
 
-/// Comes by a place where something is written.
+/// Comes by a place where something is written; whether that has an entry of a kind can be asked.
 #[cfg(not(debug_assertions))]
 #[inline]
-pub const fn writes(_: Point) -> Result<(), Fault> {
+pub fn writes(_: Point, _: impl Fn(&str) -> bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Comes by a place where something is written.
+/// Comes by a place where something is written; whether that has an entry of a kind can be asked.
 #[cfg(debug_assertions)]
-pub fn writes(point: Point) -> Result<(), Fault> {
-    armed::at(point)
+pub fn writes(point: Point, has: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    armed::at(point, has)
 }
 
 /// Comes by a place.
 #[inline]
 pub fn pass(point: Point) {
     // Only a write can fail.
-    let _ = writes(point);
+    let _ = writes(point, |_| false);
 }
 
 #[cfg(debug_assertions)]
@@ -99,6 +105,8 @@ mod armed {
 
     struct Armed {
         point: Point,
+        /// Only what has such an entry counts.
+        kind: Option<String>,
         /// So many passes are left until it acts.
         left: AtomicU32,
         deed: String,
@@ -112,10 +120,12 @@ mod armed {
     static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
         let text = environment("STEADYHAND_FAILPOINT")?;
         let wrong = || panic!("STEADYHAND_FAILPOINT is no name:number:kill, panic, eio or full: {text}");
-        let [name, nth, deed] = text.split(':').collect::<Vec<_>>()[..] else { wrong() };
+        let [place, nth, deed] = text.split(':').collect::<Vec<_>>()[..] else { wrong() };
+        let (name, kind) = place.split_once('@').map_or((place, None), |(name, kind)| (name, Some(kind)));
         let known = Point::ALL.iter().find(|point| point.name() == name);
         let (Some(point), Ok(left)) = (known, nth.parse()) else { wrong() };
-        Some(Armed { point: *point, left: AtomicU32::new(left), deed: deed.to_owned() })
+        let kind = kind.map(ToOwned::to_owned);
+        Some(Armed { point: *point, kind, left: AtomicU32::new(left), deed: deed.to_owned() })
     });
 
     static SEEN: LazyLock<Option<std::fs::File>> = LazyLock::new(|| {
@@ -123,11 +133,14 @@ mod armed {
         std::fs::File::options().create(true).append(true).open(path).ok()
     });
 
-    pub(super) fn at(point: Point) -> Result<(), Fault> {
+    pub(super) fn at(point: Point, has: impl Fn(&str) -> bool) -> Result<(), Fault> {
         if let Some(mut seen) = SEEN.as_ref() {
             let _ = seen.write_all(format!("{}\n", point.name()).as_bytes());
         }
         let Some(armed) = ARMED.as_ref().filter(|armed| armed.point == point) else { return Ok(()) };
+        if armed.kind.as_ref().is_some_and(|kind| !has(kind)) {
+            return Ok(());
+        }
         if armed.left.fetch_sub(1, Ordering::SeqCst) != 1 {
             return Ok(());
         }

@@ -430,6 +430,14 @@ impl JournalView {
         lines.iter().map(read_entry).collect()
     }
 
+    /// The same without those that cannot be read, and the position of the last one; none if there is nothing behind.
+    /// Whoever wants just one of those is told why.
+    pub fn readable_after(&self, seq: u64) -> Result<(Vec<Entry>, Option<u64>), OpenError> {
+        let lines = self.reader().lines(Lines::After(seq, CATCH_UP))?;
+        let last = lines.last().map(|stored| stored.seq);
+        Ok((lines.iter().filter_map(|stored| read_entry(stored).ok()).collect(), last))
+    }
+
     /// The newest entries of a kind, newest first.
     pub fn newest_of_kind(&self, kind: &str, limit: u32) -> Result<Vec<Entry>, OpenError> {
         let lines = self.reader().newest_of_kind(kind, limit)?;

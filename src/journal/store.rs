@@ -93,7 +93,7 @@ impl Store {
         let mut results = Vec::with_capacity(appends.len());
         let mut head = self.head.clone();
         let outcome = (|| {
-            passes(Point::AppendBegins)?;
+            passes(Point::AppendBegins, appends)?;
             let mut transaction =
                 self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             for append in appends {
@@ -112,9 +112,9 @@ impl Store {
                     Err(WriteError::Sql(error)) => return Err(error),
                 }
             }
-            passes(Point::AppendWritten)?;
+            passes(Point::AppendWritten, appends)?;
             transaction.commit()?;
-            passes(Point::AppendDurable)
+            passes(Point::AppendDurable, appends)
         })();
         match outcome {
             Ok(()) => {
@@ -657,8 +657,9 @@ fn claim(transaction: &rusqlite::Savepoint<'_>, append: &Append) -> Result<(), W
 }
 
 /// A write that a test lets fail, as `SQLite` would say it.
-fn passes(point: Point) -> rusqlite::Result<()> {
-    let code = match failpoint::writes(point) {
+fn passes(point: Point, appends: &[Append]) -> rusqlite::Result<()> {
+    let has = |kind: &str| appends.iter().flat_map(|append| &append.entries).any(|entry| entry.kind == kind);
+    let code = match failpoint::writes(point, has) {
         Ok(()) => return Ok(()),
         Err(Fault::Io) => rusqlite::ffi::SQLITE_IOERR_FSYNC,
         Err(Fault::Full) => rusqlite::ffi::SQLITE_FULL,

@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
 use receivers::Receivers;
+use steadyhand::failpoint::Point;
 
 /// The bot is killed after so many notices, on average.
 const KILLED_EVERY: u64 = 100;
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
 
 /// Starts the bot until it has done everything, and kills it meanwhile. How often it was killed.
 async fn soaked(folder: &Path, wanted: usize, seed: u64) -> u32 {
-    let edges = ["notice-queued", "notice-intended", "notice-sent", "notice-recorded"];
+    let edges = Point::OF_NOTICES.map(Point::name);
     let (mut kills, mut chance) = (0_u32, seed | 1);
     loop {
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -55,7 +56,8 @@ async fn soaked(folder: &Path, wanted: usize, seed: u64) -> u32 {
         let enough = u64::from(kills) * KILLED_EVERY >= wanted as u64;
         let edge = edges[kills as usize % edges.len()];
         if !enough {
-            let nth = 1 + (chance >> 33) % (2 * KILLED_EVERY);
+            // A point is passed once for several notices.
+            let nth = 1 + (chance >> 33) % (KILLED_EVERY / 2);
             command.env("STEADYHAND_FAILPOINT", format!("{edge}:{nth}:kill"));
         }
         let mut bot = command.spawn().unwrap();
@@ -95,7 +97,7 @@ fn files(folder: &Path, receivers: &Receivers) {
     );
     for (name, value) in secrets {
         write(name, value);
-        config += &format!("{name} = \"file:{}\"\n", folder.join(name).display());
+        config.extend([name, " = \"file:", &folder.join(name).display().to_string(), "\"\n"]);
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(folder.join(name), private).unwrap();
     }
@@ -107,8 +109,7 @@ fn files(folder: &Path, receivers: &Receivers) {
          mail: { title: Mail, owner: platform, shown_as: [mail] }\nclusters: {}\nhosts: {}\n"
             .to_owned(),
     );
-    let people: String =
-        bot::PEOPLE.iter().map(|name| format!("  {name}: {{ console: {name} }}\n")).collect();
+    let people = bot::PEOPLE.map(|name| format!("  {name}: {{ console: {name} }}\n")).concat();
     write(
         "policy.yaml",
         format!(

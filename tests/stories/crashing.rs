@@ -99,7 +99,9 @@ fn a_run_whose_events_cannot_be_read_is_parked_and_the_others_go_on() {
 fn a_disk_that_breaks_at_a_commit_ends_the_bot_and_the_next_one_asks_before_it_sends() {
     let ground = Ground::new(1);
     // Whether the intent of the step is there afterwards or not: nobody knew, so the host is asked.
-    for (failpoint, there) in [("append-written:8:eio", false), ("append-durable:8:eio", true)] {
+    for (failpoint, there) in
+        [("append-written@step-sent:1:eio", false), ("append-durable@step-sent:1:eio", true)]
+    {
         let worker = begun(&ground);
         let lines = [TAKE_LONG, "next", "as ben", "next"];
 
@@ -152,8 +154,8 @@ fn on_a_full_disk_the_bot_stays_up_and_what_happened_is_written_when_there_is_ro
     let Some(command) = on_a_small_disk(&disk) else {
         // Without the right to mount, a write that fails as on a full disk: the intent of the step is written later.
         let lines = [EVERY_KIND, "next", "as ben", "next"];
-        let said =
-            types_all(with_failpoint("append-written:8:full"), &worker.config(), &lines).ends_with(DONE);
+        let said = types_all(with_failpoint("append-written@step-sent:1:full"), &worker.config(), &lines)
+            .ends_with(DONE);
         assert!(
             said.log.contains("the disk is full") && said.log.contains("stands still and tries again"),
             "{said}"

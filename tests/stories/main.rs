@@ -26,6 +26,7 @@ mod rotating;
 mod secrets;
 mod serving;
 mod stopping;
+mod told;
 mod turns;
 mod values;
 mod witness;

@@ -159,6 +159,7 @@ fn a_copy_that_overloads_its_source_is_halted_and_goes_on_when_the_load_is_gone(
     let path = runbooks.join("rebuild-data-server.yaml");
     let text = fs::read_to_string(&path).unwrap().replace("    for: 5m\n", "    for: 1s\n");
     let text = text.replace("used < 70%", "used < 101%").replace("used < 85%", "used < 101%");
+    let text = text.replace("at: before-start", "at: start");
     fs::write(&path, text.replace("        for: 1m\n", "        every: 1s\n        for: 1s\n")).unwrap();
     let [pg1, pg2, pg3] = ["pg1", "pg2", "pg3"].map(|name| lab.host(name));
     let processors = |count: &str| assert!(pg2.ssh(&format!("echo {count} >~/count")).unwrap().ok());

@@ -117,6 +117,8 @@ impl Keeper {
             self.todo.push_back(Todo::Sent(sent));
             self.hear_all().await;
         }
+        // What carries notices may know the engine: nothing must keep the journal open.
+        self.inner.incidents.carriers.send_replace(None);
     }
 
     /// Everything that the journal has: open incidents, what became of notices that were on their way, and how far the
@@ -166,9 +168,9 @@ impl Keeper {
         let mut heard = self.noted;
         let mut read = self.noted;
         loop {
-            let entries = view.entries_after(read)?;
-            let Some(last) = entries.last() else { break };
-            read = last.seq;
+            // What cannot be read belongs to a run or an incident that is parked.
+            let (entries, Some(last)) = view.readable_after(read)? else { break };
+            read = last;
             let of_incidents = entries.iter().filter(|entry| entry.incident.is_some());
             heard =
                 of_incidents.filter_map(|entry| entry.data[HEARD].as_u64()).max().unwrap_or(heard).max(heard);
@@ -188,10 +190,10 @@ impl Keeper {
         let heard = self.inner.incidents.heard.load(Ordering::Acquire);
         let mut from = entries_todo.max().unwrap_or(heard).max(heard);
         loop {
-            match self.inner.journal.view().entries_after(from) {
-                Ok(entries) if entries.is_empty() => break,
-                Ok(entries) => {
-                    from = entries.last().map_or(from, |entry| entry.seq);
+            match self.inner.journal.view().readable_after(from) {
+                Ok((_, None)) => break,
+                Ok((entries, Some(last))) => {
+                    from = last;
                     self.todo.extend(entries.into_iter().map(|entry| Todo::Entry(Arc::new(entry))));
                 }
                 Err(error) => {

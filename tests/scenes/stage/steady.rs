@@ -39,8 +39,8 @@ pub(crate) fn text(heard: &str, commit: Option<&str>, folder: &str) -> String {
     // Incidents are written beside runs: which entry comes first is nobody's promise.
     for (number, stand_in) in [
         (
-            r"(?m)^((?:\x1b\[[0-9;]*m)*)\d+((?:\x1b\[[0-9;]*m)* +(?:\x1b\[[0-9;]*m)*\d\d:\d\d:\d\d CET)",
-            "${1}N$2",
+            r"(?m)^((?:\x1b\[[0-9;]*m)*)\d+((?:\x1b\[[0-9;]*m)*) +((?:\x1b\[[0-9;]*m)*\d\d:\d\d:\d\d CET)",
+            "${1}N$2      $3",
         ),
         (r"\d+( entries, unbroken)", "N$1"),
         (r"(Head +entry )\d+", "${1}N"),

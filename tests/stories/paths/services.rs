@@ -211,10 +211,14 @@ async fn slack_reads_a_text_in_which_nothing_is_markup_but_whom_it_means() {
     is(&bot(&chat.url()).sends(&slack(), &letter).await, "accepted", "");
 
     let taken = chat.taken();
+    // What tells it from all others stands at its end: it knows no key by which a second one would be left out.
+    let key = format!("\n(notice {})", letter.key);
     assert_eq!(
         taken[0]["text"],
-        "<@U024BE7LH> Order processing is down\n\nlag &gt; 5 &amp; &lt;!channel&gt; &lt;https://evil.example|click&gt;\n\n\
-         I know: https://bot.example/answer/abc.def\n"
+        format!(
+            "<@U024BE7LH> Order processing is down\n\nlag &gt; 5 &amp; &lt;!channel&gt; &lt;https://evil.example|click&gt;\n\n\
+             I know: https://bot.example/answer/abc.def\n{key}"
+        )
     );
     let long = taken[1]["text"].as_str().unwrap();
     assert!(
@@ -222,7 +226,7 @@ async fn slack_reads_a_text_in_which_nothing_is_markup_but_whom_it_means() {
         "{long}"
     );
     assert!(
-        long.ends_with("I know: https://bot.example/answer/abc.def\n"),
+        long.ends_with(&format!("I know: https://bot.example/answer/abc.def\n{key}")),
         "where it is answered is never cut"
     );
     chat.assert_clean();
