@@ -116,7 +116,7 @@ fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_someb
             discord.person("ana").types(line).unwrap().reply().await
         })
     };
-    asked("/incident open sev2 \"checkout is slow\" service=orders");
+    asked("/incident open severity=sev2 service=orders text=\"checkout is slow\"");
     until_true(|| !hook.taken().is_empty() && !pager.alerts().is_empty(), said);
 
     // The proxy is killed, and the pager does not answer: both of the first two ways are gone.
@@ -124,7 +124,7 @@ fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_someb
     pager.goes_away();
     let mails = mail.letters().len();
     let gone = Instant::now();
-    asked("/incident open sev1 \"checkout does not answer\" service=orders");
+    asked("/incident open severity=sev1 service=orders text=\"checkout does not answer\"");
     until_true(|| mail.letters().len() > mails, said);
     let told_after = gone.elapsed();
     assert!(told_after < Duration::from_secs(60), "told after {told_after:?}");
