@@ -34,7 +34,7 @@ use tokio::runtime::Runtime;
 /// Saturday 21 November 2026, in the night.
 const NIGHT: &str = "2026-11-21T02:40:00+01:00";
 /// Whatever is waited for comes within this time, also on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const HOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The lab, whom it tells, and the bot, whose clock begins at night and is moved.
@@ -280,9 +280,9 @@ fn a_failover_that_fails_on_a_saturday_night_calls_who_is_on_duty_and_support_un
     assert!(night.siren.taken().is_empty(), "nobody has been silent yet");
 
     // Nobody of Support answers in five minutes: ben, who decides, is told. Ten minutes, and it is late.
-    night.clock.advance(Duration::from_secs(5 * 60));
+    night.clock.advance(Duration::from_mins(5));
     night.until("ben is called", |_| !night.rang("ben").is_empty());
-    night.clock.advance(Duration::from_secs(5 * 60));
+    night.clock.advance(Duration::from_mins(5));
     night.until("it is late", |incident| {
         incident.obligations.iter().any(|it| it.who.as_str() == "support" && it.late.is_some())
     });
