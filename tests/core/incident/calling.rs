@@ -179,8 +179,8 @@ fn somebody_can_have_the_next_step_at_once() {
 }
 
 #[test]
-fn whom_was_called_who_is_on_duty_and_who_may_be_called_answer_for_it_and_others_do_not() {
-    for (who, met) in [("anna", true), ("ben", true), ("chidi", true), ("sue", false), ("zoe", false)] {
+fn who_was_called_who_is_on_duty_and_who_takes_turns_answer_for_it_and_others_do_not() {
+    for (who, met) in [("anna", true), ("ben", true), ("chidi", false), ("sue", false), ("zoe", false)] {
         let mut driven = an_incident(Severity::Sev3);
 
         driven.acknowledges(who);
@@ -192,6 +192,24 @@ fn whom_was_called_who_is_on_duty_and_who_may_be_called_answer_for_it_and_others
             matches!(driven.refuses(who, again), steadyhand::incident::Refusal::Already(since) if since == driven.now)
         );
     }
+}
+
+#[test]
+fn who_is_called_in_a_later_step_answers_for_it_from_then_on_and_releases_no_run_before() {
+    let tells = [tell("support", "before-start", "acknowledged", 30)];
+    let opened = by_run(7, Severity::Planned, Trouble::Starts);
+    let mut driven = Driven::open(&opened, &tells, TUESDAY, Some(usual()));
+    let run = steadyhand::run::RunId(7);
+
+    driven.acknowledges("chidi");
+    assert_eq!(driven.owes(), ["acknowledged support"]);
+    assert!(!driven.incident.runs[&run].released);
+    driven.minutes(10);
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+    driven.acknowledges("chidi");
+
+    assert_eq!(driven.owes(), [""; 0]);
+    assert!(driven.incident.runs[&run].released);
 }
 
 #[test]
