@@ -85,6 +85,20 @@ pub(super) fn of_severity(course: &mut Course<'_>, begin: Begin) {
     }
 }
 
+/// Whether somebody of the owner is called and has not answered yet.
+pub(super) fn is_owner_called(course: &Course<'_>) -> bool {
+    let owner = &course.incident.opened.owner;
+    !is_missing(&course.incident, Owed::Acknowledged, Some(owner), Begin::Again)
+}
+
+/// The owner must know of something new, and is called, if nobody of them is called already.
+pub(super) fn call_owner(course: &mut Course<'_>) {
+    if !is_owner_called(course) {
+        let owner = course.incident.opened.owner.clone();
+        owe(course, Owed::Acknowledged, owner, AT_ONCE, None);
+    }
+}
+
 fn is_missing(incident: &Incident, owed: Owed, who: Option<&Role>, begin: Begin) -> bool {
     let counts = |it: &Obligation| match &it.end {
         None => true,
@@ -204,8 +218,7 @@ pub(super) fn clocks(course: &mut Course<'_>) {
         }
     }
     if stale(&course.incident).is_some_and(|since| since <= course.now) {
-        let owner = course.incident.opened.owner.clone();
-        owe(course, Owed::Acknowledged, owner, AT_ONCE, None);
+        call_owner(course);
     }
 }
 
