@@ -5,7 +5,7 @@ use super::news::{audience_of, news_waits};
 use crate::duty::Duty;
 use crate::incident::event::Event;
 use crate::incident::model::{About, Delivery, End, Incident, Obligation, Owed, Part, Severity, Status};
-use crate::incident::next::{reminder, stale};
+use crate::incident::next::{SUPPORT, reminder, stale};
 use crate::plan::model::TellPlan;
 use crate::run::RunId;
 use crate::runbook::source::literal::Millis;
@@ -13,6 +13,8 @@ use crate::runbook::source::name::{Person, Role};
 
 /// The on-call has so long to say that they know, and somebody to take command.
 const AT_ONCE: Millis = Millis::minutes(5);
+/// Support has so long to say that they know of something that became bad.
+const SUPPORT_KNOWS: Millis = Millis::minutes(10);
 /// The first news are public within this time.
 const PUBLISH: Millis = Millis::minutes(10);
 /// How often there are news of the worst, and of what is bad.
@@ -82,6 +84,25 @@ pub(super) fn of_severity(course: &mut Course<'_>, begin: Begin) {
     }
     if is_missing(&course.incident, Owed::Published, None, begin) {
         owe(course, Owed::Published, owner, PUBLISH, None);
+    }
+}
+
+/// It is worse than it was: whoever had answered before must know that, and Support of all that is bad.
+pub(super) fn of_worse(course: &mut Course<'_>) {
+    of_severity(course, Begin::Again);
+    let goes_on = !matches!(course.incident.status, Status::Resolved | Status::Closed);
+    if goes_on && course.incident.severity <= Severity::Sev2 && !course.incident.is_drill() {
+        call_support(course);
+    }
+}
+
+/// Support is called, if there is one and it is not told already.
+fn call_support(course: &mut Course<'_>) {
+    let Some((support, _)) = course.duty.policy.roles.get_key_value(SUPPORT) else { return };
+    let support = support.clone();
+    let told = |owed| !is_missing(&course.incident, owed, Some(&support), Begin::Again);
+    if !told(Owed::Acknowledged) && !told(Owed::Delivered) {
+        owe(course, Owed::Acknowledged, support, SUPPORT_KNOWS, None);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::call;
 use super::course::Course;
 use super::news;
-use super::obligations::{Begin, end, meet, news_came, of_severity, open_ones, postmortem, void};
+use super::obligations::{Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, void};
 use super::run::begins_again;
 use crate::incident::event::Event;
 use crate::incident::input::{Refusal, Says};
@@ -145,7 +145,7 @@ fn severity_is(course: &mut Course<'_>, severity: Severity, why: String) {
     let before = course.incident.severity;
     course.say(Event::IncidentSeverity { severity, why });
     if severity < before {
-        of_severity(course, Begin::Missing);
+        of_worse(course);
     } else if severity > Severity::Sev2 {
         let public = |owed| matches!(owed, Owed::Commander | Owed::Update | Owed::Published);
         void(course, |it| public(it.owed) && it.holds_back.is_none());

@@ -1,7 +1,7 @@
 //! What runs do to an incident.
 
 use super::course::Course;
-use super::obligations::{Begin, call_owner, is_owner_called, of_severity, tells, void};
+use super::obligations::{Begin, call_owner, is_owner_called, of_severity, of_worse, tells, void};
 use crate::incident::event::Event;
 use crate::incident::model::{Owed, Severity, Status, Trouble};
 use crate::plan::model::TellPlan;
@@ -40,7 +40,11 @@ pub(super) fn trouble(
     if !known {
         tells(course, Some(run), tell);
     }
-    of_severity(course, if again { Begin::Again } else { Begin::Missing });
+    if raised {
+        of_worse(course);
+    } else {
+        of_severity(course, if again { Begin::Again } else { Begin::Missing });
+    }
     if bad && calls {
         call_owner(course);
     }

@@ -86,14 +86,23 @@ fn a_person_makes_it_worse_and_harmless_again() {
     driven.says("anna", severity(Severity::Sev1));
     assert_eq!(
         driven.owes(),
-        ["commander commander", "update on-call", "published on-call"],
-        "the on-call knows"
+        [
+            "acknowledged on-call",
+            "commander commander",
+            "update on-call",
+            "published on-call",
+            "acknowledged support"
+        ],
+        "the on-call knew of something small"
     );
+    assert_eq!(driven.queued_now(is_call).last().unwrap(), "sue mail");
+    driven.acknowledges("anna");
+    driven.acknowledges("sue");
     driven.says("anna", severity(Severity::Sev3));
     assert_eq!(driven.owes(), [""; 0]);
     driven.says("anna", severity(Severity::Sev2));
 
-    assert_eq!(driven.owes().len(), 3);
+    assert_eq!(driven.owes().len(), 5);
     let short = Says::Severity { severity: Severity::Sev3, why: "so".to_owned() };
     assert_eq!(driven.refuses("anna", short), Refusal::TooShort(10));
     assert_eq!(driven.refuses("anna", update(&"x".repeat(4001), true)), Refusal::TooLong(4000));
