@@ -85,14 +85,13 @@ fn following(course: &mut Course<'_>, obligation: &Obligation, call: Call) -> (u
     let round = call.round.saturating_add(1);
     let times = if round == 1 { "once".to_owned() } else { format!("{round} times") };
     let who = &obligation.who;
-    alarm(
-        course,
-        who,
-        format!(
-            "Nobody answered: all who are called for `{who}` were called {times}. They are called again."
-        ),
-    );
+    alarm(course, who, format!("{}{times}. They are called again.", nobody_answered(who)));
     (0, round)
+}
+
+/// How every alarm at the end of a round begins: only the last one of a role matters.
+fn nobody_answered(who: &Role) -> String {
+    format!("Nobody answered: all who are called for `{who}` were called ")
 }
 
 /// Begins a step. While nobody of a step can be told, the next one begins at once.
@@ -271,13 +270,47 @@ fn alarm(course: &mut Course<'_>, who: &Role, why: String) {
     if course.incident.is_drill() {
         return;
     }
+    let ends_a_round = why.starts_with(&nobody_answered(who));
     let about = About::Alarm(why);
     for way in course.duty.escalation(who).last_resort {
         let just_now =
             |it: &&Notice| it.about == about && same_place(&it.way, &way) && it.queued == course.now;
         let said = course.incident.notices.iter().any(|it| just_now(&it));
         if !said && !course.is_open(&about, None, &way) {
+            if ends_a_round {
+                supersede(course, who, &way);
+            }
             course.tell(about.clone(), Audience::Operator, None, way);
         }
     }
+}
+
+/// Alarms of earlier rounds that still wait on this way need not be sent any more.
+fn supersede(course: &mut Course<'_>, who: &Role, way: &Way) {
+    let begins = nobody_answered(who);
+    let older = waiting_alarms(course, |why, it| why.starts_with(&begins) && same_place(&it.way, way));
+    for notice in older {
+        let why = "A newer alarm replaced it before it could be sent.".to_owned();
+        course.say(Event::NoticeDropped { notice, superseded: true, why });
+    }
+}
+
+/// Once nobody is called any more, nothing need be cried out.
+pub(super) fn falls_silent(course: &mut Course<'_>) {
+    if !open_ones(course, |it| it.call.is_some() && it.owed != Owed::Postmortem).is_empty() {
+        return;
+    }
+    for notice in waiting_alarms(course, |_, _| true) {
+        let why = "Nobody was called any more before it could be sent.".to_owned();
+        course.say(Event::NoticeDropped { notice, superseded: false, why });
+    }
+}
+
+/// The alarms that wait to be sent, or to be tried again, by number.
+fn waiting_alarms(course: &Course<'_>, which: impl Fn(&str, &Notice) -> bool) -> Vec<u32> {
+    let of = |it: &&Notice| match (&it.about, &it.delivery) {
+        (About::Alarm(why), Delivery::Waiting(_)) => which(why, it),
+        _ => false,
+    };
+    course.incident.notices.iter().filter(of).map(|it| it.number).collect()
 }

@@ -169,6 +169,35 @@ fn a_page_that_is_still_being_tried_is_not_queued_again_by_the_next_round() {
 }
 
 #[test]
+fn of_the_alarms_of_many_rounds_only_the_last_waits_and_none_once_somebody_has_answered() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("siren", Path::Busy(None));
+    let waiting = |driven: &Driven| {
+        driven.told(|it| matches!(it.about, About::Alarm(_)) && it.delivery.is_open()).len()
+    };
+
+    driven.minutes(60);
+    assert_eq!((driven.alarms().len(), waiting(&driven)), (6, 1));
+    driven.acknowledges("anna");
+
+    assert_eq!(waiting(&driven), 0);
+}
+
+#[test]
+fn an_alarm_that_was_being_sent_when_somebody_answered_is_not_tried_again() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("siren", Path::Silent);
+    driven.minutes(10);
+    let alarm = |driven: &Driven| driven.incident.notices.iter().find(|it| it.to.is_none()).unwrap().clone();
+    assert!(matches!(alarm(&driven).delivery, Delivery::Sending(_)));
+
+    driven.acknowledges("anna");
+    driven.minutes(1);
+
+    assert!(matches!(alarm(&driven).delivery, Delivery::Dropped(_)));
+}
+
+#[test]
 fn somebody_can_have_the_next_step_at_once() {
     let mut driven = an_incident(Severity::Sev3);
     driven.minutes(1);
