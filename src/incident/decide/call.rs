@@ -175,7 +175,7 @@ fn reached(course: &Course<'_>, tell: &[Role]) -> (Vec<Person>, Vec<String>) {
 
 /// A page goes over the first two ways at once; where one of them is in trouble already, over the next one too.
 fn page(course: &mut Course<'_>, obligation: &Obligation, person: &Person) {
-    let (about, audience) = (about(obligation), audience_of(&obligation.who));
+    let (about, audience) = (about(obligation), audience_of(course, person, &obligation.who));
     let ways = course.duty.ways(person);
     let mut troubled = 0;
     for way in Duty::first_two(&ways) {
@@ -220,7 +220,8 @@ fn widen(course: &mut Course<'_>, obligation: &Obligation, call: Call) {
         people.extend(notice.to.clone().filter(|person| !people.contains(person)));
     }
     for person in people {
-        while further(course, &about, audience_of(&obligation.who), &person, since) {}
+        let audience = audience_of(course, &person, &obligation.who);
+        while further(course, &about, audience, &person, since) {}
     }
 }
 

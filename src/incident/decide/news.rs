@@ -1,6 +1,7 @@
 //! What people are told who are not called: news, what is published, that somebody knows, that it is over.
 
 use super::course::{Course, same_place};
+use super::obligations::commander;
 use crate::duty::Way;
 use crate::duty::model::Carrier;
 use crate::incident::event::Event;
@@ -8,9 +9,29 @@ use crate::incident::model::{About, Audience, Delivery, Notice, Owed, Status};
 use crate::incident::next::SUPPORT;
 use crate::runbook::source::name::{Person, Role};
 
-/// What the people of a role may read.
-pub(super) fn audience_of(role: &Role) -> Audience {
-    if role.as_str() == SUPPORT { Audience::Support } else { Audience::Operator }
+/// What a person may read who is told of what a role owes: whoever is of Support, and of no other role that is called, reads
+/// what is for Support. Of people without any such role that role decides.
+pub(super) fn audience_of(course: &Course<'_>, person: &Person, who: &Role) -> Audience {
+    let is = |role: &Role| {
+        course.on_duty(role).contains(person) || course.duty.reach_of(role.as_str()).contains(person)
+    };
+    let roles = called_roles(course, who);
+    let mut held = roles.iter().filter(|role| is(role)).peekable();
+    let only_support = match held.peek() {
+        Some(_) => held.all(|role| role.as_str() == SUPPORT),
+        None => who.as_str() == SUPPORT,
+    };
+    if only_support { Audience::Support } else { Audience::Operator }
+}
+
+/// This role, that of the owner and that of the commander, with all to whom they escalate; and Support.
+fn called_roles(course: &Course<'_>, who: &Role) -> Vec<Role> {
+    let mut roles: Vec<Role> = Role::new(SUPPORT).into_iter().collect();
+    for role in [who.clone(), course.incident.opened.owner.clone(), commander(course)] {
+        roles.extend(course.duty.escalation(&role).steps.into_iter().flat_map(|step| step.tell));
+        roles.push(role);
+    }
+    roles
 }
 
 /// Whether this waits for somebody on this way already.
@@ -20,20 +41,18 @@ pub(super) fn news_waits(course: &Course<'_>, about: &About, person: &Person, wa
 
 /// Everybody who was called hears news, over their first way; those of Support hear what was said for them.
 pub(super) fn update(course: &mut Course<'_>, number: u32, by: &Person, for_support: bool) {
-    let mut readers: Vec<(Person, Audience)> = Vec::new();
     let called = course.incident.notices.iter().filter(|it| matches!(it.about, About::Call(_)));
-    let called = called.filter_map(|it| Some((it.to.clone()?, it.audience)));
+    let called = called.filter_map(|it| it.to.clone());
     let support: Vec<Person> = Role::new(SUPPORT).map(|role| course.on_duty(&role)).unwrap_or_default();
-    let support = support.into_iter().map(|person| (person, Audience::Support));
-    for (person, audience) in called.chain(support) {
-        let other = readers.iter_mut().find(|(reader, _)| *reader == person);
-        match other {
-            // Who was called as an operator reads what operators read.
-            Some((_, read)) => *read = (*read).min(audience),
-            None => readers.push((person, audience)),
+    let mut readers: Vec<Person> = Vec::new();
+    for person in called.chain(support) {
+        if !readers.contains(&person) {
+            readers.push(person);
         }
     }
-    for (person, audience) in readers {
+    let owner = course.incident.opened.owner.clone();
+    for person in readers {
+        let audience = audience_of(course, &person, &owner);
         if person == *by || (audience == Audience::Support && !for_support) {
             continue;
         }

@@ -264,7 +264,7 @@ fn late(course: &mut Course<'_>, obligation: &Obligation) {
         }
         let ways = course.duty.ways(&person);
         for way in Duty::first_two(&ways) {
-            let audience = audience_of(&owner);
+            let audience = audience_of(course, &person, &owner);
             course.tell(About::Late(number), audience, Some(person.clone()), way.clone());
         }
     }
@@ -291,7 +291,8 @@ fn owners(course: &Course<'_>, obligation: &Obligation) -> Vec<Person> {
 fn first_way(course: &mut Course<'_>, about: &About, obligation: &Obligation, person: Person) {
     let Some(way) = course.duty.ways(&person).into_iter().next() else { return };
     if !news_waits(course, about, &person, &way) {
-        course.tell(about.clone(), audience_of(&obligation.who), Some(person), way);
+        let audience = audience_of(course, &person, &obligation.who);
+        course.tell(about.clone(), audience, Some(person), way);
     }
 }
 

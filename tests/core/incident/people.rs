@@ -3,7 +3,9 @@
 use steadyhand::incident::model::{About, Audience, Delivery, Owed, Part, Severity, Status, Trouble};
 use steadyhand::incident::{Refusal, Says};
 
-use super::driven::{Driven, TUESDAY, an_incident, by_run, is_call, opened, person, tell, usual};
+use super::driven::{
+    Driven, TUESDAY, an_incident, by_run, is_call, opened, person, tell, usual, with_escalations,
+};
 
 fn update(text: &str, for_support: bool) -> Says {
     Says::Update { text: text.to_owned(), for_support }
@@ -143,4 +145,27 @@ fn it_is_not_over_while_a_run_of_it_goes_on_and_nothing_is_said_of_what_is_close
     assert_eq!(driven.incident.status, Status::Closed);
     assert_eq!(driven.refuses("anna", update("one more word", true)), Refusal::Closed);
     assert!(!driven.told(|it| is_call(&it.about)).is_empty());
+}
+
+#[test]
+fn who_is_of_support_alone_reads_what_is_for_support_whoever_escalates_to_them() {
+    let escalations = "escalations:
+  on-call: { steps: [{ tell: [on-call], wait: 5m }, { tell: [support], wait: 5m }], last_resort: [siren] }
+  support: { steps: [{ tell: [support], wait: 5m }, { tell: [commander], wait: 5m }], last_resort: [siren] }
+";
+    let tells = [tell("support", "start", "acknowledged", 30)];
+    let notify = Some(with_escalations(escalations));
+    let mut driven = Driven::open(&opened(Severity::Sev3), &tells, TUESDAY, notify);
+
+    driven.minutes(20);
+    driven.says("ben", update("orders work again", true));
+
+    for notice in driven.incident.notices.iter().filter(|it| it.to.is_some()) {
+        let of_support = notice.to == Some(person("sue"));
+        let reads = if of_support { Audience::Support } else { Audience::Operator };
+        assert_eq!(notice.audience, reads, "{notice:?}");
+    }
+    let to =
+        |who, number| driven.told(|it| it.to == Some(person(who)) && it.about == About::Call(number)).len();
+    assert!(to("sue", 2) > 0 && to("chidi", 1) > 0, "each was called for the other role");
 }
