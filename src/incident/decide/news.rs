@@ -39,7 +39,7 @@ pub(super) fn news_waits(course: &Course<'_>, about: &About, person: &Person, wa
     course.is_open(about, Some(person), way)
 }
 
-/// Everybody who was called hears news, over their first way; those of Support hear what was said for them.
+/// Everybody who was called hears news, over their first way that takes news; those of Support hear what was said for them.
 pub(super) fn update(course: &mut Course<'_>, number: u32, by: &Person, for_support: bool) {
     let called = course.incident.notices.iter().filter(|it| matches!(it.about, About::Call(_)));
     let called = called.filter_map(|it| it.to.clone());
@@ -56,7 +56,7 @@ pub(super) fn update(course: &mut Course<'_>, number: u32, by: &Person, for_supp
         if person == *by || (audience == Audience::Support && !for_support) {
             continue;
         }
-        let Some(way) = course.duty.ways(&person).into_iter().next() else { continue };
+        let Some(way) = news_ways(course, &person).into_iter().next() else { continue };
         supersede(course, audience, &person, &way);
         course.tell(About::Update(number), audience, Some(person), way);
     }
@@ -91,19 +91,53 @@ pub(super) fn publish(course: &mut Course<'_>, number: u32) {
     }
 }
 
+/// The ways of a person over which news can go, best first.
+pub(super) fn news_ways(course: &Course<'_>, person: &Person) -> Vec<Way> {
+    course.duty.ways(person).into_iter().filter(|way| !keeps_alerts(course, way)).collect()
+}
+
+/// Whether a path only opens and closes alerts, and takes no news.
+fn keeps_alerts(course: &Course<'_>, way: &Way) -> bool {
+    let path = course.duty.notify.ok().and_then(|notify| notify.paths.get(&way.path));
+    path.is_some_and(|path| matches!(path.carrier, Carrier::PagerDuty { .. }))
+}
+
+/// A way refused news for ever: they go over the next one of the same person that takes news, if they are still worth it.
+pub(super) fn a_way_failed(course: &mut Course<'_>, notice: &Notice) {
+    let Some(person) = notice.to.as_ref().filter(|_| are_worth_it(course, notice)) else { return };
+    let ways = news_ways(course, person).into_iter();
+    let Some(way) = ways.skip_while(|way| !same_place(way, &notice.way)).nth(1) else { return };
+    if news_waits(course, &notice.about, person, &way) {
+        return;
+    }
+    if matches!(notice.about, About::Update(_)) {
+        supersede(course, notice.audience, person, &way);
+    }
+    course.tell(notice.about.clone(), notice.audience, Some(person.clone()), way);
+}
+
+/// Whether a notice is news that nothing newer has replaced, or speaks of something that is still owed.
+fn are_worth_it(course: &Course<'_>, notice: &Notice) -> bool {
+    let newer =
+        |it: &Notice| matches!(it.about, About::Update(_)) && it.to == notice.to && it.number > notice.number;
+    match notice.about {
+        About::Update(_) => !course.incident.is_closed() && !course.incident.notices.iter().any(newer),
+        About::Reminder(_) => course.asks_still(notice),
+        About::Late(_) => {
+            course.obligation_of(notice).is_some_and(|it| it.is_open() && it.owed == Owed::Postmortem)
+        }
+        _ => false,
+    }
+}
+
 /// Paths that keep an alert open hear that somebody knows, once nobody is called over them any more.
 pub(super) fn somebody_knows(course: &mut Course<'_>) {
-    let Ok(notify) = course.duty.notify else { return };
-    let keeps = |way: &Way| {
-        let path = notify.paths.get(&way.path);
-        path.is_some_and(|path| matches!(path.carrier, Carrier::PagerDuty { .. }))
-    };
     let calls = |notice: &Notice| {
         matches!(notice.about, About::Call(_) | About::Late(_))
             && (notice.delivery.is_open() || matches!(notice.delivery, Delivery::Accepted(_)))
     };
     let mut last: Vec<Notice> = Vec::new();
-    for notice in course.incident.notices.iter().filter(|it| keeps(&it.way)) {
+    for notice in course.incident.notices.iter().filter(|it| keeps_alerts(course, &it.way)) {
         if calls(notice) || notice.about == About::Acknowledged {
             last.retain(|it| !same_place(&it.way, &notice.way));
             last.push(notice.clone());

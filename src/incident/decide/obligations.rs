@@ -1,7 +1,7 @@
 //! What is owed, by whom, by when; and what happens at half of the time and when it is over.
 
 use super::course::Course;
-use super::news::{audience_of, news_waits};
+use super::news::{audience_of, news_waits, news_ways};
 use crate::duty::Duty;
 use crate::incident::event::Event;
 use crate::incident::model::{About, Delivery, End, Incident, Obligation, Owed, Part, Severity, Status};
@@ -287,9 +287,9 @@ fn owners(course: &Course<'_>, obligation: &Obligation) -> Vec<Person> {
     people
 }
 
-/// Once, over the first way of somebody: nothing rings.
+/// Once, over the first way of somebody that takes news: nothing rings.
 fn first_way(course: &mut Course<'_>, about: &About, obligation: &Obligation, person: Person) {
-    let Some(way) = course.duty.ways(&person).into_iter().next() else { return };
+    let Some(way) = news_ways(course, &person).into_iter().next() else { return };
     if !news_waits(course, about, &person, &way) {
         let audience = audience_of(course, &person, &obligation.who);
         course.tell(about.clone(), audience, Some(person), way);
