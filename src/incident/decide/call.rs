@@ -4,7 +4,7 @@ use super::course::{Course, same_place};
 use super::news::audience_of;
 use super::obligations::{open_ones, told_daily};
 use crate::duty::tell::{Step, WAIT};
-use crate::duty::{Duty, Way};
+use crate::duty::{Duty, Way, Why};
 use crate::incident::event::Event;
 use crate::incident::model::{About, Audience, Call, Delivery, Notice, Obligation, Owed};
 use crate::incident::next::{wants_call, widens};
@@ -94,7 +94,8 @@ fn nobody_answered(who: &Role) -> String {
     format!("Nobody answered: all who are called for `{who}` were called ")
 }
 
-/// Begins a step. While nobody of a step can be told, the next one begins at once.
+/// Begins a step. While nobody of a step can be told, the next one begins at once; without an
+/// alarm where that is meant.
 fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), because: Because) {
     let (number, who) = (obligation.number, &obligation.who);
     if obligation.owed == Owed::Postmortem {
@@ -119,7 +120,7 @@ fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), bec
         for why in unknown {
             alarm(course, who, why);
         }
-        if empty {
+        if empty && !nobody_is_needed(course, tell) {
             alarm(course, who, nobody(course, tell));
         }
         for person in people {
@@ -131,6 +132,15 @@ fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), bec
         let Some(call) = course.incident.obligation(number).and_then(|it| it.call) else { return };
         (step, round) = following(course, obligation, call);
     }
+}
+
+/// Whether the file says of every role of a step that nobody is on duty for it now, and why.
+fn nobody_is_needed(course: &Course<'_>, tell: &[Role]) -> bool {
+    let declared = |role: &Role| {
+        let duty = course.duty.on_duty(role.as_str(), course.now);
+        duty.is_ok_and(|duty| matches!(duty.why, Why::Declared(_)))
+    };
+    !course.incident.is_drill() && !tell.is_empty() && tell.iter().all(declared)
 }
 
 fn nobody(course: &Course<'_>, tell: &[Role]) -> String {

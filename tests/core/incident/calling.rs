@@ -112,6 +112,25 @@ fn a_step_without_anybody_is_skipped_at_once_and_cried_out() {
 }
 
 #[test]
+fn a_step_for_which_nobody_is_needed_is_skipped_without_an_alarm() {
+    let weekdays = "schedules:
+  primary:
+    zone: Europe/Berlin
+    layers: [{ people: [anna], days: [mon, tue, wed, thu, fri] }]
+    gaps: [{ days: [sat, sun], why: \"the commander answers\" }]
+  help: { zone: Europe/Berlin, layers: [{ people: [sue] }] }
+";
+    let saturday = "2026-11-21T08:00:00Z";
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], saturday, Some(with_schedules(weekdays)));
+
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+    assert_eq!(driven.alarms(), [""; 0]);
+    driven.minutes(5);
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+    assert_eq!(driven.alarms().len(), 1, "that nobody answered is cried out");
+}
+
+#[test]
 fn an_escalation_without_anybody_does_not_spin_and_cries_out_once_a_round() {
     let nobody = "schedules:
   primary: { zone: Europe/Berlin, layers: [{ people: [anna], from: \"2030-01-01 00:00\", every: 7d }] }
