@@ -9,8 +9,8 @@ use crate::incident::model::{About, Audience, Delivery, Notice, Owed, Status};
 use crate::incident::next::SUPPORT;
 use crate::runbook::source::name::{Person, Role};
 
-/// What a person may read who is told of what a role owes: whoever is of Support, and of no other role that is called, reads
-/// what is for Support. Of people without any such role that role decides.
+/// What a person may read who is told of what a role owes: whoever is of Support, and of no other role that is called,
+/// reads what is for Support. Of people without any such role that role decides.
 pub(super) fn audience_of(course: &Course<'_>, person: &Person, who: &Role) -> Audience {
     let is = |role: &Role| {
         course.on_duty(role).contains(person) || course.duty.reach_of(role.as_str()).contains(person)
