@@ -190,7 +190,7 @@ pub struct RunSeen {
     pub waits_for: Vec<u32>,
     /// The run was told that everybody knows.
     pub released: bool,
-    /// What happened to it so far: each is recorded once.
+    /// What happened to it so far: the same again where people had answered for it before.
     pub troubles: Vec<Trouble>,
 }
 

@@ -4,7 +4,7 @@ use super::course::{Course, same_place};
 use super::news::audience_of;
 use super::obligations::{open_ones, told_daily};
 use crate::duty::tell::{Step, WAIT};
-use crate::duty::{Duty, Way};
+use crate::duty::{Duty, Way, Why};
 use crate::incident::event::Event;
 use crate::incident::model::{About, Audience, Call, Delivery, Notice, Obligation, Owed};
 use crate::incident::next::{wants_call, widens};
@@ -85,17 +85,17 @@ fn following(course: &mut Course<'_>, obligation: &Obligation, call: Call) -> (u
     let round = call.round.saturating_add(1);
     let times = if round == 1 { "once".to_owned() } else { format!("{round} times") };
     let who = &obligation.who;
-    alarm(
-        course,
-        who,
-        format!(
-            "Nobody answered: all who are called for `{who}` were called {times}. They are called again."
-        ),
-    );
+    alarm(course, who, format!("{}{times}. They are called again.", nobody_answered(who)));
     (0, round)
 }
 
-/// Begins a step. While nobody of a step can be told, the next one begins at once.
+/// How every alarm at the end of a round begins: only the last one of a role matters.
+fn nobody_answered(who: &Role) -> String {
+    format!("Nobody answered: all who are called for `{who}` were called ")
+}
+
+/// Begins a step. While nobody of a step can be told, the next one begins at once; without an
+/// alarm where that is meant.
 fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), because: Because) {
     let (number, who) = (obligation.number, &obligation.who);
     if obligation.owed == Owed::Postmortem {
@@ -120,7 +120,7 @@ fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), bec
         for why in unknown {
             alarm(course, who, why);
         }
-        if empty {
+        if empty && !nobody_is_needed(course, tell) {
             alarm(course, who, nobody(course, tell));
         }
         for person in people {
@@ -132,6 +132,15 @@ fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), bec
         let Some(call) = course.incident.obligation(number).and_then(|it| it.call) else { return };
         (step, round) = following(course, obligation, call);
     }
+}
+
+/// Whether the file says of every role of a step that nobody is on duty for it now, and why.
+fn nobody_is_needed(course: &Course<'_>, tell: &[Role]) -> bool {
+    let declared = |role: &Role| {
+        let duty = course.duty.on_duty(role.as_str(), course.now);
+        duty.is_ok_and(|duty| matches!(duty.why, Why::Declared(_)))
+    };
+    !course.incident.is_drill() && !tell.is_empty() && tell.iter().all(declared)
 }
 
 fn nobody(course: &Course<'_>, tell: &[Role]) -> String {
@@ -176,7 +185,7 @@ fn reached(course: &Course<'_>, tell: &[Role]) -> (Vec<Person>, Vec<String>) {
 
 /// A page goes over the first two ways at once; where one of them is in trouble already, over the next one too.
 fn page(course: &mut Course<'_>, obligation: &Obligation, person: &Person) {
-    let (about, audience) = (about(obligation), audience_of(&obligation.who));
+    let (about, audience) = (about(obligation), audience_of(course, person, &obligation.who));
     let ways = course.duty.ways(person);
     let mut troubled = 0;
     for way in Duty::first_two(&ways) {
@@ -221,7 +230,8 @@ fn widen(course: &mut Course<'_>, obligation: &Obligation, call: Call) {
         people.extend(notice.to.clone().filter(|person| !people.contains(person)));
     }
     for person in people {
-        while further(course, &about, audience_of(&obligation.who), &person, since) {}
+        let audience = audience_of(course, &person, &obligation.who);
+        while further(course, &about, audience, &person, since) {}
     }
 }
 
@@ -271,13 +281,47 @@ fn alarm(course: &mut Course<'_>, who: &Role, why: String) {
     if course.incident.is_drill() {
         return;
     }
+    let ends_a_round = why.starts_with(&nobody_answered(who));
     let about = About::Alarm(why);
     for way in course.duty.escalation(who).last_resort {
         let just_now =
             |it: &&Notice| it.about == about && same_place(&it.way, &way) && it.queued == course.now;
         let said = course.incident.notices.iter().any(|it| just_now(&it));
         if !said && !course.is_open(&about, None, &way) {
+            if ends_a_round {
+                supersede(course, who, &way);
+            }
             course.tell(about.clone(), Audience::Operator, None, way);
         }
     }
+}
+
+/// Alarms of earlier rounds that still wait on this way need not be sent any more.
+fn supersede(course: &mut Course<'_>, who: &Role, way: &Way) {
+    let begins = nobody_answered(who);
+    let older = waiting_alarms(course, |why, it| why.starts_with(&begins) && same_place(&it.way, way));
+    for notice in older {
+        let why = "A newer alarm replaced it before it could be sent.".to_owned();
+        course.say(Event::NoticeDropped { notice, superseded: true, why });
+    }
+}
+
+/// Once nobody is called any more, nothing need be cried out.
+pub(super) fn falls_silent(course: &mut Course<'_>) {
+    if !open_ones(course, |it| it.call.is_some() && it.owed != Owed::Postmortem).is_empty() {
+        return;
+    }
+    for notice in waiting_alarms(course, |_, _| true) {
+        let why = "Nobody was called any more before it could be sent.".to_owned();
+        course.say(Event::NoticeDropped { notice, superseded: false, why });
+    }
+}
+
+/// The alarms that wait to be sent, or to be tried again, by number.
+fn waiting_alarms(course: &Course<'_>, which: impl Fn(&str, &Notice) -> bool) -> Vec<u32> {
+    let of = |it: &&Notice| match (&it.about, &it.delivery) {
+        (About::Alarm(why), Delivery::Waiting(_)) => which(why, it),
+        _ => false,
+    };
+    course.incident.notices.iter().filter(of).map(|it| it.number).collect()
 }

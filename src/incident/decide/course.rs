@@ -48,6 +48,7 @@ impl<'a> Course<'a> {
             if !self.incident.is_closed() {
                 obligations::clocks(self);
                 call::clocks(self);
+                call::falls_silent(self);
                 run::releases(self);
                 self.ends();
                 news::it_is_over(self);

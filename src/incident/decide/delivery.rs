@@ -1,8 +1,8 @@
 //! What becomes of notices: sent, taken, refused for now or for ever, or nobody knows.
 
-use super::call;
 use super::course::{Course, same_place};
 use super::obligations::end;
+use super::{call, news};
 use crate::incident::event::Event;
 use crate::incident::input::Answer;
 use crate::incident::model::{About, Delivery, End, Notice, Owed};
@@ -47,6 +47,7 @@ pub(super) fn answered(course: &mut Course<'_>, number: u32, attempt: u32, answe
             course.say(Event::NoticeFailed { notice: number, why: why.clone() });
             call::a_way_failed(course, &notice);
             call::a_step_failed(course, &notice);
+            news::a_way_failed(course, &notice);
         }
         Answer::NotNow(why, pause) if waited_for => {
             let pause = pause.unwrap_or(Millis(0)).max(pause_after(attempt)).min(LONGEST);

@@ -1,6 +1,7 @@
 //! What people are told who are not called: news, what is published, that somebody knows, that it is over.
 
 use super::course::{Course, same_place};
+use super::obligations::commander;
 use crate::duty::Way;
 use crate::duty::model::Carrier;
 use crate::incident::event::Event;
@@ -8,9 +9,29 @@ use crate::incident::model::{About, Audience, Delivery, Notice, Owed, Status};
 use crate::incident::next::SUPPORT;
 use crate::runbook::source::name::{Person, Role};
 
-/// What the people of a role may read.
-pub(super) fn audience_of(role: &Role) -> Audience {
-    if role.as_str() == SUPPORT { Audience::Support } else { Audience::Operator }
+/// What a person may read who is told of what a role owes: whoever is of Support, and of no other role that is called,
+/// reads what is for Support. Of people without any such role that role decides.
+pub(super) fn audience_of(course: &Course<'_>, person: &Person, who: &Role) -> Audience {
+    let is = |role: &Role| {
+        course.on_duty(role).contains(person) || course.duty.reach_of(role.as_str()).contains(person)
+    };
+    let roles = called_roles(course, who);
+    let mut held = roles.iter().filter(|role| is(role)).peekable();
+    let only_support = match held.peek() {
+        Some(_) => held.all(|role| role.as_str() == SUPPORT),
+        None => who.as_str() == SUPPORT,
+    };
+    if only_support { Audience::Support } else { Audience::Operator }
+}
+
+/// This role, that of the owner and that of the commander, with all to whom they escalate; and Support.
+fn called_roles(course: &Course<'_>, who: &Role) -> Vec<Role> {
+    let mut roles: Vec<Role> = Role::new(SUPPORT).into_iter().collect();
+    for role in [who.clone(), course.incident.opened.owner.clone(), commander(course)] {
+        roles.extend(course.duty.escalation(&role).steps.into_iter().flat_map(|step| step.tell));
+        roles.push(role);
+    }
+    roles
 }
 
 /// Whether this waits for somebody on this way already.
@@ -18,26 +39,24 @@ pub(super) fn news_waits(course: &Course<'_>, about: &About, person: &Person, wa
     course.is_open(about, Some(person), way)
 }
 
-/// Everybody who was called hears news, over their first way; those of Support hear what was said for them.
+/// Everybody who was called hears news, over their first way that takes news; those of Support hear what was said for them.
 pub(super) fn update(course: &mut Course<'_>, number: u32, by: &Person, for_support: bool) {
-    let mut readers: Vec<(Person, Audience)> = Vec::new();
     let called = course.incident.notices.iter().filter(|it| matches!(it.about, About::Call(_)));
-    let called = called.filter_map(|it| Some((it.to.clone()?, it.audience)));
+    let called = called.filter_map(|it| it.to.clone());
     let support: Vec<Person> = Role::new(SUPPORT).map(|role| course.on_duty(&role)).unwrap_or_default();
-    let support = support.into_iter().map(|person| (person, Audience::Support));
-    for (person, audience) in called.chain(support) {
-        let other = readers.iter_mut().find(|(reader, _)| *reader == person);
-        match other {
-            // Who was called as an operator reads what operators read.
-            Some((_, read)) => *read = (*read).min(audience),
-            None => readers.push((person, audience)),
+    let mut readers: Vec<Person> = Vec::new();
+    for person in called.chain(support) {
+        if !readers.contains(&person) {
+            readers.push(person);
         }
     }
-    for (person, audience) in readers {
+    let owner = course.incident.opened.owner.clone();
+    for person in readers {
+        let audience = audience_of(course, &person, &owner);
         if person == *by || (audience == Audience::Support && !for_support) {
             continue;
         }
-        let Some(way) = course.duty.ways(&person).into_iter().next() else { continue };
+        let Some(way) = news_ways(course, &person).into_iter().next() else { continue };
         supersede(course, audience, &person, &way);
         course.tell(About::Update(number), audience, Some(person), way);
     }
@@ -72,19 +91,53 @@ pub(super) fn publish(course: &mut Course<'_>, number: u32) {
     }
 }
 
+/// The ways of a person over which news can go, best first.
+pub(super) fn news_ways(course: &Course<'_>, person: &Person) -> Vec<Way> {
+    course.duty.ways(person).into_iter().filter(|way| !keeps_alerts(course, way)).collect()
+}
+
+/// Whether a path only opens and closes alerts, and takes no news.
+fn keeps_alerts(course: &Course<'_>, way: &Way) -> bool {
+    let path = course.duty.notify.ok().and_then(|notify| notify.paths.get(&way.path));
+    path.is_some_and(|path| matches!(path.carrier, Carrier::PagerDuty { .. }))
+}
+
+/// A way refused news for ever: they go over the next one of the same person that takes news, if they are still worth it.
+pub(super) fn a_way_failed(course: &mut Course<'_>, notice: &Notice) {
+    let Some(person) = notice.to.as_ref().filter(|_| are_worth_it(course, notice)) else { return };
+    let ways = news_ways(course, person).into_iter();
+    let Some(way) = ways.skip_while(|way| !same_place(way, &notice.way)).nth(1) else { return };
+    if news_waits(course, &notice.about, person, &way) {
+        return;
+    }
+    if matches!(notice.about, About::Update(_)) {
+        supersede(course, notice.audience, person, &way);
+    }
+    course.tell(notice.about.clone(), notice.audience, Some(person.clone()), way);
+}
+
+/// Whether a notice is news that nothing newer has replaced, or speaks of something that is still owed.
+fn are_worth_it(course: &Course<'_>, notice: &Notice) -> bool {
+    let newer =
+        |it: &Notice| matches!(it.about, About::Update(_)) && it.to == notice.to && it.number > notice.number;
+    match notice.about {
+        About::Update(_) => !course.incident.is_closed() && !course.incident.notices.iter().any(newer),
+        About::Reminder(_) => course.asks_still(notice),
+        About::Late(_) => {
+            course.obligation_of(notice).is_some_and(|it| it.is_open() && it.owed == Owed::Postmortem)
+        }
+        _ => false,
+    }
+}
+
 /// Paths that keep an alert open hear that somebody knows, once nobody is called over them any more.
 pub(super) fn somebody_knows(course: &mut Course<'_>) {
-    let Ok(notify) = course.duty.notify else { return };
-    let keeps = |way: &Way| {
-        let path = notify.paths.get(&way.path);
-        path.is_some_and(|path| matches!(path.carrier, Carrier::PagerDuty { .. }))
-    };
     let calls = |notice: &Notice| {
         matches!(notice.about, About::Call(_) | About::Late(_))
             && (notice.delivery.is_open() || matches!(notice.delivery, Delivery::Accepted(_)))
     };
     let mut last: Vec<Notice> = Vec::new();
-    for notice in course.incident.notices.iter().filter(|it| keeps(&it.way)) {
+    for notice in course.incident.notices.iter().filter(|it| keeps_alerts(course, &it.way)) {
         if calls(notice) || notice.about == About::Acknowledged {
             last.retain(|it| !same_place(&it.way, &notice.way));
             last.push(notice.clone());

@@ -1,11 +1,11 @@
 //! What is owed, by whom, by when; and what happens at half of the time and when it is over.
 
 use super::course::Course;
-use super::news::{audience_of, news_waits};
+use super::news::{audience_of, news_waits, news_ways};
 use crate::duty::Duty;
 use crate::incident::event::Event;
 use crate::incident::model::{About, Delivery, End, Incident, Obligation, Owed, Part, Severity, Status};
-use crate::incident::next::{reminder, stale};
+use crate::incident::next::{SUPPORT, reminder, stale};
 use crate::plan::model::TellPlan;
 use crate::run::RunId;
 use crate::runbook::source::literal::Millis;
@@ -13,6 +13,8 @@ use crate::runbook::source::name::{Person, Role};
 
 /// The on-call has so long to say that they know, and somebody to take command.
 const AT_ONCE: Millis = Millis::minutes(5);
+/// Support has so long to say that they know of something that became bad.
+const SUPPORT_KNOWS: Millis = Millis::minutes(10);
 /// The first news are public within this time.
 const PUBLISH: Millis = Millis::minutes(10);
 /// How often there are news of the worst, and of what is bad.
@@ -82,6 +84,39 @@ pub(super) fn of_severity(course: &mut Course<'_>, begin: Begin) {
     }
     if is_missing(&course.incident, Owed::Published, None, begin) {
         owe(course, Owed::Published, owner, PUBLISH, None);
+    }
+}
+
+/// It is worse than it was: whoever had answered before must know that, and Support of all that is bad.
+pub(super) fn of_worse(course: &mut Course<'_>) {
+    of_severity(course, Begin::Again);
+    let goes_on = !matches!(course.incident.status, Status::Resolved | Status::Closed);
+    if goes_on && course.incident.severity <= Severity::Sev2 && !course.incident.is_drill() {
+        call_support(course);
+    }
+}
+
+/// Support is called, if there is one and it is not told already.
+fn call_support(course: &mut Course<'_>) {
+    let Some((support, _)) = course.duty.policy.roles.get_key_value(SUPPORT) else { return };
+    let support = support.clone();
+    let told = |owed| !is_missing(&course.incident, owed, Some(&support), Begin::Again);
+    if !told(Owed::Acknowledged) && !told(Owed::Delivered) {
+        owe(course, Owed::Acknowledged, support, SUPPORT_KNOWS, None);
+    }
+}
+
+/// Whether somebody of the owner is called and has not answered yet.
+pub(super) fn is_owner_called(course: &Course<'_>) -> bool {
+    let owner = &course.incident.opened.owner;
+    !is_missing(&course.incident, Owed::Acknowledged, Some(owner), Begin::Again)
+}
+
+/// The owner must know of something new, and is called, if nobody of them is called already.
+pub(super) fn call_owner(course: &mut Course<'_>) {
+    if !is_owner_called(course) {
+        let owner = course.incident.opened.owner.clone();
+        owe(course, Owed::Acknowledged, owner, AT_ONCE, None);
     }
 }
 
@@ -204,8 +239,7 @@ pub(super) fn clocks(course: &mut Course<'_>) {
         }
     }
     if stale(&course.incident).is_some_and(|since| since <= course.now) {
-        let owner = course.incident.opened.owner.clone();
-        owe(course, Owed::Acknowledged, owner, AT_ONCE, None);
+        call_owner(course);
     }
 }
 
@@ -230,7 +264,7 @@ fn late(course: &mut Course<'_>, obligation: &Obligation) {
         }
         let ways = course.duty.ways(&person);
         for way in Duty::first_two(&ways) {
-            let audience = audience_of(&owner);
+            let audience = audience_of(course, &person, &owner);
             course.tell(About::Late(number), audience, Some(person.clone()), way.clone());
         }
     }
@@ -253,11 +287,12 @@ fn owners(course: &Course<'_>, obligation: &Obligation) -> Vec<Person> {
     people
 }
 
-/// Once, over the first way of somebody: nothing rings.
+/// Once, over the first way of somebody that takes news: nothing rings.
 fn first_way(course: &mut Course<'_>, about: &About, obligation: &Obligation, person: Person) {
-    let Some(way) = course.duty.ways(&person).into_iter().next() else { return };
+    let Some(way) = news_ways(course, &person).into_iter().next() else { return };
     if !news_waits(course, about, &person, &way) {
-        course.tell(about.clone(), audience_of(&obligation.who), Some(person), way);
+        let audience = audience_of(course, &person, &obligation.who);
+        course.tell(about.clone(), audience, Some(person), way);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::call;
 use super::course::Course;
 use super::news;
-use super::obligations::{Begin, end, meet, news_came, of_severity, open_ones, postmortem, void};
+use super::obligations::{Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, void};
 use super::run::begins_again;
 use crate::incident::event::Event;
 use crate::incident::input::{Refusal, Says};
@@ -100,18 +100,17 @@ fn acknowledge(course: &mut Course<'_>, by: &Person, how: &str) -> Result<(), Re
     Ok(())
 }
 
-/// Whether somebody was called for it, has its role now, or may have one that is called for it. In a drill those who take
-/// part do.
+/// Whether somebody was called for it, has its role now, or may ever have that role. Those of later steps answer for it
+/// once they were called. In a drill those who take part do.
 fn answers_for(course: &Course<'_>, by: &Person, obligation: &Obligation) -> bool {
     if course.incident.is_drill() {
         return course.takes_part(by);
     }
     let call = About::Call(obligation.number);
     let called = course.incident.notices.iter().any(|it| it.about == call && it.to.as_ref() == Some(by));
-    let mut roles = course.duty.escalation(&obligation.who).steps.into_iter().flat_map(|step| step.tell);
     called
         || course.on_duty(&obligation.who).contains(by)
-        || roles.any(|role| course.duty.reach_of(role.as_str()).contains(by))
+        || course.duty.reach_of(obligation.who.as_str()).contains(by)
 }
 
 /// Somebody is something in it. Who is that already hands it over; a commander by the policy may also take it.
@@ -146,7 +145,7 @@ fn severity_is(course: &mut Course<'_>, severity: Severity, why: String) {
     let before = course.incident.severity;
     course.say(Event::IncidentSeverity { severity, why });
     if severity < before {
-        of_severity(course, Begin::Missing);
+        of_worse(course);
     } else if severity > Severity::Sev2 {
         let public = |owed| matches!(owed, Owed::Commander | Owed::Update | Owed::Published);
         void(course, |it| public(it.owed) && it.holds_back.is_none());

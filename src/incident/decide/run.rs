@@ -1,14 +1,15 @@
 //! What runs do to an incident.
 
 use super::course::Course;
-use super::obligations::{Begin, of_severity, tells, void};
+use super::obligations::{Begin, call_owner, is_owner_called, of_severity, of_worse, tells, void};
 use crate::incident::event::Event;
 use crate::incident::model::{Owed, Severity, Status, Trouble};
 use crate::plan::model::TellPlan;
 use crate::run::RunId;
 use crate::run::model::Outcome;
 
-/// Something happened to a run. What was heard before is not recorded again.
+/// Something happened to a run. What was heard before is not recorded again while the owner is being called for it; once
+/// somebody has answered, or it seemed to be over, the same trouble is a new one.
 pub(super) fn trouble(
     course: &mut Course<'_>,
     run: RunId,
@@ -20,7 +21,9 @@ pub(super) fn trouble(
         return;
     }
     let raised = severity < course.incident.severity;
-    let heard = course.incident.runs.get(&run).is_some_and(|seen| seen.had(trouble));
+    let calls = *trouble != Trouble::Starts;
+    let known = course.incident.runs.get(&run).is_some_and(|seen| seen.had(trouble));
+    let heard = known && !(calls && is_answered(course));
     if !heard {
         course.say(Event::IncidentRun { run, trouble: trouble.clone() });
     }
@@ -29,15 +32,31 @@ pub(super) fn trouble(
         let why = format!("Run {run} says how bad it is.");
         course.say(Event::IncidentSeverity { severity, why });
     }
-    let bad = raised || (!heard && *trouble != Trouble::Starts);
+    let bad = raised || (!heard && calls);
     let again = bad && course.incident.status == Status::Resolved;
-    if bad && matches!(course.incident.status, Status::Resolved | Status::Monitoring) {
+    if bad && seems_over(course) {
         begins_again(course);
     }
-    if !heard {
+    if !known {
         tells(course, Some(run), tell);
     }
-    of_severity(course, if again { Begin::Again } else { Begin::Missing });
+    if raised {
+        of_worse(course);
+    } else {
+        of_severity(course, if again { Begin::Again } else { Begin::Missing });
+    }
+    if bad && calls {
+        call_owner(course);
+    }
+}
+
+/// Whether people believe that they know all: nobody is called any more, or it seems to be over.
+fn is_answered(course: &Course<'_>) -> bool {
+    seems_over(course) || !is_owner_called(course)
+}
+
+const fn seems_over(course: &Course<'_>) -> bool {
+    matches!(course.incident.status, Status::Resolved | Status::Monitoring)
 }
 
 /// It is not over after all. What was to be learnt from it is learnt when it is.

@@ -112,6 +112,25 @@ fn a_step_without_anybody_is_skipped_at_once_and_cried_out() {
 }
 
 #[test]
+fn a_step_for_which_nobody_is_needed_is_skipped_without_an_alarm() {
+    let weekdays = "schedules:
+  primary:
+    zone: Europe/Berlin
+    layers: [{ people: [anna], days: [mon, tue, wed, thu, fri] }]
+    gaps: [{ days: [sat, sun], why: \"the commander answers\" }]
+  help: { zone: Europe/Berlin, layers: [{ people: [sue] }] }
+";
+    let saturday = "2026-11-21T08:00:00Z";
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], saturday, Some(with_schedules(weekdays)));
+
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+    assert_eq!(driven.alarms(), [""; 0]);
+    driven.minutes(5);
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+    assert_eq!(driven.alarms().len(), 1, "that nobody answered is cried out");
+}
+
+#[test]
 fn an_escalation_without_anybody_does_not_spin_and_cries_out_once_a_round() {
     let nobody = "schedules:
   primary: { zone: Europe/Berlin, layers: [{ people: [anna], from: \"2030-01-01 00:00\", every: 7d }] }
@@ -169,6 +188,35 @@ fn a_page_that_is_still_being_tried_is_not_queued_again_by_the_next_round() {
 }
 
 #[test]
+fn of_the_alarms_of_many_rounds_only_the_last_waits_and_none_once_somebody_has_answered() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("siren", Path::Busy(None));
+    let waiting = |driven: &Driven| {
+        driven.told(|it| matches!(it.about, About::Alarm(_)) && it.delivery.is_open()).len()
+    };
+
+    driven.minutes(60);
+    assert_eq!((driven.alarms().len(), waiting(&driven)), (6, 1));
+    driven.acknowledges("anna");
+
+    assert_eq!(waiting(&driven), 0);
+}
+
+#[test]
+fn an_alarm_that_was_being_sent_when_somebody_answered_is_not_tried_again() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.path("siren", Path::Silent);
+    driven.minutes(10);
+    let alarm = |driven: &Driven| driven.incident.notices.iter().find(|it| it.to.is_none()).unwrap().clone();
+    assert!(matches!(alarm(&driven).delivery, Delivery::Sending(_)));
+
+    driven.acknowledges("anna");
+    driven.minutes(1);
+
+    assert!(matches!(alarm(&driven).delivery, Delivery::Dropped(_)));
+}
+
+#[test]
 fn somebody_can_have_the_next_step_at_once() {
     let mut driven = an_incident(Severity::Sev3);
     driven.minutes(1);
@@ -179,8 +227,8 @@ fn somebody_can_have_the_next_step_at_once() {
 }
 
 #[test]
-fn whom_was_called_who_is_on_duty_and_who_may_be_called_answer_for_it_and_others_do_not() {
-    for (who, met) in [("anna", true), ("ben", true), ("chidi", true), ("sue", false), ("zoe", false)] {
+fn who_was_called_who_is_on_duty_and_who_takes_turns_answer_for_it_and_others_do_not() {
+    for (who, met) in [("anna", true), ("ben", true), ("chidi", false), ("sue", false), ("zoe", false)] {
         let mut driven = an_incident(Severity::Sev3);
 
         driven.acknowledges(who);
@@ -192,6 +240,24 @@ fn whom_was_called_who_is_on_duty_and_who_may_be_called_answer_for_it_and_others
             matches!(driven.refuses(who, again), steadyhand::incident::Refusal::Already(since) if since == driven.now)
         );
     }
+}
+
+#[test]
+fn who_is_called_in_a_later_step_answers_for_it_from_then_on_and_releases_no_run_before() {
+    let tells = [tell("support", "before-start", "acknowledged", 30)];
+    let opened = by_run(7, Severity::Planned, Trouble::Starts);
+    let mut driven = Driven::open(&opened, &tells, TUESDAY, Some(usual()));
+    let run = steadyhand::run::RunId(7);
+
+    driven.acknowledges("chidi");
+    assert_eq!(driven.owes(), ["acknowledged support"]);
+    assert!(!driven.incident.runs[&run].released);
+    driven.minutes(10);
+    assert_eq!(calls(&driven), ["chidi chat", "chidi mail"]);
+    driven.acknowledges("chidi");
+
+    assert_eq!(driven.owes(), [""; 0]);
+    assert!(driven.incident.runs[&run].released);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use steadyhand::incident::model::{About, Audience, Delivery, Owed, Part, Severity, Status, Trouble};
 use steadyhand::incident::{Refusal, Says};
 
-use super::driven::{Driven, TUESDAY, an_incident, by_run, is_call, opened, person, tell, usual};
+use super::driven::{
+    Driven, TUESDAY, an_incident, by_run, is_call, opened, person, tell, usual, with_escalations,
+};
 
 fn update(text: &str, for_support: bool) -> Says {
     Says::Update { text: text.to_owned(), for_support }
@@ -86,14 +88,23 @@ fn a_person_makes_it_worse_and_harmless_again() {
     driven.says("anna", severity(Severity::Sev1));
     assert_eq!(
         driven.owes(),
-        ["commander commander", "update on-call", "published on-call"],
-        "the on-call knows"
+        [
+            "acknowledged on-call",
+            "commander commander",
+            "update on-call",
+            "published on-call",
+            "acknowledged support"
+        ],
+        "the on-call knew of something small"
     );
+    assert_eq!(driven.queued_now(is_call).last().unwrap(), "sue mail");
+    driven.acknowledges("anna");
+    driven.acknowledges("sue");
     driven.says("anna", severity(Severity::Sev3));
     assert_eq!(driven.owes(), [""; 0]);
     driven.says("anna", severity(Severity::Sev2));
 
-    assert_eq!(driven.owes().len(), 3);
+    assert_eq!(driven.owes().len(), 5);
     let short = Says::Severity { severity: Severity::Sev3, why: "so".to_owned() };
     assert_eq!(driven.refuses("anna", short), Refusal::TooShort(10));
     assert_eq!(driven.refuses("anna", update(&"x".repeat(4001), true)), Refusal::TooLong(4000));
@@ -134,4 +145,27 @@ fn it_is_not_over_while_a_run_of_it_goes_on_and_nothing_is_said_of_what_is_close
     assert_eq!(driven.incident.status, Status::Closed);
     assert_eq!(driven.refuses("anna", update("one more word", true)), Refusal::Closed);
     assert!(!driven.told(|it| is_call(&it.about)).is_empty());
+}
+
+#[test]
+fn who_is_of_support_alone_reads_what_is_for_support_whoever_escalates_to_them() {
+    let escalations = "escalations:
+  on-call: { steps: [{ tell: [on-call], wait: 5m }, { tell: [support], wait: 5m }], last_resort: [siren] }
+  support: { steps: [{ tell: [support], wait: 5m }, { tell: [commander], wait: 5m }], last_resort: [siren] }
+";
+    let tells = [tell("support", "start", "acknowledged", 30)];
+    let notify = Some(with_escalations(escalations));
+    let mut driven = Driven::open(&opened(Severity::Sev3), &tells, TUESDAY, notify);
+
+    driven.minutes(20);
+    driven.says("ben", update("orders work again", true));
+
+    for notice in driven.incident.notices.iter().filter(|it| it.to.is_some()) {
+        let of_support = notice.to == Some(person("sue"));
+        let reads = if of_support { Audience::Support } else { Audience::Operator };
+        assert_eq!(notice.audience, reads, "{notice:?}");
+    }
+    let to =
+        |who, number| driven.told(|it| it.to == Some(person(who)) && it.about == About::Call(number)).len();
+    assert!(to("sue", 2) > 0 && to("chidi", 1) > 0, "each was called for the other role");
 }

@@ -151,3 +151,34 @@ fn a_run_that_succeeds_leaves_something_to_look_at_and_trouble_takes_that_back()
 
     assert_eq!(driven.incident.status, Status::Investigating);
 }
+
+#[test]
+fn a_step_that_fails_again_after_people_had_answered_calls_the_owner_again() {
+    let failed = Trouble::Failed("step 3 on pg1: Freeze".to_owned());
+    let again = trouble(7, failed.clone(), Severity::Sev3, Vec::new());
+    let mut driven = Driven::open(&by_run(7, Severity::Sev3, failed), &[], TUESDAY, Some(usual()));
+    assert_eq!(driven.hears(&again).events, [], "the owner is being called");
+    driven.acknowledges("anna");
+    driven.says("anna", Says::Status { status: Status::Monitoring });
+    driven.minutes(1);
+
+    driven.hears(&again);
+
+    assert_eq!(driven.incident.status, Status::Investigating);
+    assert_eq!(driven.owes(), ["acknowledged on-call"]);
+    assert_eq!(driven.queued_now(is_call), ["anna chat", "anna mail"]);
+    assert_eq!(driven.hears(&again).events, [], "once");
+}
+
+#[test]
+fn trouble_calls_the_owner_who_had_answered_when_it_began_and_a_start_does_not() {
+    let opened = by_run(7, Severity::Sev3, Trouble::Starts);
+    let mut driven = Driven::open(&opened, &[], TUESDAY, Some(usual()));
+    driven.acknowledges("anna");
+
+    driven.hears(&trouble(8, Trouble::Starts, Severity::Sev3, Vec::new()));
+    assert_eq!(driven.owes(), [""; 0]);
+    driven.hears(&trouble(7, Trouble::Stalled("step 2".to_owned()), Severity::Sev3, Vec::new()));
+
+    assert_eq!(driven.owes(), ["acknowledged on-call"]);
+}

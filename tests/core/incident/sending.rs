@@ -1,10 +1,10 @@
 //! How notices leave: in order, again after a while, never twice at a time.
 
-use steadyhand::incident::model::{Delivery, Severity};
+use steadyhand::incident::model::{About, Delivery, Owed, Severity};
 use steadyhand::incident::{Input, Says, deadline, next};
 use steadyhand::runbook::source::literal::Millis;
 
-use super::driven::{Driven, Path, an_incident, is_call};
+use super::driven::{Driven, Path, an_incident, is_call, with_escalations};
 
 /// The seconds after which a notice was tried.
 fn tries(driven: &Driven, number: u32) -> Vec<i64> {
@@ -104,4 +104,25 @@ fn only_what_may_be_sent_is_sent() {
     assert_eq!(decided.events.len(), 1, "{decided:?}");
     assert_eq!(driven.hears(&Input::Sends { notices: vec![2] }).events, []);
     assert_eq!(deadline(&driven.incident), Some(driven.now), "the other one is to be sent now");
+}
+
+#[test]
+fn news_go_over_the_first_way_that_takes_news_and_over_the_next_such_way_where_one_refuses() {
+    let text = "escalations:
+  on-call: { steps: [{ tell: [on-call], wait: 5m }], last_resort: [siren] }
+";
+    let mut driven = an_incident(Severity::Sev2);
+    let mut notify = with_escalations(text);
+    let anna = notify.people.get_mut("anna").unwrap();
+    anna.ways.swap(0, 2);
+    driven.notify = Some(notify);
+    driven.path("mail", Path::Refuses);
+
+    driven.says("ben", Says::Update { text: "orders work again".to_owned(), for_support: false });
+    driven.sends();
+
+    assert_eq!(driven.told(|it| it.about == About::Update(1)), ["anna mail", "anna chat"]);
+    driven.minutes(5);
+    let published = driven.owed(Owed::Published).number;
+    assert_eq!(driven.told(|it| it.about == About::Reminder(published)), ["anna mail", "anna chat"]);
 }
