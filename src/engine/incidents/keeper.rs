@@ -19,6 +19,7 @@ use crate::incident::model::{Delivery, Opened};
 use crate::incident::{self, Incident, IncidentId};
 use crate::journal::{Actor, AppendError, Entry, OpenError};
 use crate::plan::model::TellPlan;
+use crate::run::RunId;
 use crate::runbook::source::name::PathName;
 
 /// What the journal could not take is offered to it again after this time.
@@ -40,6 +41,8 @@ pub(super) enum Todo {
     Older(Arc<Entry>),
     /// What a path answered.
     Sent(Sent),
+    /// A run that an incident believes to go on, and that may be over.
+    Doubted(IncidentId, RunId),
 }
 
 pub(super) struct Keeper {
@@ -178,6 +181,8 @@ impl Keeper {
         self.inner.incidents.heard.store(heard, Ordering::Release);
         self.started_before(from)?;
         self.catch_up();
+        let open: Vec<IncidentId> = self.open.keys().copied().collect();
+        open.into_iter().for_each(|id| self.doubts_runs_of(id));
         Ok(())
     }
 
@@ -185,7 +190,7 @@ impl Keeper {
     fn catch_up(&mut self) {
         let entries_todo = self.todo.iter().filter_map(|todo| match todo {
             Todo::Entry(entry) => Some(entry.seq),
-            Todo::Older(_) | Todo::Sent(_) => None,
+            Todo::Older(_) | Todo::Sent(_) | Todo::Doubted(..) => None,
         });
         let heard = self.inner.incidents.heard.load(Ordering::Acquire);
         let mut from = entries_todo.max().unwrap_or(heard).max(heard);
@@ -229,6 +234,7 @@ impl Keeper {
                 Todo::Entry(entry) => self.hear_entry(entry).await,
                 Todo::Older(entry) => self.hear_new(entry).await,
                 Todo::Sent(sent) => self.hear_sent(sent).await,
+                Todo::Doubted(id, run) => self.hear_doubted(*id, *run).await,
             };
             if let Err(NotTaken::NotWritten(error)) = heard {
                 self.todo.push_front(todo);
@@ -338,6 +344,7 @@ impl Keeper {
                 Ok(None) => {}
                 Err(error) => _ = lock(&self.inner.incidents.parked).insert(id, error.to_string()),
             }
+            self.doubts_runs_of(id);
         }
     }
 
