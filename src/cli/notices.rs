@@ -121,11 +121,10 @@ fn is_for_one(notify: &Notify, notice: &Notice) -> bool {
     is_personal && notice.to.is_some() && !notice.way.address.is_empty()
 }
 
-/// Whether what it is about is met by saying so, or a call ends by it.
+/// Whether what it is about is met by saying so.
 fn asks_whether_known(incident: &Incident, notice: &Notice) -> bool {
     let (About::Call(number) | About::Reminder(number) | About::Late(number)) = notice.about else {
         return false;
     };
-    let asks = |owed: Owed| owed == Owed::Acknowledged;
-    incident.obligation(number).is_some_and(|it| it.is_open() && (asks(it.owed) || it.call.is_some()))
+    incident.obligation(number).is_some_and(|it| it.is_open() && it.owed == Owed::Acknowledged)
 }
