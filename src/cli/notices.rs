@@ -22,6 +22,8 @@ use crate::secrets::Secrets;
 
 /// A path has answered within 15 s, or nobody knows.
 const TRIED_WITHIN: Duration = Duration::from_secs(17);
+/// What was written is heard after about this time.
+const HEARD_WITHIN: Duration = Duration::from_millis(20);
 /// What stands before a link.
 const SAYS: &str = "Say that you know";
 
@@ -62,7 +64,7 @@ impl Notices {
     }
 }
 
-/// Waits until every notice that may leave was tried once, for some seconds at most: a process that ends leaves the others
+/// Waits until all that was written so far was heard, and every notice that may leave was tried once, for some seconds at most: a process that ends leaves the others
 /// to the next one. How many those are.
 pub(super) async fn tried(engine: &Engine) -> usize {
     let incidents = engine.incidents();
@@ -78,6 +80,13 @@ pub(super) async fn tried(engine: &Engine) -> usize {
         };
         notices.filter(waits).count()
     };
+    let written = engine.view().last().unwrap_or_default();
+    while incidents.heard() < written {
+        tokio::select! {
+            () = Clock::System.after(HEARD_WITHIN) => {}
+            () = &mut late => return untried(),
+        }
+    }
     while untried() > 0 {
         tokio::select! {
             changed = changes.recv() => if matches!(changed, Err(RecvError::Closed)) { break },
