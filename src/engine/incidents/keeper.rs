@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::sends::Sent;
 use super::take::{From, HEARD, NotTaken, answer};
@@ -84,13 +84,14 @@ impl Keeper {
         }
     }
 
-    /// Keeps incidents until the bot ends.
-    pub(super) async fn keep(mut self) {
+    /// Keeps incidents until the bot ends. It says when it has all that the journal has.
+    pub(super) async fn keep(mut self, loaded: oneshot::Sender<()>) {
         let mut carriers = self.inner.incidents.carriers.subscribe();
         if let Err(error) = self.load() {
             self.inner.set_fatal(&format!("the incidents of the journal cannot be read ({error})"));
             return;
         }
+        loaded.send(()).ok();
         loop {
             self.work().await;
             if self.inner.is_fatal() {

@@ -123,10 +123,13 @@ impl Room {
 /// The mail of the keeper, until it begins.
 pub(super) struct Post(mpsc::UnboundedReceiver<Mail>);
 
-/// Lets the keeper begin, with all that the journal has.
-pub(super) fn begin(inner: &Arc<Inner>, post: Post) {
+/// Lets the keeper begin, and ends once it has all that the journal has.
+pub(super) async fn begin(inner: &Arc<Inner>, post: Post) {
     let keeper = Keeper::new(inner.clone(), post.0);
-    inner.clearing.spawn(keeper.keep());
+    let (loaded, has_loaded) = oneshot::channel();
+    inner.clearing.spawn(keeper.keep(loaded));
+    // A journal that cannot be read is fatal, and that is said elsewhere.
+    has_loaded.await.ok();
 }
 
 /// Incidents, for whoever asks, follows or says something. Cheap to clone.
