@@ -14,7 +14,7 @@ use super::sends::Sent;
 use super::take::{From, HEARD, NotTaken, answer};
 use super::{Mail, Reply};
 use crate::engine::{Inner, Refused, lock};
-use crate::incident::input::{Answer, Input};
+use crate::incident::input::{Answer, Input, Refusal};
 use crate::incident::model::{Delivery, Opened};
 use crate::incident::{self, Incident, IncidentId};
 use crate::journal::{Actor, AppendError, Entry, OpenError};
@@ -309,8 +309,12 @@ impl Keeper {
             Mail::Says { id, by, says, actor, reply } => {
                 self.unpark(id);
                 let from = From { actor: Some(actor), entry: None };
+                let is_open = self.open.contains_key(&id);
                 let taken = self.take(id, &[Input::Person { by, says }], from).await;
                 let state = self.state(id);
+                // It was over before, and nothing was recorded.
+                let is_over = !is_open && state.as_ref().is_some_and(Incident::is_over);
+                let taken = if is_over { Ok(Some(Refusal::Closed)) } else { taken };
                 answer(id, taken, state, reply);
             }
             Mail::Begins { opened, tell, actor, reply } => self.begins(*opened, tell, actor, reply).await,
