@@ -15,7 +15,6 @@ use crate::engine::{Engine, incidents};
 use crate::incident::Incident;
 use crate::incident::model::{About, Delivery, Notice, Owed};
 use crate::journal::Journal;
-use crate::library::Library;
 use crate::notify::link::Links;
 use crate::notify::{Outside, link_key};
 use crate::secrets::Secrets;
@@ -49,10 +48,11 @@ impl Notices {
     pub(super) fn leave(&self, engine: &Engine) {
         let answers = self.key.map(|key| {
             // Not the engine itself, which keeps this for as long as it lives.
-            let (library, clock) = (engine.library().clone(), engine.clock().clone());
-            let answers: incidents::Answers = Arc::new(move |incident: &Incident, notice: &Notice| {
-                answers(&library, &clock, key, incident, notice)
-            });
+            let clock = engine.clock().clone();
+            let answers: incidents::Answers =
+                Arc::new(move |notify: &Notify, incident: &Incident, notice: &Notice| {
+                    answers(notify, &clock, key, incident, notice)
+                });
             answers
         });
         engine.incidents().over(self.outside.clone(), answers);
@@ -105,16 +105,13 @@ fn key_file(journal: &Path) -> PathBuf {
 
 /// The link of a notice, where it asks one person whether they know and one person alone reads it.
 fn answers(
-    library: &Library,
+    notify: &Notify,
     clock: &Clock,
     key: [u8; 32],
     incident: &Incident,
     notice: &Notice,
 ) -> Vec<(String, String)> {
-    // With a slip in the folder a notice has no link, and goes out all the same.
-    let snapshot = library.load().ok();
-    let notify = snapshot.as_ref().and_then(|snapshot| snapshot.set.notify.as_ref().ok());
-    let base = notify.and_then(|notify| notify.answers.as_ref().filter(|_| is_for_one(notify, notice)));
+    let base = notify.answers.as_ref().filter(|_| is_for_one(notify, notice));
     let (Some(base), Some(person)) = (base, &notice.to) else { return Vec::new() };
     if !asks_whether_known(incident, notice) {
         return Vec::new();

@@ -104,7 +104,7 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     }
     // Only now, so that no notice to a channel finds it closed at every start.
     notices.leave(&engine);
-    let watch = Watch::new(engine.clone(), library, notices.outside.clone(), Clock::System);
+    let watch = Watch::new(engine.clone(), notices.outside.clone(), Clock::System);
     service.is_watched(watch.clone());
     tokio::spawn(watch.watch());
     tokio::spawn(systemd.clone().watch(service.health.clone(), Clock::System));

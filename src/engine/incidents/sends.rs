@@ -155,6 +155,8 @@ impl Keeper {
         let facts = Facts::of(incident, run_lines.collect());
         let alone = notice.to.is_some();
         let answers = carriers.answers.as_ref().filter(|_| alone);
+        let known = self.known();
+        let answers = answers.zip(known.duty().notify.ok());
         Letter {
             key: notice_key(self.inner.journal.id(), incident.id, notice.number),
             incident: incident.id,
@@ -162,7 +164,7 @@ impl Keeper {
             audience: notice.audience,
             kind: kind(incident, &notice.about),
             words: words(incident, notice, &facts, &moment),
-            answers: answers.map(|answers| answers(incident, notice)).unwrap_or_default(),
+            answers: answers.map(|(answers, notify)| answers(notify, incident, notice)).unwrap_or_default(),
             to: notice.to.clone(),
             address: notice.way.address.clone(),
             drill: incident.is_drill(),
