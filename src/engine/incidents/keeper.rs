@@ -171,9 +171,8 @@ impl Keeper {
         // What was heard since then stands beside the events that it led to.
         let mut heard = self.noted;
         let mut read = self.noted;
-        loop {
-            // What cannot be read belongs to a run or an incident that is parked.
-            let (entries, Some(last)) = view.readable_after(read)? else { break };
+        // What cannot be read belongs to a run or an incident that is parked.
+        while let (entries, Some(last)) = view.readable_after(read)? {
             read = last;
             let of_incidents = entries.iter().filter(|entry| entry.incident.is_some());
             heard =
@@ -183,7 +182,9 @@ impl Keeper {
         self.started_before(from)?;
         self.catch_up();
         let open: Vec<IncidentId> = self.open.keys().copied().collect();
-        open.into_iter().for_each(|id| self.doubts_runs_of(id));
+        for id in open {
+            self.doubts_runs_of(id);
+        }
         Ok(())
     }
 
