@@ -84,6 +84,7 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
         }
     };
     tokio::spawn(log::follow(engine.follow()));
+    tokio::spawn(log::follow_incidents(engine.incidents().follow()));
     if let Some(links) = notices.links() {
         service.takes_answers(Answers::new(links, config.time_zone.clone()));
     }
