@@ -243,19 +243,17 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
     desk.engine = Some(engine.clone());
     notices.leave(&engine);
     let work = async {
-        match line {
-            Some(command) => {
-                let came_out = one_shot(arguments, style, &desk, &engine, &speaker, command).await;
-                let left = notices::tried(&engine).await;
-                if left > 0 {
-                    eprintln!(
-                        "steadyhand: {left} notices have not left yet. Next: start the service, which sends them"
-                    );
-                }
-                came_out
-            }
+        let came_out = match line {
+            Some(command) => one_shot(arguments, style, &desk, &engine, &speaker, command).await,
             None => console(arguments, style, &config, desk.clone(), speaker, is_new).await,
+        };
+        let left = notices::tried(&engine).await;
+        if left > 0 {
+            eprintln!(
+                "steadyhand: {left} notices have not left yet. Next: start the service, which sends them"
+            );
         }
+        came_out
     };
     let came_out = tokio::select! {
         came_out = work => came_out,

@@ -15,13 +15,14 @@ use crate::engine::{Engine, incidents};
 use crate::incident::Incident;
 use crate::incident::model::{About, Delivery, Notice, Owed};
 use crate::journal::Journal;
-use crate::library::Library;
 use crate::notify::link::Links;
 use crate::notify::{Outside, link_key};
 use crate::secrets::Secrets;
 
 /// A path has answered within 15 s, or nobody knows.
 const TRIED_WITHIN: Duration = Duration::from_secs(17);
+/// What was written is heard after about this time.
+const HEARD_WITHIN: Duration = Duration::from_millis(20);
 /// What stands before a link.
 const SAYS: &str = "Say that you know";
 
@@ -47,10 +48,11 @@ impl Notices {
     pub(super) fn leave(&self, engine: &Engine) {
         let answers = self.key.map(|key| {
             // Not the engine itself, which keeps this for as long as it lives.
-            let (library, clock) = (engine.library().clone(), engine.clock().clone());
-            let answers: incidents::Answers = Arc::new(move |incident: &Incident, notice: &Notice| {
-                answers(&library, &clock, key, incident, notice)
-            });
+            let clock = engine.clock().clone();
+            let answers: incidents::Answers =
+                Arc::new(move |notify: &Notify, incident: &Incident, notice: &Notice| {
+                    answers(notify, &clock, key, incident, notice)
+                });
             answers
         });
         engine.incidents().over(self.outside.clone(), answers);
@@ -62,7 +64,7 @@ impl Notices {
     }
 }
 
-/// Waits until every notice that may leave was tried once, for some seconds at most: a process that ends leaves the others
+/// Waits until all that was written so far was heard, and every notice that may leave was tried once, for some seconds at most: a process that ends leaves the others
 /// to the next one. How many those are.
 pub(super) async fn tried(engine: &Engine) -> usize {
     let incidents = engine.incidents();
@@ -78,6 +80,13 @@ pub(super) async fn tried(engine: &Engine) -> usize {
         };
         notices.filter(waits).count()
     };
+    let written = engine.view().last().unwrap_or_default();
+    while incidents.heard() < written {
+        tokio::select! {
+            () = Clock::System.after(HEARD_WITHIN) => {}
+            () = &mut late => return untried(),
+        }
+    }
     while untried() > 0 {
         tokio::select! {
             changed = changes.recv() => if matches!(changed, Err(RecvError::Closed)) { break },
@@ -96,16 +105,13 @@ fn key_file(journal: &Path) -> PathBuf {
 
 /// The link of a notice, where it asks one person whether they know and one person alone reads it.
 fn answers(
-    library: &Library,
+    notify: &Notify,
     clock: &Clock,
     key: [u8; 32],
     incident: &Incident,
     notice: &Notice,
 ) -> Vec<(String, String)> {
-    // With a slip in the folder a notice has no link, and goes out all the same.
-    let snapshot = library.load().ok();
-    let notify = snapshot.as_ref().and_then(|snapshot| snapshot.set.notify.as_ref().ok());
-    let base = notify.and_then(|notify| notify.answers.as_ref().filter(|_| is_for_one(notify, notice)));
+    let base = notify.answers.as_ref().filter(|_| is_for_one(notify, notice));
     let (Some(base), Some(person)) = (base, &notice.to) else { return Vec::new() };
     if !asks_whether_known(incident, notice) {
         return Vec::new();
@@ -121,11 +127,10 @@ fn is_for_one(notify: &Notify, notice: &Notice) -> bool {
     is_personal && notice.to.is_some() && !notice.way.address.is_empty()
 }
 
-/// Whether what it is about is met by saying so, or a call ends by it.
+/// Whether what it is about is met by saying so.
 fn asks_whether_known(incident: &Incident, notice: &Notice) -> bool {
     let (About::Call(number) | About::Reminder(number) | About::Late(number)) = notice.about else {
         return false;
     };
-    let asks = |owed: Owed| owed == Owed::Acknowledged;
-    incident.obligation(number).is_some_and(|it| it.is_open() && (asks(it.owed) || it.call.is_some()))
+    incident.obligation(number).is_some_and(|it| it.is_open() && it.owed == Owed::Acknowledged)
 }

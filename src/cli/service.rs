@@ -84,6 +84,7 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
         }
     };
     tokio::spawn(log::follow(engine.follow()));
+    tokio::spawn(log::follow_incidents(engine.incidents().follow()));
     if let Some(links) = notices.links() {
         service.takes_answers(Answers::new(links, config.time_zone.clone()));
     }
@@ -104,7 +105,7 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     }
     // Only now, so that no notice to a channel finds it closed at every start.
     notices.leave(&engine);
-    let watch = Watch::new(engine.clone(), library, notices.outside.clone(), Clock::System);
+    let watch = Watch::new(engine.clone(), notices.outside.clone(), Clock::System);
     service.is_watched(watch.clone());
     tokio::spawn(watch.watch());
     tokio::spawn(systemd.clone().watch(service.health.clone(), Clock::System));

@@ -332,7 +332,7 @@ impl Engine {
         let engine = Self { inner };
         engine.inner.note("start", None, serde_json::json!({ "pid": std::process::id() })).await?;
         failpoint::pass(Point::EngineStarted);
-        incidents::begin(&engine.inner, post);
+        incidents::begin(&engine.inner, post).await;
         for id in engine.view().open_runs()? {
             match engine.view().run(id) {
                 Ok(Some(run)) => _ = engine.conduct(run, None),

@@ -75,8 +75,8 @@ pub(super) fn register_engine(health: &Health, engine: &Engine) {
 pub(super) fn register_watch(health: &Health, watch: &Watch) {
     let notices = watch.clone();
     health.register("notices", move || {
-        let late = notices.late();
-        async move { of_notices(&late) }
+        let (late, are_old) = (notices.late(), notices.goes_on_with_old_files());
+        async move { of_notices(&late, are_old) }
     });
     let watcher = watch.clone();
     health.register("watcher", move || {
@@ -86,7 +86,11 @@ pub(super) fn register_watch(health: &Health, watch: &Watch) {
 }
 
 /// Late notices are tried again by themselves; another start would not help, and somebody must look. No person is named.
-fn of_notices(late: &[String]) -> Finding {
+fn of_notices(late: &[String], are_old: bool) -> Finding {
+    if late.is_empty() && are_old {
+        let says = "notify.yaml cannot be used; what was read before goes on. Next: steadyhand check";
+        return Finding::new(State::Attention, says);
+    }
     if late.is_empty() {
         return Finding::OK;
     }

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
-use crate::library::Library;
 use crate::notify;
 
 /// How often it is looked when nobody outside is named.
@@ -32,7 +31,6 @@ pub enum Outside {
 #[derive(Clone)]
 pub struct Watch {
     engine: Engine,
-    library: Arc<Library>,
     outside: Arc<notify::Outside>,
     clock: Clock,
     found: Arc<Mutex<Outside>>,
@@ -40,8 +38,8 @@ pub struct Watch {
 
 impl Watch {
     /// A watch that has not looked yet.
-    pub fn new(engine: Engine, library: Arc<Library>, outside: Arc<notify::Outside>, clock: Clock) -> Self {
-        Self { engine, library, outside, clock, found: Arc::new(Mutex::new(Outside::NotNamed)) }
+    pub fn new(engine: Engine, outside: Arc<notify::Outside>, clock: Clock) -> Self {
+        Self { engine, outside, clock, found: Arc::new(Mutex::new(Outside::NotNamed)) }
     }
 
     /// What should have been done by now and was not.
@@ -52,6 +50,11 @@ impl Watch {
     /// Whether somebody outside heard us the last time.
     pub fn outside(&self) -> Outside {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether `notify.yaml` cannot be used as it is now, and what was read before goes on.
+    pub fn goes_on_with_old_files(&self) -> bool {
+        self.engine.incidents().goes_on_with_old_files()
     }
 
     fn now(&self) -> Timestamp {
@@ -69,8 +72,7 @@ impl Watch {
     /// Looks once. How long until the next time.
     async fn look(&self) -> Duration {
         // A slip in the folder is no reason to be silent.
-        let snapshot =
-            self.library.load().ok().or_else(|| self.library.last_at(self.now(), &self.engine.said()));
+        let snapshot = self.engine.incidents().files_in_use().ok();
         let notify = snapshot.as_ref().and_then(|snapshot| snapshot.set.notify.as_ref().ok());
         let watcher = notify.and_then(|notify| notify.watcher.as_ref());
         let every =

@@ -57,7 +57,7 @@ pub fn refused(incident: &Incident, person: &Person, refusal: &Refusal, moment: 
         Refusal::Already(at) => {
             format!("{person} said so already, {}. Nothing more is needed.", moment.with_distance(*at))
         }
-        Refusal::Closed => "It is closed. Nothing is needed any more.".to_owned(),
+        Refusal::Closed => "It is closed. Nothing is needed any more, and nothing was recorded.".to_owned(),
         _ => "Not taken as it stands now. Nothing changed.".to_owned(),
     };
     Answer { title: title(incident), says: vec![says, go_on(incident.id)], button: None }

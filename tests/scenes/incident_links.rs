@@ -7,8 +7,8 @@ use steadyhand::engine::Engine;
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
 use steadyhand::engine::incidents::Begin;
-use steadyhand::incident::IncidentId;
 use steadyhand::incident::model::Severity;
+use steadyhand::incident::{IncidentId, Says};
 use steadyhand::library::Library;
 use steadyhand::notify::link::Links;
 use steadyhand::runbook::source::name::Person;
@@ -117,6 +117,22 @@ async fn only_a_press_counts_and_it_may_be_repeated() {
     let entries = serving.engine.view().newest_of_kind("incident-acknowledged", 10).unwrap();
     assert_eq!(entries.len(), 1, "it is recorded once");
     assert_eq!(entries[0].actor.as_ref().unwrap().account, "link");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_after_the_end_says_that_nothing_was_recorded() {
+    let serving = Serving::ready().await;
+    let path = link("sue", serving.clock.now());
+    let ana = Scene::speaker("ana");
+    for says in [Says::Resolve, Says::Close] {
+        serving.engine.incidents().say(&ana, IncidentId(1), says).await.unwrap();
+    }
+
+    let late = serving.post(&path).await;
+
+    assert!(late.contains("It is closed") && late.contains("nothing was recorded"), "{late}");
+    assert!(!late.contains("Recorded:"), "{late}");
+    assert_eq!(serving.known_by(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

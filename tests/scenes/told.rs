@@ -526,7 +526,7 @@ fn a_fault_in_one_incident_parks_it_and_no_other() {
     let post = Post::new();
     begins(&mut scene, Severity::Sev3, None).unwrap();
     begins(&mut scene, Severity::Sev3, None).unwrap();
-    let faulty: steadyhand::engine::Answers = Arc::new(|incident, _| {
+    let faulty: steadyhand::engine::Answers = Arc::new(|_, incident, _| {
         assert!(incident.id != IncidentId(1), "a test makes a fault");
         Vec::new()
     });

@@ -13,6 +13,7 @@ use steadyhand::chat::console::render::Style;
 use steadyhand::chat::console::session::{Led, Session};
 use steadyhand::chat::desk::Desk;
 use steadyhand::config::Config;
+use steadyhand::duty::Notify;
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
 use steadyhand::engine::{Engine, Planner, Speaker};
@@ -150,7 +151,7 @@ impl Night {
             let outside = Arc::new(Outside::new(secrets, &origin, Timestamp::now).unwrap());
             let now = clock.clone();
             let links = Links::new(&format!("http://{answers}"), key);
-            let of = move |incident: &Incident, notice: &Notice| {
+            let of = move |_: &Notify, incident: &Incident, notice: &Notice| {
                 let person = notice.to.as_ref().filter(|_| !notice.way.address.is_empty());
                 let link = person.map(|person| links.mint(incident.id, person, notice.number, now.now()));
                 link.map(|link| ("Say that you know".to_owned(), link)).into_iter().collect()

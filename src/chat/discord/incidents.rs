@@ -424,8 +424,8 @@ impl Incidents {
         Ok(stands)
     }
 
-    /// Where it was shown; else the channel of the path over which those are told who answer for it; else the first path
-    /// that there is.
+    /// Where it was shown; else the channel of the path over which those are told who answer for it; else, for operators,
+    /// the first path that neither Support nor the public reads. A drill has no other place than that of its own people.
     fn channel_of(&self, incident: &Incident, reader: Reader, closed: &BTreeSet<u64>) -> Option<u64> {
         let before = lock(&self.stands).get(&(incident.id, reader)).map(|stands| stands.channel);
         let snapshot = self.desk.files().ok().or_else(|| self.desk.last_files())?;
@@ -438,9 +438,9 @@ impl Incidents {
         };
         let of_role = channels_of(&duty, &role);
         let any = match reader {
-            Reader::Operators => all_channels(&duty),
+            Reader::Operators if !incident.is_drill() => channels_of_operators(&duty),
             // What is for Support stands where Support is, and nowhere else.
-            Reader::Support => Vec::new(),
+            Reader::Operators | Reader::Support => Vec::new(),
         };
         before.into_iter().chain(of_role).chain(any).find(|channel| !closed.contains(channel))
     }
@@ -499,9 +499,14 @@ fn channels_of(duty: &Duty<'_>, role: &Role) -> Vec<u64> {
     channels
 }
 
-fn all_channels(duty: &Duty<'_>) -> Vec<u64> {
-    let paths = duty.notify.into_iter().flat_map(|notify| notify.paths.values());
-    paths.filter_map(|path| channel(&path.carrier)).collect()
+/// The channels of all paths but those that Support or the public reads: commands and hosts stand on a card.
+fn channels_of_operators(duty: &Duty<'_>) -> Vec<u64> {
+    let Ok(notify) = duty.notify else { return Vec::new() };
+    let public = notify.public.iter().filter_map(|rule| notify.paths.get(rule.path.value.as_str()));
+    let mut others: Vec<u64> = public.filter_map(|path| channel(&path.carrier)).collect();
+    others.extend(Role::new(SUPPORT).iter().flat_map(|support| channels_of(duty, support)));
+    let all = notify.paths.values().filter_map(|path| channel(&path.carrier));
+    all.filter(|channel| !others.contains(channel)).collect()
 }
 
 fn channel(carrier: &Carrier) -> Option<u64> {

@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan as _};
 use super::Incidents;
 use crate::engine::lock;
 use crate::incident::Incident;
-use crate::incident::model::Delivery;
+use crate::incident::model::{About, Delivery, Notice, Obligation, Owed};
 
 /// So late may be whatever is done by the clock.
 const LATE_AFTER_MINUTES: i64 = 5;
@@ -28,6 +28,7 @@ impl Incidents {
         for incident in &open {
             found.extend(late_calls(incident, late));
             found.extend(late_sends(incident, late));
+            found.extend(reaches_nobody(incident, late));
         }
         let waits = open.iter().flat_map(|it| &it.notices).any(|notice| notice.delivery.is_open());
         if waits && room.carriers.borrow().is_none() {
@@ -40,8 +41,9 @@ impl Incidents {
     /// What was written and is not heard.
     fn behind(&self, now: Timestamp) -> Option<String> {
         let by = now.checked_sub(HEARD_WITHIN_MINUTES.minutes()).unwrap_or(Timestamp::MIN);
-        match self.engine.view().entries_after(self.heard()) {
-            Ok(entries) => {
+        // What cannot be read belongs to a run or an incident that is parked, and is said of those.
+        match self.engine.view().readable_after(self.heard()) {
+            Ok((entries, _)) => {
                 let first = entries.first().filter(|entry| entry.time < by)?;
                 Some(format!(
                     "Entry {} and {} more of the journal are not heard yet.",
@@ -65,11 +67,53 @@ fn late_calls(incident: &Incident, late: Timestamp) -> impl Iterator<Item = Stri
 fn late_sends(incident: &Incident, late: Timestamp) -> impl Iterator<Item = String> {
     incident.notices.iter().filter_map(move |notice| {
         let (Delivery::Waiting(at) | Delivery::Sending(at)) = notice.delivery else { return None };
-        (at < late).then(|| {
+        // A page that is tried again and again has no late moment of its own, and reaches nobody all the same.
+        let since = if is_missed(incident, notice) { at.min(notice.queued) } else { at };
+        (since < late).then(|| {
             format!(
-                "Notice {} of {} over {} is late since {at}.",
+                "Notice {} of {} over {} is late since {since}.",
                 notice.number, incident.id, notice.way.path
             )
+        })
+    })
+}
+
+/// Whether it is a page that is still needed, and nothing else of the same was taken by a path.
+fn is_missed(incident: &Incident, notice: &Notice) -> bool {
+    let is_needed = match &notice.about {
+        About::Call(number) | About::Late(number) => incident.obligation(*number).is_some_and(calls_people),
+        About::Alarm(_) => incident.obligations.iter().any(calls_people),
+        _ => false,
+    };
+    is_needed && !incident.notices.iter().any(|other| is_taken(other) && is_same_page(other, notice))
+}
+
+/// Whether people are called for it while it is owed. A postmortem calls nobody.
+fn calls_people(owed: &Obligation) -> bool {
+    owed.is_open() && owed.owed != Owed::Postmortem
+}
+
+fn is_same_page(one: &Notice, other: &Notice) -> bool {
+    match (&one.about, &other.about) {
+        (About::Call(one) | About::Late(one), About::Call(other) | About::Late(other)) => one == other,
+        (one, other) => one == other,
+    }
+}
+
+const fn is_taken(notice: &Notice) -> bool {
+    matches!(notice.delivery, Delivery::Accepted(_))
+}
+
+/// Calls that go on, and of which no path took anything.
+fn reaches_nobody(incident: &Incident, late: Timestamp) -> impl Iterator<Item = String> {
+    let calls = incident.obligations.iter().filter(|owed| owed.call.is_some() && calls_people(owed));
+    calls.filter_map(move |owed| {
+        let is_of_it =
+            |notice: &&Notice| matches!(notice.about, About::Call(it) | About::Late(it) if it == owed.number);
+        let pages = || incident.notices.iter().filter(is_of_it);
+        let began = pages().map(|notice| notice.queued).min().unwrap_or(owed.late.unwrap_or(owed.since));
+        (began < late && !pages().any(is_taken)).then(|| {
+            format!("{} calls for obligation {} since {began}, and reached nobody.", incident.id, owed.number)
         })
     })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::duty::{Duty, Override};
 use crate::engine::{Inner, lock};
 use crate::inventory::Inventory;
-use crate::library::Snapshot;
+use crate::library::{NotLoaded, Snapshot};
 use crate::policy::Policy;
 use crate::policy::model::Doors;
 
@@ -66,6 +66,18 @@ pub(super) fn usable(inner: &Inner) -> Result<Arc<Snapshot>, String> {
     }
     let Some(last) = last.clone() else { return Err("the files cannot be used".to_owned()) };
     Ok(last.at(inner.clock.now(), &inner.said()).map_or(last, Arc::new))
+}
+
+/// Whether the files were usable whole before, and `notify.yaml` is not as it is now.
+pub(super) fn are_old(inner: &Inner) -> bool {
+    let is_bad = match inner.snapshot() {
+        Ok(now) => now.set.notify.is_err(),
+        Err(NotLoaded::Problems(report)) => {
+            report.problems.iter().any(|problem| problem.place.file.stem() == "notify")
+        }
+        Err(NotLoaded::Unreadable(_)) => true,
+    };
+    is_bad && lock(&inner.incidents.usable).as_ref().is_some_and(|last| last.set.notify.is_ok())
 }
 
 /// A policy without anybody.

@@ -12,7 +12,7 @@ use crate::incident::from_run::trouble_of;
 use crate::incident::input::Input;
 use crate::incident::model::{IncidentId, Opened, Severity, Trouble};
 use crate::journal::{Entry, OpenError};
-use crate::run::model::Outcome;
+use crate::run::model::{Outcome, Phase};
 use crate::run::{Event, Run, RunId};
 
 /// Events of runs that people need not know of: these are most of them, and some are large.
@@ -113,10 +113,7 @@ impl Keeper {
         let own = self.open.values().filter(|incident| incident.runs.contains_key(&run.id));
         let own: Vec<IncidentId> = own.map(|incident| incident.id).collect();
         let Some(trouble) = trouble else {
-            for id in own {
-                self.hears(id, over.as_slice(), seq).await?;
-            }
-            return Ok(());
+            return self.all_hear(&own, over.as_slice(), seq).await;
         };
         let known = self.known();
         let matter = matter(plan, trouble, known.inventory());
@@ -129,30 +126,56 @@ impl Keeper {
             Home::There(id) => {
                 // What else it belongs to hears of its end, and no more.
                 for other in own.into_iter().filter(|other| *other != id) {
-                    self.hears(other, over.as_slice(), seq).await?;
+                    self.hears(other, over.as_slice(), None).await?;
                 }
                 let is_new = self.open.get(&id).is_some_and(|incident| !incident.runs.contains_key(&run.id));
                 let tell = if is_new { tell() } else { Vec::new() };
                 let inputs: Vec<Input> = std::iter::once(input(run, &matter, tell)).chain(over).collect();
-                self.hears(id, &inputs, seq).await
+                self.hears(id, &inputs, Some(seq)).await
             }
             Home::New(follows) => {
                 let opened = opened(run, plan, &matter, follows, known.inventory());
                 let from = From { actor: None, entry: over.is_none().then_some(seq) };
                 let id = self.begin(&opened, &tell(), from).await?;
                 match over {
-                    Some(over) => self.hears(id, &[over], seq).await,
+                    Some(over) => self.hears(id, &[over], Some(seq)).await,
                     None => Ok(()),
                 }
             }
         }
     }
 
-    async fn hears(&mut self, id: IncidentId, inputs: &[Input], seq: u64) -> Result<(), NotTaken> {
+    /// Several hear the same. That the entry was heard stands beside the last: until then it is heard again.
+    async fn all_hear(&mut self, ids: &[IncidentId], inputs: &[Input], seq: u64) -> Result<(), NotTaken> {
+        for (nth, id) in (1..).zip(ids) {
+            self.hears(*id, inputs, (nth == ids.len()).then_some(seq)).await?;
+        }
+        Ok(())
+    }
+
+    async fn hears(&mut self, id: IncidentId, inputs: &[Input], entry: Option<u64>) -> Result<(), NotTaken> {
         if self.is_parked(id) {
             return Ok(());
         }
-        self.take(id, inputs, From { actor: None, entry: Some(seq) }).await.map(|_| ())
+        self.take(id, inputs, From { actor: None, entry }).await.map(|_| ())
+    }
+
+    /// Looks later whether runs are over that an incident believes to go on: it stood still when they ended, or that
+    /// entry could not be read, or the process ended in between.
+    pub(super) fn doubts_runs_of(&mut self, id: IncidentId) {
+        let runs = self.open.get(&id).into_iter().flat_map(|incident| &incident.runs);
+        let doubted = runs.filter(|(_, seen)| seen.goes_on()).map(|(run, _)| Todo::Doubted(id, *run));
+        self.todo.extend(doubted);
+    }
+
+    /// Hears that a run is over, if it is.
+    pub(super) async fn hear_doubted(&mut self, id: IncidentId, run: RunId) -> Result<(), NotTaken> {
+        let run = self.inner.journal.view().run(run);
+        let run = run.map_err(|error| tracing::error!("a run of {id} is not heard of: {error}"));
+        let Ok(Some(run)) = run else { return Ok(()) };
+        let (Some(plan), Phase::Ended(outcome)) = (run.plan(), &run.phase) else { return Ok(()) };
+        let over = Input::RunEnded { run: run.id, outcome: *outcome, tell: tells(plan, &["end"]) };
+        self.hears(id, &[over], None).await
     }
 
     /// Runs that had started before this journal had incidents, and go on: people are told of them now.

@@ -8,17 +8,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::sends::Sent;
 use super::take::{From, HEARD, NotTaken, answer};
 use super::{Mail, Reply};
 use crate::engine::{Inner, Refused, lock};
-use crate::incident::input::{Answer, Input};
+use crate::incident::input::{Answer, Input, Refusal};
 use crate::incident::model::{Delivery, Opened};
 use crate::incident::{self, Incident, IncidentId};
 use crate::journal::{Actor, AppendError, Entry, OpenError};
 use crate::plan::model::TellPlan;
+use crate::run::RunId;
 use crate::runbook::source::name::PathName;
 
 /// What the journal could not take is offered to it again after this time.
@@ -40,6 +41,8 @@ pub(super) enum Todo {
     Older(Arc<Entry>),
     /// What a path answered.
     Sent(Sent),
+    /// A run that an incident believes to go on, and that may be over.
+    Doubted(IncidentId, RunId),
 }
 
 pub(super) struct Keeper {
@@ -81,13 +84,14 @@ impl Keeper {
         }
     }
 
-    /// Keeps incidents until the bot ends.
-    pub(super) async fn keep(mut self) {
+    /// Keeps incidents until the bot ends. It says when it has all that the journal has.
+    pub(super) async fn keep(mut self, loaded: oneshot::Sender<()>) {
         let mut carriers = self.inner.incidents.carriers.subscribe();
         if let Err(error) = self.load() {
             self.inner.set_fatal(&format!("the incidents of the journal cannot be read ({error})"));
             return;
         }
+        loaded.send(()).ok();
         loop {
             self.work().await;
             if self.inner.is_fatal() {
@@ -177,6 +181,10 @@ impl Keeper {
         self.inner.incidents.heard.store(heard, Ordering::Release);
         self.started_before(from)?;
         self.catch_up();
+        let open: Vec<IncidentId> = self.open.keys().copied().collect();
+        for id in open {
+            self.doubts_runs_of(id);
+        }
         Ok(())
     }
 
@@ -184,7 +192,7 @@ impl Keeper {
     fn catch_up(&mut self) {
         let entries_todo = self.todo.iter().filter_map(|todo| match todo {
             Todo::Entry(entry) => Some(entry.seq),
-            Todo::Older(_) | Todo::Sent(_) => None,
+            Todo::Older(_) | Todo::Sent(_) | Todo::Doubted(..) => None,
         });
         let heard = self.inner.incidents.heard.load(Ordering::Acquire);
         let mut from = entries_todo.max().unwrap_or(heard).max(heard);
@@ -228,6 +236,7 @@ impl Keeper {
                 Todo::Entry(entry) => self.hear_entry(entry).await,
                 Todo::Older(entry) => self.hear_new(entry).await,
                 Todo::Sent(sent) => self.hear_sent(sent).await,
+                Todo::Doubted(id, run) => self.hear_doubted(*id, *run).await,
             };
             if let Err(NotTaken::NotWritten(error)) = heard {
                 self.todo.push_front(todo);
@@ -301,8 +310,12 @@ impl Keeper {
             Mail::Says { id, by, says, actor, reply } => {
                 self.unpark(id);
                 let from = From { actor: Some(actor), entry: None };
+                let is_open = self.open.contains_key(&id);
                 let taken = self.take(id, &[Input::Person { by, says }], from).await;
                 let state = self.state(id);
+                // It was over before, and nothing was recorded.
+                let is_over = !is_open && state.as_ref().is_some_and(Incident::is_over);
+                let taken = if is_over { Ok(Some(Refusal::Closed)) } else { taken };
                 answer(id, taken, state, reply);
             }
             Mail::Begins { opened, tell, actor, reply } => self.begins(*opened, tell, actor, reply).await,
@@ -337,6 +350,7 @@ impl Keeper {
                 Ok(None) => {}
                 Err(error) => _ = lock(&self.inner.incidents.parked).insert(id, error.to_string()),
             }
+            self.doubts_runs_of(id);
         }
     }
 

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{Engine, FOLLOW_CAPACITY, Inner, Refused, lock};
+use crate::duty::Notify;
 use crate::incident::model::{Notice, Opened, Severity};
 use crate::incident::{Incident, IncidentId, Says, Stamped};
 use crate::journal::{Actor, OpenError};
@@ -56,8 +57,8 @@ pub struct Begin {
     pub drill: Option<Vec<String>>,
 }
 
-/// Where a notice can be answered: what it says, and an address.
-pub type Answers = Arc<dyn Fn(&Incident, &Notice) -> Vec<(String, String)> + Send + Sync>;
+/// Where a notice can be answered, by `notify.yaml` as it is in use: what it says, and an address.
+pub type Answers = Arc<dyn Fn(&Notify, &Incident, &Notice) -> Vec<(String, String)> + Send + Sync>;
 
 /// What carries notices out of the house.
 #[derive(Clone)]
@@ -123,10 +124,13 @@ impl Room {
 /// The mail of the keeper, until it begins.
 pub(super) struct Post(mpsc::UnboundedReceiver<Mail>);
 
-/// Lets the keeper begin, with all that the journal has.
-pub(super) fn begin(inner: &Arc<Inner>, post: Post) {
+/// Lets the keeper begin, and ends once it has all that the journal has.
+pub(super) async fn begin(inner: &Arc<Inner>, post: Post) {
     let keeper = Keeper::new(inner.clone(), post.0);
-    inner.clearing.spawn(keeper.keep());
+    let (loaded, has_loaded) = oneshot::channel();
+    inner.clearing.spawn(keeper.keep(loaded));
+    // A journal that cannot be read is fatal, and that is said elsewhere.
+    has_loaded.await.ok();
 }
 
 /// Incidents, for whoever asks, follows or says something. Cheap to clone.
@@ -180,6 +184,16 @@ impl Incidents {
     /// answer it.
     pub fn over(&self, messenger: Arc<dyn Messenger>, answers: Option<Answers>) {
         self.room().carriers.send_replace(Some(Carriers { messenger, answers }));
+    }
+
+    /// The files that people are told by: those of this moment, or the last that could be used.
+    pub fn files_in_use(&self) -> Result<Arc<Snapshot>, String> {
+        files::usable(&self.engine.inner)
+    }
+
+    /// Whether `notify.yaml` cannot be used as it is now, and what was read before goes on.
+    pub fn goes_on_with_old_files(&self) -> bool {
+        files::are_old(&self.engine.inner)
     }
 
     /// The last entry of the journal that was heard.

@@ -15,7 +15,7 @@ use crate::duty::model::Carrier;
 use crate::engine::lock;
 use crate::failpoint::{self, Point};
 use crate::incident::input::{Answer, Input};
-use crate::incident::model::{About, Delivery, Notice};
+use crate::incident::model::{About, Delivery, Notice, Owed};
 use crate::incident::{self, Incident, IncidentId};
 use crate::notify::{Kind, Letter};
 use crate::runbook::source::name::PathName;
@@ -155,14 +155,16 @@ impl Keeper {
         let facts = Facts::of(incident, run_lines.collect());
         let alone = notice.to.is_some();
         let answers = carriers.answers.as_ref().filter(|_| alone);
+        let known = self.known();
+        let answers = answers.zip(known.duty().notify.ok());
         Letter {
             key: notice_key(self.inner.journal.id(), incident.id, notice.number),
             incident: incident.id,
             severity: incident.severity,
             audience: notice.audience,
-            kind: kind(&notice.about),
+            kind: kind(incident, &notice.about),
             words: words(incident, notice, &facts, &moment),
-            answers: answers.map(|answers| answers(incident, notice)).unwrap_or_default(),
+            answers: answers.map(|(answers, notify)| answers(notify, incident, notice)).unwrap_or_default(),
             to: notice.to.clone(),
             address: notice.way.address.clone(),
             drill: incident.is_drill(),
@@ -189,9 +191,12 @@ pub fn notice_key(journal: &str, incident: IncidentId, notice: u32) -> String {
     URL_SAFE_NO_PAD.encode(&hash[..16])
 }
 
-/// What it is for: only who must act is rung.
-const fn kind(about: &About) -> Kind {
+/// What it is for: only who must act is rung, and nobody for a postmortem.
+fn kind(incident: &Incident, about: &About) -> Kind {
+    let is_postmortem =
+        |number: u32| incident.obligation(number).is_some_and(|it| it.owed == Owed::Postmortem);
     match about {
+        About::Late(number) if is_postmortem(*number) => Kind::News,
         About::Call(_) | About::Late(_) | About::Alarm(_) => Kind::Page,
         About::Reminder(_) | About::Update(_) | About::Published(_) => Kind::News,
         About::Acknowledged => Kind::Acknowledged,
