@@ -93,7 +93,7 @@ fn known_by(incident: &Incident, moment: &Moment) -> String {
 fn told(incident: &Incident, moment: &Moment) -> Vec<(String, Vec<String>)> {
     let mut by_whom: Vec<(String, BTreeMap<&str, &Notice>)> = Vec::new();
     for notice in &incident.notices {
-        let name = notice.to.as_ref().map_or_else(|| "last resort".to_owned(), ToString::to_string);
+        let name = said::whom(notice);
         let at = by_whom.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
             by_whom.push((name, BTreeMap::new()));
             by_whom.len() - 1

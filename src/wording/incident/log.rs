@@ -46,7 +46,7 @@ fn row(incident: &Incident, notice: &Notice, moment: &Moment) -> Row {
         cells: vec![
             plain(moment.second(notice.queued)),
             plain(incident.id.to_string()),
-            plain(notice.to.as_ref().map_or_else(|| "whoever is there".to_owned(), ToString::to_string)),
+            plain(said::whom(notice)),
             plain(notice.way.path.to_string()),
             cell(state.text(), state.role),
             plain(said::about(&notice.about, incident)),

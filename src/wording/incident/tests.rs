@@ -219,7 +219,7 @@ fn the_log_says_what_became_of_each_notice_and_when_its_person_answered() {
     03:09:00 CET | inc-31 | sue | chat | + accepted | call for the answer of support | 03:16 CET
     03:09:00 CET | inc-31 | sue | mail | ! NOT SENT | call for the answer of support | 03:16 CET
         NOT SENT: 550 no such user
-    03:09:00 CET | inc-31 | whoever is there | siren | . waiting | alarm: nobody of support answers | 
+    03:09:00 CET | inc-31 | last resort | siren | . waiting | alarm: nobody of support answers | 
         waits
     Accepted means that a path took it. Only who has answered knows.
     ");
@@ -456,4 +456,22 @@ fn what_people_typed_shows_what_it_hides() {
     for page in pages {
         assert!(!lines(&page).contains(['\u{202e}', '\u{1b}', '\u{200b}']), "{}", lines(&page));
     }
+}
+
+#[test]
+fn what_is_published_says_to_how_many_places_it_goes() {
+    let mut it = at_work();
+    it.published.push((at("2026-11-18T03:31:00+01:00"), person("cleo"), "Orders work again.".to_owned()));
+    let says = |it: &Incident| lines(&heard(it, &person("cleo"), &Says::Publish, &moment()));
+    assert!(says(&it).contains("nobody outside reads it by this"), "{}", says(&it));
+
+    let mut page = notice(About::Published(1), Audience::Public);
+    page.number = 4;
+    page.to = None;
+    it.notices.push(page);
+
+    assert!(says(&it).contains("It goes to 1 place, the status page."), "{}", says(&it));
+    let card = lines(&card(&it, &[], &moment()));
+    assert!(card.contains("Told: status page: chat NOT SENT"), "{card}");
+    assert!(card.contains("Told: last resort: siren waits"), "{card}");
 }
