@@ -79,7 +79,23 @@ impl Desk {
             Some(id) => vec![self.incident(id)?],
             None => self.open_incidents()?,
         };
-        Ok(words::log::log(&incidents, &self.moment()))
+        if incidents.is_empty() {
+            return Ok(words::log::none_open(self.newest_incident()?));
+        }
+        let with_post =
+            incidents.into_iter().map(|incident| Ok((incident.clone(), self.post_of(incident.id)?)));
+        Ok(words::log::log(&with_post.collect::<Result<Vec<_>, Refused>>()?, &self.moment()))
+    }
+
+    /// What the journal says of the notices of an incident.
+    fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
+        Ok(words::Post::of(&self.events_of(id)?))
+    }
+
+    /// The newest incident, also if it is closed.
+    fn newest_incident(&self) -> Result<Option<IncidentId>, Refused> {
+        let Some(view) = &self.journal else { return Ok(None) };
+        Ok(view.incidents()?.into_iter().max())
     }
 
     /// Whether a path works: a letter to the one who asks.
@@ -123,7 +139,8 @@ impl Desk {
     /// How an incident stands.
     pub(super) fn card_of(&self, id: IncidentId) -> Result<Page, Refused> {
         let incident = self.incident(id)?;
-        Ok(words::card(&incident, &self.run_lines(&incident), &self.moment()))
+        let post = self.post_of(id)?;
+        Ok(words::card_with_post(&incident, &self.run_lines(&incident), &post, &self.moment()))
     }
 
     /// The runs of an incident, each in a sentence.

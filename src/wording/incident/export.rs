@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::post::Post;
 use super::said;
 use super::timeline::Line;
 use crate::incident::model::{End, Incident, Status};
@@ -34,7 +35,7 @@ pub fn markdown(incident: &Incident, events: &[Stamped], runs: &[&Run], lines: &
         clocks(incident, events, &moment),
         happened(lines, &moment),
         ran(runs, &moment),
-        told(incident, &moment),
+        told(incident, &Post::of(events), &moment),
         owed(incident, &moment),
         judgements(),
     ]
@@ -165,7 +166,7 @@ fn step(run: &Run, at: &UnitAt, state: &UnitState) -> String {
 }
 
 /// Each notice, when a path took it, and when its person answered.
-fn told(incident: &Incident, moment: &Moment) -> Vec<String> {
+fn told(incident: &Incident, post: &Post, moment: &Moment) -> Vec<String> {
     let mut text = part("Who was told, and when");
     if incident.notices.is_empty() {
         text.push("Nobody was told.".to_owned());
@@ -175,14 +176,13 @@ fn told(incident: &Incident, moment: &Moment) -> Vec<String> {
     text.push(String::new());
     text.extend(heads(["queued", "who", "path", "about", "what became of it", "answered"]));
     for notice in &incident.notices {
-        let answered = notice.to.as_ref().and_then(|person| incident.known_by.get(person));
         text.push(row([
             moment.second(notice.queued),
-            notice.to.as_ref().map(ToString::to_string).unwrap_or_default(),
+            said::whom(notice),
             notice.way.path.to_string(),
             said::about(&notice.about, incident),
-            super::card::delivery(&notice.delivery, moment),
-            answered.map(|at| moment.second(*at)).unwrap_or_default(),
+            super::card::delivery(notice, post, moment),
+            post.answered(incident, notice).map(|at| moment.second(at)).unwrap_or_default(),
         ]));
     }
     text

@@ -213,14 +213,37 @@ fn a_timeline_leaves_the_post_out_and_names_what_is_late() {
 #[test]
 fn the_log_says_what_became_of_each_notice_and_when_its_person_answered() {
     let mut it = at_work();
-    it.known_by.insert(person("sue"), at("2026-11-18T03:16:00+01:00"));
+    it.notices[0].delivery = Delivery::Waiting(at("2026-11-18T03:10:00+01:00"));
+    let mut news = notice(About::Update(1), Audience::Support);
+    news.number = 4;
+    news.way.path = PathName::new("post").unwrap();
+    it.notices.push(news);
+    let mut later = notice(About::Late(2), Audience::Support);
+    later.queued = at("2026-11-18T03:19:00+01:00");
+    later.number = 5;
+    later.way.path = PathName::new("desk").unwrap();
+    it.notices.push(later);
+    let delayed = Event::NoticeDelayed {
+        notice: 1,
+        why: "429 too many requests".to_owned(),
+        again: at("2026-11-18T03:10:00+01:00"),
+    };
+    let answer = Event::IncidentAcknowledged { roles: Vec::new(), how: "console".to_owned() };
+    let post = Post::of(&[said("09:05", None, delayed), said("16:00", Some("sue"), answer)]);
 
-    insta::assert_snapshot!(lines(&log::log(&[Arc::new(it)], &moment())), @"
-    03:09:00 CET | inc-31 | sue | chat | + accepted | call for the answer of support | 03:16 CET
+    let known = card_with_post(&it, &[], &post, &moment());
+    assert!(lines(&known).contains("chat waits until 03:10 CET: 429 too many requests"), "{}", lines(&known));
+    insta::assert_snapshot!(lines(&log::log(&[(Arc::new(it), post)], &moment())), @"
+    03:09:00 CET | inc-31 | sue | chat | . waiting | call for the answer of support | 03:16 CET
+        waits until 03:10 CET: 429 too many requests
     03:09:00 CET | inc-31 | sue | mail | ! NOT SENT | call for the answer of support | 03:16 CET
         NOT SENT: 550 no such user
     03:09:00 CET | inc-31 | last resort | siren | . waiting | alarm: nobody of support answers | 
         waits
+    03:09:00 CET | inc-31 | sue | post | ! NOT SENT | news 1 | 
+        NOT SENT: pg1-rm-rf
+    03:19:00 CET | inc-31 | sue | desk | ! NOT SENT | the answer of support is late | 
+        NOT SENT: pg1-rm-rf
     Accepted means that a path took it. Only who has answered knows.
     ");
 }
@@ -278,7 +301,7 @@ fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
     |---|---|---|---|---|---|
     | 2026-11-18 02:09:00 UTC | sue | chat | call for the answer of support | accepted 2026-11-18 02:09 UTC |  |
     | 2026-11-18 02:09:00 UTC | sue | mail | call for the answer of support | NOT SENT: 550 no such user |  |
-    | 2026-11-18 02:09:00 UTC |  | siren | alarm: nobody of support answers | waits until 2026-11-18 02:09 UTC |  |
+    | 2026-11-18 02:09:00 UTC | last resort | siren | alarm: nobody of support answers | waits until 2026-11-18 02:09 UTC |  |
 
     ## What was owed
 
@@ -474,4 +497,17 @@ fn what_is_published_says_to_how_many_places_it_goes() {
     let card = lines(&card(&it, &[], &moment()));
     assert!(card.contains("Told: status page: chat NOT SENT"), "{card}");
     assert!(card.contains("Told: last resort: siren waits"), "{card}");
+}
+
+#[test]
+fn where_no_incident_is_open_the_log_offers_that_of_the_newest() {
+    assert_eq!(
+        lines(&log::none_open(Some(IncidentId(31)))),
+        "No incident is open.\nNext: notify log inc-31 (who was told of the newest)"
+    );
+    assert_eq!(lines(&log::none_open(None)), "No incident is open.");
+    assert_eq!(
+        lines(&log::log(&[(Arc::new(incident()), Post::default())], &moment())),
+        "Nobody was told anything of inc-31 yet: no notice was queued."
+    );
 }
