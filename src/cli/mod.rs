@@ -248,8 +248,9 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
                 let came_out = one_shot(arguments, style, &desk, &engine, &speaker, command).await;
                 let left = notices::tried(&engine).await;
                 if left > 0 {
+                    let notices = if left == 1 { "notice has" } else { "notices have" };
                     eprintln!(
-                        "steadyhand: {left} notices have not left yet. Next: start the service, which sends them"
+                        "steadyhand: {left} {notices} not left yet. Next: start the service, which sends them"
                     );
                 }
                 came_out

@@ -1,4 +1,4 @@
-//! The draft of the postmortem, as Markdown. Facts are filled in; judgements stay open, as `___`. Times are UTC.
+//! The draft of the postmortem, as Markdown. Facts are filled in; judgements stay open, as `___`. Times are in the team's zone.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,14 +22,26 @@ use crate::wording::states;
 const OPEN: &str = "___";
 
 /// The draft as a page: each line as it is to be copied.
-pub fn export(incident: &Incident, events: &[Stamped], runs: &[&Run], lines: &[Line]) -> Page {
-    Page::new().with(Block::Verbatim(plain(markdown(incident, events, runs, lines).join("\n"))))
+pub fn export(
+    incident: &Incident,
+    events: &[Stamped],
+    runs: &[&Run],
+    lines: &[Line],
+    zone: &TimeZone,
+) -> Page {
+    Page::new().with(Block::Verbatim(plain(markdown(incident, events, runs, lines, zone).join("\n"))))
 }
 
 /// The draft, line by line.
-pub fn markdown(incident: &Incident, events: &[Stamped], runs: &[&Run], lines: &[Line]) -> Vec<String> {
+pub fn markdown(
+    incident: &Incident,
+    events: &[Stamped],
+    runs: &[&Run],
+    lines: &[Line],
+    zone: &TimeZone,
+) -> Vec<String> {
     // Far from today, so that every time has its date.
-    let moment = Moment { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
+    let moment = Moment { now: Timestamp::UNIX_EPOCH, zone: zone.clone() };
     [
         head(incident, &moment),
         clocks(incident, events, &moment),

@@ -38,15 +38,26 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
     owes(Page::sentence(sentence), incident, moment)
 }
 
-/// An incident was opened by somebody.
-pub fn opened(incident: &Incident, moment: &Moment) -> Page {
+/// An incident was opened by somebody. `problems` says why notify.yaml cannot be used as it is now, if it cannot.
+pub fn opened(incident: &Incident, problems: Option<&str>, moment: &Moment) -> Page {
     let what = format!(
         "{} is open: {}, {}.",
         incident.id,
         said::severity(incident),
         visible(&incident.opened.title)
     );
-    owes(Page::sentence(what).text(called(incident)), incident, moment)
+    let page = match (problems, incident.notices.is_empty()) {
+        (Some(why), true) => Page::sentence(what).text(format!("{}; nobody can be called.", visible(why))),
+        (Some(why), false) => Page::sentence(what)
+            .text(called(incident))
+            .text(format!("{}; what was read before goes on.", visible(why))),
+        (None, _) => Page::sentence(what).text(called(incident)),
+    };
+    let page = match problems {
+        Some(_) => page.next("steadyhand check", "in a shell, shows what is wrong"),
+        None => page,
+    };
+    owes(page, incident, moment)
 }
 
 /// Who is being called. That they are does not mean that they know.

@@ -11,6 +11,7 @@ use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::{PathName, Person};
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
+use crate::wording::refusal::quoted;
 use crate::wording::states;
 
 /// Every notice of these incidents, each with what its events say of its notices.
@@ -95,13 +96,19 @@ pub fn tried(path: &PathName, to: &Person, answer: &Answer) -> Page {
     }
 }
 
-/// There is no such path, or the one who asks is not reached over it.
-pub fn no_path(typed: &str, yours: &[String]) -> Page {
+/// There is no such path, or the one who asks is not reached over it. `problems` says why notify.yaml cannot be used as
+/// it is now, if it cannot.
+pub fn no_path(typed: &str, yours: &[String], problems: Option<&str>) -> Page {
+    if let (Some(why), []) = (problems, yours) {
+        return Page::sentence(format!("{}; no way to you was read before.", visible(why)))
+            .next("steadyhand check", "in a shell, shows what is wrong")
+            .code("unknown-path");
+    }
     let yours = match yours {
         [] => "notify.yaml has no way to you.".to_owned(),
         yours => format!("You are told over: {}.", yours.join(", ")),
     };
-    Page::sentence(format!("You are not told over {}. {yours}", crate::wording::refusal::quoted(typed)))
+    Page::sentence(format!("You are not told over {}. {yours}", quoted(typed)))
         .text("Next: one of them, or a way of yours in notify.yaml.")
         .code("unknown-path")
 }
