@@ -249,9 +249,8 @@ async fn chat(arguments: &Arguments, config: Config) -> Result<CameOut, Failed> 
         };
         let left = notices::tried(&engine).await;
         if left > 0 {
-            eprintln!(
-                "steadyhand: {left} notices have not left yet. Next: start the service, which sends them"
-            );
+            let notices = if left == 1 { "notice has" } else { "notices have" };
+            eprintln!("steadyhand: {left} {notices} not left yet. Next: start the service, which sends them");
         }
         came_out
     };

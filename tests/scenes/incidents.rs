@@ -241,6 +241,39 @@ fn a_path_is_tried_with_a_letter_to_the_one_who_asks() {
 }
 
 #[test]
+fn with_problems_in_notify_the_pages_say_so_and_what_was_read_goes_on() {
+    let (mut scene, _paths) = told();
+    scene.types("ana", OPENED);
+    scene.edits("notify.yaml", "paths:", "pahts:");
+
+    for line in ["incident status inc-1", "incident open sev2 \"billing is slow for all\" service=billing"] {
+        scene.says("ana", line);
+        assert!(scene.last().contains("notify.yaml has"), "{}", scene.last());
+        assert!(scene.last().contains("steadyhand check"), "{}", scene.last());
+    }
+}
+
+#[test]
+fn limits_and_what_is_not_there_are_said() {
+    let (mut scene, _paths) = told();
+    assert_eq!(scene.says("ana", "notify log"), CameOut::Done);
+    assert!(scene.last().contains("No incident is open."), "{}", scene.last());
+
+    let long = format!("incident open sev1 \"{}\"", "x".repeat(1_001));
+    assert_eq!(scene.says("ana", &long), CameOut::Refused);
+    assert!(scene.last().contains("longer than 1000 characters"), "{}", scene.last());
+
+    scene.types("ana", "incident open sev3 \"checkout is a little slow\" service=orders drill=ana");
+    scene.types("ana", "incident ack inc-1");
+    assert_eq!(scene.says("ana", "incident escalate inc-1"), CameOut::Refused);
+    assert!(scene.last().contains("nothing is being called"), "{}", scene.last());
+
+    scene.types("ana", "incident resolve inc-1");
+    scene.says("ana", "notify log");
+    assert!(scene.last().contains("notify log inc-1"), "{}", scene.last());
+}
+
+#[test]
 fn what_is_wrong_in_a_line_of_an_incident_is_said() {
     let (mut scene, _paths) = told();
 

@@ -7,11 +7,14 @@ use super::{Desk, Reply, only_looks};
 use crate::chat::grammar::{OfIncidents, OfNotices};
 use crate::engine::incidents::Begin;
 use crate::engine::{Engine, Refused, Speaker};
-use crate::incident::{self, Incident, IncidentId, Says};
+use crate::incident::{self, Incident, IncidentId, Refusal, Says};
 use crate::policy::decide::{Denial, Door};
 use crate::run::{Run, RunId};
 use crate::wording::incident as words;
 use crate::wording::{Page, record, run as run_words};
+
+/// What an incident is has at most so many characters.
+const MAX_WHAT: usize = 1_000;
 
 impl Desk {
     /// What somebody wants of incidents that changes nothing.
@@ -28,7 +31,7 @@ impl Desk {
                 let incident = self.incident(*id)?;
                 let runs = self.runs_of(&incident);
                 let runs: Vec<&Run> = runs.iter().map(|run| &**run).collect();
-                words::export(&incident, &self.events_of(*id)?, &runs, &self.lines_of(&incident)?)
+                words::export(&incident, &self.events_of(*id)?, &runs, &self.lines_of(&incident)?, &self.zone)
             }
             _ => return Ok(Reply::refused(only_looks())),
         };
@@ -45,10 +48,14 @@ impl Desk {
         let moment = self.moment();
         let (id, says) = match of {
             OfIncidents::Open { severity, what, service, drill } => {
+                if what.trim().chars().count() > MAX_WHAT {
+                    return Err(Refused::Incident(Refusal::TooLong(MAX_WHAT)));
+                }
                 let drill = drill.map(|people| people.iter().map(ToString::to_string).collect());
                 let begin = Begin { severity, service, what, drill };
                 let incident = engine.incidents().begin(speaker, begin).await?;
-                return Ok(Reply::done(words::heard::opened(&incident, &moment)));
+                let problems = self.problems_of_notify();
+                return Ok(Reply::done(words::heard::opened(&incident, problems.as_deref(), &moment)));
             }
             OfIncidents::Acknowledge(id) => (id, Says::Acknowledge { how: way_in(speaker.door).to_owned() }),
             OfIncidents::Take { incident, part, person } => {
@@ -66,6 +73,9 @@ impl Desk {
                 let page = by.map(|by| words::heard(&incident, by, &says, &moment));
                 Ok(Reply::done(page.unwrap_or_default()))
             }
+            Err(Refused::Incident(Refusal::NotOwed(_))) if says == Says::Escalate => {
+                Ok(Reply::refused(words::refusal::nothing_called(id)))
+            }
             Err(Refused::Incident(refusal)) => {
                 Ok(Reply::refused(words::refusal::of_incident(&refusal, Some(id), &moment)))
             }
@@ -79,7 +89,28 @@ impl Desk {
             Some(id) => vec![self.incident(id)?],
             None => self.open_incidents()?,
         };
-        Ok(words::log::log(&incidents, &self.moment()))
+        if incidents.is_empty() {
+            return Ok(words::log::none_open(self.newest_incident()?));
+        }
+        let with_post =
+            incidents.into_iter().map(|incident| Ok((incident.clone(), self.post_of(incident.id)?)));
+        Ok(words::log::log(&with_post.collect::<Result<Vec<_>, Refused>>()?, &self.moment()))
+    }
+
+    /// Why notify.yaml cannot be used as it is now, if it cannot.
+    pub(super) fn problems_of_notify(&self) -> Option<String> {
+        self.files().ok()?.set.notify.as_ref().err().cloned()
+    }
+
+    /// What the journal says of the notices of an incident.
+    fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
+        Ok(words::Post::of(&self.events_of(id)?))
+    }
+
+    /// The newest incident, also if it is closed.
+    fn newest_incident(&self) -> Result<Option<IncidentId>, Refused> {
+        let Some(view) = &self.journal else { return Ok(None) };
+        Ok(view.incidents()?.into_iter().max())
     }
 
     /// Whether a path works: a letter to the one who asks.
@@ -123,7 +154,12 @@ impl Desk {
     /// How an incident stands.
     pub(super) fn card_of(&self, id: IncidentId) -> Result<Page, Refused> {
         let incident = self.incident(id)?;
-        Ok(words::card(&incident, &self.run_lines(&incident), &self.moment()))
+        let post = self.post_of(id)?;
+        let page = words::card_with_post(&incident, &self.run_lines(&incident), &post, &self.moment());
+        Ok(match self.problems_of_notify() {
+            Some(why) if !incident.is_closed() => words::refusal::notify_broken(&why).join(page),
+            _ => page,
+        })
     }
 
     /// The runs of an incident, each in a sentence.

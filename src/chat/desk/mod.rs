@@ -311,7 +311,9 @@ impl Desk {
             Refused::NotOfDrill(id, people) => incident_refusal::not_of_drill(*id, people),
             Refused::UnknownService(typed, services) => incident_refusal::unknown_service(typed, services),
             Refused::UnknownParticipant(name, people) => refusal::unknown_name(name, people),
-            Refused::UnknownPath(typed, yours) => incident::log::no_path(typed, yours),
+            Refused::UnknownPath(typed, yours) => {
+                incident::log::no_path(typed, yours, self.problems_of_notify().as_deref())
+            }
             Refused::NoMessenger => incident::log::no_messenger(),
             Refused::Parked(id, why) => incident_refusal::parked(*id, why),
             Refused::Busy(id) => refusal::busy(*id),

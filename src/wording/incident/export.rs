@@ -1,8 +1,9 @@
-//! The draft of the postmortem, as Markdown. Facts are filled in; judgements stay open, as `___`. Times are UTC.
+//! The draft of the postmortem, as Markdown. Facts are filled in; judgements stay open, as `___`. Times are in the team's zone.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::post::Post;
 use super::said;
 use super::timeline::Line;
 use crate::incident::model::{End, Incident, Status};
@@ -21,20 +22,32 @@ use crate::wording::states;
 const OPEN: &str = "___";
 
 /// The draft as a page: each line as it is to be copied.
-pub fn export(incident: &Incident, events: &[Stamped], runs: &[&Run], lines: &[Line]) -> Page {
-    Page::new().with(Block::Verbatim(plain(markdown(incident, events, runs, lines).join("\n"))))
+pub fn export(
+    incident: &Incident,
+    events: &[Stamped],
+    runs: &[&Run],
+    lines: &[Line],
+    zone: &TimeZone,
+) -> Page {
+    Page::new().with(Block::Verbatim(plain(markdown(incident, events, runs, lines, zone).join("\n"))))
 }
 
 /// The draft, line by line.
-pub fn markdown(incident: &Incident, events: &[Stamped], runs: &[&Run], lines: &[Line]) -> Vec<String> {
+pub fn markdown(
+    incident: &Incident,
+    events: &[Stamped],
+    runs: &[&Run],
+    lines: &[Line],
+    zone: &TimeZone,
+) -> Vec<String> {
     // Far from today, so that every time has its date.
-    let moment = Moment { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
+    let moment = Moment { now: Timestamp::UNIX_EPOCH, zone: zone.clone() };
     [
         head(incident, &moment),
         clocks(incident, events, &moment),
         happened(lines, &moment),
         ran(runs, &moment),
-        told(incident, &moment),
+        told(incident, &Post::of(events), &moment),
         owed(incident, &moment),
         judgements(),
     ]
@@ -165,7 +178,7 @@ fn step(run: &Run, at: &UnitAt, state: &UnitState) -> String {
 }
 
 /// Each notice, when a path took it, and when its person answered.
-fn told(incident: &Incident, moment: &Moment) -> Vec<String> {
+fn told(incident: &Incident, post: &Post, moment: &Moment) -> Vec<String> {
     let mut text = part("Who was told, and when");
     if incident.notices.is_empty() {
         text.push("Nobody was told.".to_owned());
@@ -175,14 +188,13 @@ fn told(incident: &Incident, moment: &Moment) -> Vec<String> {
     text.push(String::new());
     text.extend(heads(["queued", "who", "path", "about", "what became of it", "answered"]));
     for notice in &incident.notices {
-        let answered = notice.to.as_ref().and_then(|person| incident.known_by.get(person));
         text.push(row([
             moment.second(notice.queued),
-            notice.to.as_ref().map(ToString::to_string).unwrap_or_default(),
+            said::whom(notice),
             notice.way.path.to_string(),
             said::about(&notice.about, incident),
-            super::card::delivery(&notice.delivery, moment),
-            answered.map(|at| moment.second(*at)).unwrap_or_default(),
+            super::card::delivery(notice, post, moment),
+            post.answered(incident, notice).map(|at| moment.second(at)).unwrap_or_default(),
         ]));
     }
     text

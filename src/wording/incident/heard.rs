@@ -1,7 +1,7 @@
 //! The answer to somebody who said something to an incident: what follows from it, and what is needed next.
 
 use super::said;
-use crate::incident::model::{End, IncidentId, Obligation, Owed};
+use crate::incident::model::{About, End, IncidentId, Obligation, Owed};
 use crate::incident::{Incident, Says};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
@@ -38,15 +38,26 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
     owes(Page::sentence(sentence), incident, moment)
 }
 
-/// An incident was opened by somebody.
-pub fn opened(incident: &Incident, moment: &Moment) -> Page {
+/// An incident was opened by somebody. `problems` says why notify.yaml cannot be used as it is now, if it cannot.
+pub fn opened(incident: &Incident, problems: Option<&str>, moment: &Moment) -> Page {
     let what = format!(
         "{} is open: {}, {}.",
         incident.id,
         said::severity(incident),
         visible(&incident.opened.title)
     );
-    owes(Page::sentence(what).text(called(incident)), incident, moment)
+    let page = match (problems, incident.notices.is_empty()) {
+        (Some(why), true) => Page::sentence(what).text(format!("{}; nobody can be called.", visible(why))),
+        (Some(why), false) => Page::sentence(what)
+            .text(called(incident))
+            .text(format!("{}; what was read before goes on.", visible(why))),
+        (None, _) => Page::sentence(what).text(called(incident)),
+    };
+    let page = match problems {
+        Some(_) => page.next("steadyhand check", "in a shell, shows what is wrong"),
+        None => page,
+    };
+    owes(page, incident, moment)
 }
 
 /// Who is being called. That they are does not mean that they know.
@@ -86,7 +97,18 @@ fn published(incident: &Incident) -> Page {
     let id = incident.id;
     let text = incident.published.last().map(|(_, _, text)| visible(text)).unwrap_or_default();
     Page::sentence(format!("Published for {id}: \"{text}\""))
+        .text(where_it_goes(incident))
         .next(format!("incident draft {id} \"…\""), "what customers are to read next")
+}
+
+/// To how many places the last publication goes. Without any nobody outside reads it, and a person must see to that.
+fn where_it_goes(incident: &Incident) -> String {
+    let last = u32::try_from(incident.published.len()).unwrap_or(u32::MAX);
+    match incident.notices.iter().filter(|notice| notice.about == About::Published(last)).count() {
+        0 => "notify.yaml names no status page, so nobody outside reads it by this. Next: post it there by hand, or name `public:` in notify.yaml.".to_owned(),
+        1 => "It goes to 1 place, the status page.".to_owned(),
+        places => format!("It goes to {places} places."),
+    }
 }
 
 fn resolved(incident: &Incident) -> Page {

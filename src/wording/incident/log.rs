@@ -3,23 +3,31 @@
 use std::sync::Arc;
 
 use super::card::delivery;
+use super::post::Post;
 use super::said;
 use crate::incident::input::Answer;
-use crate::incident::model::{Delivery, Incident, Notice};
+use crate::incident::model::{Delivery, Incident, IncidentId, Notice};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::{PathName, Person};
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
+use crate::wording::refusal::quoted;
 use crate::wording::states;
 
-/// Every notice of these incidents.
-pub fn log(incidents: &[Arc<Incident>], moment: &Moment) -> Page {
+/// Every notice of these incidents, each with what its events say of its notices.
+pub fn log(incidents: &[(Arc<Incident>, Post)], moment: &Moment) -> Page {
     let rows: Vec<Row> = incidents
         .iter()
-        .flat_map(|incident| incident.notices.iter().map(move |notice| row(incident, notice, moment)))
+        .flat_map(|(incident, post)| {
+            incident.notices.iter().map(move |notice| row(incident, notice, post, moment))
+        })
         .collect();
     if rows.is_empty() {
-        return Page::sentence("Nobody was told anything yet: no notice was queued.");
+        let which: Vec<_> = incidents.iter().map(|(incident, _)| incident.id.to_string()).collect();
+        return Page::sentence(format!(
+            "Nobody was told anything of {} yet: no notice was queued.",
+            which.join(", ")
+        ));
     }
     let heads = ["TIME", "INCIDENT", "WHO", "PATH", "STATE", "ABOUT", "ANSWERED"].map(str::to_owned).to_vec();
     // Of one incident it is plain which it is; of several what each was about is seen where there is room.
@@ -29,12 +37,20 @@ pub fn log(incidents: &[Arc<Incident>], moment: &Moment) -> Page {
         .text("Accepted means that a path took it. Only who has answered knows.")
 }
 
-fn row(incident: &Incident, notice: &Notice, moment: &Moment) -> Row {
+/// No incident is open, so there is no notice to list; the newest that is closed has its own.
+pub fn none_open(newest: Option<IncidentId>) -> Page {
+    let page = Page::sentence("No incident is open.");
+    match newest {
+        Some(id) => page.next(format!("notify log {id}"), "who was told of the newest"),
+        None => page,
+    }
+}
+
+fn row(incident: &Incident, notice: &Notice, post: &Post, moment: &Moment) -> Row {
     let state = states::of_delivery(&notice.delivery);
-    let answered = notice.to.as_ref().and_then(|person| incident.known_by.get(person));
     let mut below = Vec::new();
     if !matches!(notice.delivery, Delivery::Accepted(_)) {
-        below.push(Below::Text(delivery(&notice.delivery, moment)));
+        below.push(Below::Text(delivery(notice, post, moment)));
     }
     if notice.may_repeat {
         below.push(Below::Text("may have come twice: once nobody knew whether it had left".to_owned()));
@@ -46,11 +62,11 @@ fn row(incident: &Incident, notice: &Notice, moment: &Moment) -> Row {
         cells: vec![
             plain(moment.second(notice.queued)),
             plain(incident.id.to_string()),
-            plain(notice.to.as_ref().map_or_else(|| "whoever is there".to_owned(), ToString::to_string)),
+            plain(said::whom(notice)),
             plain(notice.way.path.to_string()),
             cell(state.text(), state.role),
             plain(said::about(&notice.about, incident)),
-            plain(answered.map(|at| moment.time(*at)).unwrap_or_default()),
+            plain(post.answered(incident, notice).map(|at| moment.time(at)).unwrap_or_default()),
         ],
         below,
     }
@@ -80,13 +96,19 @@ pub fn tried(path: &PathName, to: &Person, answer: &Answer) -> Page {
     }
 }
 
-/// There is no such path, or the one who asks is not reached over it.
-pub fn no_path(typed: &str, yours: &[String]) -> Page {
+/// There is no such path, or the one who asks is not reached over it. `problems` says why notify.yaml cannot be used as
+/// it is now, if it cannot.
+pub fn no_path(typed: &str, yours: &[String], problems: Option<&str>) -> Page {
+    if let (Some(why), []) = (problems, yours) {
+        return Page::sentence(format!("{}; no way to you was read before.", visible(why)))
+            .next("steadyhand check", "in a shell, shows what is wrong")
+            .code("unknown-path");
+    }
     let yours = match yours {
         [] => "notify.yaml has no way to you.".to_owned(),
         yours => format!("You are told over: {}.", yours.join(", ")),
     };
-    Page::sentence(format!("You are not told over {}. {yours}", crate::wording::refusal::quoted(typed)))
+    Page::sentence(format!("You are not told over {}. {yours}", quoted(typed)))
         .text("Next: one of them, or a way of yours in notify.yaml.")
         .code("unknown-path")
 }

@@ -7,6 +7,7 @@ pub mod help;
 pub mod heard;
 pub mod list;
 pub mod log;
+pub mod post;
 pub mod refusal;
 pub mod said;
 pub mod timeline;
@@ -15,8 +16,9 @@ pub(in crate::wording) mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use card::card;
+pub use card::{card, card_with_post};
 pub use export::export;
 pub use heard::heard;
 pub use list::{list, section};
+pub use post::Post;
 pub use timeline::{Line, timeline};

@@ -3,6 +3,7 @@
 use super::said;
 use crate::incident::Refusal;
 use crate::incident::model::{IncidentId, Status};
+use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
 use crate::runbook::source::nearest::nearest;
 use crate::wording::moment::Moment;
@@ -88,6 +89,22 @@ fn not_opened(refusal: &Refusal) -> (String, String, String) {
         _ => "it cannot be opened so.".to_owned(),
     };
     (sentence, "help incident".to_owned(), "how one is opened".to_owned())
+}
+
+/// notify.yaml cannot be used as it is now. It stands before what is known all the same.
+pub fn notify_broken(why: &str) -> Page {
+    Page::sentence(format!(
+        "{}. What was read before goes on; where nothing was, nobody can be called.",
+        visible(why)
+    ))
+    .next("steadyhand check", "in a shell, shows what is wrong")
+}
+
+/// Nothing is being called, so there are no next ones to call.
+pub fn nothing_called(id: IncidentId) -> Page {
+    Page::sentence(format!("Refused: nothing is being called for {id}. Nothing changed."))
+        .next(format!("incident status {id}"), "what is owed, and by whom")
+        .code(Refusal::NotOwed(Vec::new()).code())
 }
 
 /// There is no such incident.

@@ -1,6 +1,8 @@
 //! Phrases of incidents that stand in several pages and notices. For operators.
 
-use crate::incident::model::{About, Cause, Incident, IncidentId, Obligation, Owed, Part, Status, Trouble};
+use crate::incident::model::{
+    About, Cause, Incident, IncidentId, Notice, Obligation, Owed, Part, Status, Trouble,
+};
 use crate::run::RunId;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Role;
@@ -100,6 +102,15 @@ pub const fn part(part: Part) -> &'static str {
 pub fn severity(incident: &Incident) -> String {
     let word = incident.severity.word();
     if incident.is_drill() { format!("[DRILL] {word}") } else { word.to_owned() }
+}
+
+/// Whom a notice is for: somebody by name, or what stands at the end of a path that reaches nobody in particular.
+pub fn whom(notice: &Notice) -> String {
+    match (&notice.to, &notice.about) {
+        (Some(person), _) => person.to_string(),
+        (None, About::Published(_)) => "status page".to_owned(),
+        (None, _) => "last resort".to_owned(),
+    }
 }
 
 /// What a notice is about, in a few words.

@@ -213,14 +213,37 @@ fn a_timeline_leaves_the_post_out_and_names_what_is_late() {
 #[test]
 fn the_log_says_what_became_of_each_notice_and_when_its_person_answered() {
     let mut it = at_work();
-    it.known_by.insert(person("sue"), at("2026-11-18T03:16:00+01:00"));
+    it.notices[0].delivery = Delivery::Waiting(at("2026-11-18T03:10:00+01:00"));
+    let mut news = notice(About::Update(1), Audience::Support);
+    news.number = 4;
+    news.way.path = PathName::new("post").unwrap();
+    it.notices.push(news);
+    let mut later = notice(About::Late(2), Audience::Support);
+    later.queued = at("2026-11-18T03:19:00+01:00");
+    later.number = 5;
+    later.way.path = PathName::new("desk").unwrap();
+    it.notices.push(later);
+    let delayed = Event::NoticeDelayed {
+        notice: 1,
+        why: "429 too many requests".to_owned(),
+        again: at("2026-11-18T03:10:00+01:00"),
+    };
+    let answer = Event::IncidentAcknowledged { roles: Vec::new(), how: "console".to_owned() };
+    let post = Post::of(&[said("09:05", None, delayed), said("16:00", Some("sue"), answer)]);
 
-    insta::assert_snapshot!(lines(&log::log(&[Arc::new(it)], &moment())), @"
-    03:09:00 CET | inc-31 | sue | chat | + accepted | call for the answer of support | 03:16 CET
+    let known = card_with_post(&it, &[], &post, &moment());
+    assert!(lines(&known).contains("chat waits until 03:10 CET: 429 too many requests"), "{}", lines(&known));
+    insta::assert_snapshot!(lines(&log::log(&[(Arc::new(it), post)], &moment())), @"
+    03:09:00 CET | inc-31 | sue | chat | . waiting | call for the answer of support | 03:16 CET
+        waits until 03:10 CET: 429 too many requests
     03:09:00 CET | inc-31 | sue | mail | ! NOT SENT | call for the answer of support | 03:16 CET
         NOT SENT: 550 no such user
-    03:09:00 CET | inc-31 | whoever is there | siren | . waiting | alarm: nobody of support answers | 
+    03:09:00 CET | inc-31 | last resort | siren | . waiting | alarm: nobody of support answers | 
         waits
+    03:09:00 CET | inc-31 | sue | post | ! NOT SENT | news 1 | 
+        NOT SENT: pg1-rm-rf
+    03:19:00 CET | inc-31 | sue | desk | ! NOT SENT | the answer of support is late | 
+        NOT SENT: pg1-rm-rf
     Accepted means that a path took it. Only who has answered knows.
     ");
 }
@@ -231,16 +254,16 @@ fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
     it.published.push((at("2026-11-18T03:31:00+01:00"), person("cleo"), "Orders work again.".to_owned()));
     let all = timeline::lines(&it, &story(), Vec::new());
 
-    insta::assert_snapshot!(lines(&export(&it, &story(), &[], &all)), @r#"
+    insta::assert_snapshot!(lines(&export(&it, &story(), &[], &all, &moment().zone)), @r#"
     # inc-31 sev1: Order processing
 
     DRAFT, from the journal. `___` is for people to fill in.
 
     - Severity: sev1
     - What: failover-database on pg1-rm-rf
-    - Opened: 2026-11-18 02:09:00 UTC, by run 142, which FAILED: step 3 on pg1-rm-rf
+    - Opened: 2026-11-18 03:09:00 CET, by run 142, which FAILED: step 3 on pg1-rm-rf
     - Commander: ana
-    - Customers read from 2026-11-18 02:31:00 UTC, by cleo: "Orders work again."
+    - Customers read from 2026-11-18 03:31:00 CET, by cleo: "Orders work again."
     - Impact on customers, from when until when, as measured: ___
 
     ## How long it took
@@ -248,23 +271,23 @@ fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
     | time to | took | at | counted |
     |---|---|---|---|
     | detect | ___ | ___ | since customers felt it |
-    | tell | 5 s | 2026-11-18 02:09:05 UTC | until a path took the first notice |
-    | acknowledge | 1 min | 2026-11-18 02:10:00 UTC | until a person said that they know |
-    | mitigate | 31 min | 2026-11-18 02:40:00 UTC | until somebody said that it seems to be over |
+    | tell | 5 s | 2026-11-18 03:09:05 CET | until a path took the first notice |
+    | acknowledge | 1 min | 2026-11-18 03:10:00 CET | until a person said that they know |
+    | mitigate | 31 min | 2026-11-18 03:40:00 CET | until somebody said that it seems to be over |
     | resolve | ___ | ___ | until it was over |
 
     ## Timeline
 
-    - 2026-11-18 02:09:00 UTC opened sev1, by run 142, which FAILED: step 3 on pg1-rm-rf
-    - 2026-11-18 02:09:00 UTC called sue for the answer of support, step 1
-    - 2026-11-18 02:09:06 UTC NOT SENT, to sue over mail: 550 no such user
-    - 2026-11-18 02:10:00 UTC ana acknowledged for on-call, at the console
-    - 2026-11-18 02:11:00 UTC ana is commander
-    - 2026-11-18 02:12:00 UTC run 142, which was stopped
-    - 2026-11-18 02:19:00 UTC LATE: the answer of support
-    - 2026-11-18 02:19:00 UTC nobody is on duty to be called for the answer of support: the next ones at once
-    - 2026-11-18 02:31:00 UTC cleo published: "Orders work again."
-    - 2026-11-18 02:40:00 UTC ana: monitoring
+    - 2026-11-18 03:09:00 CET opened sev1, by run 142, which FAILED: step 3 on pg1-rm-rf
+    - 2026-11-18 03:09:00 CET called sue for the answer of support, step 1
+    - 2026-11-18 03:09:06 CET NOT SENT, to sue over mail: 550 no such user
+    - 2026-11-18 03:10:00 CET ana acknowledged for on-call, at the console
+    - 2026-11-18 03:11:00 CET ana is commander
+    - 2026-11-18 03:12:00 CET run 142, which was stopped
+    - 2026-11-18 03:19:00 CET LATE: the answer of support
+    - 2026-11-18 03:19:00 CET nobody is on duty to be called for the answer of support: the next ones at once
+    - 2026-11-18 03:31:00 CET cleo published: "Orders work again."
+    - 2026-11-18 03:40:00 CET ana: monitoring
 
     ## What ran
 
@@ -276,19 +299,19 @@ fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
 
     | queued | who | path | about | what became of it | answered |
     |---|---|---|---|---|---|
-    | 2026-11-18 02:09:00 UTC | sue | chat | call for the answer of support | accepted 2026-11-18 02:09 UTC |  |
-    | 2026-11-18 02:09:00 UTC | sue | mail | call for the answer of support | NOT SENT: 550 no such user |  |
-    | 2026-11-18 02:09:00 UTC |  | siren | alarm: nobody of support answers | waits until 2026-11-18 02:09 UTC |  |
+    | 2026-11-18 03:09:00 CET | sue | chat | call for the answer of support | accepted 2026-11-18 03:09 CET |  |
+    | 2026-11-18 03:09:00 CET | sue | mail | call for the answer of support | NOT SENT: 550 no such user |  |
+    | 2026-11-18 03:09:00 CET | last resort | siren | alarm: nobody of support answers | waits until 2026-11-18 03:09 CET |  |
 
     ## What was owed
 
     | what | who | due | ended |
     |---|---|---|---|
-    | the answer of on-call | on-call | 2026-11-18 02:14:00 UTC | done by ana |
-    | the answer of support | support | 2026-11-18 02:19:00 UTC | is owed still |
-    | the word to customers | on-call | 2026-11-18 02:24:00 UTC | is owed still |
-    | the next news | on-call | 2026-11-18 02:39:00 UTC | is owed still |
-    | the postmortem | on-call | 2026-11-20 02:09:00 UTC | waived by ana: a false alarm |
+    | the answer of on-call | on-call | 2026-11-18 03:14:00 CET | done by ana |
+    | the answer of support | support | 2026-11-18 03:19:00 CET | is owed still |
+    | the word to customers | on-call | 2026-11-18 03:24:00 CET | is owed still |
+    | the next news | on-call | 2026-11-18 03:39:00 CET | is owed still |
+    | the postmortem | on-call | 2026-11-20 03:09:00 CET | waived by ana: a false alarm |
 
     ## What people have to say
 
@@ -391,7 +414,7 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
         says(Says::Draft { text: "x".to_owned() }),
         says(Says::Waive { obligation: 3, why: "no customer sees it.".to_owned() }),
         says(Says::Resolve),
-        lines(&heard::opened(&it, &moment())),
+        lines(&heard::opened(&it, None, &moment())),
     ].join("\n\n"), @"
     Recorded: ana knows of inc-31, and answers for on-call. Nobody is called for that any more.
     Owed next: the answer of support, due 03:19 CET (in 10 min).
@@ -451,9 +474,67 @@ fn what_people_typed_shows_what_it_hides() {
 
     let zone = moment();
     assert_ne!(zone.zone, TimeZone::UTC);
-    let pages = [card(&it, &[], &zone), timeline(&it, &all, &zone), export(&it, &events, &[], &all)];
+    let pages =
+        [card(&it, &[], &zone), timeline(&it, &all, &zone), export(&it, &events, &[], &all, &zone.zone)];
 
     for page in pages {
         assert!(!lines(&page).contains(['\u{202e}', '\u{1b}', '\u{200b}']), "{}", lines(&page));
     }
+}
+
+#[test]
+fn what_is_published_says_to_how_many_places_it_goes() {
+    let mut it = at_work();
+    it.published.push((at("2026-11-18T03:31:00+01:00"), person("cleo"), "Orders work again.".to_owned()));
+    let says = |it: &Incident| lines(&heard(it, &person("cleo"), &Says::Publish, &moment()));
+    assert!(says(&it).contains("nobody outside reads it by this"), "{}", says(&it));
+
+    let mut page = notice(About::Published(1), Audience::Public);
+    page.number = 4;
+    page.to = None;
+    it.notices.push(page);
+
+    assert!(says(&it).contains("It goes to 1 place, the status page."), "{}", says(&it));
+    let card = lines(&card(&it, &[], &moment()));
+    assert!(card.contains("Told: status page: chat NOT SENT"), "{card}");
+    assert!(card.contains("Told: last resort: siren waits"), "{card}");
+}
+
+#[test]
+fn where_no_incident_is_open_the_log_offers_that_of_the_newest() {
+    assert_eq!(
+        lines(&log::none_open(Some(IncidentId(31)))),
+        "No incident is open.\nNext: notify log inc-31 (who was told of the newest)"
+    );
+    assert_eq!(lines(&log::none_open(None)), "No incident is open.");
+    assert_eq!(
+        lines(&log::log(&[(Arc::new(incident()), Post::default())], &moment())),
+        "Nobody was told anything of inc-31 yet: no notice was queued."
+    );
+}
+
+#[test]
+fn problems_of_notify_are_said_where_people_would_be_called() {
+    let why = "notify.yaml has 2 problems";
+    let mut it = at_work();
+    let page = heard::opened(&it, Some(why), &moment());
+    assert!(lines(&page).contains("notify.yaml has 2 problems; what was read before goes on."), "{page:?}");
+    assert_eq!(page.commands()[0], "steadyhand check");
+
+    it.notices.clear();
+    let page = heard::opened(&it, Some(why), &moment());
+    assert!(lines(&page).contains("notify.yaml has 2 problems; nobody can be called."), "{page:?}");
+    assert!(!lines(&page).contains("nobody is on duty"), "{page:?}");
+
+    let page = log::no_path("mail", &[], Some(why));
+    assert_eq!(page.commands(), ["steadyhand check"]);
+    assert!(!lines(&page).contains("no way to you."), "{page:?}");
+}
+
+#[test]
+fn where_nothing_is_called_there_are_no_next_ones() {
+    let page = refusal::nothing_called(IncidentId(31));
+
+    assert!(lines(&page).starts_with("Refused: nothing is being called for inc-31."), "{page:?}");
+    assert_eq!(page.refusal_code(), Some("not-owed"));
 }

@@ -2,7 +2,7 @@
 
 use super::{Facts, Words, paragraphs, sentence};
 use crate::incident::Incident;
-use crate::incident::model::{About, Notice, Obligation, Part, Severity};
+use crate::incident::model::{About, Notice, Obligation, Owed, Part, Severity};
 use crate::runbook::source::hidden::visible;
 use crate::wording::incident::said;
 use crate::wording::moment::Moment;
@@ -133,9 +133,20 @@ fn owed(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
 
 fn next(known: &ForOperators<'_>) -> String {
     let id = known.incident.id;
-    let ack = match known.notice.about {
-        About::Call(_) | About::Late(_) | About::Alarm(_) => format!("incident ack {id}, then "),
-        _ => String::new(),
+    let first = match (&known.notice.about, known.owed()) {
+        (About::Call(_) | About::Late(_) | About::Reminder(_), Some(owed)) => ends(owed, known.incident),
+        (About::Call(_) | About::Late(_) | About::Alarm(_), _) => Some(format!("incident ack {id}")),
+        _ => None,
     };
-    format!("Next: {ack}incident status {id}")
+    let first = first.map(|word| format!("{word}, then ")).unwrap_or_default();
+    format!("Next: {first}incident status {id}")
+}
+
+/// The words that end what is owed; what is published is drafted first.
+fn ends(owed: &Obligation, incident: &Incident) -> Option<String> {
+    let word = said::ends(owed, incident.id)?;
+    if owed.owed == Owed::Published && incident.draft.is_none() {
+        return Some(format!("incident draft {} \"…\", then {word}", incident.id));
+    }
+    Some(word)
 }

@@ -215,3 +215,21 @@ proptest! {
         prop_assert!(said(&incident, about, Audience::Operator).contains(SECRET));
     }
 }
+
+#[test]
+fn a_late_notice_says_which_word_ends_what_is_late() {
+    let mut it = incident();
+    let next = |it: &Incident, number| {
+        let text = said(it, About::Late(number), Audience::Operator);
+        text.lines().last().unwrap_or_default().to_owned()
+    };
+
+    assert_eq!(next(&it, 1), "Next: incident ack inc-31, then incident status inc-31");
+    assert_eq!(next(&it, 3), "Next: incident publish inc-31, then incident status inc-31");
+    assert_eq!(next(&it, 4), "Next: incident update inc-31 \"…\" for=support, then incident status inc-31");
+    it.draft = None;
+    assert_eq!(
+        next(&it, 3),
+        "Next: incident draft inc-31 \"…\", then incident publish inc-31, then incident status inc-31"
+    );
+}
