@@ -9,12 +9,16 @@ use crate::incident::model::{About, Audience, Delivery, Notice, Owed, Status};
 use crate::incident::next::SUPPORT;
 use crate::runbook::source::name::{Person, Role};
 
-/// What a person may read who is told of what a role owes: whoever is of Support, and of no other role that is called,
-/// reads what is for Support. Of people without any such role that role decides.
+/// What a person reads who is told of what a role owes. Of what Support owes, whoever is of Support reads what is for
+/// Support, whatever else they are; of all else they do so if they are of no other role that is called. Of people without
+/// any such role that role decides.
 pub(super) fn audience_of(course: &Course<'_>, person: &Person, who: &Role) -> Audience {
     let is = |role: &Role| {
         course.on_duty(role).contains(person) || course.duty.reach_of(role.as_str()).contains(person)
     };
+    if who.as_str() == SUPPORT && is(who) {
+        return Audience::Support;
+    }
     let roles = called_roles(course, who);
     let mut held = roles.iter().filter(|role| is(role)).peekable();
     let only_support = match held.peek() {
