@@ -4,7 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lab::{Lab, Spec};
@@ -27,10 +27,14 @@ use steadyhand::policy::decide::Door;
 use steadyhand::runbook::source::name::Person;
 use steadyhand::secrets::Secrets;
 use steadyhand::serve::answers::Answers;
+use steadyhand::serve::watch::{self, Watch};
 use steadyhand::serve::{Service, http};
 use steadyhand::target::Target;
 use steadyhand::target::ssh::Ssh;
 use tokio::runtime::Runtime;
+
+use crate::crashing::until_true;
+use crate::told::secret;
 
 /// Saturday 21 November 2026, in the night.
 const NIGHT: &str = "2026-11-21T02:40:00+01:00";
@@ -44,6 +48,8 @@ struct Night {
     mail: MailServer,
     phone: Peer,
     siren: Peer,
+    switch: Peer,
+    watch: Watch,
     clock: Clock,
     engine: Engine,
     desk: Desk,
@@ -72,6 +78,7 @@ people:
 escalations:
   on-call: {{ steps: [{{ tell: [on-call], wait: 5m }}, {{ tell: [commander], wait: 5m }}], last_resort: [siren] }}
   support: {{ steps: [{{ tell: [support], wait: 5m }}, {{ tell: [commander], wait: 5m }}], last_resort: [siren] }}
+watcher: {{ url: watcher_url, every: 1m }}
 "#,
         phone = phone.url(),
         mail = mail.address(),
@@ -80,7 +87,7 @@ escalations:
 }
 
 /// The policy of the lab with a duty by the clock, and whom the inventory's service calls.
-fn changes_the_files(lab: &Lab) {
+fn changes_the_files(lab: &Lab, switch: &str) {
     let changed = |name: &str, from: &str, to: &str| {
         let path = lab.bot_dir().join(name);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -98,21 +105,25 @@ fn changes_the_files(lab: &Lab) {
         "dba:           { people: [ben, cleo] }",
         "dba:           { people: [ana, ben, cleo] }",
     );
-    changed("policy.yaml", "break_glass:", "secrets: { hook_key: [notify.yaml] }\nbreak_glass:");
+    changed(
+        "policy.yaml",
+        "break_glass:",
+        "secrets: { hook_key: [notify.yaml], watcher_url: [notify.yaml] }\nbreak_glass:",
+    );
     changed("inventory.yaml", "owner: shop", "owner: on-call");
-    let key = lab.bot_dir().join("hook_key");
-    std::fs::write(&key, HOOK).unwrap();
-    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let config = lab.bot_dir().join("steadyhand.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("{text}\n[secrets]\nhook_key = \"file:{}\"\n", key.display())).unwrap();
+    let secrets = [("hook_key", HOOK), ("watcher_url", switch)];
+    let secrets = secrets.map(|(name, value)| secret(&lab.bot_dir(), name, value)).concat();
+    std::fs::write(&config, format!("{text}\n[secrets]\n{secrets}")).unwrap();
 }
 
 impl Night {
     fn falls() -> Self {
         let lab = Lab::up(Spec::default().fast()).unwrap();
         let (mail, phone, siren) = (MailServer::start(), Peer::webhook(HOOK), Peer::webhook(HOOK));
-        changes_the_files(&lab);
+        let switch = Peer::healthchecks();
+        changes_the_files(&lab, &switch.url());
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let listener = runtime.block_on(http::bind("127.0.0.1:0".parse().unwrap())).unwrap();
@@ -120,7 +131,7 @@ impl Night {
         std::fs::write(lab.bot_dir().join("notify.yaml"), notify(&mail, &phone, &siren, answers)).unwrap();
         let config = Config::load(Some(&lab.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
         let clock = Clock::moved(NIGHT.parse::<Timestamp>().unwrap());
-        let (engine, desk) = runtime.block_on(async {
+        let (engine, desk, watch) = runtime.block_on(async {
             let journal = Journal::open(&config.journal, true).unwrap();
             let library = Arc::new(Library::new(config.folders.clone()));
             let files = library.load().unwrap();
@@ -156,7 +167,9 @@ impl Night {
                 let link = person.map(|person| links.mint(incident.id, person, notice.number, now.now()));
                 link.map(|link| ("Say that you know".to_owned(), link)).into_iter().collect()
             };
-            engine.incidents().over(outside, Some(Arc::new(of)));
+            engine.incidents().over(outside.clone(), Some(Arc::new(of)));
+            let watch = Watch::new(engine.clone(), outside, clock.clone());
+            tokio::spawn(watch.clone().watch());
             let planner = Planner { library, target, clock: clock.clone() };
             let desk = Desk {
                 engine: Some(engine.clone()),
@@ -166,7 +179,7 @@ impl Night {
                 zone,
                 demo: true,
             };
-            (engine, desk)
+            (engine, desk, watch)
         });
         // The night goes on by itself, as fast as any other.
         let goes_on = clock.clone();
@@ -176,7 +189,7 @@ impl Night {
                 goes_on.advance(Duration::from_millis(20));
             }
         });
-        Self { lab, mail, phone, siren, clock, engine, desk, answers, runtime }
+        Self { lab, mail, phone, siren, switch, watch, clock, engine, desk, answers, runtime }
     }
 
     /// Somebody types a line at the console, and reads.
@@ -195,11 +208,8 @@ impl Night {
     /// Waits until something holds of the incident.
     #[track_caller]
     fn until(&self, what: &str, holds: impl Fn(&Incident) -> bool) {
-        let end = Instant::now() + PATIENCE;
-        while !self.engine.incidents().get(IncidentId(1)).unwrap().is_some_and(|it| holds(&it)) {
-            assert!(Instant::now() < end, "waited in vain for {what}: {:#?}", self.incident());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let now = || self.engine.incidents().get(IncidentId(1)).unwrap();
+        until_true(|| now().is_some_and(|it| holds(&it)), || format!("{what}: {:#?}", now()));
     }
 
     /// What came on the phone of somebody.
@@ -331,4 +341,41 @@ fn a_failover_that_fails_on_a_saturday_night_calls_who_is_on_duty_and_support_un
     }
     night.phone.assert_clean();
     night.lab.host("pg3").heal().unwrap();
+}
+
+#[test]
+fn somebody_outside_is_called_only_as_long_as_people_are_told() {
+    let mut night = Night::falls();
+    let calls = |night: &Night| night.switch.came().len();
+    let says = |night: &Night| format!("{:?}, {:?}", night.watch.outside(), night.watch.late());
+    until_true(|| night.watch.outside() == watch::Outside::Heard, || says(&night));
+    assert!(calls(&night) > 0);
+
+    // Every path is gone. For five minutes that may pass by; afterwards nobody may say that all is well.
+    night.phone.goes_away();
+    night.siren.goes_away();
+    night.mail.kill();
+    night.says("ana", "incident open sev1 \"checkout hangs since 02:30\" service=orders");
+    night.until("the first attempts", |incident| {
+        let tried =
+            |path: &str| incident.notices.iter().any(|it| it.attempts > 0 && it.way.path.as_str() == path);
+        tried("phone") && tried("mail")
+    });
+    for _ in 0..8 {
+        night.clock.advance(Duration::from_mins(1));
+    }
+    until_true(|| night.watch.outside() == watch::Outside::Withheld, || says(&night));
+    let before = calls(&night);
+    night.clock.advance(Duration::from_mins(5));
+    until_true(|| night.watch.outside() == watch::Outside::Withheld, || says(&night));
+    assert_eq!(calls(&night), before, "{}", says(&night));
+
+    // The phone works again: what waited is sent, and it is called as before.
+    night.phone.comes_back();
+    let heard = || {
+        night.clock.advance(Duration::from_secs(30));
+        night.watch.outside() == watch::Outside::Heard
+    };
+    until_true(heard, || says(&night));
+    assert!(calls(&night) > before && !night.rang("cleo").is_empty());
 }

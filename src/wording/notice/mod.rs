@@ -40,14 +40,12 @@ pub struct Facts {
     pub run_lines: Vec<String>,
     /// By when the next news is due.
     pub next_news: Option<Timestamp>,
-    /// The address of the page on which customers read what is published.
-    pub status_page: Option<String>,
 }
 
 impl Facts {
     /// What the incident says itself; its runs stand elsewhere.
     pub fn of(incident: &Incident, run_lines: Vec<String>) -> Self {
-        Self { run_lines, next_news: next_news(incident), status_page: None }
+        Self { run_lines, next_news: next_news(incident) }
     }
 }
 

@@ -26,7 +26,6 @@ pub(super) struct ForSupport<'a> {
     /// Planned work waits until they know.
     holds_back: bool,
     next_news: Option<Timestamp>,
-    status_page: Option<&'a str>,
 }
 
 /// Why they are told.
@@ -102,7 +101,6 @@ impl<'a> ForSupport<'a> {
             news: news.or_else(last),
             holds_back,
             next_news: facts.next_news,
-            status_page: facts.status_page.as_deref(),
         }
     }
 
@@ -199,8 +197,7 @@ fn to_say(known: &ForSupport<'_>, title: &str, moment: &Moment) -> String {
     if known.is_over() {
         return format!("\"The problem with {title} is over.\"");
     }
-    let place = known.status_page.map(|page| format!(" on {}", visible(page))).unwrap_or_default();
-    let news = known.next_news.map(|at| format!(" News by {}{place}.", moment.time(at))).unwrap_or_default();
+    let news = known.next_news.map(|at| format!(" News by {}.", moment.time(at))).unwrap_or_default();
     match known.severity {
         Severity::Planned => format!("\"There is planned work on {title}.{news}\""),
         _ => format!("\"There is a problem with {title}. We are working on it.{news}\""),

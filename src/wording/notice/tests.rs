@@ -7,10 +7,7 @@ use crate::runbook::source::literal::Millis;
 use crate::wording::incident::sample::{SECRET, incident, moment, notice, person};
 
 fn said(incident: &Incident, about: About, audience: Audience) -> String {
-    let facts = Facts {
-        status_page: Some("status.example.com".to_owned()),
-        ..Facts::of(incident, vec![format!("Run 142 on orders: step 3 of 5 on {SECRET}")])
-    };
+    let facts = Facts { ..Facts::of(incident, vec![format!("Run 142 on orders: step 3 of 5 on {SECRET}")]) };
     let words = words(incident, &notice(about, audience), &facts, &moment());
     format!("{}\n{}\n\n{}", words.subject, words.title, words.text)
 }
@@ -25,7 +22,7 @@ fn support_reads_what_customers_see_and_what_to_say() {
 
     Customers see: they cannot use Order processing. Known since 03:09 CET.
 
-    Say: "There is a problem with Order processing. We are working on it. News by 03:39 CET on status.example.com."
+    Say: "There is a problem with Order processing. We are working on it. News by 03:39 CET."
 
     Do not say: a cause, a time when it is over, or that nothing was lost. None of these is known yet.
 
@@ -49,7 +46,7 @@ fn support_reads_that_planned_work_waits_for_them() {
 
     Customers see: nothing, as far as is planned. The work is on Order processing.
 
-    Say: "There is planned work on Order processing. News by 03:39 CET on status.example.com."
+    Say: "There is planned work on Order processing. News by 03:39 CET."
 
     Do not say: when the work is over, or that nobody will notice it. Neither is sure.
 
