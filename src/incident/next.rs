@@ -33,8 +33,8 @@ pub fn deadline(incident: &Incident) -> Option<Timestamp> {
     attempts.chain(owed).chain(stale(incident)).min()
 }
 
-/// The first open notice of each path and address.
-fn heads(incident: &Incident) -> impl Iterator<Item = &Notice> {
+/// The first open notice of each path and address: those behind it wait for it.
+pub fn heads(incident: &Incident) -> impl Iterator<Item = &Notice> {
     let mut seen = BTreeSet::new();
     let open = incident.notices.iter().filter(|notice| notice.delivery.is_open());
     open.filter(move |notice| seen.insert((&notice.way.path, &notice.way.address)))

@@ -6,6 +6,7 @@ use super::Incidents;
 use crate::engine::lock;
 use crate::incident::Incident;
 use crate::incident::model::{About, Delivery, Notice, Obligation, Owed};
+use crate::incident::next::heads;
 
 /// So late may be whatever is done by the clock.
 const LATE_AFTER_MINUTES: i64 = 5;
@@ -65,10 +66,18 @@ fn late_calls(incident: &Incident, late: Timestamp) -> impl Iterator<Item = Stri
 }
 
 fn late_sends(incident: &Incident, late: Timestamp) -> impl Iterator<Item = String> {
+    let heads: Vec<u32> = heads(incident).map(|notice| notice.number).collect();
     incident.notices.iter().filter_map(move |notice| {
         let (Delivery::Waiting(at) | Delivery::Sending(at)) = notice.delivery else { return None };
-        // A page that is tried again and again has no late moment of its own, and reaches nobody all the same.
-        let since = if is_missed(incident, notice) { at.min(notice.queued) } else { at };
+        let since = if is_missed(incident, notice) {
+            // A page that is tried again and again has no late moment of its own, and reaches nobody all the same.
+            at.min(notice.queued)
+        } else if heads.contains(&notice.number) {
+            at
+        } else {
+            // It waits for the one before it, which is looked at.
+            return None;
+        };
         (since < late).then(|| {
             format!(
                 "Notice {} of {} over {} is late since {since}.",
