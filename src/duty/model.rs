@@ -97,6 +97,12 @@ impl Carrier {
         }
     }
 
+    /// Whether it shows a letter once, however often it comes with the same key. An incoming webhook of Slack knows no
+    /// keys: whatever it takes twice is read twice.
+    pub const fn knows_keys(&self) -> bool {
+        !matches!(self, Self::Slack { .. })
+    }
+
     /// The secrets that it names.
     pub fn secrets(&self) -> Vec<&Word> {
         match self {

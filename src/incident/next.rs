@@ -1,10 +1,8 @@
 //! What is sent now, and when to look again. Questions put to the state: after a crash a replay gives the same answers.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
-use super::model::{Call, Delivery, Incident, Notice, Obligation, Owed, Severity, Status};
+use super::model::{About, Call, Delivery, Incident, Notice, Obligation, Owed, Severity, Status};
 use crate::runbook::source::literal::Millis;
 
 /// The role whose people hear what customers see, and never more.
@@ -13,8 +11,8 @@ pub const SUPPORT: &str = "support";
 /// After so long without a word a person who said that they know is asked again.
 pub const STALE: Millis = Millis::minutes(60);
 
-/// The notices that may be sent now, first ones first. Of each path and address only one at a time, in the order in which
-/// they were queued: nothing overtakes.
+/// The notices that may be sent now, first ones first. Of each reader at each address of a path only one at a time, in the
+/// order in which they were queued; what overtakes what is said by [`heads`].
 pub fn next(incident: &Incident, now: Timestamp) -> Vec<u32> {
     let may = |notice: &&Notice| matches!(notice.delivery, Delivery::Waiting(from) if from <= now);
     heads(incident).filter(may).map(|notice| notice.number).collect()
@@ -33,11 +31,41 @@ pub fn deadline(incident: &Incident) -> Option<Timestamp> {
     attempts.chain(owed).chain(stale(incident)).min()
 }
 
-/// The first open notice of each path and address: those behind it wait for it.
+/// The open notices that wait for none before them. What one reader gets at one place comes in order, and what ends an
+/// alert neither overtakes a page nor is overtaken by one, whoever it is for. But a page never stands behind what the path
+/// did not take: that may be tried again in a quarter of an hour only.
 pub fn heads(incident: &Incident) -> impl Iterator<Item = &Notice> {
-    let mut seen = BTreeSet::new();
-    let open = incident.notices.iter().filter(|notice| notice.delivery.is_open());
-    open.filter(move |notice| seen.insert((&notice.way.path, &notice.way.address)))
+    let open: Vec<&Notice> = incident.notices.iter().filter(|notice| notice.delivery.is_open()).collect();
+    let mut heads: Vec<&Notice> = Vec::new();
+    for (place, later) in open.iter().enumerate() {
+        let waits_for = |earlier: &Notice| {
+            let is_head = heads.iter().any(|head| head.number == earlier.number);
+            let passes = rings(later) && (!is_head || is_tried_again(earlier));
+            let in_order = later.to == earlier.to && !passes;
+            same_place(later, earlier) && (ends(later) || ends(earlier) || in_order)
+        };
+        if !open.iter().take(place).any(|earlier| waits_for(earlier)) {
+            heads.push(later);
+        }
+    }
+    heads.into_iter()
+}
+
+fn same_place(one: &Notice, other: &Notice) -> bool {
+    one.way.path == other.way.path && one.way.address == other.way.address
+}
+
+/// Whether it ends an alert, where a path keeps one open.
+const fn ends(notice: &Notice) -> bool {
+    matches!(notice.about, About::Acknowledged | About::Resolved)
+}
+
+const fn rings(notice: &Notice) -> bool {
+    matches!(notice.about, About::Call(_) | About::Late(_) | About::Alarm(_))
+}
+
+const fn is_tried_again(notice: &Notice) -> bool {
+    notice.attempts > 0 && matches!(notice.delivery, Delivery::Waiting(_))
 }
 
 fn of_obligation(obligation: &Obligation) -> impl Iterator<Item = Timestamp> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use steadyhand::engine::incidents::notice_key;
-use steadyhand::incident::model::{About, Delivery};
+use steadyhand::incident::model::{About, Delivery, Notice};
 use steadyhand::incident::{Event, Incident, Stamped};
 use steadyhand::journal::{Journal, incident_stamped};
 
@@ -18,6 +18,8 @@ pub(crate) struct Verdict {
     queued: u32,
     accepted: u32,
     ended_otherwise: u32,
+    /// What may have been taken and is not sent again, since its reader was told over another path.
+    told_otherwise: u32,
     attempts: u64,
     /// Sentences, one for each.
     lost: Vec<String>,
@@ -39,6 +41,7 @@ pub(crate) fn of(folder: &Path, receivers: &Receivers, kills: u32) -> Verdict {
         queued: 0,
         accepted: 0,
         ended_otherwise: 0,
+        told_otherwise: 0,
         attempts: 0,
         lost: Vec::new(),
         repeats: BTreeMap::new(),
@@ -67,6 +70,17 @@ pub(crate) fn of(folder: &Path, receivers: &Receivers, kills: u32) -> Verdict {
                 }
                 Delivery::Waiting(_) | Delivery::Sending(_) => {
                     verdict.lost.push(format!("{}: never came to an end", what()));
+                }
+                Delivery::Dropped(why) if why.starts_with("It may have been taken") => {
+                    verdict.told_otherwise += 1;
+                    let told = |it: &&Notice| {
+                        it.about == notice.about
+                            && it.to == notice.to
+                            && matches!(it.delivery, Delivery::Accepted(at) if at >= notice.queued)
+                    };
+                    if !incident.notices.iter().any(|it| told(&it)) {
+                        verdict.lost.push(format!("{}: nobody was told of it over another path", what()));
+                    }
                 }
                 _ => verdict.ended_otherwise += 1,
             }
@@ -146,6 +160,11 @@ impl fmt::Display for Verdict {
             f,
             "{} accepted, {} ended otherwise (answered before, replaced by newer news, refused for ever)",
             self.accepted, self.ended_otherwise
+        )?;
+        writeln!(
+            f,
+            "{} may have been taken and were not said again, since their readers heard it over another path",
+            self.told_otherwise
         )?;
         writeln!(f, "another path at most {} s after the first failure", self.second_path / 1000)?;
         writeln!(f, "the journal {}", if self.holds { "holds" } else { "does NOT hold" })?;

@@ -45,6 +45,7 @@ impl<'a> Course<'a> {
         for _ in 0..TURNS {
             let before = self.events.len();
             delivery::time_is_over(self);
+            delivery::told_otherwise(self);
             if !self.incident.is_closed() {
                 obligations::clocks(self);
                 call::clocks(self);

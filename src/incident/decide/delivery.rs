@@ -16,6 +16,9 @@ const PATIENCE: Millis = Millis::seconds(20);
 const AGAIN: [Millis; 5] =
     [Millis::seconds(5), Millis::seconds(15), Millis::seconds(60), Millis::minutes(5), LONGEST];
 
+/// So long the other ways of a reader have, before what may have been taken is sent again and may be read twice.
+const OTHERS_FIRST: Millis = Millis::seconds(30);
+
 /// However long a path wants to be left alone.
 const LONGEST: Millis = Millis::minutes(15);
 
@@ -69,9 +72,34 @@ pub(super) fn time_is_over(course: &mut Course<'_>) {
 }
 
 fn unknown(course: &mut Course<'_>, notice: &Notice, why: &str) {
-    let again = after(course.now, pause_after(notice.attempts));
+    let shortest = if shows_repeats(course, notice) { OTHERS_FIRST } else { Millis(0) };
+    let again = after(course.now, pause_after(notice.attempts).max(shortest));
     let event = Event::NoticeUnknown { notice: notice.number, why: why.to_owned(), again };
     again_later(course, notice, event);
+}
+
+/// What may have been taken, and was told the same reader over another way since, is not sent again where it would be read
+/// twice.
+pub(super) fn told_otherwise(course: &mut Course<'_>) {
+    let waits = |it: &&Notice| it.may_repeat && matches!(it.delivery, Delivery::Waiting(_));
+    let waiting = course.incident.notices.iter().filter(waits);
+    let repeats: Vec<Notice> = waiting.filter(|it| shows_repeats(course, it)).cloned().collect();
+    for notice in repeats {
+        let since = |it: &&Notice| matches!(it.delivery, Delivery::Accepted(at) if at >= notice.queued);
+        let told = course.incident.notices.iter().filter(since);
+        let Some(other) = told.filter(|it| it.about == notice.about).find(|it| it.to == notice.to) else {
+            continue;
+        };
+        let why =
+            format!("It may have been taken, and was told over {}: it is not sent twice.", other.way.path);
+        course.say(Event::NoticeDropped { notice: notice.number, superseded: false, why });
+    }
+}
+
+/// Whether whatever its path takes twice is read twice.
+fn shows_repeats(course: &Course<'_>, notice: &Notice) -> bool {
+    let path = course.duty.notify.ok().and_then(|notify| notify.paths.get(&notice.way.path));
+    path.is_some_and(|path| !path.carrier.knows_keys())
 }
 
 fn pause_after(attempt: u32) -> Millis {

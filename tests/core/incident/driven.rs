@@ -107,6 +107,14 @@ pub(super) fn usual() -> Notify {
     notify(&format!("{PATHS}{SCHEDULES}{ESCALATIONS}"))
 }
 
+/// The usual file, but the chat is Slack, which knows no keys.
+pub(super) fn over_slack() -> Notify {
+    let discord = "kind: discord, channel: \"214600000000000100\", depends_on: [discord]";
+    let paths = PATHS.replace(discord, "kind: slack, url: slack_url, depends_on: [slack]");
+    assert_ne!(paths, PATHS);
+    notify(&format!("{paths}{SCHEDULES}{ESCALATIONS}"))
+}
+
 /// The usual paths, people and escalations, and other schedules.
 pub(super) fn with_schedules(schedules: &str) -> Notify {
     notify(&format!("{PATHS}{schedules}{ESCALATIONS}"))

@@ -1,10 +1,10 @@
 //! How notices leave: in order, again after a while, never twice at a time.
 
-use steadyhand::incident::model::{About, Delivery, Owed, Severity};
+use steadyhand::incident::model::{About, Delivery, Notice, Owed, Severity};
 use steadyhand::incident::{Input, Says, deadline, next};
 use steadyhand::runbook::source::literal::Millis;
 
-use super::driven::{Driven, Path, an_incident, is_call, with_escalations};
+use super::driven::{Driven, Path, TUESDAY, an_incident, is_call, opened, over_slack, with_escalations};
 
 /// The seconds after which a notice was tried.
 fn tries(driven: &Driven, number: u32) -> Vec<i64> {
@@ -72,6 +72,57 @@ fn on_one_path_to_one_reader_nothing_overtakes() {
         ref other => panic!("{other:?}"),
     };
     assert!(done(1) <= done(update));
+}
+
+#[test]
+fn a_page_does_not_stand_behind_what_its_path_did_not_take() {
+    let mut driven = an_incident(Severity::Sev2);
+    driven.path("chat", Path::Busy(None));
+
+    driven.minutes(40);
+
+    let waits = |it: &&Notice| matches!(it.delivery, Delivery::Waiting(_)) && it.attempts > 3;
+    let chat = |it: &&Notice| it.way.path.as_str() == "chat";
+    let first = driven.incident.notices.iter().filter(chat).find(waits).unwrap();
+    let late = |it: &&Notice| it.to == first.to && matches!(it.about, About::Late(_));
+    let later = driven.incident.notices.iter().filter(chat).find(late).unwrap();
+    assert!(later.number > first.number);
+    let queued = later.queued.duration_since(driven.incident.since).as_secs();
+    assert_eq!(tries(&driven, later.number)[0], queued);
+}
+
+#[test]
+fn what_may_have_been_taken_is_not_said_twice_to_somebody_who_heard_it_over_another_way() {
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], TUESDAY, Some(over_slack()));
+    driven.path("chat", Path::Silent);
+    for path in ["mail", "pager", "sms"] {
+        driven.path(path, Path::Busy(None));
+    }
+    driven.sends();
+
+    driven.later(10);
+    driven.path("mail", Path::Takes);
+    driven.later(50);
+
+    let Delivery::Dropped(why) = &driven.notice(1).delivery else { panic!("{:?}", driven.notice(1)) };
+    assert_eq!(why, "It may have been taken, and was told over mail: it is not sent twice.");
+    assert_eq!(tries(&driven, 1), [0]);
+}
+
+#[test]
+fn what_may_have_been_taken_is_said_again_where_nothing_else_was() {
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], TUESDAY, Some(over_slack()));
+    for path in ["chat", "mail", "pager", "sms"] {
+        driven.path(path, Path::Silent);
+    }
+    driven.sends();
+
+    driven.later(19);
+    driven.path("chat", Path::Takes);
+    driven.later(60);
+
+    assert_eq!(tries(&driven, 1), [0, 50], "the other ways had their time first");
+    assert!(matches!(driven.notice(1).delivery, Delivery::Accepted(_)));
 }
 
 #[test]
