@@ -45,8 +45,8 @@ pub(super) fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 
 pub(super) fn create(connection: &mut Connection, demo: bool) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute_batch(include_str!("../schema.sql"))?;
-    transaction.execute_batch(include_str!("../schema_2.sql"))?;
+    transaction.execute_batch(include_str!("schema.sql"))?;
+    transaction.execute_batch(include_str!("schema_2.sql"))?;
     let meta = "insert into meta (key, value) values (?1, ?2)";
     transaction.execute(meta, params!["demo", demo.to_string()])?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
@@ -56,7 +56,7 @@ pub(super) fn create(connection: &mut Connection, demo: bool) -> rusqlite::Resul
 /// A journal of version 1 gets what version 2 has besides: all of it, or nothing.
 pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    transaction.execute_batch(include_str!("../schema_2.sql"))?;
+    transaction.execute_batch(include_str!("schema_2.sql"))?;
     // What was written before is the past: no incident is made of it.
     let from = "insert into meta (key, value) select 'incidents_from', coalesce(max(seq), 0) from entries";
     transaction.execute(from, [])?;
