@@ -12,8 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::blocks::{Blocks, Heard, Left, Stream};
 use super::capture::Keeping;
+use super::connection::Channel;
 use super::guard::{self, Attempt, Finished, Say, Start, Verdict};
-use super::ssh::{Channel, Ssh, no_place_for_secrets, nonce, not_started, parts, wanted};
+use super::ssh::{Ssh, nonce, parts};
+use super::talk::wanted;
+use super::why_not::{no_place_for_secrets, not_started};
 use super::{Control, Destination, Ending, Execution, Latest, Leftovers, Link, Report};
 use crate::failpoint::{self, Point};
 use crate::plan::measure::ErrandBody;

@@ -5,12 +5,16 @@
 
 pub mod blocks;
 pub mod capture;
+mod connection;
+mod folder;
 pub mod frame;
 pub mod guard;
 mod guarded;
 pub mod known_hosts;
 mod room;
 pub mod ssh;
+mod talk;
+mod why_not;
 
 use std::pin::Pin;
 use std::sync::Arc;

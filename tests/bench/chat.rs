@@ -10,24 +10,19 @@ use std::time::{Duration, Instant};
 
 use discord::{Answer, Asked, Discord, Seen};
 use lab::Farm;
-use secrecy::zeroize::Zeroizing;
-use steadyhand::chat::desk::Desk;
-use steadyhand::chat::discord::{self as chat, Messages, Settings};
+use steadyhand::chat::discord::{self as chat, Messages};
 use steadyhand::config::Config;
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
-use steadyhand::engine::{Engine, Planner, Speaker, ToRun};
+use steadyhand::engine::{Engine, Speaker, ToRun};
 use steadyhand::journal::Journal;
 use steadyhand::library::Library;
-use steadyhand::policy::decide::Door;
 use steadyhand::run::{Run, RunId};
-use steadyhand::runbook::source::name::Person;
-use steadyhand::secrets::Secret;
-use steadyhand::target::Target;
 use steadyhand::target::ssh::Ssh;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::bot::{Parts, doors, settings, speaker};
 use crate::{Goal, Promise};
 
 const HOSTS: usize = 200;
@@ -106,12 +101,7 @@ fn opens_the_door(farm: &Farm, discord: &Discord) {
         assert!(text.contains(&from), "{text}");
         text = text.replace(&from, &to);
     }
-    let door = format!(
-        "doors: {{ console: {{}}, discord: {{ server: \"{}\", channels: [\"{}\"] }} }}",
-        discord.guild_id(),
-        discord.channel_id("ops")
-    );
-    std::fs::write(&path, text.replace("doors: { console: {} }", &door)).unwrap();
+    std::fs::write(&path, text.replace("doors: { console: {} }", &doors(discord, &["ops"]))).unwrap();
 }
 
 struct Bot {
@@ -126,30 +116,20 @@ impl Bot {
     async fn on(farm: &Farm, discord: &Discord) -> Self {
         let config = Config::load(Some(&farm.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
         let ssh = Arc::new(Ssh::new(config.ssh).unwrap());
-        let target = ssh.clone() as Arc<dyn Target>;
-        let library = Arc::new(Library::new(config.folders));
-        let journal = Journal::open(&farm.dir().join("chat.db"), true).unwrap();
-        let (clock, zone, view) = (Clock::System, config.time_zone, journal.view().clone());
-        let engine = Engine::start(
-            journal,
-            library.clone(),
-            target.clone(),
-            clock.clone(),
-            Dice::random(),
-            zone.clone(),
-        );
-        let engine = engine.await.unwrap();
-        let planner = Planner { library, target, clock: clock.clone() };
-        let desk =
-            Desk { engine: Some(engine.clone()), planner, journal: Some(view), clock, zone, demo: true };
-        let settings = Settings {
-            token: Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap(),
-            messages: Messages::Mention,
-            api: Some(discord.url()),
+        let parts = Parts {
+            journal: Journal::open(&farm.dir().join("chat.db"), true).unwrap(),
+            library: Arc::new(Library::new(config.folders)),
+            target: ssh.clone(),
+            clock: Clock::System,
+            dice: Dice::random(),
+            zone: config.time_zone,
+            demo: true,
         };
+        let (engine, desk) = parts.start().await;
+        let settings = settings(discord, Messages::Mention);
         let ending = CancellationToken::new();
         let chat = chat::start(settings, desk, ending.clone()).unwrap();
-        let speaker = Speaker { person: Person::new("ana"), account: "ana".to_owned(), door: Door::Console };
+        let speaker = speaker("ana");
         Self { engine, ssh, speaker, chat, ending }
     }
 

@@ -12,11 +12,11 @@ use lab::{Host, Lab, Spec, Writer};
 use steadyhand::chat::desk::Desk;
 use steadyhand::chat::grammar::{command, words};
 use steadyhand::config::Config;
+use steadyhand::engine::Engine;
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::context::{Context, errand_body};
 use steadyhand::engine::dice::Dice;
 use steadyhand::engine::planner::Before;
-use steadyhand::engine::{Engine, Planner, Speaker};
 use steadyhand::journal::Journal;
 use steadyhand::library::Library;
 use steadyhand::plan::measure::{ErrandBody, inquiry};
@@ -28,6 +28,7 @@ use steadyhand::runbook::expression::Ask;
 use steadyhand::runbook::source::name::{HostName, Person, RunbookName};
 use steadyhand::target::ssh::Ssh;
 
+use crate::bot::{Parts, speaker};
 use crate::{Goal, Promise, median};
 
 const ROUNDS: usize = 9;
@@ -93,35 +94,26 @@ impl Bot {
         }
         config.folders.runbooks = own;
         let ssh = Arc::new(Ssh::new(config.ssh).unwrap());
-        let library = Arc::new(Library::new(config.folders));
-        let planner = Planner { library: library.clone(), target: ssh.clone(), clock: Clock::System };
-        let journal = Journal::open(&config.journal, true).unwrap();
-        let view = journal.view().clone();
-        let engine = Engine::start(
-            journal,
-            library,
-            ssh.clone(),
-            Clock::System,
-            Dice::random(),
-            config.time_zone.clone(),
-        );
-        let engine = engine.await.unwrap();
-        let desk = Desk {
-            engine: Some(engine.clone()),
-            planner,
-            journal: Some(view),
+        let parts = Parts {
+            journal: Journal::open(&config.journal, true).unwrap(),
+            library: Arc::new(Library::new(config.folders)),
+            target: ssh.clone(),
             clock: Clock::System,
+            dice: Dice::random(),
             zone: config.time_zone,
             demo: true,
         };
+        let (engine, desk) = parts.start().await;
         Self { desk, engine, ssh }
     }
 
     /// Types a line as a person; gives the run that it is about.
     async fn says(&self, person: &str, line: &str) -> Option<RunId> {
-        let speaker =
-            Speaker { person: Person::new(person), account: person.to_owned(), door: Door::Console };
-        self.desk.answer(&speaker, command(&words(line).unwrap()).unwrap()).await.run.map(|run| run.id)
+        self.desk
+            .answer(&speaker(person), command(&words(line).unwrap()).unwrap())
+            .await
+            .run
+            .map(|run| run.id)
     }
 
     /// Moves the primary; gives the seconds from the approval to the first row on the candidate.

@@ -8,6 +8,8 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts programs and measures real time")]
 #![expect(clippy::cast_precision_loss, reason = "counts of rows and lines are small")]
 
+#[path = "../bot.rs"]
+mod bot;
 mod chat;
 mod check;
 mod failover;

@@ -18,12 +18,11 @@ use steadyhand::engine::dice::Dice;
 use steadyhand::engine::{Engine, Speaker, ToRun};
 use steadyhand::journal::Journal;
 use steadyhand::library::Library;
-use steadyhand::policy::decide::Door;
 use steadyhand::run::Event;
 use steadyhand::run::model::Outcome;
-use steadyhand::runbook::source::name::Person;
 use steadyhand::target::ssh::Ssh;
 
+use crate::bot::speaker;
 use crate::{Goal, Promise, median};
 
 const MANY: usize = 200;
@@ -326,7 +325,7 @@ impl Bot {
         let dice = Dice::random();
         let engine =
             Engine::start(journal, library, ssh.clone(), Clock::System, dice, config.time_zone).await;
-        let speaker = Speaker { person: Person::new("ana"), account: "ana".to_owned(), door: Door::Console };
+        let speaker = speaker("ana");
         Self { engine: engine.unwrap(), ssh, speaker }
     }
 

@@ -6,21 +6,17 @@ use std::time::Duration;
 
 use discord::{Answer, Asked, Discord, Fault, Person, Seen};
 use regex_lite::Regex;
-use secrecy::zeroize::Zeroizing;
-use steadyhand::chat::desk::Desk;
-use steadyhand::chat::discord::{self as chat, Messages, Settings};
+use steadyhand::chat::discord::{self as chat, Messages};
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
-use steadyhand::engine::{Engine, Planner, Speaker, ToRun};
+use steadyhand::engine::{Engine, ToRun};
 use steadyhand::library::{Folders, Library};
-use steadyhand::policy::decide::Door;
 use steadyhand::run::model::{AskedAfter, Phase};
 use steadyhand::run::{Run, RunId};
-use steadyhand::secrets::Secret;
-use steadyhand::target::Target;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::bot::{Parts, doors, settings, speaker};
 use crate::masked::{steady, without_files};
 use crate::stage::{Answer as Does, Hosts, folder, opened, own_files, zone};
 
@@ -124,15 +120,7 @@ impl Ground {
             let id = ground.discord.person(name).id().to_string();
             text = text.replace(&format!("21460000000000000{}", number + 1), &id);
         }
-        let door = format!(
-            "doors: {{ console: {{}}, discord: {{ server: \"{}\", channels: [{}] }} }}",
-            ground.discord.guild_id(),
-            channels
-                .iter()
-                .map(|name| format!("\"{}\"", ground.discord.channel_id(name)))
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
+        let door = doors(&ground.discord, channels);
         let text = edited(&ground.discord, text.replace("doors: { console: {} }", &door));
         std::fs::write(&policy, text).unwrap();
         ground.starts().await;
@@ -156,11 +144,7 @@ impl Ground {
             .enable_all()
             .build()
             .unwrap();
-        let settings = Settings {
-            token: Secret::new("discord", Zeroizing::new(self.discord.token().into_bytes())).unwrap(),
-            messages: self.messages,
-            api: Some(self.discord.url()),
-        };
+        let settings = settings(&self.discord, self.messages);
         let (hosts, folders, path) =
             (self.hosts.clone(), self.folders.clone(), self.place.path().join("bot.db"));
         let ending = CancellationToken::new();
@@ -170,20 +154,9 @@ impl Ground {
                 let journal = opened(&path);
                 let library = Arc::new(Library::new(folders));
                 hosts.learn(&library.load().unwrap().set);
-                let target = hosts as Arc<dyn Target>;
                 let dice = Dice::seeded(1);
-                let view = journal.view().clone();
-                let engine =
-                    Engine::start(journal, library.clone(), target.clone(), clock.clone(), dice, zone());
-                let engine = engine.await.unwrap();
-                let desk = Desk {
-                    engine: Some(engine.clone()),
-                    planner: Planner { library, target, clock: clock.clone() },
-                    journal: Some(view),
-                    clock,
-                    zone: zone(),
-                    demo: false,
-                };
+                let parts = Parts { journal, library, target: hosts, clock, dice, zone: zone(), demo: false };
+                let (engine, desk) = parts.start().await;
                 let chat = chat::start(settings, desk, ending).unwrap();
                 (engine, Arc::new(chat))
             })
@@ -621,9 +594,7 @@ impl Ground {
 
     /// Somebody says something on the console.
     pub(crate) async fn on_the_console(&self, name: &str, to_run: ToRun) {
-        let (engine, person) =
-            (self.bot().engine.clone(), steadyhand::runbook::source::name::Person::new(name));
-        let speaker = Speaker { person, account: name.to_owned(), door: Door::Console };
+        let (engine, speaker) = (self.bot().engine.clone(), speaker(name));
         let said =
             self.bot().runtime.spawn(async move { engine.say(&speaker, RunId(1), to_run).await.map(|_| ()) });
         said.await.unwrap().unwrap();

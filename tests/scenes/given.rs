@@ -6,12 +6,12 @@ use discord::{Discord, Fault, Seen};
 use steadyhand::chat::desk::CameOut;
 use steadyhand::chat::discord::Messages;
 use steadyhand::engine::clock::Clock;
-use steadyhand::engine::{Engine, Refused, Speaker, ToRun};
-use steadyhand::policy::decide::{Denial, Door};
+use steadyhand::engine::{Engine, Refused, ToRun};
+use steadyhand::policy::decide::Denial;
 use steadyhand::run::model::{Outcome, Phase};
 use steadyhand::run::{Event, RunId};
-use steadyhand::runbook::source::name::Person;
 
+use crate::bot::speaker;
 use crate::discord::Ground;
 use crate::stage::{PLANNED, Scene};
 
@@ -243,7 +243,7 @@ async fn until_asked(ground: &Ground, clock: &Clock, last: &str) {
 /// Somebody says something to run 1 on the console.
 async fn on_the_console(ground: &Ground, name: &str, to_run: ToRun) -> Result<(), Refused> {
     let engine = ground.bot().engine.clone();
-    let speaker = Speaker { person: Person::new(name), account: name.to_owned(), door: Door::Console };
+    let speaker = speaker(name);
     engine.say(&speaker, RunId(1), to_run).await.map(|_| ())
 }
 

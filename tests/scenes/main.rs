@@ -3,6 +3,8 @@
 mod again;
 mod agreeing;
 mod at_work;
+#[path = "../bot.rs"]
+mod bot;
 mod cards;
 mod changed;
 mod completing;

@@ -6,26 +6,22 @@ use std::time::Duration;
 use discord::{Asked, Discord, Seen};
 use lab::{Lab, Spec};
 use regex_lite::Regex;
-use secrecy::zeroize::Zeroizing;
 use steadyhand::chat::desk::Desk;
 use steadyhand::chat::discord::cards::{question_card, run_card};
-use steadyhand::chat::discord::{self as chat, Messages, Settings};
+use steadyhand::chat::discord::{self as chat, Messages};
 use steadyhand::config::Config;
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
-use steadyhand::engine::{Engine, Happened, Planner, Speaker, ToRun};
+use steadyhand::engine::{Engine, Happened, ToRun};
 use steadyhand::journal::{Journal, OpenError};
 use steadyhand::library::Library;
-use steadyhand::policy::decide::Door;
 use steadyhand::run::model::{Far, Phase};
 use steadyhand::run::{Event, RunId};
-use steadyhand::runbook::source::name::Person;
-use steadyhand::secrets::Secret;
-use steadyhand::target::Target;
 use steadyhand::target::ssh::Ssh;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::bot::{Parts, doors, settings, speaker};
 use crate::failing_over::noticed_by_the_replicas;
 use crate::masked::{steady, without_files};
 use crate::witness::Application;
@@ -53,21 +49,14 @@ fn opens_the_door(lab: &Lab, discord: &Discord) {
         let with_id = format!("{name}: {{ console: {name}, discord: \"{id}\" }}");
         text = entry.replace(&text, with_id.as_str()).into_owned();
     }
-    let (server, channel) = (discord.guild_id(), discord.channel_id("ops"));
-    let door =
-        format!("doors: {{ console: {{}}, discord: {{ server: \"{server}\", channels: [\"{channel}\"] }} }}");
-    std::fs::write(&path, text.replace("doors: { console: {} }", &door)).unwrap();
+    std::fs::write(&path, text.replace("doors: { console: {} }", &doors(discord, &["ops"]))).unwrap();
 }
 
 impl Bot {
     fn starts(lab: &Lab, discord: &Discord) -> Self {
         let runtime = runtime();
         let config = Config::load(Some(&lab.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
-        let settings = Settings {
-            token: Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap(),
-            messages: Messages::Mention,
-            api: Some(discord.url()),
-        };
+        let settings = settings(discord, Messages::Mention);
         let ending = CancellationToken::new();
         let (engine, desk, chat) = runtime.block_on(async {
             let journal = loop {
@@ -77,17 +66,16 @@ impl Bot {
                     opened => break opened.unwrap(),
                 }
             };
-            let library = Arc::new(Library::new(config.folders.clone()));
-            let target = Arc::new(Ssh::new(config.ssh.clone()).unwrap()) as Arc<dyn Target>;
-            let clock = Clock::System;
-            let view = journal.view().clone();
-            let (zone, dice) = (config.time_zone.clone(), Dice::random());
-            let started =
-                Engine::start(journal, library.clone(), target.clone(), clock.clone(), dice, zone.clone());
-            let engine = started.await.unwrap();
-            let planner = Planner { library, target, clock: clock.clone() };
-            let desk =
-                Desk { engine: Some(engine.clone()), planner, journal: Some(view), clock, zone, demo: true };
+            let parts = Parts {
+                journal,
+                library: Arc::new(Library::new(config.folders)),
+                target: Arc::new(Ssh::new(config.ssh).unwrap()),
+                clock: Clock::System,
+                dice: Dice::random(),
+                zone: config.time_zone,
+                demo: true,
+            };
+            let (engine, desk) = parts.start().await;
             (engine, desk.clone(), chat::start(settings, desk, ending.clone()).unwrap())
         });
         Self { engine, desk, chat, ending, runtime }
@@ -387,8 +375,7 @@ fn with_discord_down_for_the_whole_run_it_ends_well_and_is_summed_up_once() {
         let before = discord.messages(THREAD).len();
         discord.goes_down();
         let digest = bot.engine.run(RunId(1)).unwrap().digest().unwrap().short().to_owned();
-        let ben = Speaker { person: Person::new("ben"), account: "ben".to_owned(), door: Door::Console };
-        bot.engine.say(&ben, RunId(1), ToRun::Approve { digest, step: None }).await.unwrap();
+        bot.engine.say(&speaker("ben"), RunId(1), ToRun::Approve { digest, step: None }).await.unwrap();
         // The run neither waits nor pauses.
         let ends = async {
             loop {

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use discord::{Discord, Permission};
-use secrecy::zeroize::Zeroizing;
-use steadyhand::chat::discord::{self as chat, Messages, NEEDED, Settings};
+use steadyhand::chat::discord::{self as chat, Messages, NEEDED};
 use steadyhand::config::Config;
 use steadyhand::engine::clock::Clock;
 use steadyhand::journal::Journal;
@@ -13,9 +12,9 @@ use steadyhand::library::Library;
 use steadyhand::policy::members::Seats;
 use steadyhand::policy::model::HeldBy;
 use steadyhand::runbook::model::Word;
-use steadyhand::secrets::Secret;
 use steadyhand::wording::doctor::{Finding, examined};
 
+use crate::bot::settings;
 use crate::chat::REFUSED;
 use crate::serving::{a_folder_with, keeps_the_token, program};
 
@@ -25,9 +24,7 @@ async fn finds(discord: &Discord, messages: Messages, open: bool) -> Vec<Finding
     let config = Config::load(Some(&config), &|_| None).unwrap();
     let files = Library::new(config.folders).load().unwrap();
     let policy = Some(files.set.policy.as_ref().unwrap()).filter(|_| open);
-    let token = Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap();
-    let settings = Settings { token, messages, api: Some(discord.url()) };
-    chat::examine(&settings, policy, &Clock::System).await
+    chat::examine(&settings(discord, messages), policy, &Clock::System).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -42,8 +39,7 @@ async fn a_role_that_the_server_does_not_have_is_found() {
     let word = |id: &str| Word::new(id.to_owned(), place.clone());
     let held_by = HeldBy::Discord { roles: vec![word(&dba), word("214600000000000099")], now: Seats::new() };
     policy.roles.values_mut().next().unwrap().held_by = held_by;
-    let token = Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap();
-    let settings = Settings { token, messages: Messages::Mention, api: Some(discord.url()) };
+    let settings = settings(&discord, Messages::Mention);
 
     let found = chat::examine(&settings, Some(&policy), &Clock::System).await;
 

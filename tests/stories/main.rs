@@ -6,6 +6,8 @@
     reason = "stories start the real program, and real hosts take real time"
 )]
 
+#[path = "../bot.rs"]
+mod bot;
 mod chat;
 mod crashing;
 mod discord;

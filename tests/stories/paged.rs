@@ -14,25 +14,23 @@ use steadyhand::chat::console::session::{Led, Session};
 use steadyhand::chat::desk::Desk;
 use steadyhand::config::Config;
 use steadyhand::duty::Notify;
+use steadyhand::engine::Engine;
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
-use steadyhand::engine::{Engine, Planner, Speaker};
 use steadyhand::incident::model::{Incident, Notice, Trouble};
 use steadyhand::incident::{Event, IncidentId};
 use steadyhand::journal::{Journal, incident_stamped};
 use steadyhand::library::Library;
 use steadyhand::notify::Outside;
 use steadyhand::notify::link::Links;
-use steadyhand::policy::decide::Door;
-use steadyhand::runbook::source::name::Person;
 use steadyhand::secrets::Secrets;
 use steadyhand::serve::answers::Answers;
 use steadyhand::serve::watch::{self, Watch};
 use steadyhand::serve::{Service, http};
-use steadyhand::target::Target;
 use steadyhand::target::ssh::Ssh;
 use tokio::runtime::Runtime;
 
+use crate::bot::{Parts, speaker};
 use crate::crashing::until_true;
 use crate::told::secret;
 
@@ -142,18 +140,18 @@ impl Night {
             );
             let ssh = Arc::new(Ssh::new(config.ssh.clone()).unwrap());
             let service = Service::new(journal.clone(), library.clone(), ssh.clone(), &clock);
-            let target = ssh as Arc<dyn Target>;
             let zone = config.time_zone.clone();
-            let (view, origin) = (journal.view().clone(), journal.id().to_owned());
-            let engine = Engine::start(
+            let origin = journal.id().to_owned();
+            let parts = Parts {
                 journal,
-                library.clone(),
-                target.clone(),
-                clock.clone(),
-                Dice::random(),
-                zone.clone(),
-            );
-            let engine = engine.await.unwrap();
+                library,
+                target: ssh,
+                clock: clock.clone(),
+                dice: Dice::random(),
+                zone: zone.clone(),
+                demo: true,
+            };
+            let (engine, desk) = parts.start().await;
             let key = [7; 32];
             service.takes_answers(Answers::new(Links::new("", key), zone.clone()));
             service.is_ready(&engine);
@@ -170,15 +168,6 @@ impl Night {
             engine.incidents().over(outside.clone(), Some(Arc::new(of)));
             let watch = Watch::new(engine.clone(), outside, clock.clone());
             tokio::spawn(watch.clone().watch());
-            let planner = Planner { library, target, clock: clock.clone() };
-            let desk = Desk {
-                engine: Some(engine.clone()),
-                planner,
-                journal: Some(view),
-                clock: clock.clone(),
-                zone,
-                demo: true,
-            };
             (engine, desk, watch)
         });
         // The night goes on by itself, as fast as any other.
@@ -194,9 +183,7 @@ impl Night {
 
     /// Somebody types a line at the console, and reads.
     fn says(&self, name: &str, line: &str) -> String {
-        let person = Person::new(name);
-        let speaker = Speaker { person, account: name.to_owned(), door: Door::Console };
-        let mut session = Session::new(self.desk.clone(), speaker, None);
+        let mut session = Session::new(self.desk.clone(), speaker(name), None);
         let Led::Said(reply) = self.runtime.block_on(session.answer(line)) else { panic!("nobody leaves") };
         Style { width: 120, flat: false, terminal: false, color: false, unicode: true }.page(&reply.page)
     }

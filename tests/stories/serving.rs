@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use steadyhand::journal::JournalView;
 
+use crate::bot::doors;
 use crate::chat::{self, BROKE, DONE};
 use crate::crashing::matrix::ground::{Ground, Worker};
 use crate::crashing::{TAKE_LONG, end_of_step, on_a_small_disk, ran, types, until_true};
@@ -401,13 +402,10 @@ fn while_another_program_holds_the_journal_a_service_is_not_well_and_no_watchdog
 pub(crate) fn a_folder_with(discord: &Discord) -> (tempfile::TempDir, PathBuf) {
     let (folder, config) = a_folder();
     let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
-    let (server, channel) = (discord.guild_id(), discord.channel_id("ops"));
     let policy = fs::read_to_string(runbooks.join("policy.yaml")).unwrap();
-    let door =
-        format!("doors: {{ console: {{}}, discord: {{ server: \"{server}\", channels: [\"{channel}\"] }} }}");
     let policy = policy
         .replace("214600000000000001", &discord.person("ana").id().to_string())
-        .replace("doors: { console: {} }", &door);
+        .replace("doors: { console: {} }", &doors(discord, &["ops"]));
     fs::write(folder.path().join("policy.yaml"), policy).unwrap();
     // Who is told stands beside who there is.
     fs::copy(runbooks.join("notify.yaml"), folder.path().join("notify.yaml")).unwrap();

@@ -4,7 +4,11 @@
 //! appended to the journal first and acted on second: whoever's append of an intent went through is the one who sends.
 
 mod acts;
+mod asking;
+mod beside;
+mod carry;
 mod outcome;
+mod planning;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use self::acts::Carry;
+use self::carry::Carry;
 use super::context::Context;
 use super::{Happened, Inner};
 use crate::failpoint::{self, Point};

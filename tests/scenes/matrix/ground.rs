@@ -9,20 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use discord::{Discord, Person, Seen};
-use secrecy::zeroize::Zeroizing;
 use steadyhand::chat::console::session::{Led, Session};
 use steadyhand::chat::desk::{Desk, Reply};
-use steadyhand::chat::discord::{self as chat, Messages, Settings};
+use steadyhand::chat::discord::{self as chat, Messages};
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
-use steadyhand::engine::{Engine, Planner, Speaker};
+use steadyhand::engine::{Engine, Speaker};
 use steadyhand::journal::{Actor, Append, Entry, Journal, NewEntry, RunAppend, stamped};
 use steadyhand::library::{Folders, Library};
 use steadyhand::plan::measure::ErrandBody;
 use steadyhand::plan::model::GuardSeen;
 use steadyhand::policy::decide::Door;
 use steadyhand::run::{Event, Run, RunId, Stamped, apply};
-use steadyhand::secrets::Secret;
 use steadyhand::target::capture::Kept;
 use steadyhand::target::{
     Control, Destination, Ending, Execution, Later, Leftovers, Report, Running, Target,
@@ -30,6 +28,7 @@ use steadyhand::target::{
 use tokio_util::sync::CancellationToken;
 
 use super::table::State;
+use crate::bot::{Parts, doors, settings};
 use crate::stage::{folder, opened, zone};
 
 /// Names that nobody without a role may read anywhere.
@@ -184,10 +183,9 @@ people:
   ops:       {{ people: [ben] }}
   support:   {{ people: [sue] }}
   commander: {{ people: [cleo] }}
-doors: {{ console: {{}}, discord: {{ server: \"{}\", channels: [\"{}\"] }} }}
+{}
 ",
-        discord.guild_id(),
-        discord.channel_id("ops")
+        doors(discord, &["ops"])
     )
 }
 
@@ -318,31 +316,17 @@ impl Ground {
         let library = Arc::new(Library::new(folders));
         library.load().unwrap_or_else(|wrong| panic!("{:.600}", format!("{wrong:?}")));
         let journal = opened(&place.path().join("bot.db"));
-        let target = Arc::new(Obedient) as Arc<dyn Target>;
-        let clock = Clock::System;
-        let engine = Engine::start(
-            journal.clone(),
-            library.clone(),
-            target.clone(),
-            clock.clone(),
-            Dice::seeded(1),
-            zone(),
-        )
-        .await
-        .unwrap();
-        let desk = Desk {
-            engine: Some(engine.clone()),
-            planner: Planner { library, target, clock: clock.clone() },
-            journal: Some(journal.view().clone()),
-            clock,
+        let parts = Parts {
+            journal: journal.clone(),
+            library,
+            target: Arc::new(Obedient),
+            clock: Clock::System,
+            dice: Dice::seeded(1),
             zone: zone(),
             demo: false,
         };
-        let settings = Settings {
-            token: Secret::new("discord", Zeroizing::new(discord.token().into_bytes())).unwrap(),
-            messages: Messages::Mention,
-            api: Some(discord.url()),
-        };
+        let (engine, desk) = parts.start().await;
+        let settings = settings(&discord, Messages::Mention);
         let ending = CancellationToken::new();
         let chat = chat::start(settings, desk.clone(), ending.clone()).unwrap();
         discord.until_ready().await;

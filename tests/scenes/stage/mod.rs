@@ -22,18 +22,18 @@ use steadyhand::chat::console::session::{Led, Session};
 use steadyhand::chat::desk::{CameOut, Desk};
 use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
-use steadyhand::engine::{Engine, Happened, Planner, Speaker};
+use steadyhand::engine::{Engine, Happened, Speaker};
 use steadyhand::incident::Says;
 use steadyhand::journal::{Append, Journal, OpenError};
 use steadyhand::library::{Folders, Library};
 use steadyhand::policy::decide::Door;
 use steadyhand::run::{Run, RunId};
 use steadyhand::runbook::source::name::Person;
-use steadyhand::target::Target;
 use tokio::runtime::Runtime;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::bot::Parts;
 pub(crate) use cluster::{Cluster, Server};
 pub(crate) use hosts::{Answer, Hosts};
 
@@ -249,25 +249,16 @@ impl Scene {
         } else {
             Arc::new(Library::new(self.folders.clone()))
         };
-        let target = self.hosts.clone() as Arc<dyn Target>;
-        let engine = runtime
-            .block_on(Engine::start(
-                journal.clone(),
-                library.clone(),
-                target.clone(),
-                self.clock.clone(),
-                Dice::seeded(self.starts),
-                zone(),
-            ))
-            .unwrap();
-        let desk = Desk {
-            engine: Some(engine.clone()),
-            planner: Planner { library, target, clock: self.clock.clone() },
-            journal: Some(journal.view().clone()),
+        let parts = Parts {
+            journal: journal.clone(),
+            library,
+            target: self.hosts.clone(),
             clock: self.clock.clone(),
+            dice: Dice::seeded(self.starts),
             zone: zone(),
             demo: false,
         };
+        let (engine, desk) = runtime.block_on(parts.start());
         runtime.spawn(support(engine.clone(), self.support_answers.clone()));
         let events = engine.follow();
         let sessions = BTreeMap::new();
