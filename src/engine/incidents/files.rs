@@ -90,6 +90,7 @@ fn nobody() -> Policy {
         doors: Doors { console: false, discord: None },
         rules: Vec::new(),
         secrets: BTreeMap::new(),
+        incidents: None,
         break_glass: None,
     }
 }
