@@ -197,8 +197,8 @@ fn reached(course: &Course<'_>, tell: &[Role]) -> (Vec<Person>, Vec<String>) {
         }
     } else {
         for role in tell {
-            match course.duty.on_duty(role.as_str(), course.now) {
-                Ok(duty) => duty.people.into_iter().for_each(|person| add(person, &mut unknown)),
+            match course.duty.people_on_duty(role.as_str(), course.now) {
+                Ok(on_duty) => on_duty.into_iter().for_each(|person| add(person, &mut unknown)),
                 Err(why) => unknown.push(format!("Nobody can say who is on duty for `{role}`: {why}.")),
             }
         }
