@@ -42,6 +42,12 @@ pub(super) fn check_policy(policy: &Policy, desk: &Desk<'_>, problems: &mut Prob
     for runbook in policy.secrets.values().flatten().filter(|word| word.value != NOTIFY_FILE) {
         desk.runbook(runbook, problems);
     }
+    if let Some(rights) = &policy.incidents {
+        let named = [&rights.publish, &rights.resolve, &rights.waive];
+        for role in named.into_iter().flatten().flatten() {
+            desk.role(role, problems);
+        }
+    }
     for role in policy.break_glass.iter().flat_map(|glass| glass.by.iter().chain(&glass.tell)) {
         desk.role(role, problems);
     }

@@ -144,11 +144,23 @@ fn owed(incident: &mut Incident, stamped: &Stamped) {
                 it.call = None;
             });
         }
-        Event::CallStep { obligation, step, round, next, .. } => {
+        Event::CallStep { obligation, step, round, people, next } => {
             let first = following(incident.notices.len());
-            let call = Call { step: *step, round: *round, since: at, next: *next, widened: false, first };
+            let nobody = people.is_empty();
             with(&mut incident.obligations, *obligation, |it| {
-                it.call = it.is_open().then_some(call);
+                let before = it.call.and_then(|call| call.nobody_since);
+                // A round counts if nobody was found from its first step on.
+                let nobody_since = before.unwrap_or(round.saturating_add(u32::from(*step > 0)));
+                it.call = it.is_open().then_some(Call {
+                    step: *step,
+                    round: *round,
+                    since: at,
+                    next: *next,
+                    // Where nobody was told nobody has further ways.
+                    widened: nobody,
+                    first,
+                    nobody_since: nobody.then_some(nobody_since),
+                });
             });
         }
         Event::CallWidened { obligation } => with(&mut incident.obligations, *obligation, |it| {

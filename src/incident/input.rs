@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 
 use super::model::{Part, Severity, Status, Trouble};
+use crate::plan::Digest;
 use crate::plan::model::TellPlan;
+use crate::policy::decide::Denial;
 use crate::run::RunId;
 use crate::run::model::Outcome;
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::Person;
+use crate::runbook::source::name::{Person, Role};
 
 /// What an incident can hear.
 #[derive(Debug, Clone)]
@@ -91,8 +93,10 @@ pub enum Says {
     Draft {
         text: String,
     },
-    /// Exactly the draft.
-    Publish,
+    /// Exactly the draft with this digest, which they have read. Without one it is read back to them.
+    Publish {
+        digest: Option<String>,
+    },
     Severity {
         severity: Severity,
         why: String,
@@ -120,8 +124,26 @@ pub enum Refusal {
     Closed,
     /// It is resolved already, or not yet.
     NotNow(Status),
+    /// The policy gives this word to others.
+    Denied(Denial),
+    /// Somebody cannot be that by the policy.
+    NotFor(Box<NotFor>),
     /// There is nothing to publish.
     NoDraft,
+    /// Nobody has said which draft: it is read back first, and its digest stands beside it.
+    DraftUnread {
+        /// The draft.
+        text: String,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// The draft is another one than the one that was read.
+    DraftChanged {
+        /// The draft as it is now.
+        text: String,
+        /// Its digest.
+        digest: Digest,
+    },
     /// Nothing of a drill goes to the public.
     Drill,
     /// There is no such obligation, or it is not owed any more. These are.
@@ -138,13 +160,33 @@ pub enum Refusal {
     Already(Timestamp),
 }
 
+/// Who cannot be something in an incident, and who can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotFor {
+    /// What they were to be.
+    pub part: Part,
+    /// Who.
+    pub person: Person,
+    /// Whoever has one of these roles can be that.
+    pub roles: Vec<Role>,
+    /// Those who can.
+    pub next: Vec<Person>,
+    /// Whether they have one could not be found out, and why.
+    pub unknown: Option<String>,
+}
+
 impl Refusal {
     /// The stable code that stands beside the sentence.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Closed => "incident-closed",
             Self::NotNow(_) => "not-now",
+            Self::Denied(denial) => denial.code(),
+            Self::NotFor(not) if not.unknown.is_some() => "role-unknown",
+            Self::NotFor(_) => "no-role",
             Self::NoDraft => "no-draft",
+            Self::DraftUnread { .. } => "draft-unread",
+            Self::DraftChanged { .. } => "draft-changed",
             Self::Drill => "drill",
             Self::NotOwed(_) => "not-owed",
             Self::RunGoesOn(_) => "run-goes-on",

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::duty::Way;
+use crate::plan::Digest;
 use crate::run::RunId;
 use crate::run::model::Outcome;
 use crate::runbook::source::literal::Millis;
@@ -311,6 +312,16 @@ pub struct Call {
     pub widened: bool,
     /// Notices from this number on belong to this step, if they are about it.
     pub first: u32,
+    /// The first of the rounds, one after the other up to this step, in which nobody was found who can be told.
+    pub nobody_since: Option<u32>,
+}
+
+impl Call {
+    /// Whether nobody was found in the whole of this round: it rests, and is looked at again as soon as somebody may be
+    /// there.
+    pub fn found_nobody(&self) -> bool {
+        self.nobody_since.is_some_and(|since| since <= self.round)
+    }
 }
 
 /// One message to one person over one path.
@@ -364,6 +375,13 @@ pub enum About {
     Update(u32),
     /// Published: the number of the publication, from 1.
     Published(u32),
+    /// Somebody else made its reader something.
+    Made {
+        /// What.
+        part: Part,
+        /// Who did.
+        by: Person,
+    },
     /// Somebody has said that they know: paths that keep an alert open are told.
     Acknowledged,
     /// It is over: everybody who was called is told, and paths that keep an alert open close it.
@@ -441,6 +459,19 @@ impl Incident {
     /// A notice by its number.
     pub fn notice(&self, number: u32) -> Option<&Notice> {
         self.notices.get((number as usize).checked_sub(1)?)
+    }
+
+    /// Whether people are called for something, and nobody was found who can be told.
+    pub fn finds_nobody(&self) -> bool {
+        let calls = self.obligations.iter().filter(|it| it.is_open() && it.owed != Owed::Postmortem);
+        calls.filter_map(|it| it.call).any(|call| call.found_nobody())
+    }
+
+    /// What names the draft: its text, in this incident, before anything else is published of it. Whoever publishes says
+    /// it, so that nothing is published that they have not read, and nothing twice.
+    pub fn draft_digest(&self) -> Option<Digest> {
+        let draft = self.draft.as_ref()?;
+        Some(Digest::of(&(self.id, self.published.len(), draft)))
     }
 
     /// What is owed still, what is due first before the others.

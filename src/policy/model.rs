@@ -24,6 +24,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Secrets, and the runbooks that may read each.
     pub secrets: BTreeMap<String, Vec<Word>>,
+    /// Who may say the words of incidents that end or publish something. Without it everybody with a role may.
+    pub incidents: Option<IncidentRights>,
     /// The last way.
     pub break_glass: Option<BreakGlass>,
 }
@@ -121,6 +123,17 @@ pub struct Rule {
     pub most_hosts: Option<usize>,
     /// A run changes at most so many percent of a cluster's hosts, rounded up.
     pub most_of_cluster: Option<f64>,
+}
+
+/// The roles that some words of incidents need. A word that it does not name is for everybody with a role.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentRights {
+    /// To draft what customers read, and to publish it.
+    pub publish: Option<Vec<Word>>,
+    /// To say that it is over, to close it, and to say that it is less bad.
+    pub resolve: Option<Vec<Word>>,
+    /// To say that something owed is not needed.
+    pub waive: Option<Vec<Word>>,
 }
 
 /// The last way past the approvals.

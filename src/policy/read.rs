@@ -1,7 +1,9 @@
 //! Makes a policy of a tree that has been held against the grammar.
 
 use super::members::Seats;
-use super::model::{Accounts, BreakGlass, DiscordDoor, Doors, HeldBy, Policy, RoleHolders, Rule, Window};
+use super::model::{
+    Accounts, BreakGlass, DiscordDoor, Doors, HeldBy, IncidentRights, Policy, RoleHolders, Rule, Window,
+};
 use crate::runbook::grammar::table::DAYS;
 use crate::runbook::model::Effect;
 use crate::runbook::read::Reader;
@@ -78,6 +80,7 @@ pub fn read_policy(file: &FileName, root: &Node, problems: &mut Problems) -> Pol
                 (name.value, items.iter().filter_map(word).collect())
             })
             .collect(),
+        incidents: root.get("incidents").map(|node| read_rights(&read, node)),
         break_glass: root
             .get("break_glass")
             .map(|node| BreakGlass { by: read.words(node, "by"), tell: read.words(node, "tell") }),
@@ -90,6 +93,11 @@ fn read_doors(read: &Reader<'_>, doors: &Node) -> Doors {
         channels: read.words(node, "channels"),
     });
     Doors { console: doors.get("console").is_some(), discord }
+}
+
+fn read_rights(read: &Reader<'_>, node: &Node) -> IncidentRights {
+    let roles = |key: &str| node.get(key).is_some().then(|| read.words(node, key));
+    IncidentRights { publish: roles("publish"), resolve: roles("resolve"), waive: roles("waive") }
 }
 
 fn read_rule(read: &Reader<'_>, node: &Node) -> Rule {

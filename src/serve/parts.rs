@@ -8,6 +8,7 @@ use super::health::{Finding, Health, Report, State};
 use super::watch::{Outside, Watch};
 use super::{Service, Stage};
 use crate::chat::discord::{self, Discord};
+use crate::engine::incidents::NotifyFile;
 use crate::engine::{self, Engine};
 use crate::journal::{AppendError, Journal};
 use crate::library::NotLoaded;
@@ -75,8 +76,8 @@ pub(super) fn register_engine(health: &Health, engine: &Engine) {
 pub(super) fn register_watch(health: &Health, watch: &Watch) {
     let notices = watch.clone();
     health.register("notices", move || {
-        let (late, are_old) = (notices.late(), notices.goes_on_with_old_files());
-        async move { of_notices(&late, are_old) }
+        let (late, file) = (notices.late(), notices.notify_file());
+        async move { of_notices(&late, &file) }
     });
     let watcher = watch.clone();
     health.register("watcher", move || {
@@ -86,16 +87,23 @@ pub(super) fn register_watch(health: &Health, watch: &Watch) {
 }
 
 /// Late notices are tried again by themselves; another start would not help, and somebody must look. No person is named.
-fn of_notices(late: &[String], are_old: bool) -> Finding {
-    if late.is_empty() && are_old {
-        let says = "notify.yaml cannot be used; what was read before goes on. Next: steadyhand check";
-        return Finding::new(State::Attention, says);
+fn of_notices(late: &[String], file: &NotifyFile) -> Finding {
+    let mut says = Vec::new();
+    match file {
+        // Whoever has no notify.yaml has chosen that; the log says what it means.
+        NotifyFile::Usable | NotifyFile::Missing => {}
+        NotifyFile::Old(_) => {
+            says.push("notify.yaml cannot be used; what was read before goes on. Next: steadyhand check".to_owned());
+        }
+        NotifyFile::Unusable(_) => says.push(
+            "notify.yaml cannot be used, and none was read before: nobody is called. Next: steadyhand check"
+                .to_owned(),
+        ),
     }
-    if late.is_empty() {
-        return Finding::OK;
+    if !late.is_empty() {
+        says.push(format!("{} things of notices are late. Next: incident, and notify log", late.len()));
     }
-    let says = format!("{} things of notices are late. Next: incident, and notify log", late.len());
-    Finding::new(State::Attention, says)
+    if says.is_empty() { Finding::OK } else { Finding::new(State::Attention, says.join(". ")) }
 }
 
 fn of_watcher(how: &Outside) -> Finding {
@@ -205,6 +213,24 @@ mod tests {
         assert!(full.state == State::Down && full.says.contains("make room"), "{full:?}");
         for found in [gone, full] {
             assert!(!Report::of(BTreeMap::from([("journal", found)])).is_good());
+        }
+    }
+
+    #[test]
+    fn a_notify_file_that_cannot_be_used_is_said_whether_one_was_read_before_or_not() {
+        let why = || "notify.yaml has 1 problem".to_owned();
+        let late = ["inc-1 should have gone on".to_owned()];
+
+        assert_eq!(of_notices(&[], &NotifyFile::Usable), Finding::OK);
+        assert_eq!(of_notices(&[], &NotifyFile::Missing), Finding::OK);
+        for (late, file, says) in [
+            (&late[..0], NotifyFile::Old(why()), "what was read before goes on"),
+            (&late[..0], NotifyFile::Unusable(why()), "nobody is called"),
+            (&late[..], NotifyFile::Unusable(why()), "nobody is called"),
+            (&late[..], NotifyFile::Unusable(why()), "1 things of notices are late"),
+        ] {
+            let found = of_notices(late, &file);
+            assert!(found.state == State::Attention && found.says.contains(says), "{found:?}");
         }
     }
 

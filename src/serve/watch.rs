@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
+use crate::engine::incidents::NotifyFile;
 use crate::notify;
 
 /// How often it is looked when nobody outside is named.
@@ -34,12 +35,15 @@ pub struct Watch {
     outside: Arc<notify::Outside>,
     clock: Clock,
     found: Arc<Mutex<Outside>>,
+    /// How `notify.yaml` was when that was said last.
+    said: Arc<Mutex<NotifyFile>>,
 }
 
 impl Watch {
     /// A watch that has not looked yet.
     pub fn new(engine: Engine, outside: Arc<notify::Outside>, clock: Clock) -> Self {
-        Self { engine, outside, clock, found: Arc::new(Mutex::new(Outside::NotNamed)) }
+        let said = Arc::new(Mutex::new(NotifyFile::Usable));
+        Self { engine, outside, clock, found: Arc::new(Mutex::new(Outside::NotNamed)), said }
     }
 
     /// What should have been done by now and was not.
@@ -52,9 +56,9 @@ impl Watch {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether `notify.yaml` cannot be used as it is now, and what was read before goes on.
-    pub fn goes_on_with_old_files(&self) -> bool {
-        self.engine.incidents().goes_on_with_old_files()
+    /// How `notify.yaml` is at this moment.
+    pub fn notify_file(&self) -> NotifyFile {
+        self.engine.incidents().notify_file()
     }
 
     fn now(&self) -> Timestamp {
@@ -69,8 +73,31 @@ impl Watch {
         }
     }
 
+    /// Says how `notify.yaml` is, once for each change of it.
+    fn say_of_file(&self) {
+        let file = self.notify_file();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said == file {
+            return;
+        }
+        match &file {
+            NotifyFile::Usable => tracing::info!("notify.yaml can be used"),
+            NotifyFile::Missing => {
+                tracing::warn!("there is no notify.yaml: nobody is called for incidents. Next: write one");
+            }
+            NotifyFile::Old(why) => {
+                tracing::warn!("{why}; what was read before goes on. Next: steadyhand check");
+            }
+            NotifyFile::Unusable(why) => tracing::error!(
+                "{why}, and none was read before: nobody is called for incidents. Next: steadyhand check"
+            ),
+        }
+        *said = file;
+    }
+
     /// Looks once. How long until the next time.
     async fn look(&self) -> Duration {
+        self.say_of_file();
         // A slip in the folder is no reason to be silent.
         let snapshot = self.engine.incidents().files_in_use().ok();
         let notify = snapshot.as_ref().and_then(|snapshot| snapshot.set.notify.as_ref().ok());

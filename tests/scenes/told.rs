@@ -467,7 +467,7 @@ fn who_takes_no_part_in_a_drill_is_told_nothing_and_says_nothing() {
     assert!(!post.letters().is_empty());
     assert!(matches!(say(&mut scene, "ben", 1, knows()), Err(Refused::NotOfDrill(..))));
     assert!(matches!(
-        say(&mut scene, "sue", 1, Says::Publish),
+        say(&mut scene, "sue", 1, Says::Publish { digest: None }),
         Err(Refused::Incident(Refusal::Drill | Refusal::NoDraft))
     ));
     say(&mut scene, "sue", 1, knows()).unwrap();

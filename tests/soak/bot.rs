@@ -120,7 +120,7 @@ async fn crowd(engine: &Engine, open: &[Arc<Incident>], chance: &mut Chance) {
         2 | 3 => {
             Says::Update { text: "it is looked at, as before".to_owned(), for_support: chance.below(2) == 0 }
         }
-        4 => Says::Publish,
+        4 => Says::Publish { digest: incident.draft_digest().map(|it| it.short().to_owned()) },
         5 => Says::Escalate,
         6 if incident.notices.len() > 12 => Says::Resolve,
         7 if incident.status == Status::Resolved => Says::Close,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::looks::answered;
-use super::{Desk, Reply, only_looks};
+use super::{CameOut, Desk, Reply, only_looks};
 use crate::chat::grammar::{OfIncidents, OfNotices};
 use crate::engine::incidents::Begin;
 use crate::engine::{Engine, Refused, Speaker};
@@ -75,6 +75,10 @@ impl Desk {
             }
             Err(Refused::Incident(Refusal::NotOwed(_))) if says == Says::Escalate => {
                 Ok(Reply::refused(words::refusal::nothing_called(id)))
+            }
+            Err(Refused::Incident(refusal @ Refusal::DraftUnread { .. })) => {
+                let page = words::refusal::of_incident(&refusal, Some(id), &moment);
+                Ok(Reply { page, came_out: CameOut::NeedsPerson, run: None })
             }
             Err(Refused::Incident(refusal)) => {
                 Ok(Reply::refused(words::refusal::of_incident(&refusal, Some(id), &moment)))

@@ -70,7 +70,8 @@ fn steering(incident: &Incident) -> Vec<Button> {
         status => [
             owes(Owed::Acknowledged).then(|| format!("incident ack {id}")),
             (!incident.parts.contains_key(&Part::Commander)).then(|| format!("incident take commander {id}")),
-            (incident.draft.is_some() && !incident.is_drill()).then(|| format!("incident publish {id}")),
+            // It publishes the draft that stands on this card, and no other.
+            said::said::publishes(incident).filter(|_| !incident.is_drill()),
             Some(format!("incident update {id} for=support \"news\"")),
             is_called.then(|| format!("incident escalate {id}")),
             (status == Status::Monitoring && !is_called).then(|| format!("incident resolve {id}")),

@@ -79,7 +79,7 @@ fn says(word: &str, rest: &mut Rest<'_>) -> Result<Says, NotUnderstood> {
     Ok(match word {
         "update" => update(rest)?,
         "draft" => Says::Draft { text: rest.text("what customers are to read, in quotes")? },
-        "publish" => Says::Publish,
+        "publish" => Says::Publish { digest: rest.maybe_plain() },
         "severity" => {
             let severity = rest.severity()?;
             Says::Severity { severity, why: rest.text("why, in quotes")? }
@@ -246,7 +246,8 @@ mod tests {
             ("incident ack inc-31", OfIncidents::Acknowledge(id)),
             ("incident take support-liaison inc-31", take(None)),
             ("incident take inc-31 support-liaison sue", take(Some(person("sue")))),
-            ("incident publish 31", say(Says::Publish)),
+            ("incident publish 31", say(Says::Publish { digest: None })),
+            ("incident publish inc-31 4f2ad01b", say(Says::Publish { digest: Some(text("4f2ad01b")) })),
             ("incident resolve inc-31", say(Says::Resolve)),
             ("incident close inc-31", say(Says::Close)),
             ("incident escalate inc-31", say(Says::Escalate)),

@@ -10,6 +10,20 @@ use crate::inventory::Inventory;
 use crate::library::{NotLoaded, Snapshot};
 use crate::policy::Policy;
 use crate::policy::model::Doors;
+use crate::runbook::source::place::FileName;
+
+/// How `notify.yaml` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotifyFile {
+    /// It can be used.
+    Usable,
+    /// There is none, and there was none since the bot was started: nobody is called.
+    Missing,
+    /// It cannot be used, and why; what was read before goes on.
+    Old(String),
+    /// It cannot be used, and why; nothing was read before, so that nobody is called.
+    Unusable(String),
+}
 
 /// The files of one moment.
 #[derive(Debug, Clone)]
@@ -68,16 +82,30 @@ pub(super) fn usable(inner: &Inner) -> Result<Arc<Snapshot>, String> {
     Ok(last.at(inner.clock.now(), &inner.said()).map_or(last, Arc::new))
 }
 
-/// Whether the files were usable whole before, and `notify.yaml` is not as it is now.
-pub(super) fn are_old(inner: &Inner) -> bool {
-    let is_bad = match inner.snapshot() {
-        Ok(now) => now.set.notify.is_err(),
+/// How `notify.yaml` is at this moment.
+pub(super) fn of_notify(inner: &Inner) -> NotifyFile {
+    let is_notify = |file: &FileName| file.stem() == "notify";
+    let why = match inner.snapshot() {
+        Ok(now) => match &now.set.notify {
+            Ok(_) => return NotifyFile::Usable,
+            Err(why) if now.sources.iter().any(|source| is_notify(&source.name)) => Some(why.clone()),
+            // It may be that nobody is to be told.
+            Err(_) => None,
+        },
         Err(NotLoaded::Problems(report)) => {
-            report.problems.iter().any(|problem| problem.place.file.stem() == "notify")
+            let of_notify = report.problems.iter().any(|problem| is_notify(&problem.place.file));
+            let whose = if of_notify { "notify.yaml has problems" } else { "the runbooks have problems" };
+            Some(whose.to_owned())
         }
-        Err(NotLoaded::Unreadable(_)) => true,
+        Err(NotLoaded::Unreadable(why)) => Some(why),
     };
-    is_bad && lock(&inner.incidents.usable).as_ref().is_some_and(|last| last.set.notify.is_ok())
+    let was_read = lock(&inner.incidents.usable).as_ref().is_some_and(|last| last.set.notify.is_ok());
+    match why {
+        Some(why) if was_read => NotifyFile::Old(why),
+        None if was_read => NotifyFile::Old("there is no notify.yaml any more".to_owned()),
+        Some(why) => NotifyFile::Unusable(why),
+        None => NotifyFile::Missing,
+    }
 }
 
 /// A policy without anybody.
@@ -90,6 +118,7 @@ fn nobody() -> Policy {
         doors: Doors { console: false, discord: None },
         rules: Vec::new(),
         secrets: BTreeMap::new(),
+        incidents: None,
         break_glass: None,
     }
 }

@@ -30,6 +30,8 @@ const NOTE_EVERY: u64 = 1_000;
 const KIND: &str = "incidents-heard";
 /// Among so many of the newest is looked for what a new incident goes on from.
 const RECENT: usize = 50;
+/// So often is looked whether somebody can be told where nobody was found.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// What is due is done in so many rounds at most before others have their turn.
 const ROUNDS: usize = 8;
 
@@ -63,6 +65,8 @@ pub(super) struct Keeper {
     again: Option<Timestamp>,
     /// The last entry that it was written down of.
     noted: u64,
+    /// When it is looked again whether somebody can be told where nobody was found.
+    look: Timestamp,
 }
 
 impl Keeper {
@@ -81,6 +85,7 @@ impl Keeper {
             todo: VecDeque::new(),
             again: None,
             noted: 0,
+            look: Timestamp::MIN,
         }
     }
 
@@ -258,22 +263,44 @@ impl Keeper {
     /// What is due by the clock.
     async fn tick_all(&mut self) {
         let ids: Vec<IncidentId> = self.open.keys().copied().collect();
+        let looks = self.looks();
         for id in ids {
+            if looks && self.finds_nobody(id) {
+                self.tick(id).await;
+            }
             for _ in 0..ROUNDS {
                 let now = self.inner.clock.now();
                 if self.again.is_some() || self.deadline(id).await.is_none_or(|due| due > now) {
                     break;
                 }
                 let before = self.open.get(&id).map(|incident| incident.version);
-                if let Err(NotTaken::NotWritten(error)) = self.take(id, &[Input::Tick], From::default()).await
-                {
-                    self.not_written(&error);
-                }
+                self.tick(id).await;
                 if self.open.get(&id).map(|incident| incident.version) == before {
                     break;
                 }
             }
         }
+    }
+
+    async fn tick(&mut self, id: IncidentId) {
+        if let Err(NotTaken::NotWritten(error)) = self.take(id, &[Input::Tick], From::default()).await {
+            self.not_written(&error);
+        }
+    }
+
+    /// Whether it is time to look again where nobody was found. That writes nothing unless somebody is there.
+    fn looks(&mut self) -> bool {
+        let now = self.inner.clock.now();
+        let is_time = self.look <= now;
+        if is_time {
+            self.look = now.checked_add(LOOK_EVERY).unwrap_or(Timestamp::MAX);
+        }
+        is_time
+    }
+
+    /// Whether people are called of whom nobody was found.
+    fn finds_nobody(&self, id: IncidentId) -> bool {
+        !self.is_parked(id) && self.open.get(&id).is_some_and(Incident::finds_nobody)
     }
 
     /// When something of an incident is due; none while it is parked.
@@ -292,8 +319,9 @@ impl Keeper {
         if self.again.is_some() {
             return self.again;
         }
+        let looks = self.open.keys().any(|id| self.finds_nobody(*id)).then_some(self.look);
         let open = self.open.iter().filter(|(id, _)| !self.is_parked(**id));
-        open.filter_map(|(_, incident)| {
+        let due = open.filter_map(|(_, incident)| {
             let due = catch_unwind(AssertUnwindSafe(|| incident::deadline(incident))).ok()??;
             // What could leave now waits for its path: it is not waited for by the clock.
             if due > now {
@@ -301,8 +329,8 @@ impl Keeper {
             } else {
                 incident::deadline(&without_due(incident, now)).filter(|due| *due > now)
             }
-        })
-        .min()
+        });
+        due.chain(looks).min()
     }
 
     async fn read(&mut self, mail: Mail) {

@@ -32,6 +32,7 @@ use crate::run::RunId;
 use crate::runbook::source::name::Person;
 use keeper::Keeper;
 
+pub use files::NotifyFile;
 pub use sends::notice_key;
 pub use trial::Tried;
 
@@ -191,9 +192,9 @@ impl Incidents {
         files::usable(&self.engine.inner)
     }
 
-    /// Whether `notify.yaml` cannot be used as it is now, and what was read before goes on.
-    pub fn goes_on_with_old_files(&self) -> bool {
-        files::are_old(&self.engine.inner)
+    /// How `notify.yaml` is at this moment.
+    pub fn notify_file(&self) -> NotifyFile {
+        files::of_notify(&self.engine.inner)
     }
 
     /// The last entry of the journal that was heard.

@@ -51,10 +51,18 @@ impl Incidents {
         }
         let actor = speaker.actor();
         let said = self.send(|reply| Mail::Says { id, by: person, says, actor, reply }).await;
-        if let Err(Refused::Incident(refusal)) = &said {
-            self.engine.note_denied(speaker, &what, refusal.code(), None).await?;
+        match said {
+            // It was read back: nothing was refused.
+            Err(Refused::Incident(Refusal::DraftUnread { .. })) => said,
+            Err(Refused::Incident(refusal)) => {
+                self.engine.note_denied(speaker, &what, refusal.code(), None).await?;
+                Err(match refusal {
+                    Refusal::Denied(denial) => Refused::Denied(denial),
+                    refusal => Refused::Incident(refusal),
+                })
+            }
+            said => said,
         }
-        said
     }
 
     /// A person followed the link of a notice of theirs, and said there that they know.
@@ -228,7 +236,7 @@ const fn verb(says: &Says) -> &'static str {
         Says::Take { .. } => "take",
         Says::Update { .. } => "update",
         Says::Draft { .. } => "draft",
-        Says::Publish => "publish",
+        Says::Publish { .. } => "publish",
         Says::Severity { .. } => "severity",
         Says::Status { .. } => "status",
         Says::Resolve => "resolve",

@@ -198,7 +198,7 @@ fn kind(incident: &Incident, about: &About) -> Kind {
     match about {
         About::Late(number) if is_postmortem(*number) => Kind::News,
         About::Call(_) | About::Late(_) | About::Alarm(_) => Kind::Page,
-        About::Reminder(_) | About::Update(_) | About::Published(_) => Kind::News,
+        About::Reminder(_) | About::Update(_) | About::Published(_) | About::Made { .. } => Kind::News,
         About::Acknowledged => Kind::Acknowledged,
         About::Resolved => Kind::Resolved,
     }

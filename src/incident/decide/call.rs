@@ -13,6 +13,10 @@ use crate::runbook::source::name::{Person, Role};
 
 /// No step is shorter, whatever a file says: people are called, not flooded.
 const SHORTEST: Millis = Millis::seconds(30);
+/// So many rounds in which nobody is found keep the times of the file; each further one waits twice as long,
+const IN_VAIN: u32 = 3;
+/// and this long at most, or as long as the file says. Whoever can be told again is called within a minute all the same.
+const RESTS: Millis = Millis::minutes(60);
 /// Those who owe a postmortem are told so often.
 const DAILY: Millis = Millis(24 * 3_600_000);
 
@@ -35,6 +39,9 @@ pub(super) fn clocks(course: &mut Course<'_>) {
             Some(call) if call.next <= course.now => {
                 let at = following(course, &obligation, call);
                 begin(course, &obligation, at, Because::Due);
+            }
+            Some(call) if is_somebody_back(course, &obligation, call) => {
+                begin(course, &obligation, (0, call.round.saturating_add(1)), Because::Due);
             }
             Some(call) => {
                 if widens(&obligation, &call).is_some_and(|half| half <= course.now) {
@@ -109,12 +116,13 @@ fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), bec
     let (mut step, mut round) = at;
     for nth in 1..=2 * steps.len() {
         let Some(Step { tell, wait }) = steps.get(step).or(steps.first()) else { return };
-        let wait = course.after((*wait).max(SHORTEST));
         let (people, unknown) = reached(course, tell);
         let last = step + 1 >= steps.len();
         // Were nobody called in a whole round, the next one would find nobody either.
         let rests = !people.is_empty() || (last && (nth >= steps.len() || because == Because::AllFailed));
-        let next = if rests { wait } else { course.now };
+        let wait = (*wait).max(SHORTEST);
+        let wait = if people.is_empty() { in_vain(course, number, round, wait) } else { wait };
+        let next = if rests { course.after(wait) } else { course.now };
         let empty = people.is_empty();
         course.say(Event::CallStep { obligation: number, step, round, people: people.clone(), next });
         for why in unknown {
@@ -132,6 +140,21 @@ fn begin(course: &mut Course<'_>, obligation: &Obligation, at: (usize, u32), bec
         let Some(call) = course.incident.obligation(number).and_then(|it| it.call) else { return };
         (step, round) = following(course, obligation, call);
     }
+}
+
+/// How long it rests after a round in which nobody was found.
+fn in_vain(course: &Course<'_>, number: u32, round: u32, wait: Millis) -> Millis {
+    let call = course.incident.obligation(number).and_then(|it| it.call);
+    let since = call.and_then(|call| call.nobody_since).unwrap_or(round);
+    let rounds = round.saturating_sub(since).saturating_add(1);
+    let doubled = rounds.saturating_sub(IN_VAIN).min(20);
+    Millis(wait.0.saturating_mul(1 << doubled).min(RESTS.0.max(wait.0)))
+}
+
+/// Nobody was found in a whole round, and by now somebody can be told.
+fn is_somebody_back(course: &Course<'_>, obligation: &Obligation, call: Call) -> bool {
+    let rests = call.found_nobody() && obligation.owed != Owed::Postmortem;
+    rests && steps(course, &obligation.who).iter().any(|step| !reached(course, &step.tell).0.is_empty())
 }
 
 /// Whether the file says of every role of a step that nobody is on duty for it now, and why.
@@ -174,8 +197,8 @@ fn reached(course: &Course<'_>, tell: &[Role]) -> (Vec<Person>, Vec<String>) {
         }
     } else {
         for role in tell {
-            match course.duty.on_duty(role.as_str(), course.now) {
-                Ok(duty) => duty.people.into_iter().for_each(|person| add(person, &mut unknown)),
+            match course.duty.people_on_duty(role.as_str(), course.now) {
+                Ok(on_duty) => on_duty.into_iter().for_each(|person| add(person, &mut unknown)),
                 Err(why) => unknown.push(format!("Nobody can say who is on duty for `{role}`: {why}.")),
             }
         }

@@ -90,7 +90,7 @@ impl<'a> Course<'a> {
 
     /// Those who are on duty now; nobody where that is not known. In a drill nobody but those who take part.
     pub(super) fn on_duty(&self, role: &Role) -> Vec<Person> {
-        let people = self.duty.on_duty(role.as_str(), self.now).map(|it| it.people).unwrap_or_default();
+        let people = self.duty.people_on_duty(role.as_str(), self.now).unwrap_or_default();
         people.into_iter().filter(|person| self.takes_part(person)).collect()
     }
 

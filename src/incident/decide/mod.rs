@@ -9,6 +9,7 @@ mod delivery;
 mod news;
 mod obligations;
 mod person;
+mod rights;
 mod run;
 
 use jiff::Timestamp;

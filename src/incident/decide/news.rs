@@ -5,7 +5,7 @@ use super::obligations::commander;
 use crate::duty::Way;
 use crate::duty::model::Carrier;
 use crate::incident::event::Event;
-use crate::incident::model::{About, Audience, Delivery, Notice, Owed, Status};
+use crate::incident::model::{About, Audience, Delivery, Notice, Owed, Part, Status};
 use crate::incident::next::SUPPORT;
 use crate::runbook::source::name::{Person, Role};
 
@@ -82,6 +82,19 @@ fn supersede(course: &mut Course<'_>, audience: Audience, person: &Person, way: 
     }
 }
 
+/// Somebody else made a person something: they hear of it over their first way that takes news.
+pub(super) fn made(course: &mut Course<'_>, part: Part, person: &Person, by: &Person) {
+    let owner = course.incident.opened.owner.clone();
+    let Some(way) = news_ways(course, person).into_iter().next().filter(|_| course.takes_part(person)) else {
+        return;
+    };
+    let about = About::Made { part, by: by.clone() };
+    if !news_waits(course, &about, person, &way) {
+        let audience = audience_of(course, person, &owner);
+        course.tell(about, audience, Some(person.clone()), way);
+    }
+}
+
 /// What a person published goes out, word for word. Nothing of a drill does.
 pub(super) fn publish(course: &mut Course<'_>, number: u32) {
     let Ok(notify) = course.duty.notify else { return };
@@ -126,6 +139,9 @@ fn are_worth_it(course: &Course<'_>, notice: &Notice) -> bool {
         |it: &Notice| matches!(it.about, About::Update(_)) && it.to == notice.to && it.number > notice.number;
     match notice.about {
         About::Update(_) => !course.incident.is_closed() && !course.incident.notices.iter().any(newer),
+        About::Made { part, .. } => {
+            !course.incident.is_closed() && course.incident.parts.get(&part) == notice.to.as_ref()
+        }
         About::Reminder(_) => course.asks_still(notice),
         About::Late(_) => {
             course.obligation_of(notice).is_some_and(|it| it.is_open() && it.owed == Owed::Postmortem)

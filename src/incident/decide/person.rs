@@ -2,7 +2,7 @@
 
 use super::call;
 use super::course::Course;
-use super::news;
+use super::{news, rights};
 use super::obligations::{Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, void};
 use super::run::begins_again;
 use crate::incident::event::Event;
@@ -22,6 +22,7 @@ pub(super) fn says(course: &mut Course<'_>, by: &Person, says: &Says) -> Result<
     if course.incident.is_closed() {
         return Err(Refusal::Closed);
     }
+    rights::may(course, by, says)?;
     match says {
         Says::Acknowledge { how } => acknowledge(course, by, how),
         Says::Take { part, person } => take(course, by, *part, person),
@@ -40,7 +41,7 @@ pub(super) fn says(course: &mut Course<'_>, by: &Person, says: &Says) -> Result<
             course.say(Event::IncidentDraft { text });
             Ok(())
         }
-        Says::Publish => publish(course, by),
+        Says::Publish { digest } => publish(course, by, digest.as_deref()),
         Says::Severity { severity, why } => {
             let why = fits(why, MIN_REASON)?;
             severity_is(course, *severity, why);
@@ -122,17 +123,27 @@ fn take(course: &mut Course<'_>, by: &Person, part: Part, person: &Person) -> Re
         }
     }
     course.say(Event::IncidentPart { part, person: person.clone() });
+    if person != by {
+        news::made(course, part, person, by);
+    }
     if part == Part::Commander {
         meet(course, Owed::Commander, by);
     }
     Ok(())
 }
 
-fn publish(course: &mut Course<'_>, by: &Person) -> Result<(), Refusal> {
+/// Exactly the draft that they have read.
+fn publish(course: &mut Course<'_>, by: &Person, read: Option<&str>) -> Result<(), Refusal> {
     if course.incident.is_drill() {
         return Err(Refusal::Drill);
     }
-    let text = course.incident.draft.clone().ok_or(Refusal::NoDraft)?;
+    let draft = course.incident.draft.clone().zip(course.incident.draft_digest());
+    let (text, digest) = draft.ok_or(Refusal::NoDraft)?;
+    match read {
+        None => return Err(Refusal::DraftUnread { text, digest }),
+        Some(read) if !digest.is_meant_by(read) => return Err(Refusal::DraftChanged { text, digest }),
+        Some(_) => {}
+    }
     course.say(Event::IncidentPublished { text });
     let number = u32::try_from(course.incident.published.len()).unwrap_or(u32::MAX);
     news::publish(course, number);

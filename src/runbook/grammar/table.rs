@@ -550,7 +550,22 @@ pub static POLICY: Shape = Shape {
             Form::Table(NameForm::Variable, &Form::List(&Form::Word(Refers::SecretReader))),
             "Secrets, and the runbooks that may read each; `notify.yaml` among them lets the paths of that file read it.",
         ),
+        may(
+            "incidents",
+            Form::Map(&INCIDENT_RIGHTS),
+            "The roles that some words of incidents need. Without it everybody with a role may say all of them.",
+        ),
         later(may("break_glass", Form::Map(&BREAK_GLASS), "The last way: who may take it, and who is told.")),
+    ],
+};
+
+static INCIDENT_RIGHTS: Shape = Shape {
+    what: "the rights of incidents",
+    about: "A word that is not named is for everybody with a role. The commander of an incident may say all of them, its communications lead may draft and publish. Commander is who has a role of `resolve`, or may be called for the owner of the incident or for its command.",
+    keys: &[
+        may("publish", ROLES, "Who may draft what customers read, and publish it."),
+        may("resolve", ROLES, "Who may say that it is over, close it, and lower its severity."),
+        may("waive", ROLES, "Who may say that something owed is not needed."),
     ],
 };
 

@@ -31,7 +31,8 @@ pub fn card_with_post(incident: &Incident, run_lines: &[String], post: &Post, mo
     fields.push(("Roles", roles(incident)));
     fields.push(("Known by", known_by(incident, moment)));
     if let Some(draft) = &incident.draft {
-        fields.push(("Draft", format!("\"{}\" Nobody reads it before it is published.", visible(draft))));
+        let publishes = said::publishes(incident).unwrap_or_default();
+        fields.push(("Draft", format!("\"{}\" Nobody reads it before {publishes}.", visible(draft))));
     }
     if let Some((at, by, text)) = incident.published.last() {
         fields.push(("Public", format!("\"{}\" ({by}, {})", visible(text), moment.time(*at))));
@@ -174,8 +175,8 @@ fn next(incident: &Incident) -> Option<(String, String)> {
         _ if !is_known => (format!("incident ack {id}"), "says that you know".to_owned()),
         _ if incident.severity == Severity::Planned => return None,
         _ if owes(Owed::Commander) => (format!("incident take commander {id}"), "you decide".to_owned()),
-        _ if owes(Owed::Published) && incident.draft.is_some() => {
-            (format!("incident publish {id}"), "customers read exactly the draft".to_owned())
+        _ if let Some(line) = said::publishes(incident).filter(|_| owes(Owed::Published)) => {
+            (line, "customers read exactly the draft".to_owned())
         }
         _ => (format!("incident update {id} \"…\" for=support"), "what is new".to_owned()),
     })

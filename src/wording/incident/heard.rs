@@ -13,16 +13,22 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
     let id = incident.id;
     let sentence = match says {
         Says::Acknowledge { .. } => return acknowledged(incident, by, moment),
-        Says::Take { part, person } => format!("{person} is {} of {id} now.", said::part(*part)),
+        Says::Take { part, person } if person == by => format!("{person} is {} of {id} now.", said::part(*part)),
+        Says::Take { part, person } => {
+            let about = About::Made { part: *part, by: by.clone() };
+            let is_told = incident.notices.iter().any(|it| it.about == about && it.to.as_ref() == Some(person));
+            let told = if is_told { "They are told." } else { "They have no way to be told: tell them yourself." };
+            format!("{person} is {} of {id} now. {told}", said::part(*part))
+        }
         Says::Update { for_support: true, .. } => {
             format!("Recorded, and told to operators and Support of {id}.")
         }
         Says::Update { for_support: false, .. } => format!("Recorded, and told to the operators of {id}."),
         Says::Draft { .. } => {
             return Page::sentence(format!("The draft of {id} is as you said. Nobody reads it yet."))
-                .next(format!("incident publish {id}"), "customers read exactly that");
+                .next(said::publishes(incident).unwrap_or_else(|| status(id)), "customers read exactly that");
         }
-        Says::Publish => return published(incident),
+        Says::Publish { .. } => return published(incident),
         Says::Severity { severity, .. } => format!("{id} is {} now.", severity.word()),
         Says::Status { status } => format!("{id} is {} now.", said::status(*status)),
         Says::Resolve => return resolved(incident),
@@ -47,10 +53,10 @@ pub fn opened(incident: &Incident, problems: Option<&str>, moment: &Moment) -> P
         visible(&incident.opened.title)
     );
     let page = match (problems, incident.notices.is_empty()) {
-        (Some(why), true) => Page::sentence(what).text(format!("{}; nobody can be called.", visible(why))),
+        (Some(why), true) => Page::sentence(what).text(format!("{}; nobody can be called.", said::of_notify(why))),
         (Some(why), false) => Page::sentence(what)
             .text(called(incident))
-            .text(format!("{}; what was read before goes on.", visible(why))),
+            .text(format!("{}; what was read before goes on.", said::of_notify(why))),
         (None, _) => Page::sentence(what).text(called(incident)),
     };
     let page = match problems {

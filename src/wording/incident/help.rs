@@ -26,7 +26,7 @@ pub const WORDS: &[Word] = &[
     word("take", "commander inc-31 [person]", "Also: communications, support-liaison."),
     word("update", "inc-31 \"text\" [for=support]", "News for operators; with `for`, for Support too."),
     word("draft", "inc-31 \"text\"", "What customers are to read, word for word."),
-    word("publish", "inc-31", "Publishes exactly the draft."),
+    word("publish", "inc-31 [4f2ad01b]", "Publishes that draft; without its digest it is read back."),
     word("severity", "inc-31 sev1 \"why\"", "How bad it is."),
     word("investigating", "inc-31", "Nobody knows yet what it is; also: it is back."),
     word("identified", "inc-31", "The cause is known."),

@@ -100,7 +100,7 @@ pub fn tried(path: &PathName, to: &Person, answer: &Answer) -> Page {
 /// it is now, if it cannot.
 pub fn no_path(typed: &str, yours: &[String], problems: Option<&str>) -> Page {
     if let (Some(why), []) = (problems, yours) {
-        return Page::sentence(format!("{}; no way to you was read before.", visible(why)))
+        return Page::sentence(format!("{}; no way to you was read before.", said::of_notify(why)))
             .next("steadyhand check", "in a shell, shows what is wrong")
             .code("unknown-path");
     }

@@ -2,27 +2,35 @@
 
 use super::said;
 use crate::incident::Refusal;
+use crate::incident::input::NotFor;
 use crate::incident::model::{IncidentId, Status};
+use crate::plan::Digest;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
 use crate::runbook::source::nearest::nearest;
 use crate::wording::moment::Moment;
 use crate::wording::page::Page;
-use crate::wording::refusal::quoted;
+use crate::wording::refusal::{denied, quoted};
 
 /// What was said is not taken. An incident that was not opened has no number.
 pub fn of_incident(refusal: &Refusal, id: Option<IncidentId>, moment: &Moment) -> Page {
-    let (sentence, command, note) = match id {
+    match id {
         Some(id) => why(refusal, id, moment),
-        None => not_opened(refusal),
-    };
+        None => {
+            let (sentence, command, note) = not_opened(refusal);
+            no(refusal, &sentence, command, note)
+        }
+    }
+}
+
+/// A sentence, what to type next, and what that does.
+fn no(refusal: &Refusal, sentence: &str, command: String, note: impl Into<String>) -> Page {
     let page = Page::sentence(format!("Refused: {sentence} Nothing changed."));
     page.next(command, note).code(refusal.code())
 }
 
-/// A sentence, what to type next, and what that does.
-fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> (String, String, String) {
-    let said = |sentence: String, command: String, note: &str| (sentence, command, note.to_owned());
+fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> Page {
+    let said = |sentence: String, command: String, note: &str| no(refusal, &sentence, command, note);
     let status = || format!("incident status {id}");
     match refusal {
         Refusal::Closed => {
@@ -38,6 +46,15 @@ fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> (String, String, S
             status(),
             "what is needed now",
         ),
+        Refusal::Denied(denial) => denied(denial),
+        Refusal::NotFor(not) => not_for(not, id),
+        Refusal::DraftUnread { text, digest } => read_back(text, digest, id),
+        Refusal::DraftChanged { text, digest } => {
+            Page::sentence(format!("Refused: the draft of {id} is another one by now. Nothing was published."))
+                .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
+                .next(publish(id, digest), "customers read exactly that")
+                .code(refusal.code())
+        }
         Refusal::NoDraft => said(
             format!("{id} has no draft, so there is nothing to publish."),
             format!("incident draft {id} \"…\""),
@@ -91,11 +108,41 @@ fn not_opened(refusal: &Refusal) -> (String, String, String) {
     (sentence, "help incident".to_owned(), "how one is opened".to_owned())
 }
 
+/// The draft, for whoever wants to publish it and has not said which one they have read.
+fn read_back(text: &str, digest: &Digest, id: IncidentId) -> Page {
+    Page::sentence(format!("This is the draft of {id}. Nothing is published yet."))
+        .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
+        .next(publish(id, digest), "customers read exactly that")
+}
+
+fn publish(id: IncidentId, digest: &Digest) -> String {
+    format!("incident publish {id} {}", digest.short())
+}
+
+/// Somebody cannot be that, and who can.
+fn not_for(not: &NotFor, id: IncidentId) -> Page {
+    let (person, part) = (&not.person, said::part(not.part));
+    let roles: Vec<_> = not.roles.iter().map(ToString::to_string).collect();
+    let roles = roles.join(" or ");
+    let page = match &not.unknown {
+        Some(why) => Page::sentence(format!(
+            "Refused: whether {person} may be {part} of {id} could not be found out. It needs the role {roles}, and {}. Nothing changed.",
+            visible(why)
+        )),
+        None => Page::sentence(format!(
+            "Refused: to be {part} of {id} needs the role {roles}, which {person} does not have. Nothing changed."
+        )),
+    };
+    let next: Vec<_> = not.next.iter().map(ToString::to_string).collect();
+    let next = if next.is_empty() { "ask those who keep the policy".to_owned() } else { next.join(", ") };
+    page.text(format!("Next: {next}.")).code(Refusal::NotFor(Box::new(not.clone())).code())
+}
+
 /// notify.yaml cannot be used as it is now. It stands before what is known all the same.
 pub fn notify_broken(why: &str) -> Page {
     Page::sentence(format!(
         "{}. What was read before goes on; where nothing was, nobody can be called.",
-        visible(why)
+        said::of_notify(why)
     ))
     .next("steadyhand check", "in a shell, shows what is wrong")
 }

@@ -7,6 +7,7 @@ use crate::run::RunId;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Role;
 use crate::wording::moment::Moment;
+use crate::wording::refusal::capital;
 
 /// What is owed, so that "is owed", "is due" and "is late" fit behind it.
 pub fn owed(owed: &Obligation) -> String {
@@ -98,6 +99,27 @@ pub const fn part(part: Part) -> &'static str {
     }
 }
 
+/// What somebody does who is that.
+pub const fn does(part: Part) -> &'static str {
+    match part {
+        Part::Commander => "You decide what is done from now on",
+        Part::Communications => "You say what customers read from now on",
+        Part::SupportLiaison => "You speak for Support from now on",
+    }
+}
+
+/// The line that publishes the draft as it stands; without a draft nothing can be published.
+pub fn publishes(incident: &Incident) -> Option<String> {
+    let digest = incident.draft_digest()?;
+    Some(format!("incident publish {} {}", incident.id, digest.short()))
+}
+
+/// Why notify.yaml cannot be used, as a sentence begins; the name of the file stays as it is.
+pub fn of_notify(why: &str) -> String {
+    let why = visible(why);
+    if why.starts_with("notify.yaml") { why } else { capital(&why) }
+}
+
 /// How bad it is, and that it is a drill if it is one.
 pub fn severity(incident: &Incident) -> String {
     let word = incident.severity.word();
@@ -124,6 +146,7 @@ pub fn about(about: &About, incident: &Incident) -> String {
         About::Alarm(why) => format!("alarm: {}", visible(why)),
         About::Update(number) => format!("news {number}"),
         About::Published(number) => format!("publication {number}"),
+        About::Made { part: what, by } => format!("made {} by {by}", part(*what)),
         About::Acknowledged => "somebody knows".to_owned(),
         About::Resolved => "it is over".to_owned(),
     }

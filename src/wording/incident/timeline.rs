@@ -7,6 +7,7 @@ use crate::incident::model::{About, Audience, End, Incident};
 use crate::incident::{Event, Stamped};
 use crate::run::{Run, Stamped as StampedRun};
 use crate::runbook::source::hidden::visible;
+use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::Person;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Block, Page, Role, Row, Table, cell, plain};
@@ -80,6 +81,11 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
         Event::ObligationEnded { obligation, end: End::Met(person) } => {
             let by = person.as_ref().map(|person| format!(" by {person}")).unwrap_or_default();
             (format!("{} is done{by}", owed(obligation)), false)
+        }
+        Event::CallStep { obligation, people, next, .. } if people.is_empty() && *next > stamped.at => {
+            let rest = next.duration_since(stamped.at).as_millis();
+            let rest = Millis(i64::try_from(rest).unwrap_or(i64::MAX));
+            (format!("nobody can be called for {}: tried again in {rest}", owed(obligation)), true)
         }
         Event::CallStep { obligation, people, .. } if people.is_empty() => {
             (format!("nobody is on duty to be called for {}: the next ones at once", owed(obligation)), true)

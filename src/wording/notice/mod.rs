@@ -24,8 +24,9 @@ use support::ForSupport;
 /// What a notice says, before a path gives it its form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
-    /// The same for all notices of an incident to one audience while its severity is the same:
-    /// `[sev1] inc-31 Order processing`. `[DRILL]` stands before it if it is one.
+    /// The same for all notices of an incident, as long as it lasts: `inc-31 Order processing`. Programs that put mails
+    /// of one subject together would make two of an incident that becomes worse, so how bad it is stands in the title.
+    /// `[DRILL]` stands before it if it is one.
     pub subject: String,
     /// What it is, in one line: who reads only this knows what to do.
     pub title: String,

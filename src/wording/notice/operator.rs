@@ -32,9 +32,9 @@ impl<'a> ForOperators<'a> {
 
 pub(super) fn say(known: &ForOperators<'_>, moment: &Moment) -> Words {
     let incident = known.incident;
-    let (severity, title) = (incident.severity.word(), visible(&incident.opened.title));
+    let title = visible(&incident.opened.title);
     Words {
-        subject: format!("[{severity}] {} {title}", incident.id),
+        subject: format!("{} {title}", incident.id),
         title: headline(known, &title, moment),
         text: paragraphs([
             why(known, moment),
@@ -69,6 +69,7 @@ fn headline(known: &ForOperators<'_>, title: &str, moment: &Moment) -> String {
         (About::Alarm(why), _) => format!("{what}: {}", sentence(why)),
         (About::Update(_), _) => format!("{what}: news."),
         (About::Published(_), _) => format!("{what}: customers were told."),
+        (About::Made { part, by }, _) => format!("{what}: {by} has made you {}.", said::part(*part)),
         (About::Acknowledged, _) => match &incident.acknowledged {
             Some((_, by)) => format!("{what}: {by} knows."),
             None => format!("{what}: somebody knows."),
@@ -89,6 +90,10 @@ fn why(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
                 .to_owned(),
         ),
         (About::Reminder(_), Some(_)) => Some("Half of the time for it is over.".to_owned()),
+        (About::Made { part, by }, _) => {
+            let does = said::does(*part);
+            Some(format!("{does}. If that cannot be, tell {by}, or hand it on."))
+        }
         (About::Update(number), _) => {
             let update = incident.updates.get(by_number(*number)?)?;
             Some(format!("{}, {}: {}", moment.time(update.at), update.by, sentence(&update.text)))

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use super::{Facts, Words, paragraphs, sentence};
 use crate::incident::Incident;
-use crate::incident::model::{About, IncidentId, Notice, Owed, Severity, Status};
+use crate::incident::model::{About, IncidentId, Notice, Owed, Part, Severity, Status};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
+use crate::wording::incident::said;
 use crate::wording::moment::Moment;
 
 /// What Support may know. No host, no command, no output, and no word that an operator said to operators is in it.
@@ -41,17 +42,19 @@ enum Why<'a> {
     Published(&'a str),
     /// Nobody could be told, or nobody answered.
     Alarm,
+    /// Somebody made them something.
+    Made(Part, &'a Person),
     Acknowledged(Option<&'a Person>),
     Resolved,
 }
 
 impl<'a> ForSupport<'a> {
-    pub(super) fn new(incident: &'a Incident, notice: &Notice, facts: &'a Facts) -> Self {
+    pub(super) fn new(incident: &'a Incident, notice: &'a Notice, facts: &'a Facts) -> Self {
         Self::about(incident, &notice.about, notice.queued, facts)
     }
 
     /// What Support may know when this is what they are told of, since then.
-    pub(super) fn about(incident: &'a Incident, about: &About, since: Timestamp, facts: &'a Facts) -> Self {
+    pub(super) fn about(incident: &'a Incident, about: &'a About, since: Timestamp, facts: &'a Facts) -> Self {
         let owed = |number: u32| incident.obligation(number);
         let due = |number: u32| owed(number).map_or(since, |owed| owed.due);
         let asks = |number: u32| owed(number).is_none_or(|owed| owed.owed == Owed::Acknowledged);
@@ -72,6 +75,7 @@ impl<'a> ForSupport<'a> {
                 published(*number).map_or(Why::News, |(_, _, text)| Why::Published(text))
             }
             About::Alarm(_) => Why::Alarm,
+            About::Made { part, by } => Why::Made(*part, by),
             About::Acknowledged => Why::Acknowledged(incident.acknowledged.as_ref().map(|(_, by)| by)),
             About::Resolved => Why::Resolved,
         };
@@ -110,9 +114,9 @@ impl<'a> ForSupport<'a> {
 }
 
 pub(super) fn say(known: &ForSupport<'_>, moment: &Moment) -> Words {
-    let (severity, title) = (known.severity.word(), visible(known.title));
+    let title = visible(known.title);
     Words {
-        subject: format!("[{severity}] {} {title}", known.id),
+        subject: format!("{} {title}", known.id),
         title: headline(known, &title, moment),
         text: paragraphs([
             Some(why(known, moment)),
@@ -139,6 +143,7 @@ fn headline(known: &ForSupport<'_>, title: &str, moment: &Moment) -> String {
         Why::News => format!("{what}. News for Support."),
         Why::Published(_) => format!("{what}. Customers were told."),
         Why::Alarm => format!("{what}. Nobody answers."),
+        Why::Made(part, by) => format!("{what}. {by} has made you {}.", said::part(*part)),
         Why::Acknowledged(_) => format!("{what}. Somebody knows."),
         Why::Resolved => format!("{what}. It is over."),
     }
@@ -167,6 +172,7 @@ fn why(known: &ForSupport<'_>, moment: &Moment) -> String {
             format!("Customers read since {}: \"{}\"", moment.time(moment.now), visible(text))
         }
         Why::Alarm => "Nobody who was called for this has answered.".to_owned(),
+        Why::Made(part, by) => format!("{}. If that cannot be, tell {by}.", said::does(*part)),
         Why::Acknowledged(Some(by)) => format!("{by} has said that they know."),
         Why::Acknowledged(None) => "Somebody has said that they know.".to_owned(),
         Why::Resolved => match known.resolved {

@@ -146,6 +146,97 @@ fn an_escalation_without_anybody_does_not_spin_and_cries_out_once_a_round() {
     assert!(driven.alarms().iter().any(|it| it.contains("Nobody can say who is on duty for `commander`")));
 }
 
+/// How many entries a day writes, and when the rounds of the first thing owed began, in minutes.
+fn a_day(mut driven: Driven) -> (usize, Vec<i64>) {
+    let (before, began) = (driven.log.len(), driven.now);
+    for _ in 0..24 * 60 {
+        driven.later(60);
+        // As the keeper does it: each minute it is looked whether somebody is there.
+        driven.hears(&Input::Tick);
+    }
+    let rounds = driven.log.iter().filter_map(|it| match it.event {
+        Event::CallStep { obligation: 1, step: 0, .. } => Some(it.at.duration_since(began).as_mins()),
+        _ => None,
+    });
+    (driven.log.len() - before, rounds.collect())
+}
+
+#[test]
+fn a_day_in_which_nobody_can_be_told_at_all_writes_little() {
+    let world = |notify| Driven::open(&opened(Severity::Sev3), &[], TUESDAY, notify);
+    let nobody = "schedules:
+  primary: { zone: Europe/Berlin, layers: [{ people: [anna], from: \"2030-01-01 00:00\", every: 7d }] }
+  help: { zone: Europe/Berlin, layers: [{ people: [sue] }] }
+";
+    let mut empty_rota = with_schedules(nobody);
+    empty_rota.people.remove(&person("chidi"));
+    let mut no_ways = usual();
+    no_ways.people.clear();
+
+    let times = [0, 5, 10, 15, 25, 45, 85];
+    for (what, driven, at_most) in [
+        ("no file", world(None), 60),
+        // What is cried out at the last resort has its entries too: queued, sent, accepted.
+        ("empty rota", world(Some(empty_rota)), 500),
+        ("no way", world(Some(no_ways)), 500),
+    ] {
+        let (written, rounds) = a_day(driven);
+
+        assert!(written <= at_most, "{what}: {written}");
+        assert_eq!(rounds[..7], times, "{what}: {written}");
+        assert!(rounds.windows(2).all(|two| two[1] - two[0] <= 60), "{what}: {rounds:?}");
+    }
+    let bad = Driven::open(&opened(Severity::Sev1), &[], TUESDAY, None);
+    let (written, _) = a_day(bad);
+    assert!(written <= 250, "four things are owed: {written}");
+}
+
+#[test]
+fn a_silent_person_is_called_by_the_policy_all_day() {
+    let (_, rounds) = a_day(an_incident(Severity::Sev3));
+
+    let every_ten: Vec<i64> = (0..=144).map(|nth| nth * 10).collect();
+    assert_eq!(rounds, every_ten);
+}
+
+#[test]
+fn whoever_can_be_told_again_is_called_at_once_though_the_round_rests() {
+    let mut driven = Driven::open(&opened(Severity::Sev3), &[], TUESDAY, None);
+    driven.minutes(300);
+    let silent = driven.log.len();
+    driven.minutes(20);
+    driven.hears(&Input::Tick);
+    assert_eq!(driven.log.len(), silent, "it rests for an hour");
+
+    driven.notify = Some(usual());
+    driven.hears(&Input::Tick);
+
+    assert_eq!(calls(&driven), ["anna chat", "anna mail"]);
+    driven.hears(&Input::Tick);
+    assert_eq!(calls(&driven).len(), 2, "once");
+    driven.minutes(10);
+    assert_eq!(calls(&driven), ["anna chat", "anna mail"], "and by the times of the file from then on");
+}
+
+#[test]
+fn paths_that_refuse_are_no_empty_rota_and_no_round_begins_before_its_time() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.policy.roles.remove("commander");
+    for path in ["chat", "mail", "pager", "sms"] {
+        driven.path(path, Path::Refuses);
+    }
+    driven.sends();
+    let so_far = driven.told(|it| is_call(&it.about)).len();
+
+    driven.hears(&Input::Tick);
+    driven.later(299);
+    driven.hears(&Input::Tick);
+
+    assert_eq!(driven.told(|it| is_call(&it.about)).len(), so_far);
+    driven.minutes(24 * 60);
+    assert!(driven.told(|it| is_call(&it.about)).len() > 1000, "they are tried by the times of the file");
+}
+
 #[test]
 fn when_every_path_of_a_step_refuses_the_next_step_begins_at_once_and_rounds_keep_their_time() {
     let mut driven = an_incident(Severity::Sev3);
@@ -318,7 +409,7 @@ fn what_is_late_is_called_for_until_it_is_done() {
     assert_eq!(driven.queued_now(|it| *it == About::Late(published)), ["anna chat", "anna mail"]);
     driven.minutes(5);
     assert_eq!(driven.queued_now(|it| *it == About::Late(published)), ["chidi chat", "chidi mail"]);
-    driven.says("anna", Says::Publish);
+    driven.publishes("anna");
     let so_far = driven.told(|it| it.about == About::Late(published)).len();
     driven.minutes(30);
     assert_eq!(driven.told(|it| it.about == About::Late(published)).len(), so_far);

@@ -258,6 +258,17 @@ impl Driven {
         self.says(by, Says::Acknowledge { how: "console".to_owned() })
     }
 
+    /// What names the draft as it stands.
+    pub(super) fn digest(&self) -> Option<String> {
+        self.incident.draft_digest().map(|digest| digest.short().to_owned())
+    }
+
+    /// Somebody publishes what stands there now.
+    pub(super) fn publishes(&mut self, by: &str) -> Decided {
+        let digest = self.digest();
+        self.says(by, Says::Publish { digest })
+    }
+
     pub(super) fn path(&mut self, path: &str, does: Path) {
         self.paths.insert(path.to_owned(), does);
     }

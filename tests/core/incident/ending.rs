@@ -60,7 +60,7 @@ fn a_postmortem_that_is_late_is_said_once_a_day_in_one_way_and_nobody_is_called(
 fn it_begins_again_and_all_is_owed_again() {
     let mut driven = an_incident(Severity::Sev1);
     driven.acknowledges("anna");
-    driven.says("anna", Says::Publish);
+    driven.publishes("anna");
     driven.says("anna", Says::Resolve);
     driven.minutes(1);
 

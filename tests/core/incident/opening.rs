@@ -120,7 +120,7 @@ fn a_drill_tells_those_who_take_part_and_nothing_goes_to_the_public() {
 
     assert_eq!(driven.alarms(), [""; 0]);
     driven.says("tom", Says::Draft { text: "Orders are slow.".to_owned() });
-    assert_eq!(driven.refuses("tom", Says::Publish), steadyhand::incident::Refusal::Drill);
+    assert_eq!(driven.refuses("tom", Says::Publish { digest: None }), steadyhand::incident::Refusal::Drill);
     driven.refuses("tom", Says::Waive { obligation: 99, why: "a long enough reason".to_owned() });
     driven.acknowledges("tom");
     assert!(driven.incident.owed().iter().all(|it| it.owed != Owed::Acknowledged));

@@ -42,7 +42,7 @@ fn each_news_for_others_renew_what_is_owed_and_news_for_operators_do_not() {
     let second = driven.owed(Owed::Update);
     assert_ne!(second.number, first);
     assert_eq!(second.due.duration_since(driven.now).as_mins(), 30);
-    driven.says("anna", Says::Publish);
+    driven.publishes("anna");
     assert_eq!(
         driven.incident.obligations.iter().filter(|it| it.owed == Owed::Update && it.is_open()).count(),
         1
@@ -54,13 +54,98 @@ fn exactly_the_draft_is_published_once() {
     let mut driven = an_incident(Severity::Sev1);
     driven.says("anna", Says::Draft { text: "Orders fail since 08:00.".to_owned() });
 
-    driven.says("anna", Says::Publish);
+    driven.publishes("anna");
 
     let (_, by, text) = driven.incident.published.last().unwrap();
     assert_eq!((by, text.as_str()), (&person("anna"), "Orders fail since 08:00."));
     let page = driven.incident.notices.iter().find(|it| it.way.path.as_str() == "page").unwrap();
     assert_eq!((page.audience, &page.to, &page.about), (Audience::Public, &None, &About::Published(1)));
-    assert_eq!(driven.refuses("anna", Says::Publish), Refusal::NoDraft);
+    assert_eq!(driven.refuses("anna", Says::Publish { digest: None }), Refusal::NoDraft);
+}
+
+#[test]
+fn nothing_is_published_that_was_not_read_and_nothing_twice() {
+    let mut driven = an_incident(Severity::Sev1);
+    let draft = |text: &str| Says::Draft { text: text.to_owned() };
+    let publish = |digest: &str| Says::Publish { digest: Some(digest.to_owned()) };
+    driven.says("anna", draft("Orders fail since 08:00."));
+    let read = driven.digest().unwrap();
+
+    let unread = driven.refuses("anna", Says::Publish { digest: None });
+    assert!(
+        matches!(&unread, Refusal::DraftUnread { text, digest } if text == "Orders fail since 08:00." && digest.short() == read)
+    );
+    driven.says("ben", draft("Orders fail, and nobody knows why."));
+    let changed = driven.refuses("anna", publish(&read));
+    assert_eq!(changed.code(), "draft-changed");
+    assert!(
+        matches!(&changed, Refusal::DraftChanged { text, .. } if text == "Orders fail, and nobody knows why.")
+    );
+    for near in ["", "0", &driven.digest().unwrap()[..7]] {
+        assert_eq!(driven.refuses("anna", publish(near)).code(), "draft-changed", "{near}");
+    }
+    assert_eq!(driven.incident.published, []);
+
+    let now = driven.digest().unwrap();
+    driven.says("anna", publish(&now));
+    assert_eq!(driven.refuses("ben", publish(&now)), Refusal::NoDraft, "two press at once");
+    driven.says("ben", draft("Orders fail, and nobody knows why."));
+    let again = driven.refuses("ben", publish(&now));
+    assert_eq!(again.code(), "draft-changed", "the same words are a draft of their own");
+
+    let texts: Vec<&str> = driven.incident.published.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert_eq!(texts, ["Orders fail, and nobody knows why."]);
+}
+
+#[test]
+fn who_is_made_something_by_another_hears_of_it_once_and_nothing_rings() {
+    let mut driven = an_incident(Severity::Sev2);
+    let take = |part, who: &str| Says::Take { part, person: person(who) };
+    let made = |driven: &Driven| driven.told(|it| matches!(it.about, About::Made { .. }));
+
+    driven.says("anna", take(Part::Commander, "anna"));
+    assert_eq!(made(&driven), [""; 0], "they did it themselves");
+    driven.says("anna", take(Part::Commander, "chidi"));
+    assert_eq!(made(&driven), ["chidi chat"]);
+    driven.says("chidi", take(Part::SupportLiaison, "sue"));
+    driven.says("chidi", take(Part::Communications, "zoe"));
+
+    assert_eq!(made(&driven), ["chidi chat", "sue chat"], "nothing leads to zoe");
+    let of_sue = driven.incident.notices.iter().rev().find(|it| it.to == Some(person("sue"))).unwrap();
+    let by = person("chidi");
+    assert_eq!(of_sue.about, About::Made { part: Part::SupportLiaison, by });
+    assert_eq!(of_sue.audience, Audience::Support);
+}
+
+#[test]
+fn what_somebody_was_made_goes_over_their_next_way_if_the_first_refuses_and_only_while_they_are_that() {
+    let made = |driven: &Driven| driven.told(|it| matches!(it.about, About::Made { .. }));
+    let take = |who: &str| Says::Take { part: Part::Commander, person: person(who) };
+    for (stays, ways) in [(true, &["ben chat", "ben mail"][..]), (false, &["ben chat"][..])] {
+        let mut driven = an_incident(Severity::Sev2);
+        driven.sends();
+        driven.says("anna", take("ben"));
+        driven.path("chat", super::driven::Path::Refuses);
+        if !stays {
+            driven.says("ben", take("chidi"));
+        }
+
+        driven.sends();
+
+        let of_ben: Vec<String> = made(&driven).into_iter().filter(|it| it.starts_with("ben")).collect();
+        assert_eq!(of_ben, ways, "{stays}");
+    }
+}
+
+#[test]
+fn in_a_drill_nobody_hears_that_they_were_made_something_who_takes_no_part() {
+    let opened =
+        steadyhand::incident::model::Opened { drill: Some(vec![person("tom")]), ..opened(Severity::Sev2) };
+    let mut driven = Driven::open(&opened, &[], TUESDAY, Some(usual()));
+
+    driven.says("tom", Says::Take { part: Part::Communications, person: person("ben") });
+
+    assert_eq!(driven.told(|it| matches!(it.about, About::Made { .. })), [""; 0]);
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Driven {
             0 | 1 => says(Says::Acknowledge { how: "console".to_owned() }),
             2 => says(Says::Update { text: "some news".to_owned(), for_support: how % 2 == 0 }),
             3 => says(Says::Draft { text: "Orders are slow.".to_owned() }),
-            4 => says(Says::Publish),
+            4 => says(Says::Publish { digest: self.digest().filter(|_| how % 7 != 0) }),
             5 => says(Says::Severity { severity, why: why() }),
             6 => says(Says::Status { status: STATUSES[usize::from(how) % 5] }),
             7 => says(Says::Resolve),

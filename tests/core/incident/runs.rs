@@ -35,7 +35,7 @@ fn a_run_waits_until_those_know_who_must_know_before_it_begins() {
 
     driven.acknowledges("sue");
     assert!(!is_released(&driven), "it is not published yet");
-    driven.says("anna", Says::Publish);
+    driven.publishes("anna");
 
     assert!(is_released(&driven) && driven.incident.runs[&RunId(7)].released);
     assert_eq!(driven.told(|it| it.way.path.as_str() == "page"), ["- page"]);
