@@ -8,7 +8,9 @@ use super::health::{Finding, Health, Report, State};
 use super::watch::{Outside, Watch};
 use super::{Service, Stage};
 use crate::chat::discord::{self, Discord};
+use crate::duty::path;
 use crate::engine::{self, Engine};
+use crate::incident::paths::Seen;
 use crate::journal::{AppendError, Journal};
 use crate::library::NotLoaded;
 
@@ -76,7 +78,8 @@ pub(super) fn register_watch(health: &Health, watch: &Watch) {
     let notices = watch.clone();
     health.register("notices", move || {
         let (late, are_old) = (notices.late(), notices.goes_on_with_old_files());
-        async move { of_notices(&late, are_old) }
+        let paths = notices.paths();
+        async move { of_notices(&late, are_old, &paths) }
     });
     let watcher = watch.clone();
     health.register("watcher", move || {
@@ -86,7 +89,14 @@ pub(super) fn register_watch(health: &Health, watch: &Watch) {
 }
 
 /// Late notices are tried again by themselves; another start would not help, and somebody must look. No person is named.
-fn of_notices(late: &[String], are_old: bool) -> Finding {
+/// So do paths that are red: people are told over the others.
+fn of_notices(late: &[String], are_old: bool, paths: &[Seen]) -> Finding {
+    let red = paths.iter().filter(|seen| seen.state == path::State::Red);
+    let red: Vec<String> = red.map(|seen| format!("path {} is red", seen.path)).collect();
+    if late.is_empty() && !red.is_empty() {
+        let says = format!("{}. Next: notify paths", red.join(", "));
+        return Finding::new(State::Attention, says);
+    }
     if late.is_empty() && are_old {
         let says = "notify.yaml cannot be used; what was read before goes on. Next: steadyhand check";
         return Finding::new(State::Attention, says);
@@ -94,7 +104,8 @@ fn of_notices(late: &[String], are_old: bool) -> Finding {
     if late.is_empty() {
         return Finding::OK;
     }
-    let says = format!("{} things of notices are late. Next: incident, and notify log", late.len());
+    let red = if red.is_empty() { String::new() } else { format!(", and {}", red.join(", ")) };
+    let says = format!("{} things of notices are late{red}. Next: incident, and notify log", late.len());
     Finding::new(State::Attention, says)
 }
 
