@@ -8,5 +8,6 @@ mod from_run;
 mod opening;
 mod people;
 mod properties;
+mod red_path;
 mod runs;
 mod sending;
