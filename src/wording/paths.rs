@@ -20,16 +20,13 @@ pub fn why_red(seen: &Seen, moment: &Moment) -> String {
     let known = &seen.known;
     match (known.since, known.took) {
         (Some(since), _) if known.fails() => format!(
-            "path {} is red: {} tries in a row failed since {}, the last one: {}",
-            seen.path,
+            "{} tries in a row failed since {}, the last one: {}",
             known.failed,
             moment.time(since),
             visible(known.why.trim_end_matches('.'))
         ),
-        (_, Some(took)) => {
-            format!("path {} is red: it took nothing since {}", seen.path, moment.time(took))
-        }
-        (_, None) => format!("path {} was never tried", seen.path),
+        (_, Some(took)) => format!("it took nothing since {}", moment.time(took)),
+        (_, None) => "it was never tried".to_owned(),
     }
 }
 
@@ -165,9 +162,10 @@ pub fn examined(seen: &Seen, moment: &Moment) -> (String, Option<String>) {
     };
     let days = GOOD_FOR.0 / (24 * 3_600_000);
     match (seen.state, &seen.target) {
-        (State::Red, _) if seen.known.fails() => {
-            (why_red(seen, moment), Some(format!("look at what it depends on, then notify test {path}")))
-        }
+        (State::Red, _) if seen.known.fails() => (
+            format!("{path}: red, {}", why_red(seen, moment)),
+            Some(format!("look at what it depends on, then notify test {path}")),
+        ),
         (State::Red, _) => (
             format!("{path}: {}", last()),
             Some(format!("notify test {path}; it took nothing for {days} days")),
