@@ -8,7 +8,8 @@ use super::files::Files;
 use super::unknown;
 use super::uses::Desk;
 use crate::duty::hours::{DAY, Hours};
-use crate::duty::model::{Carrier, EscalationRule, Layer, Notify, Path, Schedule, Tls, WayRule};
+use crate::duty::model::{Carrier, EscalationRule, Layer, Notify, Path, Schedule, Tls, Trials, WayRule};
+use crate::duty::path::GOOD_FOR;
 use crate::duty::{Duty, Way};
 use crate::policy::model::{HeldBy, Policy};
 use crate::runbook::grammar::table::{DAYS, NOTIFY_FILE};
@@ -17,6 +18,9 @@ use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{ClusterName, PathName, Person, Role, ScheduleName, ServiceName};
 use crate::runbook::source::nearest::nearest_or_all;
 use crate::runbook::source::problem::{Code, Problems};
+
+/// No path is tried more often.
+const SHORTEST_TRIALS: Millis = Millis::minutes(60);
 
 /// The schedules that roles of the policy name. What a file with problems would have declared is not missed.
 pub(super) fn check_schedules_of_roles(files: &Files, problems: &mut Problems) {
@@ -73,6 +77,24 @@ pub(super) fn check_notify(notify: &Notify, files: &Files, desk: &Desk<'_>, prob
     }
     for way in &notify.public {
         check_way(notify, way, None, desk, problems);
+    }
+    check_trials(&notify.trials, problems);
+}
+
+/// A path is tried often enough to be known before it is red, and not so often that nobody reads it any more.
+fn check_trials(trials: &Trials, problems: &mut Problems) {
+    if let Some((zone, _)) = &trials.zone {
+        check_zone(zone, problems);
+    }
+    let every = &trials.every;
+    if every.value < SHORTEST_TRIALS || every.value > GOOD_FOR {
+        let message = format!("paths would be tried every {}", every.value);
+        let cure = "from 1h to 7d: a path that took nothing for 7 days is red";
+        problems.add(Code::TrialTimes, &every.place, message, cure);
+    }
+    if trials.hours.days.is_empty() {
+        let cure = "name a day, as [mon, thu], or leave `days` out";
+        problems.add(Code::TrialTimes, &every.place, "paths would be tried on no day", cure);
     }
 }
 

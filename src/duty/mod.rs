@@ -8,9 +8,11 @@
 pub mod hours;
 pub mod model;
 pub mod on_duty;
+pub mod path;
 pub mod read;
 pub mod stand_in;
 pub mod tell;
+pub mod trials;
 
 pub use model::Notify;
 pub use on_duty::{Duty, OnDuty, Override, Why};

@@ -30,6 +30,8 @@ pub struct Notify {
     pub public: Vec<WayRule>,
     /// Who outside notices that the bot is silent.
     pub watcher: Option<Watcher>,
+    /// When paths are tried that took nothing for some time.
+    pub trials: Trials,
 }
 
 /// A way out of the house.
@@ -212,6 +214,25 @@ pub struct Watcher {
     pub url: Word,
     /// How often it is called.
     pub every: Millis,
+}
+
+/// When paths are tried.
+#[derive(Debug, Clone)]
+pub struct Trials {
+    /// A path that took nothing for so long is tried.
+    pub every: At<Millis>,
+    /// The hours of the week at which a path that is well is tried; one that failed is tried at once.
+    pub hours: Hours,
+    /// The zone of these hours, if the file says one; otherwise it is that of the bot.
+    pub zone: Option<(Word, TimeZone)>,
+}
+
+impl Trials {
+    /// Every two days in working hours: Monday to Friday, from 09:00 to 17:00.
+    pub fn usual(place: Place) -> Self {
+        let hours = Hours { days: (0..5).collect(), from: 9 * 60, to: 17 * 60 };
+        Self { every: At::new(Millis(2 * 24 * 3_600_000), place), hours, zone: None }
+    }
 }
 
 impl Notify {

@@ -4,8 +4,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::hours::{DAY, Hours};
 use super::model::{
-    Carrier, DeclaredGap, EscalationRule, Layer, Notify, Path, Reached, Schedule, StepRule, Tls, Watcher,
-    WayRule,
+    Carrier, DeclaredGap, EscalationRule, Layer, Notify, Path, Reached, Schedule, StepRule, Tls, Trials,
+    Watcher, WayRule,
 };
 use crate::runbook::grammar::fit::date_time;
 use crate::runbook::grammar::table::DAYS;
@@ -13,7 +13,7 @@ use crate::runbook::model::Word;
 use crate::runbook::read::Reader;
 use crate::runbook::source::literal::Millis;
 use crate::runbook::source::name::{PathName, Person, Role, ScheduleName};
-use crate::runbook::source::place::FileName;
+use crate::runbook::source::place::{At, FileName};
 use crate::runbook::source::problem::{Code, Problems};
 use crate::runbook::source::yaml::{Kind, Node};
 
@@ -62,6 +62,25 @@ pub fn read_notify(file: &FileName, root: &Node, problems: &mut Problems) -> Not
         watcher: root.get("watcher").map(|node| Watcher {
             url: read.word(node, "url"),
             every: read.duration(node, "every").map_or(Millis(0), |at| at.value),
+        }),
+        trials: trials(&mut read, root),
+    }
+}
+
+/// When paths are tried; what the file does not say is as usual.
+fn trials(read: &mut Reader<'_>, root: &Node) -> Trials {
+    let usual = Trials::usual(read.place(root));
+    let Some(node) = root.get("trials") else { return usual };
+    let is_said = |key| node.get(key).is_some();
+    let said = hours(read, node);
+    let (from, to) =
+        if is_said("between") { (said.from, said.to) } else { (usual.hours.from, usual.hours.to) };
+    Trials {
+        every: read.duration(node, "every").unwrap_or(At { place: read.place(node), ..usual.every }),
+        hours: Hours { days: if is_said("days") { said.days } else { usual.hours.days }, from, to },
+        zone: read.maybe_word(node, "zone").map(|zone| {
+            let found = TimeZoneDatabase::bundled().get(&zone).unwrap_or(TimeZone::UTC);
+            (zone, found)
         }),
     }
 }

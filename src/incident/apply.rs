@@ -33,6 +33,7 @@ impl Incident {
             acknowledged: None,
             known_by: BTreeMap::new(),
             touched: at,
+            path_takes: None,
             opened,
         }
     }
@@ -51,6 +52,7 @@ pub fn apply(incident: &mut Incident, stamped: &Stamped) {
             incident.runs.entry(*run).or_default().ended = Some(*outcome);
         }
         Event::IncidentRunReleased { run } => incident.runs.entry(*run).or_default().released = true,
+        Event::IncidentPathTakes => incident.path_takes = Some(stamped.at),
         Event::ObligationBegan { .. }
         | Event::ObligationReminded { .. }
         | Event::ObligationLate { .. }

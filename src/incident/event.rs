@@ -89,6 +89,8 @@ pub enum Event {
         /// How: `console`, `discord`, `link`.
         how: String,
     },
+    /// The path that was red took something again: a trial, or a notice.
+    IncidentPathTakes,
     /// Something is owed from now on. Its number is the next one.
     ObligationBegan {
         /// What.

@@ -55,6 +55,8 @@ pub enum Input {
         /// What it answered.
         answer: Answer,
     },
+    /// The path that was red took something again.
+    PathTakes,
     /// Time has passed; also: the bot was started again. Whatever is due is done.
     Tick,
 }

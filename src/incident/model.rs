@@ -12,7 +12,7 @@ use crate::plan::Digest;
 use crate::run::RunId;
 use crate::run::model::Outcome;
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::{Person, Role, ServiceName};
+use crate::runbook::source::name::{PathName, Person, Role, ServiceName};
 
 /// The number of an incident, counted by the journal: `inc-31`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -155,6 +155,9 @@ pub enum Cause {
     Watch {
         /// What was found.
         why: String,
+        /// Which path.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathName>,
     },
 }
 
@@ -232,6 +235,8 @@ pub struct Incident {
     pub known_by: BTreeMap<Person, Timestamp>,
     /// When somebody last did something about it.
     pub touched: Timestamp,
+    /// When the path that was red took something again.
+    pub path_takes: Option<Timestamp>,
 }
 
 /// Something owed, with a clock and a role that answers for it.
@@ -444,6 +449,14 @@ impl Incident {
     /// Whether it is closed and nothing of it is left to be sent: nobody need look at it any more.
     pub fn is_over(&self) -> bool {
         self.is_closed() && !self.notices.iter().any(|notice| notice.delivery.is_open())
+    }
+
+    /// The path that was red, if it was opened because of one.
+    pub const fn red_path(&self) -> Option<&PathName> {
+        match &self.opened.cause {
+            Cause::Watch { path, .. } => path.as_ref(),
+            Cause::Run { .. } | Cause::Person { .. } => None,
+        }
     }
 
     /// Whether it is a drill.

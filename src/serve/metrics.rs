@@ -13,9 +13,11 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::health::{Finding, Report};
 use crate::chat::discord;
+use crate::duty::path;
 use crate::engine::Standing;
 use crate::incident::Incident;
 use crate::incident::model::Severity;
+use crate::incident::paths::Seen;
 use crate::journal::figures::Times;
 use crate::journal::{Entry, Figures, Journal, stamped};
 use crate::run::Event;
@@ -79,6 +81,20 @@ pub const OF_INCIDENTS: [(&str, &str, &str); 3] = [
         "steadyhand_notices_waiting",
         "gauge",
         "Notices of open incidents that no path has taken or refused yet.",
+    ),
+];
+
+/// What is served beside it of the paths of notify.yaml, each by its name.
+pub const OF_PATHS: [(&str, &str, &str); 2] = [
+    (
+        "steadyhand_path_red",
+        "gauge",
+        "1 for a path that fails or took nothing for too long, 0 for any other.",
+    ),
+    (
+        "steadyhand_path_last_success_age_seconds",
+        "gauge",
+        "How long ago a path took something last; a path that never did has no value.",
     ),
 ];
 
@@ -270,6 +286,23 @@ pub fn of_incidents(open: &[Arc<Incident>]) -> String {
                 let notices = open.iter().flat_map(|it| &it.notices);
                 text.line(name, notices.filter(|it| it.delivery.is_open()).count());
             }
+        }
+    }
+    text.0
+}
+
+/// How the paths are, in the text format.
+pub fn of_paths(paths: &[Seen], now: Timestamp) -> String {
+    let mut text = Text::default();
+    for family in OF_PATHS {
+        let name = text.family(family);
+        if name == "steadyhand_path_red" {
+            let red = paths.iter().map(|seen| (&seen.path, u8::from(seen.state == path::State::Red)));
+            text.labelled(name, "path", red);
+        } else {
+            let took = paths.iter().filter_map(|seen| Some((&seen.path, seen.known.took?)));
+            let age = took.map(|(path, took)| (path, now.duration_since(took).as_secs().max(0)));
+            text.labelled(name, "path", age);
         }
     }
     text.0

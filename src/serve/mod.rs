@@ -114,6 +114,7 @@ impl Service {
         let chat = self.discord.get();
         let of_chat = chat.map(|chat| metrics::of_discord(&chat.health(), chat.responses()));
         let of_notices = self.engine.get().map(|engine| metrics::of_incidents(&engine.incidents().open()));
-        all + &of_notices.unwrap_or_default() + &of_chat.unwrap_or_default()
+        let of_paths = self.watch.get().map(|watch| metrics::of_paths(&watch.paths(), watch.now()));
+        all + &of_notices.unwrap_or_default() + &of_paths.unwrap_or_default() + &of_chat.unwrap_or_default()
     }
 }

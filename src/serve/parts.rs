@@ -8,8 +8,10 @@ use super::health::{Finding, Health, Report, State};
 use super::watch::{Outside, Watch};
 use super::{Service, Stage};
 use crate::chat::discord::{self, Discord};
+use crate::duty::path;
 use crate::engine::incidents::NotifyFile;
 use crate::engine::{self, Engine};
+use crate::incident::paths::Seen;
 use crate::journal::{AppendError, Journal};
 use crate::library::NotLoaded;
 
@@ -76,8 +78,8 @@ pub(super) fn register_engine(health: &Health, engine: &Engine) {
 pub(super) fn register_watch(health: &Health, watch: &Watch) {
     let notices = watch.clone();
     health.register("notices", move || {
-        let (late, file) = (notices.late(), notices.notify_file());
-        async move { of_notices(&late, &file) }
+        let (late, file, paths) = (notices.late(), notices.notify_file(), notices.paths());
+        async move { of_notices(&late, &file, &paths) }
     });
     let watcher = watch.clone();
     health.register("watcher", move || {
@@ -87,13 +89,16 @@ pub(super) fn register_watch(health: &Health, watch: &Watch) {
 }
 
 /// Late notices are tried again by themselves; another start would not help, and somebody must look. No person is named.
-fn of_notices(late: &[String], file: &NotifyFile) -> Finding {
+/// Over the paths that are red nobody is told; people are told over the others.
+fn of_notices(late: &[String], file: &NotifyFile, paths: &[Seen]) -> Finding {
     let mut says = Vec::new();
     match file {
         // Whoever has no notify.yaml has chosen that; the log says what it means.
         NotifyFile::Usable | NotifyFile::Missing => {}
         NotifyFile::Old(_) => {
-            says.push("notify.yaml cannot be used; what was read before goes on. Next: steadyhand check".to_owned());
+            says.push(
+                "notify.yaml cannot be used; what was read before goes on. Next: steadyhand check".to_owned(),
+            );
         }
         NotifyFile::Unusable(_) => says.push(
             "notify.yaml cannot be used, and none was read before: nobody is called. Next: steadyhand check"
@@ -102,6 +107,11 @@ fn of_notices(late: &[String], file: &NotifyFile) -> Finding {
     }
     if !late.is_empty() {
         says.push(format!("{} things of notices are late. Next: incident, and notify log", late.len()));
+    }
+    let red = paths.iter().filter(|seen| seen.state == path::State::Red);
+    let red: Vec<String> = red.map(|seen| format!("path {} is red", seen.path)).collect();
+    if !red.is_empty() {
+        says.push(format!("{}. Next: notify paths", red.join(", ")));
     }
     if says.is_empty() { Finding::OK } else { Finding::new(State::Attention, says.join(". ")) }
 }

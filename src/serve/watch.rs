@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::engine::incidents::NotifyFile;
+use crate::incident::paths::Seen;
 use crate::notify;
 
 /// How often it is looked when nobody outside is named.
@@ -61,7 +62,12 @@ impl Watch {
         self.engine.incidents().notify_file()
     }
 
-    fn now(&self) -> Timestamp {
+    /// How the paths are; none where nobody can know.
+    pub fn paths(&self) -> Vec<Seen> {
+        self.engine.incidents().paths().unwrap_or_default()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

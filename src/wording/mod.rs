@@ -13,6 +13,7 @@ pub mod look;
 pub mod moment;
 pub mod notice;
 pub mod page;
+pub mod paths;
 pub mod plan;
 pub mod record;
 pub mod refusal;

@@ -5,4 +5,5 @@ mod files;
 mod incident;
 mod journal;
 mod packaging;
+mod paths;
 mod run;

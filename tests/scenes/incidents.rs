@@ -9,7 +9,7 @@ use steadyhand::chat::desk::CameOut;
 use steadyhand::duty::model::Carrier;
 use steadyhand::incident::IncidentId;
 use steadyhand::incident::input::Answer;
-use steadyhand::incident::model::{Audience, Incident};
+use steadyhand::incident::model::{Audience, Incident, Severity};
 use steadyhand::notify::{Letter, Messenger};
 use steadyhand::runbook::source::name::PathName;
 use steadyhand::target::Later;
@@ -38,6 +38,11 @@ escalations:
     last_resort: [siren]
 "#;
 
+/// A path of one person alone, and one to customers.
+const MORE_PATHS: &str = "  pager: { kind: slack, url: siren_url, depends_on: [gsm] }
+  page: { kind: slack, url: siren_url, depends_on: [page] }
+";
+
 /// What left the house, and which paths are broken.
 #[derive(Default)]
 struct Paths {
@@ -48,6 +53,10 @@ struct Paths {
 impl Paths {
     fn breaks(&self, path: &str) {
         self.broken.lock().unwrap().insert(path.to_owned());
+    }
+
+    fn heals(&self, path: &str) {
+        self.broken.lock().unwrap().remove(path);
     }
 
     /// Path and person of every letter since the last time, and forgets them.
@@ -227,6 +236,9 @@ fn a_drill_reaches_its_participants_only_and_says_so() {
 #[test]
 fn a_path_is_tried_with_a_letter_to_the_one_who_asks() {
     let (mut scene, paths) = told();
+    scene.edits("notify.yaml", "people:\n", &format!("{MORE_PATHS}\npeople:\n"));
+    scene.edits("notify.yaml", "  cleo: [chat,", "  cleo: [chat, pager,");
+    scene.edits("notify.yaml", "escalations:\n", "public: [page]\n\nescalations:\n");
 
     assert_eq!(scene.types("sue", "notify test post"), CameOut::Done);
     let letters = paths.took();
@@ -234,10 +246,69 @@ fn a_path_is_tried_with_a_letter_to_the_one_who_asks() {
     paths.breaks("post");
     assert_eq!(scene.types("sue", "notify test post"), CameOut::Refused);
     paths.took();
-    assert_eq!(scene.types("sue", "notify test siren"), CameOut::Refused);
-    assert_eq!(paths.took(), Vec::<String>::new(), "nobody else's path is tried");
+    assert_eq!(scene.types("sue", "notify test siren"), CameOut::Done);
+    assert_eq!(paths.took(), ["siren all: A test of the path siren: nothing has happened."]);
+    for others in ["pager", "page"] {
+        assert_eq!(scene.types("sue", &format!("notify test {others}")), CameOut::Refused);
+    }
+    assert_eq!(
+        paths.took(),
+        Vec::<String>::new(),
+        "no path of somebody else is tried, and none of customers"
+    );
 
     scene.reads("incident-path-tried");
+}
+
+/// The watch over the paths begins, as it does in a service.
+fn watched(scene: &mut Scene) {
+    let incidents = scene.engine().incidents();
+    scene.waits_for(async { _ = tokio::spawn(incidents.watch_paths()) });
+    scene.settle();
+}
+
+#[test]
+fn a_path_that_dies_is_said_over_the_others_and_heals() {
+    let (mut scene, paths) = told();
+    watched(&mut scene);
+    assert_eq!(paths.took(), Vec::<String>::new(), "not at night");
+    scene.after(Duration::from_hours(6));
+    let mut told = vec!["-- Wednesday, 09:07 --".to_owned()];
+    told.extend(paths.took());
+    scene.after(Duration::from_hours(47));
+    told.push("-- 47 h later, nothing --".to_owned());
+    told.extend(paths.took());
+    paths.breaks("post");
+    scene.after(Duration::from_mins(75));
+    told.push("-- 75 min later, post refuses --".to_owned());
+    told.extend(paths.took());
+    scene.says("sue", "notify paths");
+    scene.says("sue", "incident status inc-1");
+    scene.says("sue", "notify log inc-1");
+    let red = incident(&scene, 1);
+    assert_eq!(red.severity, Severity::Sev3);
+    assert!(told.iter().any(|it| it.starts_with("chat ana: inc-1 sev3")), "{told:?}");
+    assert!(red.notices.iter().all(|notice| notice.way.path.as_str() != "post"), "{:?}", red.notices);
+    assert!(red.notices.iter().all(|notice| notice.to.as_ref().is_none_or(|to| to.as_str() != "sue")));
+
+    // The same over a start of the bot: the journal knows.
+    scene.restarts();
+    connects(&scene, &paths);
+    watched(&mut scene);
+    scene.types("ana", "incident ack inc-1");
+    assert_eq!(paths.took(), Vec::<String>::new(), "no start of the bot tries or says it again");
+    paths.heals("post");
+    scene.after(Duration::from_mins(70));
+    told.push("-- 70 min later, post takes letters --".to_owned());
+    told.extend(paths.took());
+    scene.says("sue", "notify paths");
+    scene.says("sue", "incident timeline inc-1");
+
+    assert!(incident(&scene, 1).is_closed());
+    assert!(scene.engine().incidents().get(IncidentId(2)).unwrap().is_none(), "one for each time it is red");
+    scene.note(&told.join("\n"));
+    scene.is_sound();
+    scene.reads("incident-path-red");
 }
 
 #[test]

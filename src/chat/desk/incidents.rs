@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::looks::answered;
 use super::{CameOut, Desk, Reply, only_looks};
 use crate::chat::grammar::{OfIncidents, OfNotices};
-use crate::engine::incidents::Begin;
+use crate::engine::incidents::{Begin, known_paths};
 use crate::engine::{Engine, Refused, Speaker};
+use crate::incident::paths::seen;
 use crate::incident::{self, Incident, IncidentId, Refusal, Says};
-use crate::policy::decide::{Denial, Door};
+use crate::policy::decide::{Denial, Door, policy_of};
 use crate::run::{Run, RunId};
 use crate::wording::incident as words;
 use crate::wording::{Page, record, run as run_words};
@@ -101,6 +102,22 @@ impl Desk {
         Ok(words::log::log(&with_post.collect::<Result<Vec<_>, Refused>>()?, &self.moment()))
     }
 
+    /// How each path is.
+    pub(super) fn paths_of_notices(&self) -> Result<Page, Refused> {
+        let moment = self.moment();
+        if let Some(engine) = &self.engine {
+            return Ok(crate::wording::paths::list(&engine.incidents().paths()?, &moment));
+        }
+        let snapshot = self.files().map_err(Refused::NotLoaded)?;
+        let policy = policy_of(&snapshot.set.policy).map_err(Refused::Denied)?;
+        let overrides = self.overrides();
+        let known = self.journal.as_ref().map(known_paths).unwrap_or_default();
+        let duty = snapshot.set.duty(policy, &overrides);
+        let open = self.open_incidents()?;
+        let seen = seen(&duty, &known, &open, &moment.zone, (moment.now, moment.now));
+        Ok(crate::wording::paths::list(&seen, &moment))
+    }
+
     /// Why notify.yaml cannot be used as it is now, if it cannot.
     pub(super) fn problems_of_notify(&self) -> Option<String> {
         self.files().ok()?.set.notify.as_ref().err().cloned()
@@ -126,9 +143,10 @@ impl Desk {
     ) -> Result<Reply, Refused> {
         match of {
             OfNotices::Log(id) => Ok(Reply::done(self.log_of_notices(id)?)),
+            OfNotices::Paths => Ok(Reply::done(self.paths_of_notices()?)),
             OfNotices::Test(path) => {
                 let tried = engine.incidents().tries(speaker, &path).await?;
-                Ok(answered(words::log::tried(&tried.path, &tried.to, &tried.answer)))
+                Ok(answered(words::log::tried(&tried.path, tried.to.as_ref(), &tried.answer)))
             }
         }
     }

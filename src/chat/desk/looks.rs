@@ -64,6 +64,7 @@ impl Desk {
             Command::JournalOfIncident(id) => self.journal_of_incident(id)?,
             Command::Incident(of) => return self.look_at_incidents(&of),
             Command::Notify(OfNotices::Log(id)) => self.log_of_notices(id)?,
+            Command::Notify(OfNotices::Paths) => self.paths_of_notices()?,
             Command::JournalVerify => return self.verify(),
             _ => return Ok(Reply::refused(only_looks())),
         };

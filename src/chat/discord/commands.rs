@@ -124,8 +124,8 @@ const SHAPES: &[Shape] = &[
         options: &[
             must(
                 "about",
-                Kind::Choice(&["log", "test"]),
-                "Who was told what; or a letter to you over a path",
+                Kind::Choice(&["log", "paths", "test"]),
+                "Who was told what; how the paths are; or a letter to you over one",
             ),
             may("incident", Kind::TextOffered, "Of log: an incident, as inc-31"),
             may("path", Kind::TextOffered, "Of test: the name of a path"),

@@ -47,6 +47,8 @@ impl OfIncidents {
 pub enum OfNotices {
     /// Who was told what, over which path; of one incident or of all that are open.
     Log(Option<IncidentId>),
+    /// How each path is.
+    Paths,
     /// Whether a path works: a letter to the one who asks.
     Test(String),
 }
@@ -157,8 +159,9 @@ pub(super) fn notify(rest: &mut Rest<'_>) -> Result<OfNotices, NotUnderstood> {
         None => Ok(OfNotices::Log(None)),
         Some("log") if rest.words.is_empty() => Ok(OfNotices::Log(None)),
         Some("log") => Ok(OfNotices::Log(Some(rest.incident()?))),
+        Some("paths") => Ok(OfNotices::Paths),
         Some("test") => Ok(OfNotices::Test(rest.plain("the name of a path")?)),
-        Some(_) => Err(rest.wrong("write: notify log [inc-31], or notify test <path>")),
+        Some(_) => Err(rest.wrong("write: notify log [inc-31], notify paths, or notify test <path>")),
     }
 }
 
@@ -318,6 +321,7 @@ mod tests {
         assert_eq!(read("notify log inc-31"), Ok(Command::Notify(OfNotices::Log(Some(IncidentId(31))))));
         assert_eq!(read("notify test pager"), Ok(Command::Notify(OfNotices::Test("pager".to_owned()))));
         assert!(read("notify everybody").is_err());
+        assert_eq!(read("notify paths"), Ok(Command::Notify(OfNotices::Paths)));
         assert!(read("notify test pager").unwrap().acts() && !read("notify log").unwrap().acts());
         assert!(read("incident ack 31").unwrap().acts() && !read("incident 31").unwrap().acts());
     }

@@ -1,10 +1,10 @@
 //! The files as incidents need them: those of this moment, or the last that could be used. An incident never waits until
 //! somebody has mended a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::duty::{Duty, Override};
+use crate::duty::{Duty, Notify, Override};
 use crate::engine::{Inner, lock};
 use crate::inventory::Inventory;
 use crate::library::{NotLoaded, Snapshot};
@@ -32,6 +32,8 @@ pub(super) struct Known {
     /// Why there are none.
     why: String,
     nobody: Arc<Policy>,
+    /// How people are told while paths fail: over those at last.
+    avoiding: Option<Arc<Notify>>,
     overrides: Arc<[Override]>,
 }
 
@@ -43,7 +45,8 @@ impl Known {
             Ok(snapshot) => (Some(snapshot), String::new()),
             Err(why) => (None, why),
         };
-        Self { snapshot, why, nobody: Arc::new(nobody()), overrides: said.overrides }
+        let avoiding = snapshot.as_ref().and_then(|snapshot| avoiding(inner, snapshot));
+        Self { snapshot, why, nobody: Arc::new(nobody()), avoiding, overrides: said.overrides }
     }
 
     /// The policy; one that has nobody where there is none.
@@ -60,10 +63,22 @@ impl Known {
     /// Who is on duty, and how people are told.
     pub(super) fn duty(&self) -> Duty<'_> {
         match &self.snapshot {
-            Some(snapshot) => snapshot.set.duty(self.policy(), &self.overrides),
+            Some(snapshot) => {
+                let duty = snapshot.set.duty(self.policy(), &self.overrides);
+                Duty { notify: self.avoiding.as_deref().map_or(duty.notify, Ok), ..duty }
+            }
             None => Duty { policy: &self.nobody, notify: Err(&self.why), overrides: &self.overrides },
         }
     }
+}
+
+/// How people are told while paths fail; none while all are well.
+fn avoiding(inner: &Inner, snapshot: &Snapshot) -> Option<Arc<Notify>> {
+    let known = lock(&inner.incidents.paths);
+    let fail: BTreeSet<_> =
+        known.iter().filter(|(_, known)| known.fails()).map(|(path, _)| path.clone()).collect();
+    let notify = snapshot.set.notify.as_ref().ok().filter(|_| !fail.is_empty())?;
+    Some(Arc::new(notify.clone().avoiding(&fail)))
 }
 
 /// The files as they are now, or those that could be used whole last; and without those as far as they can be used.

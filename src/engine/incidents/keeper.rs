@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::paths::known_paths;
 use super::sends::Sent;
 use super::take::{From, HEARD, NotTaken, answer};
 use super::{Mail, Reply};
@@ -165,6 +166,7 @@ impl Keeper {
                 }
             }
         }
+        *lock(&self.inner.incidents.paths) = known_paths(view);
         let released = self.open.values().flat_map(|incident| &incident.runs);
         let released = released.filter(|(_, seen)| seen.released).map(|(run, _)| *run).collect();
         self.inner.incidents.released.send_replace(released);
@@ -347,6 +349,14 @@ impl Keeper {
                 answer(id, taken, state, reply);
             }
             Mail::Begins { opened, tell, actor, reply } => self.begins(*opened, tell, actor, reply).await,
+            Mail::PathIsRed { opened, done } => {
+                self.path_is_red(&opened).await;
+                done.send(()).ok();
+            }
+            Mail::PathTakes { id, done } => {
+                self.path_takes(id).await;
+                done.send(()).ok();
+            }
         }
     }
 

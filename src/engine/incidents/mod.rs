@@ -9,10 +9,12 @@ mod files;
 mod hears;
 mod home;
 mod keeper;
+mod paths;
 mod say;
 mod sends;
 mod take;
 mod trial;
+mod path_watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +24,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{Engine, FOLLOW_CAPACITY, Inner, Refused, lock};
 use crate::duty::Notify;
+use crate::duty::path::Known;
 use crate::incident::model::{Notice, Opened, Severity};
 use crate::incident::{Incident, IncidentId, Says, Stamped};
 use crate::journal::{Actor, OpenError};
@@ -29,10 +32,11 @@ use crate::library::Snapshot;
 use crate::notify::Messenger;
 use crate::plan::model::TellPlan;
 use crate::run::RunId;
-use crate::runbook::source::name::Person;
+use crate::runbook::source::name::{PathName, Person};
 use keeper::Keeper;
 
 pub use files::NotifyFile;
+pub use paths::known_paths;
 pub use sends::notice_key;
 pub use trial::Tried;
 
@@ -74,6 +78,10 @@ enum Mail {
     Says { id: IncidentId, by: Person, says: Says, actor: Actor, reply: Reply },
     /// A person begins one.
     Begins { opened: Box<Opened>, tell: Vec<TellPlan>, actor: Actor, reply: Reply },
+    /// The watch found a path red.
+    PathIsRed { opened: Box<Opened>, done: oneshot::Sender<()> },
+    /// The path of this incident took something again.
+    PathTakes { id: IncidentId, done: oneshot::Sender<()> },
 }
 
 type Reply = oneshot::Sender<Result<Arc<Incident>, Refused>>;
@@ -92,6 +100,10 @@ pub(super) struct Room {
     heard: AtomicU64,
     /// The files that could be used whole last.
     usable: Mutex<Option<Arc<Snapshot>>>,
+    /// What is known of the paths.
+    paths: Mutex<BTreeMap<PathName, Known>>,
+    /// Something happened on one of them.
+    paths_changed: tokio::sync::Notify,
     changed: broadcast::Sender<Changed>,
     mailbox: mpsc::UnboundedSender<Mail>,
 }
@@ -107,6 +119,8 @@ impl Room {
             carriers: watch::Sender::new(None),
             heard: AtomicU64::new(0),
             usable: Mutex::default(),
+            paths: Mutex::default(),
+            paths_changed: tokio::sync::Notify::new(),
             changed: broadcast::channel(FOLLOW_CAPACITY).0,
             mailbox,
         };

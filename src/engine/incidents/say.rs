@@ -215,7 +215,7 @@ fn participants(policy: &Policy, by: &Person, names: &[String]) -> Result<Vec<Pe
 }
 
 /// The role that answers for what has no service: on-call, or the first that an escalation is about.
-fn whoever_answers(snapshot: &Snapshot, policy: &Policy) -> Role {
+pub(super) fn whoever_answers(snapshot: &Snapshot, policy: &Policy) -> Role {
     let notify = snapshot.set.notify.as_ref().ok();
     let escalated = notify.into_iter().flat_map(|notify| notify.escalations.keys());
     let on_call = policy.roles.keys().filter(|role| role.as_str() == "on-call");

@@ -10,6 +10,7 @@ use crate::engine::{Refused, lock};
 use crate::failpoint::{self, Point};
 use crate::incident::input::{Input, Refusal};
 use crate::incident::model::Opened;
+use crate::incident::paths::heard;
 use crate::incident::{self, Event, Incident, IncidentId, Stamped};
 use crate::journal::{Actor, Append, AppendError, IncidentAppend, NewEntry};
 use crate::plan::model::TellPlan;
@@ -137,6 +138,11 @@ impl Keeper {
             runs.extend(released);
             runs.len() > before
         });
+        for stamped in &all {
+            if let Some((path, heard)) = heard(&incident, stamped) {
+                self.inner.incidents.hears_of_path(path, stamped.at, heard);
+            }
+        }
         let shown = Arc::new(incident.clone());
         {
             // Both under the lock: whoever reads the new state can already receive what led to it.

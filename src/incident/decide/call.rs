@@ -185,8 +185,9 @@ fn reached(course: &Course<'_>, tell: &[Role]) -> (Vec<Person>, Vec<String>) {
     let (mut people, mut unknown) = (Vec::new(), Vec::new());
     let mut add = |person: Person, unknown: &mut Vec<String>| {
         if people.contains(&person) {
-        } else if course.duty.ways(&person).is_empty() {
-            unknown.push(format!("{person} should be called, and notify.yaml has no way to them."));
+        } else if course.ways(&person).is_empty() {
+            let other = if course.incident.red_path().is_some() { "no other way" } else { "no way" };
+            unknown.push(format!("{person} should be called, and notify.yaml has {other} to them."));
         } else {
             people.push(person);
         }
@@ -209,7 +210,7 @@ fn reached(course: &Course<'_>, tell: &[Role]) -> (Vec<Person>, Vec<String>) {
 /// A page goes over the first two ways at once; where one of them is in trouble already, over the next one too.
 fn page(course: &mut Course<'_>, obligation: &Obligation, person: &Person) {
     let (about, audience) = (about(obligation), audience_of(course, person, &obligation.who));
-    let ways = course.duty.ways(person);
+    let ways = course.ways(person);
     let mut troubled = 0;
     for way in Duty::first_two(&ways) {
         troubled += usize::from(is_in_trouble(course, way));
@@ -238,7 +239,7 @@ fn further(course: &mut Course<'_>, about: &About, audience: Audience, person: &
             |it: &&Notice| it.about == *about && it.to.as_ref() == Some(person) && same_place(&it.way, way);
         course.incident.notices.iter().filter(same).any(|it| it.number >= since || it.delivery.is_open())
     };
-    let Some(way) = course.duty.ways(person).into_iter().find(|way| !used(way)) else { return false };
+    let Some(way) = course.ways(person).into_iter().find(|way| !used(way)) else { return false };
     course.tell(about.clone(), audience, Some(person.clone()), way);
     true
 }
@@ -306,7 +307,7 @@ fn alarm(course: &mut Course<'_>, who: &Role, why: String) {
     }
     let ends_a_round = why.starts_with(&nobody_answered(who));
     let about = About::Alarm(why);
-    for way in course.duty.escalation(who).last_resort {
+    for way in course.without_red(course.duty.escalation(who).last_resort) {
         let just_now =
             |it: &&Notice| it.about == about && same_place(&it.way, &way) && it.queued == course.now;
         let said = course.incident.notices.iter().any(|it| just_now(&it));

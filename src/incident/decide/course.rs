@@ -83,6 +83,17 @@ impl<'a> Course<'a> {
         }
     }
 
+    /// The ways of a person, best first. That a path is red is never told over that path.
+    pub(super) fn ways(&self, person: &Person) -> Vec<Way> {
+        self.without_red(self.duty.ways(person))
+    }
+
+    /// Those that are not the path that the incident is about.
+    pub(super) fn without_red(&self, ways: Vec<Way>) -> Vec<Way> {
+        let red = self.incident.red_path();
+        ways.into_iter().filter(|way| Some(&way.path) != red).collect()
+    }
+
     /// Queues a notice.
     pub(super) fn tell(&mut self, about: About, audience: Audience, to: Option<Person>, way: Way) {
         self.say(Event::NoticeQueued { about, audience, to, way });

@@ -8,6 +8,7 @@ mod course;
 mod delivery;
 mod news;
 mod obligations;
+mod path;
 mod person;
 mod rights;
 mod run;
@@ -75,6 +76,10 @@ pub fn decide(incident: &Incident, input: &Input, now: Timestamp, duty: &Duty<'_
         }
         Input::Sent { notice, attempt, answer } => {
             delivery::answered(&mut course, *notice, *attempt, answer);
+            None
+        }
+        Input::PathTakes => {
+            path::takes(&mut course);
             None
         }
         Input::Tick => None,

@@ -110,7 +110,7 @@ pub(super) fn publish(course: &mut Course<'_>, number: u32) {
 
 /// The ways of a person over which news can go, best first.
 pub(super) fn news_ways(course: &Course<'_>, person: &Person) -> Vec<Way> {
-    course.duty.ways(person).into_iter().filter(|way| !keeps_alerts(course, way)).collect()
+    course.ways(person).into_iter().filter(|way| !keeps_alerts(course, way)).collect()
 }
 
 /// Whether a path only opens and closes alerts, and takes no news.

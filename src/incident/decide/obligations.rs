@@ -262,7 +262,7 @@ fn late(course: &mut Course<'_>, obligation: &Obligation) {
         if !course.takes_part(&person) || called(course, &person) {
             continue;
         }
-        let ways = course.duty.ways(&person);
+        let ways = course.ways(&person);
         for way in Duty::first_two(&ways) {
             let audience = audience_of(course, &person, &owner);
             course.tell(About::Late(number), audience, Some(person.clone()), way.clone());

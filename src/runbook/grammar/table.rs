@@ -706,6 +706,7 @@ pub static NOTIFY: Shape = Shape {
             "Where published news go: a status page. Nothing goes there but what a person published.",
         ),
         may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent."),
+        may("trials", Form::Map(&TRIALS), "When paths are tried that took nothing for some time."),
     ],
 };
 
@@ -874,6 +875,21 @@ static WATCHER: Shape = Shape {
     keys: &[
         must("url", Form::Word(Refers::Secret), "The secret that holds the address to call."),
         must("every", Form::Duration, "How often it is called while all is well."),
+    ],
+};
+
+static TRIALS: Shape = Shape {
+    what: "trials of paths",
+    about: "When paths are tried that took nothing for some time: with a letter that rings nowhere, to one person who has the path, first of all one on duty. What is `public` is never tried.",
+    keys: &[
+        may(
+            "every",
+            Form::Duration,
+            "A path that took nothing for so long is tried, from 1h to 7d; 2d if not said.",
+        ),
+        may("days", DAYS_OF_WEEK, "On these days; Monday to Friday if not said."),
+        may("between", BETWEEN, "At these hours of each of its days; [\"09:00\", \"17:00\"] if not said."),
+        may("zone", Form::Free, "The time zone of these hours; that of the bot if not said."),
     ],
 };
 

@@ -147,6 +147,7 @@ codes! {
         ScheduleTurn "schedule-turn" "Turns that do not follow from the file: several people without `every`, `every` without `from`, or turns of less than an hour.",
         ScheduleGap "schedule-gap" "Hours of the week in which nobody is on duty, and no `gaps` say that this is meant.",
         EscalationEmpty "escalation-empty" "A step of an escalation that reaches nobody.",
+        TrialTimes "trial-times" "Trials of paths more often than every hour, less often than every 7 days, or on no day.",
     }
     "inventory and policy" {
         SettingMissing "setting-missing" "A setting that the pack needs and nobody gives.",

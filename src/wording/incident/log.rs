@@ -73,11 +73,20 @@ fn row(incident: &Incident, notice: &Notice, post: &Post, moment: &Moment) -> Ro
 }
 
 /// What a path answered to a letter that only tries it.
-pub fn tried(path: &PathName, to: &Person, answer: &Answer) -> Page {
+pub fn tried(path: &PathName, to: Option<&Person>, answer: &Answer) -> Page {
     let (state, what) = match answer {
         Answer::Accepted(_) => (
             states::TAKEN,
-            format!("It took the letter to {to}. Whether it arrives is for {to} to see: look there now."),
+            match to {
+                Some(to) => {
+                    format!(
+                        "It took the letter to {to}. Whether it arrives is for {to} to see: look there now."
+                    )
+                }
+                None => {
+                    "It took the letter to the last resort. Look there now whether it arrived.".to_owned()
+                }
+            },
         ),
         Answer::NotNow(why, _) => {
             (states::NOT_SENT, format!("It does not take letters now: {}.", visible(why)))

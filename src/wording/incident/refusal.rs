@@ -49,12 +49,12 @@ fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> Page {
         Refusal::Denied(denial) => denied(denial),
         Refusal::NotFor(not) => not_for(not, id),
         Refusal::DraftUnread { text, digest } => read_back(text, digest, id),
-        Refusal::DraftChanged { text, digest } => {
-            Page::sentence(format!("Refused: the draft of {id} is another one by now. Nothing was published."))
-                .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
-                .next(publish(id, digest), "customers read exactly that")
-                .code(refusal.code())
-        }
+        Refusal::DraftChanged { text, digest } => Page::sentence(format!(
+            "Refused: the draft of {id} is another one by now. Nothing was published."
+        ))
+        .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
+        .next(publish(id, digest), "customers read exactly that")
+        .code(refusal.code()),
         Refusal::NoDraft => said(
             format!("{id} has no draft, so there is nothing to publish."),
             format!("incident draft {id} \"…\""),

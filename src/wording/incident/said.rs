@@ -57,7 +57,7 @@ pub fn cause(cause: &Cause) -> String {
         Cause::Run { run, trouble } => format!("by {}", happened(*run, trouble)),
         Cause::Person { by, why } if why.is_empty() => format!("by {by}"),
         Cause::Person { by, why } => format!("by {by}: {}", visible(why.trim_end_matches('.'))),
-        Cause::Watch { why } => {
+        Cause::Watch { why, .. } => {
             format!("by the watch over the paths: {}", visible(why.trim_end_matches('.')))
         }
     }

@@ -87,6 +87,7 @@ pub(in crate::wording) fn incident() -> Incident {
         acknowledged: None,
         known_by: BTreeMap::new(),
         touched: since,
+        path_takes: None,
     }
 }
 

@@ -447,7 +447,7 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
 #[test]
 fn a_path_that_took_a_letter_proves_nothing_yet() {
     let pager = PathName::new("pager").unwrap();
-    let tried = |answer: &Answer| lines(&log::tried(&pager, &person("ana"), answer));
+    let tried = |answer: &Answer| lines(&log::tried(&pager, Some(&person("ana")), answer));
 
     let taken = tried(&Answer::Accepted(None));
     assert!(taken.contains("Whether it arrives is for ana to see") && !taken.contains("code:"), "{taken}");

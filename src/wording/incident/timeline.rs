@@ -44,6 +44,11 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
         Event::IncidentRunReleased { run } => {
             (format!("run {run} may begin: everybody knows who must know before"), false)
         }
+        Event::IncidentPathTakes => {
+            let path =
+                incident.red_path().map_or_else(|| "the path".to_owned(), |path| format!("path {path}"));
+            (format!("{path} took something again: it is green"), false)
+        }
         Event::IncidentSeverity { severity, why: reason } => {
             (format!("{by} says that it is {}: {}", severity.word(), why(reason)), false)
         }

@@ -186,8 +186,8 @@ pub const VERBS: &[Verb] = &[
     act(
         Weight::Tells,
         "notify",
-        "notify log [inc-31] · notify test <path>",
-        "Who was told what, over which path, and what became of it. `test` sends a letter over a path to you alone, and says what the path answered.",
+        "notify log [inc-31] · notify paths · notify test <path>",
+        "Who was told what, over which path, and what became of it. `paths` says how each path is. `test` sends a letter over a path to you alone, and says what the path answered.",
     ),
 ];
 /// Words that belong to the grammar and come later: they answer that they are not there yet.

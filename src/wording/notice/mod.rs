@@ -71,15 +71,18 @@ pub fn standing_for_support(incident: &Incident, about: &About, facts: &Facts, m
     if incident.is_drill() { of_a_drill(&words) } else { words }
 }
 
-/// What a letter says that only tries a path.
-pub fn trial(path: &PathName, to: &Person, moment: &Moment) -> Words {
+/// What a letter says that only tries a path. `to` is none at the last resort, and `by` where nobody asked for it.
+pub fn trial(path: &PathName, to: Option<&Person>, by: Option<&Person>, moment: &Moment) -> Words {
+    let whom = to.map(|to| format!(", {to}")).unwrap_or_default();
+    let now = moment.time(moment.now);
+    let why = match by {
+        Some(by) => format!("{by} asked at {now} whether {path} works."),
+        None => format!("steadyhand tries {path} by itself, at {now}: it carried nothing for some time."),
+    };
     Words {
         subject: "[test] steadyhand".to_owned(),
-        title: format!("A test of the path {path}: nothing has happened, {to}."),
-        text: format!(
-            "{to} asked at {} whether {path} works. If you read this, it does. There is nothing to do.",
-            moment.time(moment.now)
-        ),
+        title: format!("A test of the path {path}: nothing has happened{whom}."),
+        text: format!("{why} If you read this, it works. There is nothing to do."),
     }
 }
 

@@ -98,6 +98,10 @@ fn why(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
             let update = incident.updates.get(by_number(*number)?)?;
             Some(format!("{}, {}: {}", moment.time(update.at), update.by, sentence(&update.text)))
         }
+        (About::Resolved, _) => {
+            let (path, at) = incident.red_path().zip(incident.path_takes)?;
+            Some(format!("Path {path} took something again at {}: it is green.", moment.time(at)))
+        }
         (About::Published(number), _) => {
             let (at, by, text) = incident.published.get(by_number(*number)?)?;
             Some(format!("{by} published at {}: \"{}\"", moment.time(*at), visible(text)))

@@ -158,7 +158,7 @@ fn any_incident() -> impl Strategy<Value = Incident> {
     let cause = prop_oneof![
         trouble().prop_map(|trouble| Cause::Run { run: RunId(142), trouble }),
         Just(Cause::Person { by: person("ana"), why: SECRET.to_owned() }),
-        Just(Cause::Watch { why: SECRET.to_owned() }),
+        Just(Cause::Watch { why: SECRET.to_owned(), path: None }),
     ];
     let severity =
         prop::sample::select(vec![Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Planned]);

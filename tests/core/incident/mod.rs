@@ -9,5 +9,6 @@ mod opening;
 mod people;
 mod properties;
 mod rights;
+mod red_path;
 mod runs;
 mod sending;
