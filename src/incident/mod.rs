@@ -16,6 +16,7 @@ pub mod from_run;
 pub mod input;
 pub mod model;
 pub mod next;
+pub mod report;
 
 pub use apply::apply;
 pub use decide::{Decided, decide};

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::report::Report;
 use crate::duty::Way;
 use crate::run::RunId;
 use crate::run::model::Outcome;
@@ -155,6 +156,11 @@ pub enum Cause {
         /// What was found.
         why: String,
     },
+    /// Several reported the same service, or an alert did that calls at once.
+    Reports {
+        /// In the order in which they came.
+        reports: Vec<Report>,
+    },
 }
 
 /// What happened to a run that people must know of.
@@ -219,6 +225,9 @@ pub struct Incident {
     pub notices: Vec<Notice>,
     /// What was said of it, in order.
     pub updates: Vec<Update>,
+    /// What was reported of it, in order: by people and by alerts, for operators only. The number of each is its place,
+    /// from 1.
+    pub reports: Vec<Report>,
     /// What is to be published next, word for word.
     pub draft: Option<String>,
     /// What was published.
@@ -362,6 +371,10 @@ pub enum About {
     Alarm(String),
     /// News: the number of the update, from 1.
     Update(u32),
+    /// Somebody or an alert reports it too: the number of the report, from 1. For operators only.
+    Report(u32),
+    /// Every alert of it is over. For operators only.
+    AlertsOver,
     /// Published: the number of the publication, from 1.
     Published(u32),
     /// Somebody has said that they know: paths that keep an alert open are told.

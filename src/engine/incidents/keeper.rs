@@ -16,6 +16,7 @@ use super::{Mail, Reply};
 use crate::engine::{Inner, Refused, lock};
 use crate::incident::input::{Answer, Input, Refusal};
 use crate::incident::model::{Delivery, Opened};
+use crate::incident::report::Report;
 use crate::incident::{self, Incident, IncidentId};
 use crate::journal::{Actor, AppendError, Entry, OpenError};
 use crate::plan::model::TellPlan;
@@ -51,6 +52,8 @@ pub(super) struct Keeper {
     pub(super) open: BTreeMap<IncidentId, Incident>,
     /// The newest closed one of each service.
     pub(super) closed: Vec<Incident>,
+    /// Reports that belong to no incident yet, in order.
+    pub(super) waiting: Vec<Report>,
     /// Notices that are on their way, and over which path.
     pub(super) flying: BTreeMap<(IncidentId, u32), PathName>,
     pub(super) came: mpsc::UnboundedSender<Sent>,
@@ -73,6 +76,7 @@ impl Keeper {
             inner,
             open: BTreeMap::new(),
             closed: Vec::new(),
+            waiting: Vec::new(),
             flying: BTreeMap::new(),
             came,
             mail,
@@ -179,6 +183,7 @@ impl Keeper {
                 of_incidents.filter_map(|entry| entry.data[HEARD].as_u64()).max().unwrap_or(heard).max(heard);
         }
         self.inner.incidents.heard.store(heard, Ordering::Release);
+        self.load_reports()?;
         self.started_before(from)?;
         self.catch_up();
         let open: Vec<IncidentId> = self.open.keys().copied().collect();
@@ -317,6 +322,11 @@ impl Keeper {
                 let is_over = !is_open && state.as_ref().is_some_and(Incident::is_over);
                 let taken = if is_over { Ok(Some(Refusal::Closed)) } else { taken };
                 answer(id, taken, state, reply);
+            }
+            Mail::Became { seq, reply } => {
+                self.catch_up();
+                self.hear_all().await;
+                let _ = reply.send(self.became_of(seq));
             }
             Mail::Begins { opened, tell, actor, reply } => self.begins(*opened, tell, actor, reply).await,
         }

@@ -9,6 +9,7 @@ mod files;
 mod hears;
 mod home;
 mod keeper;
+pub mod reports;
 mod say;
 mod sends;
 mod take;
@@ -30,8 +31,10 @@ use crate::notify::Messenger;
 use crate::plan::model::TellPlan;
 use crate::run::RunId;
 use crate::runbook::source::name::Person;
+use crate::wording::incident::reports::Became;
 use keeper::Keeper;
 
+pub use reports::ReportOf;
 pub use sends::notice_key;
 pub use trial::Tried;
 
@@ -73,6 +76,8 @@ enum Mail {
     Says { id: IncidentId, by: Person, says: Says, actor: Actor, reply: Reply },
     /// A person begins one.
     Begins { opened: Box<Opened>, tell: Vec<TellPlan>, actor: Actor, reply: Reply },
+    /// Somebody asks what became of the report of this entry.
+    Became { seq: u64, reply: oneshot::Sender<Became> },
 }
 
 type Reply = oneshot::Sender<Result<Arc<Incident>, Refused>>;
@@ -91,6 +96,8 @@ pub(super) struct Room {
     heard: AtomicU64,
     /// The files that could be used whole last.
     usable: Mutex<Option<Arc<Snapshot>>>,
+    /// Alerts that were recorded lately.
+    lately: Mutex<reports::Lately>,
     changed: broadcast::Sender<Changed>,
     mailbox: mpsc::UnboundedSender<Mail>,
 }
@@ -106,6 +113,7 @@ impl Room {
             carriers: watch::Sender::new(None),
             heard: AtomicU64::new(0),
             usable: Mutex::default(),
+            lately: Mutex::default(),
             changed: broadcast::channel(FOLLOW_CAPACITY).0,
             mailbox,
         };

@@ -91,6 +91,25 @@ fn not_opened(refusal: &Refusal) -> (String, String, String) {
     (sentence, "help incident".to_owned(), "how one is opened".to_owned())
 }
 
+/// What was reported is not taken.
+pub fn not_reported(refusal: &Refusal, id: Option<IncidentId>) -> Page {
+    let (sentence, command, note) = match (refusal, id) {
+        (Refusal::TooShort(least), _) => {
+            (format!("that has fewer than {least} characters."), "help report".to_owned(), "how it is said")
+        }
+        (Refusal::TooLong(most), _) => (
+            format!("that is longer than {most} characters."),
+            "help report".to_owned(),
+            "say it shorter, or in two",
+        ),
+        (_, Some(id)) => (format!("{id} is closed."), "report <service> \"…\"".to_owned(), "if it is back"),
+        (_, None) => ("it cannot be taken so.".to_owned(), "help report".to_owned(), "how it is said"),
+    };
+    Page::sentence(format!("Refused: {sentence} Nothing was recorded."))
+        .next(command, note)
+        .code(refusal.code())
+}
+
 /// notify.yaml cannot be used as it is now. It stands before what is known all the same.
 pub fn notify_broken(why: &str) -> Page {
     Page::sentence(format!(
