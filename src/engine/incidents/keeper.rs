@@ -31,6 +31,8 @@ const NOTE_EVERY: u64 = 1_000;
 const KIND: &str = "incidents-heard";
 /// Among so many of the newest is looked for what a new incident goes on from.
 const RECENT: usize = 50;
+/// So many things are heard before what is due is done and sent: a storm of alerts holds up no page.
+const HEARD_AT_ONCE: usize = 50;
 /// What is due is done in so many rounds at most before others have their turn.
 const ROUNDS: usize = 8;
 
@@ -101,6 +103,7 @@ impl Keeper {
             if self.inner.is_fatal() {
                 return;
             }
+            let is_behind = !self.todo.is_empty() && self.again.is_none();
             let wake = self.wakes().map(|moment| self.inner.clock.until(moment));
             tokio::select! {
                 Some(mail) = self.mail.recv() => self.read(mail).await,
@@ -111,6 +114,7 @@ impl Keeper {
                     Err(RecvError::Closed) => return,
                 },
                 Ok(()) = carriers.changed() => {}
+                () = tokio::task::yield_now(), if is_behind => {}
                 () = async { wake.expect("guarded").await }, if wake.is_some() => {}
                 () = self.inner.ending.cancelled() => return self.end().await,
             }
@@ -223,20 +227,28 @@ impl Keeper {
             return;
         }
         self.again = None;
-        self.hear_all().await;
+        self.hear(HEARD_AT_ONCE).await;
         self.tick_all().await;
         self.send_all().await;
         self.note().await;
     }
 
-    /// Hears what is to be heard, in order, as long as the journal takes it.
+    /// Hears all that is to be heard, as long as the journal takes it.
     async fn hear_all(&mut self) {
+        self.hear(usize::MAX).await;
+    }
+
+    /// Hears so much of what is to be heard, in order, as long as the journal takes it.
+    async fn hear(&mut self, most: usize) {
+        let mut count = 0;
         while let Ok(sent) = self.sent.try_recv() {
             self.todo.push_back(Todo::Sent(sent));
         }
         while self.again.is_none()
+            && count < most
             && let Some(todo) = self.todo.pop_front()
         {
+            count += 1;
             let heard = match &todo {
                 Todo::Entry(entry) => self.hear_entry(entry).await,
                 Todo::Older(entry) => self.hear_new(entry).await,

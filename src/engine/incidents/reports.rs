@@ -101,7 +101,7 @@ impl Incidents {
         let said = Reported { source, of: of.clone(), words: words.to_owned(), incident, drill, over: false };
         let mut entry = self.entry(&said);
         entry.actor = Some(speaker.actor());
-        let entries = self.record(vec![entry]).await?;
+        let entries = self.record(vec![entry]).await.map_err(Refused::NotWritten)?;
         let seq = entries.first().map_or(0, |entry| entry.seq);
         let (reply, became) = oneshot::channel();
         let is_sent = self.room().mailbox.send(Mail::Became { seq, reply }).is_ok();
@@ -140,7 +140,7 @@ impl Incidents {
 
     /// Alerts came in. Those that say something new are recorded, all at one time; how many those are. What was recorded is
     /// never lost any more, so that whoever sent them can be told so.
-    pub async fn alerts(&self, alerts: Vec<Reported>) -> Result<usize, Refused> {
+    pub async fn alerts(&self, alerts: Vec<Reported>) -> Result<usize, AppendError> {
         let now = self.engine.clock().now();
         let mut new = alerts;
         {
@@ -165,12 +165,12 @@ impl Incidents {
         NewEntry { time: self.engine.clock().now(), actor: None, kind: KIND.to_owned(), data }
     }
 
-    async fn record(&self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, Refused> {
+    async fn record(&self, entries: Vec<NewEntry>) -> Result<Vec<Entry>, AppendError> {
         let written = self.engine.inner.journal.append(Append { entries, ..Append::default() }).await;
         if let Err(AppendError::Fatal { why }) = &written {
             self.engine.inner.journal_is_lost(why);
         }
-        written.map_err(Refused::NotWritten)
+        written
     }
 }
 

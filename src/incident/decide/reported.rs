@@ -13,7 +13,8 @@ pub(super) fn reported(course: &mut Course<'_>, report: &Report, at_once: bool) 
     let goes_on = course.incident.status < Status::Resolved;
     let is_held = course.incident.last_of(report).is_some_and(|last| !last.said.over);
     // What it knows already is nothing new, and no alert is over that it does not know.
-    if course.incident.is_closed() || is_held != report.said.over {
+    let is_too_much = course.incident.is_full() && !report.said.over;
+    if course.incident.is_closed() || is_held != report.said.over || is_too_much {
         return;
     }
     course.say(Event::IncidentReported { report: report.clone() });

@@ -18,6 +18,9 @@ pub use place::{Place, place};
 /// The type of its entry in the journal.
 pub const KIND: &str = "reported";
 
+/// An incident takes so many reports. Whatever is reported then is in the journal, and nobody is told of it any more.
+pub const MAX_REPORTS: usize = 500;
+
 /// What somebody reports, as its entry in the journal says it. Stored for ever: a new field has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported {
@@ -88,18 +91,21 @@ impl Report {
     /// Whether both say the same: the same alert, or the same person in the same words. One person may speak for several
     /// customers, and each in other words.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        match (&self.said.source, &other.said.source) {
+            (Source::Alert(one), Source::Alert(another)) => one.fingerprint == another.fingerprint,
+            (Source::Person(one), Source::Person(another)) => one == another && self.key() == other.key(),
+            _ => false,
+        }
     }
 
     /// What tells it from those that say something else.
-    pub fn key(&self) -> String {
+    fn key(&self) -> (bool, &str, String) {
         match &self.said.source {
-            Source::Alert(alert) => format!("alert {}", alert.fingerprint),
+            Source::Alert(alert) => (true, &alert.fingerprint, String::new()),
             Source::Person(person) => {
                 let words = self.said.words.to_lowercase();
-                let words: Vec<&str> =
-                    words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-                format!("person {person} {}", words.join(" "))
+                let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+                (false, person.as_str(), words.collect::<Vec<_>>().join(" "))
             }
         }
     }
@@ -126,8 +132,16 @@ impl Incident {
         self.reports.iter().rev().find(|known| known.is_same(report))
     }
 
-    /// Whether it has alerts, and all of them are over.
+    /// Whether it takes no more reports.
+    pub const fn is_full(&self) -> bool {
+        self.reports.len() >= MAX_REPORTS
+    }
+
+    /// Whether it has alerts, and all of them are over. Where there were too many to know each, nobody can say that.
     pub fn all_alerts_are_over(&self) -> bool {
+        if self.is_full() {
+            return false;
+        }
         let mut alerts = self.reports.iter().filter(|report| report.is_alert()).peekable();
         alerts.peek().is_some()
             && alerts.all(|report| self.last_of(report).is_some_and(|last| last.said.over))

@@ -6,12 +6,15 @@ use crate::incident::model::{Cause, Incident, IncidentId, Severity, Status};
 use crate::incident::next::after;
 use crate::runbook::source::literal::Millis;
 
+/// So many reports wait for others, the newest ones.
+const MAX_WAITING: usize = 1_000;
+
 /// What becomes of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// It belongs to an open incident, and is news there.
     Joins(IncidentId),
-    /// This incident knows it already: nothing happens.
+    /// This incident knows it already, or takes no more: nothing happens.
     Known(IncidentId),
     /// Too few say it as yet.
     Waits,
@@ -46,7 +49,7 @@ pub fn place<'a>(
     }
     let home = said_of.or_else(|| open.filter(goes_on).find(|it| is_about(it, &report.said.of)));
     if let Some(home) = home {
-        return if holds(&home) { Place::Known(home.id) } else { Place::Joins(home.id) };
+        return if holds(&home) || home.is_full() { Place::Known(home.id) } else { Place::Joins(home.id) };
     }
     let mut reports: Vec<Report> = counted(report, waiting, rules.within).cloned().collect();
     reports.push(report.clone());
@@ -100,4 +103,6 @@ pub fn wait(waiting: &mut Vec<Report>, report: Report, within: Millis) {
     if !report.said.over {
         waiting.push(report);
     }
+    let too_many = waiting.len().saturating_sub(MAX_WAITING);
+    waiting.drain(..too_many);
 }
