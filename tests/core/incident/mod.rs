@@ -8,5 +8,6 @@ mod from_run;
 mod opening;
 mod people;
 mod properties;
+mod reports;
 mod runs;
 mod sending;
