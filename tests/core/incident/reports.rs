@@ -35,7 +35,7 @@ fn by(minute: u64, name: &str, words: &str) -> Report {
     report(minute, Source::Person(person(name)), words)
 }
 
-fn alert(minute: u64, fingerprint: &str, severity: Option<&str>) -> Report {
+pub(super) fn alert(minute: u64, fingerprint: &str, severity: Option<&str>) -> Report {
     let alert = Alert {
         fingerprint: fingerprint.to_owned(),
         name: "DiskFull".to_owned(),
