@@ -31,6 +31,8 @@ pub(super) struct Notices {
     /// Every way out of the house.
     pub outside: Arc<Outside>,
     key: Option<[u8; 32]>,
+    /// What notify.yaml names.
+    pub secrets: Arc<Secrets>,
 }
 
 impl Notices {
@@ -38,10 +40,10 @@ impl Notices {
     pub(super) fn new(config: &Config, journal: &Journal) -> Result<Self, String> {
         // What notify.yaml names was granted to it by the policy, or the files would not be in use.
         let secrets = Arc::new(Secrets::new(config.secrets.clone(), environment));
-        let outside = Outside::new(secrets, journal.id(), || Clock::System.now())?;
+        let outside = Outside::new(secrets.clone(), journal.id(), || Clock::System.now())?;
         let key = link_key::load_or_create(&key_file(&config.journal), &Dice::random().key());
         let key = key.map_err(|why| tracing::error!("notices have no links: {why}")).ok();
-        Ok(Self { outside: Arc::new(outside), key })
+        Ok(Self { outside: Arc::new(outside), key, secrets })
     }
 
     /// From now on notices leave.

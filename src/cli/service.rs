@@ -16,6 +16,7 @@ use crate::config::{Config, LogFormat};
 use crate::engine::clock::Clock;
 use crate::journal::Journal;
 use crate::library::Library;
+use crate::serve::alerts::Alerts;
 use crate::serve::answers::Answers;
 use crate::serve::systemd::Systemd;
 use crate::serve::watch::Watch;
@@ -88,6 +89,7 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     if let Some(links) = notices.links() {
         service.takes_answers(Answers::new(links, config.time_zone.clone()));
     }
+    service.takes_alerts(Alerts::new(notices.secrets.clone()));
     service.is_ready(&engine);
     let chat_ends = CancellationToken::new();
     desk.engine = Some(engine.clone());

@@ -32,6 +32,8 @@ pub struct Notify {
     pub watcher: Option<Watcher>,
     /// When paths are tried that took nothing for some time.
     pub trials: Trials,
+    /// When reports of people and alerts make an incident.
+    pub reports: ReportRules,
 }
 
 /// A way out of the house.
@@ -235,10 +237,31 @@ impl Trials {
     }
 }
 
+/// When reports of people and alerts make an incident, and who may post alerts.
+#[derive(Debug, Clone)]
+pub struct ReportRules {
+    /// So many sources of one service make an incident,
+    pub burst: usize,
+    /// if all of them report within this time.
+    pub within: Millis,
+    /// The secret that a post of alerts shows. Without one no alert is taken.
+    pub alerts: Option<Word>,
+    /// An alert whose label `severity` is one of these opens an incident at once.
+    pub opens_at_once: Vec<String>,
+}
+
+impl Default for ReportRules {
+    fn default() -> Self {
+        let opens_at_once = ["critical", "page"].map(str::to_owned).to_vec();
+        Self { burst: 3, within: Millis::minutes(15), alerts: None, opens_at_once }
+    }
+}
+
 impl Notify {
     /// Every secret that the file names.
     pub fn secrets(&self) -> Vec<&Word> {
         let of_paths = self.paths.values().flat_map(|path| path.carrier.secrets());
-        of_paths.chain(self.watcher.iter().map(|watcher| &watcher.url)).collect()
+        let of_watcher = self.watcher.iter().map(|watcher| &watcher.url);
+        of_paths.chain(of_watcher).chain(&self.reports.alerts).collect()
     }
 }

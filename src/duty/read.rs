@@ -4,8 +4,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::hours::{DAY, Hours};
 use super::model::{
-    Carrier, DeclaredGap, EscalationRule, Layer, Notify, Path, Reached, Schedule, StepRule, Tls, Trials,
-    Watcher, WayRule,
+    Carrier, DeclaredGap, EscalationRule, Layer, Notify, Path, Reached, ReportRules, Schedule, StepRule, Tls,
+    Trials, Watcher, WayRule,
 };
 use crate::runbook::grammar::fit::date_time;
 use crate::runbook::grammar::table::DAYS;
@@ -16,6 +16,11 @@ use crate::runbook::source::name::{PathName, Person, Role, ScheduleName};
 use crate::runbook::source::place::{At, FileName};
 use crate::runbook::source::problem::{Code, Problems};
 use crate::runbook::source::yaml::{Kind, Node};
+
+/// A burst is no shorter,
+const SHORTEST: Millis = Millis::minutes(1);
+/// and no longer than this.
+const LONGEST: Millis = Millis::minutes(24 * 60);
 
 /// Makes a notify file of a tree.
 pub fn read_notify(file: &FileName, root: &Node, problems: &mut Problems) -> Notify {
@@ -51,6 +56,7 @@ pub fn read_notify(file: &FileName, root: &Node, problems: &mut Problems) -> Not
         Some((Role::new(&name)?, EscalationRule { place: name.place, steps: steps.collect(), last_resort }))
     });
     let escalations = escalations.collect();
+    let reports = root.get("reports").map(|node| reports(&mut read, node)).unwrap_or_default();
     Notify {
         name: read.word(root, "notify").value,
         answers: root.get("answers").and_then(|answers| read.maybe_word(answers, "url")),
@@ -64,6 +70,7 @@ pub fn read_notify(file: &FileName, root: &Node, problems: &mut Problems) -> Not
             every: read.duration(node, "every").map_or(Millis(0), |at| at.value),
         }),
         trials: trials(&mut read, root),
+        reports,
     }
 }
 
@@ -82,6 +89,37 @@ fn trials(read: &mut Reader<'_>, root: &Node) -> Trials {
             let found = TimeZoneDatabase::bundled().get(&zone).unwrap_or(TimeZone::UTC);
             (zone, found)
         }),
+    }
+}
+
+/// What is not said is as usual.
+fn reports(read: &mut Reader<'_>, node: &Node) -> ReportRules {
+    let usual = ReportRules::default();
+    let within = read.duration(node, "within");
+    if let Some(within) = within.as_ref().filter(|at| !(SHORTEST..=LONGEST).contains(&at.value)) {
+        let message = format!("a burst of reports cannot be {} long", within.value);
+        read.add(Code::ShapeType, &within.place, message, "1m or more, and 24h at most");
+    }
+    let at_once = read.words(node, "opens_at_once");
+    for (nth, word) in at_once.iter().enumerate() {
+        if word.trim().is_empty() {
+            let cure = "a value of the label `severity`, as critical";
+            read.add(Code::ShapeType, &word.place, "this is no severity of an alert", cure);
+        } else if at_once.iter().take(nth).any(|before| before.value == word.value) {
+            let message = format!("`{}` is there twice", word.value);
+            read.add(Code::ShapeType, &word.place, message, "leave one of them out");
+        }
+    }
+    let is_said = node.get("opens_at_once").is_some();
+    ReportRules {
+        burst: read.int(node, "burst").and_then(|burst| usize::try_from(burst).ok()).unwrap_or(usual.burst),
+        within: within.map_or(usual.within, |at| at.value),
+        alerts: read.maybe_word(node, "alerts"),
+        opens_at_once: if is_said {
+            at_once.into_iter().map(|word| word.value).collect()
+        } else {
+            usual.opens_at_once
+        },
     }
 }
 

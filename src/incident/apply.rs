@@ -16,6 +16,10 @@ impl Incident {
         if let Cause::Run { run, trouble } = &opened.cause {
             runs.insert(*run, RunSeen { troubles: vec![trouble.clone()], ..RunSeen::default() });
         }
+        let reports = match &opened.cause {
+            Cause::Reports { reports } => reports.clone(),
+            _ => Vec::new(),
+        };
         Self {
             id,
             version: 1,
@@ -27,6 +31,7 @@ impl Incident {
             obligations: Vec::new(),
             notices: Vec::new(),
             updates: Vec::new(),
+            reports,
             draft: None,
             published: Vec::new(),
             resolved: None,
@@ -48,6 +53,7 @@ pub fn apply(incident: &mut Incident, stamped: &Stamped) {
         Event::IncidentRun { run, trouble } => {
             incident.runs.entry(*run).or_default().troubles.push(trouble.clone());
         }
+        Event::IncidentReported { report } => incident.reports.push(report.clone()),
         Event::IncidentRunEnded { run, outcome } => {
             incident.runs.entry(*run).or_default().ended = Some(*outcome);
         }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::model::{About, Audience, End, Opened, Owed, Part, Severity, Status, Trouble};
+use super::report::Report;
 use crate::duty::Way;
 use crate::run::RunId;
 use crate::run::model::Outcome;
@@ -70,6 +71,11 @@ pub enum Event {
         text: String,
         /// It is for Support too.
         for_support: bool,
+    },
+    /// Somebody or an alert reports it too, or an alert of it is over.
+    IncidentReported {
+        /// What was reported.
+        report: Report,
     },
     /// What is to be published, word for word.
     IncidentDraft {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::model::{Part, Severity, Status, Trouble};
+use super::report::Report;
 use crate::plan::Digest;
 use crate::plan::model::TellPlan;
 use crate::policy::decide::Denial;
@@ -33,6 +34,13 @@ pub enum Input {
         outcome: Outcome,
         /// Whom the plan of the run tells at the end.
         tell: Vec<TellPlan>,
+    },
+    /// Somebody or an alert reports it too, or an alert of it is over.
+    Reported {
+        /// What was reported.
+        report: Report,
+        /// The alert is labelled as one for which nobody waits.
+        at_once: bool,
     },
     /// A person says something. Whether they may was asked of the policy before.
     Person {

@@ -17,6 +17,7 @@ pub mod input;
 pub mod model;
 pub mod next;
 pub mod paths;
+pub mod report;
 
 pub use apply::apply;
 pub use decide::{Decided, decide};

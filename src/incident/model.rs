@@ -7,6 +7,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::report::Report;
 use crate::duty::Way;
 use crate::plan::Digest;
 use crate::run::RunId;
@@ -159,6 +160,11 @@ pub enum Cause {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         path: Option<PathName>,
     },
+    /// Several reported the same service, or an alert did that calls at once.
+    Reports {
+        /// In the order in which they came.
+        reports: Vec<Report>,
+    },
 }
 
 /// What happened to a run that people must know of.
@@ -223,6 +229,9 @@ pub struct Incident {
     pub notices: Vec<Notice>,
     /// What was said of it, in order.
     pub updates: Vec<Update>,
+    /// What was reported of it, in order: by people and by alerts, for operators only. The number of each is its place,
+    /// from 1.
+    pub reports: Vec<Report>,
     /// What is to be published next, word for word.
     pub draft: Option<String>,
     /// What was published.
@@ -378,6 +387,10 @@ pub enum About {
     Alarm(String),
     /// News: the number of the update, from 1.
     Update(u32),
+    /// Somebody or an alert reports it too: the number of the report, from 1. For operators only.
+    Report(u32),
+    /// Every alert of it is over. For operators only.
+    AlertsOver,
     /// Published: the number of the publication, from 1.
     Published(u32),
     /// Somebody else made its reader something.
@@ -455,7 +468,7 @@ impl Incident {
     pub const fn red_path(&self) -> Option<&PathName> {
         match &self.opened.cause {
             Cause::Watch { path, .. } => path.as_ref(),
-            Cause::Run { .. } | Cause::Person { .. } => None,
+            Cause::Run { .. } | Cause::Person { .. } | Cause::Reports { .. } => None,
         }
     }
 

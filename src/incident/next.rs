@@ -111,7 +111,7 @@ pub(super) fn stale(incident: &Incident) -> Option<Timestamp> {
 }
 
 /// So much later.
-pub(super) fn after(moment: Timestamp, time: Millis) -> Timestamp {
+pub fn after(moment: Timestamp, time: Millis) -> Timestamp {
     moment.checked_add(jiff::SignedDuration::from_millis(time.0)).unwrap_or(Timestamp::MAX)
 }
 

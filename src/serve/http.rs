@@ -1,5 +1,5 @@
-//! Health, readiness, figures, and the pages behind the links of notices, over HTTP. Nothing changes here but by the button
-//! of such a page, and nobody can hold it up.
+//! Health, readiness, figures, the pages behind the links of notices, and the door for alerts, over HTTP. Nothing changes
+//! here but by the button of such a page, or by alerts that show the token; and nobody can hold it up.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::health::Report;
-use super::{Service, answers, parts};
+use super::{Service, alerts, answers, parts};
 use crate::engine::clock::Clock;
 use crate::notify::link::ROUTE;
 
@@ -41,6 +41,7 @@ pub fn routes(service: Service) -> Router {
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/alerts", post(alerts::take))
         .route(&format!("{ROUTE}{{token}}"), get(answers::look).post(answers::press))
         .with_state(service)
 }
@@ -51,7 +52,7 @@ fn reported(report: &Report) -> Response {
     answer(status, "application/json", text)
 }
 
-fn answer(status: StatusCode, kind: &'static str, text: String) -> Response {
+pub(super) fn answer(status: StatusCode, kind: &'static str, text: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, "no-store"),

@@ -18,6 +18,7 @@ use crate::engine::Standing;
 use crate::incident::Incident;
 use crate::incident::model::Severity;
 use crate::incident::paths::Seen;
+use crate::incident::report::KIND;
 use crate::journal::figures::Times;
 use crate::journal::{Entry, Figures, Journal, stamped};
 use crate::run::Event;
@@ -27,7 +28,7 @@ use crate::run::model::Outcome;
 const STEP_BOUNDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0];
 
 /// Everything that is served of every service: name, kind, and what it is.
-pub const FAMILIES: [(&str, &str, &str); 15] = [
+pub const FAMILIES: [(&str, &str, &str); 17] = [
     ("steadyhand_build_info", "gauge", "Always 1; the version is its label."),
     ("process_start_time_seconds", "gauge", "When the process began, in seconds since 1970."),
     ("steadyhand_runs_open", "gauge", "Runs that have not ended."),
@@ -54,6 +55,16 @@ pub const FAMILIES: [(&str, &str, &str); 15] = [
         "steadyhand_notices_total",
         "counter",
         "What became of notices: queued, accepted by a path, delayed, unknown, failed, dropped.",
+    ),
+    (
+        "steadyhand_reports_total",
+        "counter",
+        "Reports that were recorded, by source: of people, and of alerts; the end of an alert is one too.",
+    ),
+    (
+        "steadyhand_alert_posts_total",
+        "counter",
+        "Posts of alerts, by result: taken, refused for their token, malformed, unavailable.",
     ),
     (
         "steadyhand_journal_appends_total",
@@ -135,6 +146,28 @@ const NOTICE_RESULTS: [(&str, &str); 6] = [
     ("notice-failed", "failed"),
     ("notice-dropped", "dropped"),
 ];
+/// Who reports.
+const SOURCES: [&str; 2] = ["person", "alert"];
+
+/// What became of a post of alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Post {
+    /// It was recorded, or had been before.
+    Taken,
+    /// It did not show the token.
+    Refused,
+    /// It is no post of Alertmanager, or too large.
+    Malformed,
+    /// It could not be recorded now.
+    Unavailable,
+}
+
+const POST_RESULTS: [(Post, &str); 4] = [
+    (Post::Taken, "taken"),
+    (Post::Refused, "refused"),
+    (Post::Malformed, "malformed"),
+    (Post::Unavailable, "unavailable"),
+];
 const RUN_OUTCOMES: [Outcome; 7] = [
     Outcome::Succeeded,
     Outcome::WithIssues,
@@ -158,6 +191,8 @@ struct Counted {
     steps: BTreeMap<&'static str, u64>,
     runs: BTreeMap<String, u64>,
     notices: BTreeMap<&'static str, u64>,
+    reports: BTreeMap<&'static str, u64>,
+    posts: BTreeMap<Post, u64>,
 }
 
 impl Metrics {
@@ -205,6 +240,12 @@ impl Metrics {
         if let Some((kind, _)) = NOTICE_RESULTS.iter().find(|(kind, _)| *kind == entry.kind) {
             *counted.notices.entry(kind).or_default() += 1;
         }
+        if entry.kind == KIND {
+            let source = SOURCES.into_iter().find(|source| !entry.data["source"][source].is_null());
+            if let Some(source) = source {
+                *counted.reports.entry(source).or_default() += 1;
+            }
+        }
         if !["ended", "step-succeeded"].contains(&entry.kind.as_str()) {
             return;
         }
@@ -215,6 +256,12 @@ impl Metrics {
             }
             _ => {}
         }
+    }
+
+    /// Alerts were posted.
+    pub fn posted(&self, result: Post) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        *counted.posts.entry(result).or_default() += 1;
     }
 
     /// Everything, in the text format.
@@ -250,6 +297,14 @@ impl Metrics {
                     let of =
                         |(kind, result)| (result, counted.notices.get(kind).copied().unwrap_or_default());
                     text.labelled(name, "result", NOTICE_RESULTS.map(of));
+                }
+                "steadyhand_reports_total" => {
+                    let of = |source| (source, counted.reports.get(source).copied().unwrap_or_default());
+                    text.labelled(name, "source", SOURCES.map(of));
+                }
+                "steadyhand_alert_posts_total" => {
+                    let of = |(post, result)| (result, counted.posts.get(&post).copied().unwrap_or_default());
+                    text.labelled(name, "result", POST_RESULTS.map(of));
                 }
                 "steadyhand_events_total" => text.line(name, counted.events),
                 "steadyhand_journal_appends_total" => text.labelled(name, "result", journal.appends()),
@@ -441,6 +496,11 @@ mod tests {
         ] {
             metrics.count(&entry(event));
         }
+        let source = serde_json::json!({ "alert": { "name": "secret" } });
+        let data = serde_json::json!({ "source": source, "words": "pg1" });
+        metrics.count(&Entry { kind: KIND.to_owned(), data, ..entry(Event::Paused) });
+        metrics.posted(Post::Refused);
+        metrics.posted(Post::Refused);
         let standing = Standing { open: 3, waiting: 2, parked: 1, unknown: 4 };
         let health = Report::of(BTreeMap::from([("journal", Finding::new(State::Down, "it is full"))]));
 
@@ -464,9 +524,12 @@ mod tests {
             "steadyhand_step_duration_seconds_bucket{le=\"+Inf\"} 1",
             "steadyhand_step_duration_seconds_sum 1.5",
             "steadyhand_step_duration_seconds_count 1",
-            "steadyhand_events_total 6",
+            "steadyhand_events_total 7",
             "steadyhand_notices_total{result=\"accepted\"} 0",
             "steadyhand_ssh_connections 5",
+            "steadyhand_reports_total{source=\"person\"} 0",
+            "steadyhand_reports_total{source=\"alert\"} 1",
+            "steadyhand_alert_posts_total{result=\"refused\"} 2",
             "steadyhand_journal_appends_total{result=\"failed\"} 0",
             "steadyhand_health{part=\"journal\"} 2",
         ] {

@@ -3,6 +3,8 @@
 //! Health is asked of parts, and whoever adds a part to the process registers it. Figures are counted from the journal,
 //! so that none is lost. Everything is served on one address, without names of hosts or people.
 
+pub mod alertmanager;
+pub mod alerts;
 pub mod answers;
 pub mod health;
 pub mod http;
@@ -23,6 +25,7 @@ use crate::engine::clock::Clock;
 use crate::journal::Journal;
 use crate::library::Library;
 use crate::target::ssh::Ssh;
+use alerts::Alerts;
 use answers::Answers;
 use health::Health;
 use metrics::Metrics;
@@ -52,6 +55,7 @@ pub struct Service {
     engine: Arc<OnceLock<Engine>>,
     discord: Arc<OnceLock<Discord>>,
     answers: Arc<OnceLock<Answers>>,
+    alerts: Arc<OnceLock<Alerts>>,
     watch: Arc<OnceLock<Watch>>,
 }
 
@@ -62,8 +66,8 @@ impl Service {
         let metrics = Arc::new(Metrics::new(clock.now()));
         parts::register_journal(&health, &journal);
         let (stage, engine) = (state::Sender::new(Stage::Starting), Arc::default());
-        let (discord, answers, watch) = Default::default();
-        Self { health, metrics, stage, library, journal, ssh, engine, discord, answers, watch }
+        let (discord, answers, alerts, watch) = Default::default();
+        Self { health, metrics, stage, library, journal, ssh, engine, discord, answers, alerts, watch }
     }
 
     /// The engine has started: every open run is carried on.
@@ -84,6 +88,11 @@ impl Service {
         let _ = self.answers.set(answers);
     }
 
+    /// Alerts are taken.
+    pub fn takes_alerts(&self, alerts: Alerts) {
+        let _ = self.alerts.set(alerts);
+    }
+
     /// Somebody outside listens whether we are silent.
     pub fn is_watched(&self, watch: Watch) {
         parts::register_watch(&self.health, &watch);
@@ -94,6 +103,12 @@ impl Service {
     fn answers(&self) -> Option<(&Answers, &Engine)> {
         let is_ready = self.stage() == Stage::Ready;
         self.answers.get().zip(self.engine.get()).filter(|_| is_ready)
+    }
+
+    /// What checks posts of alerts, and what records them; none before both are there, or while the process ends.
+    fn alerts(&self) -> Option<(&Alerts, &Engine)> {
+        let is_ready = self.stage() == Stage::Ready;
+        self.alerts.get().zip(self.engine.get()).filter(|_| is_ready)
     }
 
     /// Nothing new begins.

@@ -45,7 +45,7 @@ const MORE_PATHS: &str = "  pager: { kind: slack, url: siren_url, depends_on: [g
 
 /// What left the house, and which paths are broken.
 #[derive(Default)]
-struct Paths {
+pub(crate) struct Paths {
     left: Mutex<Vec<(PathName, Letter)>>,
     broken: Mutex<BTreeSet<String>>,
 }
@@ -60,7 +60,7 @@ impl Paths {
     }
 
     /// Path and person of every letter since the last time, and forgets them.
-    fn took(&self) -> Vec<String> {
+    pub(crate) fn took(&self) -> Vec<String> {
         let mut left = std::mem::take(&mut *self.left.lock().unwrap());
         left.sort_by_key(|(path, letter)| (letter.to.clone(), path.clone()));
         let whose = |letter: &Letter| letter.to.as_ref().map_or("all".to_owned(), ToString::to_string);
@@ -69,7 +69,7 @@ impl Paths {
             .collect()
     }
 
-    fn letters(&self) -> Vec<Letter> {
+    pub(crate) fn letters(&self) -> Vec<Letter> {
         self.left.lock().unwrap().iter().map(|(_, letter)| letter.clone()).collect()
     }
 }
@@ -85,7 +85,7 @@ impl Messenger for Paths {
 }
 
 /// People can be told, over paths that are scripted.
-fn told() -> (Scene, Arc<Paths>) {
+pub(crate) fn told() -> (Scene, Arc<Paths>) {
     let mut scene = Scene::with_own_files();
     scene.writes("notify.yaml", NOTIFY);
     scene.edits(
@@ -98,7 +98,7 @@ fn told() -> (Scene, Arc<Paths>) {
     (scene, paths)
 }
 
-fn connects(scene: &Scene, paths: &Arc<Paths>) {
+pub(crate) fn connects(scene: &Scene, paths: &Arc<Paths>) {
     scene.engine().incidents().over(paths.clone(), None);
 }
 

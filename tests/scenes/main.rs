@@ -24,6 +24,7 @@ mod one_shot;
 mod opening;
 mod preflight;
 mod proof;
+mod reports;
 mod recovery;
 mod shown;
 mod stage;

@@ -101,6 +101,11 @@ impl Words {
             ("as", 1) | ("handover", 2) => people(&snapshot),
             ("oncall", _) => on_call(&snapshot, &before[1..]),
             ("incident" | "inc", _) => self.of_incident(&snapshot, &before[1..]),
+            ("report", 1) => {
+                let services = set.inventory.services.keys().map(ToString::to_string);
+                services.chain(self.incidents()).collect()
+            }
+            ("report", 2) => vec!["\"".to_owned()],
             ("notify", 1) => vec!["log".to_owned(), "test".to_owned()],
             ("notify", 2) if before[1] == "log" => self.incidents(),
             ("notify", 2) if before[1] == "test" => paths_of(&snapshot, &speaker),

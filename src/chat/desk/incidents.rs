@@ -22,6 +22,7 @@ impl Desk {
     pub(super) fn look_at_incidents(&self, of: &OfIncidents) -> Result<Reply, Refused> {
         let moment = self.moment();
         let page = match of {
+            OfIncidents::Reports => self.reports()?,
             OfIncidents::List => words::list(&self.open_incidents()?, &moment),
             OfIncidents::Status(id) => return Ok(Reply::done(self.card_of(*id)?)),
             OfIncidents::Timeline(id) => {
@@ -58,6 +59,7 @@ impl Desk {
                 let problems = self.problems_of_notify();
                 return Ok(Reply::done(words::heard::opened(&incident, problems.as_deref(), &moment)));
             }
+            OfIncidents::Report(of, said) => return self.report(engine, speaker, &of, &said).await,
             OfIncidents::Acknowledge(id) => (id, Says::Acknowledge { how: way_in(speaker.door).to_owned() }),
             OfIncidents::Take { incident, part, person } => {
                 let person = person.or_else(|| speaker.person.clone());

@@ -5,6 +5,7 @@
 mod incidents;
 mod known;
 mod looks;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

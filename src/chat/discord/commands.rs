@@ -132,6 +132,15 @@ const SHAPES: &[Shape] = &[
         ],
         line: &["/notify", "about", "incident", "path"],
     },
+    Shape {
+        name: "report",
+        options: &[
+            must("of", Kind::TextOffered, "The service, or an incident as inc-31"),
+            must("text", Kind::Text, "What customers say"),
+        ],
+        line: &["/report", "of", "\"text"],
+    },
+    Shape { name: "reports", options: &[], line: &["/reports"] },
     Shape { name: "journal", options: &[RUN], line: &["/journal", "/show", "run"] },
     Shape {
         name: "confirm",

@@ -50,6 +50,10 @@ pub(super) fn choices(
                 clusters.chain(inventory.hosts.keys().map(ToString::to_string)).collect();
             runs.chain(others.into_iter().map(|name| (name.clone(), json!(name)))).collect()
         }
+        ("report", "of") => {
+            let services = inventory.services.keys().map(|name| (name.to_string(), json!(name.to_string())));
+            services.chain(incidents(desk).into_iter().map(|(name, id)| (name, json!(id)))).collect()
+        }
         ("incident", "service") => words(inventory.services.keys().map(ToString::to_string).collect()),
         ("incident" | "notify", "incident") => {
             incidents(desk).into_iter().map(|(name, id)| (name, json!(id))).collect()

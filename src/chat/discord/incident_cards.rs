@@ -96,8 +96,7 @@ fn for_support(incident: &Incident, moment: &Moment) -> Card {
     let facts = notice::Facts::of(incident, Vec::new());
     let words = notice::standing_for_support(incident, &about, &facts, moment);
     let know = open.filter(|_| !is_over).and_then(|_| acknowledge(incident.id, Audience::Support));
-    let report = (!is_over).then(|| Button::of_line(&format!("incident update {} \"what\"", incident.id)));
-    let report = report.flatten().map(|button| button.labelled("Customers report…", Style::Secondary));
+    let report = (!is_over).then(|| Button::of_line(&format!("report {} \"what\"", incident.id))).flatten();
     let mut card = Card {
         content: cut(&safe::plain(&words.title), SENTENCE),
         title: cut(&safe::plain(&words.subject), TITLE),

@@ -7,6 +7,7 @@
 
 use super::limits::{CUSTOM_ID, LABEL, cut};
 use crate::chat::grammar::{Command, OfIncidents, Word, command, words};
+use crate::engine::incidents::ReportOf;
 use crate::incident::IncidentId;
 use crate::run::RunId;
 use crate::wording::page::{Block, Page};
@@ -148,6 +149,7 @@ fn shown(words: &[&str]) -> (String, Style) {
     };
     match verb {
         "incident" => of_incident(words),
+        "report" => ("Customers report…".to_owned(), Style::Secondary),
         "confirm" => ("Confirm…".to_owned(), Style::Primary),
         "approve" => ("Approve".to_owned(), Style::Success),
         "withdraw" => ("Withdraw".to_owned(), Style::Secondary),
@@ -207,9 +209,9 @@ pub fn pressed(id: &str) -> Pressed {
         // Whatever is said makes it whole: what is not is no line of ours.
         return match filled(typed.clone(), "0123456789").map(|words| command(&words)) {
             Some(Ok(Command::ToRun(run, _))) => Pressed::Ask(form(id, &typed, run)),
-            Some(Ok(Command::Incident(OfIncidents::Say(incident, _)))) => {
-                Pressed::Ask(incident_form(id, &typed, incident))
-            }
+            Some(Ok(Command::Incident(
+                OfIncidents::Say(incident, _) | OfIncidents::Report(ReportOf::Incident(incident), _),
+            ))) => Pressed::Ask(incident_form(id, &typed, incident)),
             _ => Pressed::Unknown,
         };
     }
@@ -223,9 +225,12 @@ pub fn pressed(id: &str) -> Pressed {
 pub fn submitted(id: &str, said: &str) -> Pressed {
     let Some(words) = typed_of(id).and_then(|typed| filled(typed, said)) else { return Pressed::Unknown };
     match command(&words) {
-        Ok(command @ (Command::ToRun(..) | Command::Incident(OfIncidents::Say(..)))) => {
-            Pressed::Command(command)
-        }
+        Ok(
+            command @ (Command::ToRun(..)
+            | Command::Incident(
+                OfIncidents::Say(..) | OfIncidents::Report(ReportOf::Incident(_), _),
+            )),
+        ) => Pressed::Command(command),
         _ => Pressed::Unknown,
     }
 }
@@ -258,7 +263,7 @@ const fn may_be_pressed(command: &Command) -> bool {
             | Command::JournalOfIncident(_)
             | Command::Show(_)
             | Command::Help(_)
-    ) || matches!(command, Command::Incident(it) if !matches!(it, OfIncidents::Open { .. }))
+    ) || matches!(command, Command::Incident(it) if !matches!(it, OfIncidents::Open { .. } | OfIncidents::Report(..)))
 }
 
 fn plain_words(typed: &[Word]) -> Vec<&str> {
@@ -272,13 +277,16 @@ fn plain_words(typed: &[Word]) -> Vec<&str> {
 /// A form for what is said to an incident.
 fn incident_form(id: &str, typed: &[Word], incident: IncidentId) -> Form {
     let words = plain_words(typed);
-    let (what, label) = match words.get(1).copied().unwrap_or_default() {
+    let word =
+        if words.first() == Some(&"report") { "report" } else { words.get(1).copied().unwrap_or_default() };
+    let (what, label) = match word {
+        "report" => ("customers report", "What customers say, in their words"),
         "update" if typed.iter().any(|word| matches!(word, Word::Pair(name, _) if name == "for")) => {
             ("news, also for Support", "What customers see, and what comes next")
         }
         "update" => ("news for operators", "What you know, or what customers say"),
         "draft" => ("what customers are to read", "Word for word; it is not published yet"),
-        _ => (words.get(1).copied().unwrap_or_default(), "Why? It is recorded"),
+        _ => (word, "Why? It is recorded"),
     };
     let most = super::limits::FORM_TITLE;
     Form {
@@ -364,8 +372,10 @@ mod tests {
             ("incident waive inc-31 3 \"why\"", "Waive 3… Danger"),
             ("incident resolve inc-31", "Resolve Secondary"),
             ("incident inc-31", "Status Secondary"),
+            ("report inc-31 \"what\"", "Customers report… Secondary"),
             // What begins something is typed.
             ("incident open sev1 \"orders fail\"", "-"),
+            ("report orders \"orders fail\"", "-"),
             ("notify test pager", "-"),
             ("run failover-database cluster=orders", "-"),
             ("plan failover-database cluster=orders", "-"),
@@ -414,6 +424,21 @@ mod tests {
     }
 
     #[test]
+    fn what_customers_say_is_asked_for_and_belongs_to_that_incident() {
+        let button = Button::of_line("report inc-31 \"what\"").unwrap();
+        assert_eq!(button.id, "s1 report inc-31 ?");
+        let Pressed::Ask(form) = pressed(&button.id) else { panic!("their words are asked for") };
+        assert_eq!(
+            (form.about, form.title.as_str()),
+            (About::Incident(IncidentId(31)), "inc-31: customers report")
+        );
+
+        let said = "it fails\" service=orders".to_owned();
+        let report = OfIncidents::Report(ReportOf::Incident(IncidentId(31)), said.clone());
+        assert_eq!(submitted(&form.id, &said), Pressed::Command(Command::Incident(report)));
+    }
+
+    #[test]
     fn what_is_no_line_of_ours_does_nothing() {
         let long = format!("s1 stop 142{}", " ".repeat(100));
         for id in [
@@ -436,6 +461,9 @@ mod tests {
             "s1 incident open sev1 ?",
             "s1 incident ack",
             "s1 incident ack inc-31 ?",
+            "s1 report orders ?",
+            "s1 report inc-31",
+            "s1 report inc-31 forged",
             "s1 incident update inc-31 ? for=support",
             "s1 skip ? 4 pg4 ?",
             "s1 ? 142",

@@ -1,6 +1,7 @@
 //! The words of incidents and of notices: `incident ack inc-31`, `notify log`.
 
 use super::{NotUnderstood, Rest, Word, quoted_word};
+use crate::engine::incidents::ReportOf;
 use crate::incident::Says;
 use crate::incident::model::{IncidentId, Part, Severity, Status};
 use crate::runbook::source::name::Person;
@@ -33,12 +34,16 @@ pub enum OfIncidents {
     },
     /// Whatever needs no more than the words.
     Say(IncidentId, Says),
+    /// What customers say of a service, or of an incident that is open.
+    Report(ReportOf, String),
+    /// What was reported lately.
+    Reports,
 }
 
 impl OfIncidents {
     /// Whether it is written to the journal.
     pub const fn acts(&self) -> bool {
-        !matches!(self, Self::List | Self::Status(_) | Self::Timeline(_) | Self::Export(_))
+        !matches!(self, Self::List | Self::Status(_) | Self::Timeline(_) | Self::Export(_) | Self::Reports)
     }
 }
 
@@ -74,6 +79,16 @@ pub(super) fn incident(rest: &mut Rest<'_>) -> Result<OfIncidents, NotUnderstood
             OfIncidents::Say(incident, says(&word, rest)?)
         }
     })
+}
+
+/// A service by its name, or an incident as inc-31: a bare number is neither.
+pub(super) fn report(rest: &mut Rest<'_>) -> Result<OfIncidents, NotUnderstood> {
+    let of = rest.plain("a service, or an incident as inc-31")?;
+    let of = match of.parse() {
+        Ok(incident) => ReportOf::Incident(incident),
+        Err(()) => ReportOf::Service(of),
+    };
+    Ok(OfIncidents::Report(of, rest.text("what customers say, in quotes")?))
 }
 
 /// The words that say something to an incident, and need its number first.
@@ -311,6 +326,25 @@ mod tests {
         ] {
             assert_eq!(read(line), Err(what.to_owned()), "{line}");
         }
+    }
+
+    #[test]
+    fn something_is_reported_of_a_service_or_of_an_incident() {
+        let report = |of, words: &str| OfIncidents::Report(of, words.to_owned());
+        let service = || ReportOf::Service("orders".to_owned());
+        let read = |line: &str| match command(&words(line).unwrap()) {
+            Ok(Command::Incident(it)) => Ok(it),
+            Err(NotUnderstood::Form { what, .. }) => Err(what),
+            other => Err(format!("{other:?}")),
+        };
+
+        assert_eq!(read("report orders \"orders fail\""), Ok(report(service(), "orders fail")));
+        let of_incident = ReportOf::Incident(IncidentId(31));
+        assert_eq!(read("report inc-31 \"orders fail\""), Ok(report(of_incident, "orders fail")));
+        assert_eq!(read("report orders"), Err("it wants what customers say, in quotes".to_owned()));
+        assert_eq!(read("report"), Err("it wants a service, or an incident as inc-31".to_owned()));
+        assert_eq!(read("reports"), Ok(OfIncidents::Reports));
+        assert!(report(service(), "x").acts() && !OfIncidents::Reports.acts());
     }
 
     #[test]

@@ -252,6 +252,8 @@ pub fn command(words: &[Word]) -> Result<Command, NotUnderstood> {
             Command::Run { runbook, arguments, reason }
         }
         "incident" => Command::Incident(incidents::incident(&mut rest)?),
+        "report" => Command::Incident(incidents::report(&mut rest)?),
+        "reports" => Command::Incident(OfIncidents::Reports),
         "notify" => Command::Notify(incidents::notify(&mut rest)?),
         "as" => {
             let name = rest.plain("a person")?;

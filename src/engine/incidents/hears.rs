@@ -11,6 +11,7 @@ use crate::engine::lock;
 use crate::incident::from_run::trouble_of;
 use crate::incident::input::Input;
 use crate::incident::model::{IncidentId, Opened, Severity, Trouble};
+use crate::incident::report::KIND;
 use crate::journal::{Entry, OpenError};
 use crate::run::model::{Outcome, Phase};
 use crate::run::{Event, Run, RunId};
@@ -53,6 +54,9 @@ impl Keeper {
     }
 
     pub(super) async fn hear_new(&mut self, entry: &Entry) -> Result<(), NotTaken> {
+        if entry.kind == KIND && entry.run.is_none() && entry.incident.is_none() {
+            return self.hear_report(entry).await;
+        }
         if entry.kind == PARKED && entry.run.is_none() {
             let run = entry.data["run"].as_u64().map(RunId);
             let Some(run) = run.and_then(|id| self.inner.journal.view().run(id).ok().flatten()) else {

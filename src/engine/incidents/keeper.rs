@@ -17,6 +17,7 @@ use super::{Mail, Reply};
 use crate::engine::{Inner, Refused, lock};
 use crate::incident::input::{Answer, Input, Refusal};
 use crate::incident::model::{Delivery, Opened};
+use crate::incident::report::Report;
 use crate::incident::{self, Incident, IncidentId};
 use crate::journal::{Actor, AppendError, Entry, OpenError};
 use crate::plan::model::TellPlan;
@@ -33,6 +34,8 @@ const KIND: &str = "incidents-heard";
 const RECENT: usize = 50;
 /// So often is looked whether somebody can be told where nobody was found.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// So many things are heard before what is due is done and sent: a storm of alerts holds up no page.
+const HEARD_AT_ONCE: usize = 50;
 /// What is due is done in so many rounds at most before others have their turn.
 const ROUNDS: usize = 8;
 
@@ -54,6 +57,8 @@ pub(super) struct Keeper {
     pub(super) open: BTreeMap<IncidentId, Incident>,
     /// The newest closed one of each service.
     pub(super) closed: Vec<Incident>,
+    /// Reports that belong to no incident yet, in order.
+    pub(super) waiting: Vec<Report>,
     /// Notices that are on their way, and over which path.
     pub(super) flying: BTreeMap<(IncidentId, u32), PathName>,
     pub(super) came: mpsc::UnboundedSender<Sent>,
@@ -78,6 +83,7 @@ impl Keeper {
             inner,
             open: BTreeMap::new(),
             closed: Vec::new(),
+            waiting: Vec::new(),
             flying: BTreeMap::new(),
             came,
             mail,
@@ -103,6 +109,7 @@ impl Keeper {
             if self.inner.is_fatal() {
                 return;
             }
+            let is_behind = !self.todo.is_empty() && self.again.is_none();
             let wake = self.wakes().map(|moment| self.inner.clock.until(moment));
             tokio::select! {
                 Some(mail) = self.mail.recv() => self.read(mail).await,
@@ -113,6 +120,7 @@ impl Keeper {
                     Err(RecvError::Closed) => return,
                 },
                 Ok(()) = carriers.changed() => {}
+                () = tokio::task::yield_now(), if is_behind => {}
                 () = async { wake.expect("guarded").await }, if wake.is_some() => {}
                 () = self.inner.ending.cancelled() => return self.end().await,
             }
@@ -186,6 +194,7 @@ impl Keeper {
                 of_incidents.filter_map(|entry| entry.data[HEARD].as_u64()).max().unwrap_or(heard).max(heard);
         }
         self.inner.incidents.heard.store(heard, Ordering::Release);
+        self.load_reports()?;
         self.started_before(from)?;
         self.catch_up();
         let open: Vec<IncidentId> = self.open.keys().copied().collect();
@@ -225,20 +234,28 @@ impl Keeper {
             return;
         }
         self.again = None;
-        self.hear_all().await;
+        self.hear(HEARD_AT_ONCE).await;
         self.tick_all().await;
         self.send_all().await;
         self.note().await;
     }
 
-    /// Hears what is to be heard, in order, as long as the journal takes it.
+    /// Hears all that is to be heard, as long as the journal takes it.
     async fn hear_all(&mut self) {
+        self.hear(usize::MAX).await;
+    }
+
+    /// Hears so much of what is to be heard, in order, as long as the journal takes it.
+    async fn hear(&mut self, most: usize) {
+        let mut count = 0;
         while let Ok(sent) = self.sent.try_recv() {
             self.todo.push_back(Todo::Sent(sent));
         }
         while self.again.is_none()
+            && count < most
             && let Some(todo) = self.todo.pop_front()
         {
+            count += 1;
             let heard = match &todo {
                 Todo::Entry(entry) => self.hear_entry(entry).await,
                 Todo::Older(entry) => self.hear_new(entry).await,
@@ -347,6 +364,11 @@ impl Keeper {
                 let is_over = !is_open && state.as_ref().is_some_and(Incident::is_over);
                 let taken = if is_over { Ok(Some(Refusal::Closed)) } else { taken };
                 answer(id, taken, state, reply);
+            }
+            Mail::Became { seq, reply } => {
+                self.catch_up();
+                self.hear_all().await;
+                let _ = reply.send(self.became_of(seq));
             }
             Mail::Begins { opened, tell, actor, reply } => self.begins(*opened, tell, actor, reply).await,
             Mail::PathIsRed { opened, done } => {

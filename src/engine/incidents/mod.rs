@@ -10,6 +10,7 @@ mod hears;
 mod home;
 mod keeper;
 mod paths;
+pub mod reports;
 mod say;
 mod sends;
 mod take;
@@ -33,10 +34,12 @@ use crate::notify::Messenger;
 use crate::plan::model::TellPlan;
 use crate::run::RunId;
 use crate::runbook::source::name::{PathName, Person};
+use crate::wording::incident::reports::Became;
 use keeper::Keeper;
 
 pub use files::NotifyFile;
 pub use paths::known_paths;
+pub use reports::ReportOf;
 pub use sends::notice_key;
 pub use trial::Tried;
 
@@ -82,6 +85,8 @@ enum Mail {
     PathIsRed { opened: Box<Opened>, done: oneshot::Sender<()> },
     /// The path of this incident took something again.
     PathTakes { id: IncidentId, done: oneshot::Sender<()> },
+    /// Somebody asks what became of the report of this entry.
+    Became { seq: u64, reply: oneshot::Sender<Became> },
 }
 
 type Reply = oneshot::Sender<Result<Arc<Incident>, Refused>>;
@@ -104,6 +109,8 @@ pub(super) struct Room {
     paths: Mutex<BTreeMap<PathName, Known>>,
     /// Something happened on one of them.
     paths_changed: tokio::sync::Notify,
+    /// Alerts that were recorded lately.
+    lately: Mutex<reports::Lately>,
     changed: broadcast::Sender<Changed>,
     mailbox: mpsc::UnboundedSender<Mail>,
 }
@@ -121,6 +128,7 @@ impl Room {
             usable: Mutex::default(),
             paths: Mutex::default(),
             paths_changed: tokio::sync::Notify::new(),
+            lately: Mutex::default(),
             changed: broadcast::channel(FOLLOW_CAPACITY).0,
             mailbox,
         };

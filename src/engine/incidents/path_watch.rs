@@ -99,7 +99,7 @@ impl Incidents {
             title: words::TITLE.to_owned(),
             components: Vec::new(),
             what: words::what_is_red(red, &states),
-            owner: whoever_answers(&snapshot, policy),
+            owner: whoever_answers(snapshot.set.notify.as_ref().ok(), policy),
             drill: None,
             news: None,
             follows: None,

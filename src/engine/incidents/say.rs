@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::files::usable;
 use super::{Begin, Incidents, Mail};
-use crate::duty::Duty;
+use crate::duty::{Duty, Notify};
 use crate::engine::{Refused, Speaker};
 use crate::incident::input::Refusal;
 use crate::incident::model::{Cause, Opened, Severity};
@@ -175,7 +175,7 @@ fn opened(snapshot: &Snapshot, by: &Person, begin: Begin) -> Result<(Opened, Vec
         what,
         owner: known
             .and_then(|service| Role::new(&service.owner))
-            .unwrap_or_else(|| whoever_answers(snapshot, policy)),
+            .unwrap_or_else(|| whoever_answers(snapshot.set.notify.as_ref().ok(), policy)),
         service,
         drill,
         news: None,
@@ -215,8 +215,7 @@ fn participants(policy: &Policy, by: &Person, names: &[String]) -> Result<Vec<Pe
 }
 
 /// The role that answers for what has no service: on-call, or the first that an escalation is about.
-pub(super) fn whoever_answers(snapshot: &Snapshot, policy: &Policy) -> Role {
-    let notify = snapshot.set.notify.as_ref().ok();
+pub(super) fn whoever_answers(notify: Option<&Notify>, policy: &Policy) -> Role {
     let escalated = notify.into_iter().flat_map(|notify| notify.escalations.keys());
     let on_call = policy.roles.keys().filter(|role| role.as_str() == "on-call");
     let any = on_call.chain(escalated).chain(policy.roles.keys()).next();

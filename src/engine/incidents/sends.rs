@@ -199,6 +199,7 @@ fn kind(incident: &Incident, about: &About) -> Kind {
         About::Late(number) if is_postmortem(*number) => Kind::News,
         About::Call(_) | About::Late(_) | About::Alarm(_) => Kind::Page,
         About::Reminder(_) | About::Update(_) | About::Published(_) | About::Made { .. } => Kind::News,
+        About::Report(_) | About::AlertsOver => Kind::News,
         About::Acknowledged => Kind::Acknowledged,
         About::Resolved => Kind::Resolved,
     }

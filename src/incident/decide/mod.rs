@@ -1,6 +1,6 @@
 //! What follows from what an incident hears: events, or a refusal.
 //!
-//! One file for each who speaks or is spoken of: people, runs, what is owed, who is called, what paths answer. Each says
+//! One file for each who speaks or is spoken of: people, runs, reports, what is owed, who is called, what paths answer. Each says
 //! what follows at once; whatever is due besides is done afterwards, by the state alone, until nothing is due any more.
 
 mod call;
@@ -11,6 +11,7 @@ mod obligations;
 mod path;
 mod person;
 mod rights;
+mod reported;
 mod run;
 
 use jiff::Timestamp;
@@ -43,7 +44,7 @@ pub fn open(
     let (run, by) = match &opened.cause {
         Cause::Run { run, .. } => (Some(*run), None),
         Cause::Person { by, .. } => (None, Some(by.clone())),
-        Cause::Watch { .. } => (None, None),
+        Cause::Watch { .. } | Cause::Reports { .. } => (None, None),
     };
     let mut course = Course::new(incident, now, by, *duty);
     course.events.push(Event::IncidentOpened(opened.clone()));
@@ -67,6 +68,10 @@ pub fn decide(incident: &Incident, input: &Input, now: Timestamp, duty: &Duty<'_
         }
         Input::RunEnded { run, outcome, tell } => {
             run::ended(&mut course, *run, *outcome, tell);
+            None
+        }
+        Input::Reported { report, at_once } => {
+            reported::reported(&mut course, report, *at_once);
             None
         }
         Input::Person { by, says } => person::says(&mut course, by, says).err(),

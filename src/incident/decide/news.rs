@@ -66,6 +66,22 @@ pub(super) fn update(course: &mut Course<'_>, number: u32, by: &Person, for_supp
     }
 }
 
+/// Everybody who was called and reads what operators read hears of it, over their first way that takes news.
+pub(super) fn to_operators(course: &mut Course<'_>, about: &About) {
+    let owner = course.incident.opened.owner.clone();
+    let called = course.incident.notices.iter().filter(|it| matches!(it.about, About::Call(_)));
+    let mut readers: Vec<Person> = called.filter_map(|it| it.to.clone()).collect();
+    readers.sort();
+    readers.dedup();
+    for person in readers {
+        if audience_of(course, &person, &owner) != Audience::Operator {
+            continue;
+        }
+        let Some(way) = news_ways(course, &person).into_iter().next() else { continue };
+        course.tell(about.clone(), Audience::Operator, Some(person), way);
+    }
+}
+
 /// News that wait for the same reader on the same way need not be sent any more. A page never is replaced.
 fn supersede(course: &mut Course<'_>, audience: Audience, person: &Person, way: &Way) {
     let older = |it: &&Notice| {
@@ -142,6 +158,7 @@ fn are_worth_it(course: &Course<'_>, notice: &Notice) -> bool {
         About::Made { part, .. } => {
             !course.incident.is_closed() && course.incident.parts.get(&part) == notice.to.as_ref()
         }
+        About::Report(_) | About::AlertsOver => course.incident.status < Status::Resolved,
         About::Reminder(_) => course.asks_still(notice),
         About::Late(_) => {
             course.obligation_of(notice).is_some_and(|it| it.is_open() && it.owed == Owed::Postmortem)

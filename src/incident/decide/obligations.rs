@@ -90,6 +90,11 @@ pub(super) fn of_severity(course: &mut Course<'_>, begin: Begin) {
 /// It is worse than it was: whoever had answered before must know that, and Support of all that is bad.
 pub(super) fn of_worse(course: &mut Course<'_>) {
     of_severity(course, Begin::Again);
+    support_of_bad(course);
+}
+
+/// Support hears of all that is bad, while it goes on.
+pub(super) fn support_of_bad(course: &mut Course<'_>) {
     let goes_on = !matches!(course.incident.status, Status::Resolved | Status::Closed);
     if goes_on && course.incident.severity <= Severity::Sev2 && !course.incident.is_drill() {
         call_support(course);

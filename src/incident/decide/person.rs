@@ -2,12 +2,15 @@
 
 use super::call;
 use super::course::Course;
-use super::obligations::{Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, void};
+use super::obligations::{
+    Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, support_of_bad, void,
+};
 use super::run::begins_again;
 use super::{news, rights};
 use crate::incident::event::Event;
 use crate::incident::input::{Refusal, Says};
 use crate::incident::model::{About, Delivery, End, Obligation, Owed, Part, Severity, Status};
+use crate::incident::next::SUPPORT;
 use crate::runbook::source::name::{Person, Role};
 
 /// A reason has at least so many characters.
@@ -157,10 +160,17 @@ fn severity_is(course: &mut Course<'_>, severity: Severity, why: String) {
     course.say(Event::IncidentSeverity { severity, why });
     if severity < before {
         of_worse(course);
+    } else if severity == before && severity <= Severity::Sev2 && !was_for_support(course) {
+        // Only an alert had said so before, and Support hears nothing of what no person has said.
+        support_of_bad(course);
     } else if severity > Severity::Sev2 {
         let public = |owed| matches!(owed, Owed::Commander | Owed::Update | Owed::Published);
         void(course, |it| public(it.owed) && it.holds_back.is_none());
     }
+}
+
+fn was_for_support(course: &Course<'_>) -> bool {
+    course.incident.obligations.iter().any(|it| it.who.as_str() == SUPPORT)
 }
 
 fn status_is(course: &mut Course<'_>, by: &Person, status: Status) -> Result<(), Refusal> {

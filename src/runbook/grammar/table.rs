@@ -707,6 +707,7 @@ pub static NOTIFY: Shape = Shape {
         ),
         may("watcher", Form::Map(&WATCHER), "Who outside notices that this bot is silent."),
         may("trials", Form::Map(&TRIALS), "When paths are tried that took nothing for some time."),
+        may("reports", Form::Map(&REPORTS), "When reports of people and alerts make an incident."),
     ],
 };
 
@@ -866,6 +867,25 @@ static ESCALATION_STEP: Shape = Shape {
     keys: &[
         must("tell", ROLES, "The roles whose people are told."),
         may("wait", Form::Duration, "How long until the next step; 5m if not said."),
+    ],
+};
+
+static REPORTS: Shape = Shape {
+    what: "reports",
+    about: "When what people and alerts report of one service makes an incident, and who may post alerts. The same alert, and the same person in the same words, count once.",
+    keys: &[
+        may("burst", Form::Int(1, 100), "So many reports of one service make an incident; 3 if not said."),
+        may("within", Form::Duration, "They come within this time; 15m if not said."),
+        may(
+            "alerts",
+            Form::Word(Refers::Secret),
+            "The secret that a post of alerts shows as its bearer token. Without one no alert is taken.",
+        ),
+        may(
+            "opens_at_once",
+            Form::List(&Form::Free),
+            "An alert whose label `severity` is one of these opens an incident at once; critical and page if not said.",
+        ),
     ],
 };
 

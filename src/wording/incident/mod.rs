@@ -9,6 +9,7 @@ pub mod list;
 pub mod log;
 pub mod post;
 pub mod refusal;
+pub mod reports;
 pub mod said;
 pub mod timeline;
 #[cfg(test)]

@@ -138,6 +138,25 @@ fn not_for(not: &NotFor, id: IncidentId) -> Page {
     page.text(format!("Next: {next}.")).code(Refusal::NotFor(Box::new(not.clone())).code())
 }
 
+/// What was reported is not taken.
+pub fn not_reported(refusal: &Refusal, id: Option<IncidentId>) -> Page {
+    let (sentence, command, note) = match (refusal, id) {
+        (Refusal::TooShort(least), _) => {
+            (format!("that has fewer than {least} characters."), "help report".to_owned(), "how it is said")
+        }
+        (Refusal::TooLong(most), _) => (
+            format!("that is longer than {most} characters."),
+            "help report".to_owned(),
+            "say it shorter, or in two",
+        ),
+        (_, Some(id)) => (format!("{id} is closed."), "report <service> \"…\"".to_owned(), "if it is back"),
+        (_, None) => ("it cannot be taken so.".to_owned(), "help report".to_owned(), "how it is said"),
+    };
+    Page::sentence(format!("Refused: {sentence} Nothing was recorded."))
+        .next(command, note)
+        .code(refusal.code())
+}
+
 /// notify.yaml cannot be used as it is now. It stands before what is known all the same.
 pub fn notify_broken(why: &str) -> Page {
     Page::sentence(format!(

@@ -60,6 +60,7 @@ pub fn cause(cause: &Cause) -> String {
         Cause::Watch { why, .. } => {
             format!("by the watch over the paths: {}", visible(why.trim_end_matches('.')))
         }
+        Cause::Reports { reports } => super::reports::cause(reports),
     }
 }
 
@@ -145,6 +146,8 @@ pub fn about(about: &About, incident: &Incident) -> String {
         About::Late(number) => format!("{} is late", of(number)),
         About::Alarm(why) => format!("alarm: {}", visible(why)),
         About::Update(number) => format!("news {number}"),
+        About::Report(number) => format!("report {number}"),
+        About::AlertsOver => "its alerts are over".to_owned(),
         About::Published(number) => format!("publication {number}"),
         About::Made { part: what, by } => format!("made {} by {by}", part(*what)),
         About::Acknowledged => "somebody knows".to_owned(),

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::said;
-use crate::incident::model::{About, Audience, End, Incident};
+use super::{reports, said};
+use crate::incident::model::{About, Audience, Cause, End, Incident};
 use crate::incident::{Event, Stamped};
 use crate::run::{Run, Stamped as StampedRun};
 use crate::runbook::source::hidden::visible;
@@ -38,6 +38,7 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
             (format!("opened {}, {}", opened.severity.word(), said::cause(&opened.cause)), false)
         }
         Event::IncidentRun { run, trouble } => (said::happened(*run, trouble), false),
+        Event::IncidentReported { report } => (reports::says(report), false),
         Event::IncidentRunEnded { run, outcome } => {
             (format!("run {run} is over: {}", states::of_outcome(*outcome).word), false)
         }
@@ -154,6 +155,9 @@ pub fn of_run(run: &Run, events: &[StampedRun]) -> Vec<Line> {
 /// All lines of an incident and of its runs, in their order. What happened at one time stays in the order given.
 pub fn lines(incident: &Incident, events: &[Stamped], of_runs: Vec<Line>) -> Vec<Line> {
     let mut lines: Vec<Line> = events.iter().filter_map(|stamped| line(incident, stamped)).collect();
+    if let Cause::Reports { reports } = &incident.opened.cause {
+        lines.extend(reports::first_lines(reports));
+    }
     lines.extend(of_runs);
     lines.sort_by_key(|line| line.at);
     lines

@@ -105,6 +105,12 @@ pub const VERBS: &[Verb] = &[
         "journal show <run|incident> · journal verify",
         "The entries of a run or an incident: who, when, what, where, how it ended. Or whether anything in the journal was changed.",
     ),
+    look(
+        "reports",
+        None,
+        "reports",
+        "What people and alerts reported in the last hour, in groups, and the incident that each belongs to.",
+    ),
     act(
         Weight::Begins,
         "run",
@@ -183,6 +189,12 @@ pub const VERBS: &[Verb] = &[
         about: "What hurts customers, who owes what by when, and who knows. Without a word: the incidents that are open. inc-31 may be typed as 31.",
         weight: Weight::Tells,
     },
+    act(
+        Weight::Tells,
+        "report",
+        "report <service|incident> \"what customers say\"",
+        "Says that something is wrong, also if you are not sure. It joins the incident of that service, or waits for others: several reports make an incident, and call who is on duty. Say each customer's words in a report of their own.",
+    ),
     act(
         Weight::Tells,
         "notify",

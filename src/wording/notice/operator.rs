@@ -4,7 +4,7 @@ use super::{Facts, Words, paragraphs, sentence};
 use crate::incident::Incident;
 use crate::incident::model::{About, Notice, Obligation, Owed, Part, Severity};
 use crate::runbook::source::hidden::visible;
-use crate::wording::incident::said;
+use crate::wording::incident::{reports, said};
 use crate::wording::moment::Moment;
 
 /// What operators may know: all of it.
@@ -68,6 +68,10 @@ fn headline(known: &ForOperators<'_>, title: &str, moment: &Moment) -> String {
         (About::Reminder(_) | About::Late(_), None) => format!("{what}: something is owed."),
         (About::Alarm(why), _) => format!("{what}: {}", sentence(why)),
         (About::Update(_), _) => format!("{what}: news."),
+        (About::Report(number), _) => {
+            format!("{what}: {} report.", reports::nth(incident.reporters_up_to(*number)))
+        }
+        (About::AlertsOver, _) => format!("{what}: all its alerts are over."),
         (About::Published(_), _) => format!("{what}: customers were told."),
         (About::Made { part, by }, _) => format!("{what}: {by} has made you {}.", said::part(*part)),
         (About::Acknowledged, _) => match &incident.acknowledged {
@@ -102,6 +106,14 @@ fn why(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
             let (path, at) = incident.red_path().zip(incident.path_takes)?;
             Some(format!("Path {path} took something again at {}: it is green.", moment.time(at)))
         }
+        (About::Report(number), _) => {
+            let report = incident.reports.get(by_number(*number)?)?;
+            Some(format!("{}, {}", moment.time(report.at), sentence(&reports::says(report))))
+        }
+        (About::AlertsOver, _) => Some(format!(
+            "It is not resolved by that. When customers feel nothing of it any more: incident resolve {}",
+            incident.id
+        )),
         (About::Published(number), _) => {
             let (at, by, text) = incident.published.get(by_number(*number)?)?;
             Some(format!("{by} published at {}: \"{}\"", moment.time(*at), visible(text)))

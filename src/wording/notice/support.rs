@@ -75,6 +75,8 @@ impl<'a> ForSupport<'a> {
             About::Call(number) => Why::Answer(due(*number)),
             About::Reminder(number) if asks(*number) => Why::Reminded(due(*number)),
             About::Late(number) if asks(*number) => Why::Late(due(*number)),
+            // Of reports Support is not told, and would read no more than that there is news.
+            About::Report(_) | About::AlertsOver => Why::News,
             About::Reminder(_) | About::Late(_) | About::Update(_) => Why::News,
             About::Published(number) => {
                 published(*number).map_or(Why::News, |(_, _, text)| Why::Published(text))

@@ -134,6 +134,8 @@ fn about() -> impl Strategy<Value = About> {
         (0_u32..6).prop_map(About::Late),
         (0_u32..4).prop_map(About::Update),
         (0_u32..4).prop_map(About::Published),
+        (0_u32..4).prop_map(About::Report),
+        Just(About::AlertsOver),
     ];
     let alarm = Just(About::Alarm(format!("nobody at {SECRET} answers")));
     prop_oneof![by_number, alarm, Just(About::Acknowledged), Just(About::Resolved)]
@@ -154,11 +156,35 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
+/// By a person and by an alert: neither is for Support, though Support may have said the first.
+fn reports() -> Vec<Report> {
+    let alert = Alert {
+        fingerprint: "a1".to_owned(),
+        name: SECRET.to_owned(),
+        since: Timestamp::UNIX_EPOCH,
+        severity: Some(SECRET.to_owned()),
+    };
+    let report = |source| Report {
+        entry: 1,
+        at: Timestamp::UNIX_EPOCH,
+        said: Reported {
+            source,
+            of: Of::Unknown(SECRET.to_owned()),
+            words: SECRET.to_owned(),
+            incident: None,
+            drill: false,
+            over: false,
+        },
+    };
+    vec![report(Source::Person(person("sue"))), report(Source::Alert(alert))]
+}
+
 fn any_incident() -> impl Strategy<Value = Incident> {
     let cause = prop_oneof![
         trouble().prop_map(|trouble| Cause::Run { run: RunId(142), trouble }),
         Just(Cause::Person { by: person("ana"), why: SECRET.to_owned() }),
         Just(Cause::Watch { why: SECRET.to_owned(), path: None }),
+        Just(Cause::Reports { reports: reports() }),
     ];
     let severity =
         prop::sample::select(vec![Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Planned]);
@@ -174,6 +200,7 @@ fn any_incident() -> impl Strategy<Value = Incident> {
         |(cause, severity, status, updates, [news, resolved, published, known])| {
             let mut it = incident();
             it.opened.cause = cause;
+            it.reports = reports();
             (it.severity, it.status) = (severity, status);
             it.resolved = resolved.then_some(it.since);
             it.acknowledged = known.then(|| (it.since, person("ana")));

@@ -10,5 +10,6 @@ mod people;
 mod properties;
 mod rights;
 mod red_path;
+mod reports;
 mod runs;
 mod sending;

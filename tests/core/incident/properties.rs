@@ -12,6 +12,7 @@ use steadyhand::run::model::Outcome;
 use steadyhand::runbook::source::literal::Millis;
 
 use super::driven::{Driven, Path, TUESDAY, by_run, opened, person, replayed, tell, usual, with_schedules};
+use super::reports;
 
 #[derive(Debug, Clone, Copy)]
 struct Move {
@@ -65,7 +66,7 @@ impl Driven {
         let why = || "a long enough reason".to_owned();
         let notices = u32::try_from(self.incident.notices.len()).unwrap();
         let number = u32::from(how) % (notices + 2);
-        let input = match kind % 22 {
+        let input = match kind % 24 {
             0 | 1 => says(Says::Acknowledge { how: "console".to_owned() }),
             2 => says(Says::Update { text: "some news".to_owned(), for_support: how % 2 == 0 }),
             3 => says(Says::Draft { text: "Orders are slow.".to_owned() }),
@@ -111,6 +112,11 @@ impl Driven {
                 Input::Tick
             }
             19 | 20 => return self.minutes(i64::from(how % 40)),
+            21 | 22 => {
+                let mut report = reports::alert(20, &format!("a{}", which % 5), None);
+                report.said.over = how % 3 == 0;
+                Input::Reported { report, at_once: how % 5 == 0 }
+            }
             _ => Input::Tick,
         };
         self.hears(&input);

@@ -1,0 +1,120 @@
+//! What Alertmanager posts (webhook, version 4), as reports. Pure. Whoever runs Alertmanager can change what it posts, so
+//! nothing of it is taken for granted: what is missing is made up for, and what is not known is left out.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::incident::report::{Alert, Of, Reported, Source};
+use crate::inventory::Inventory;
+use crate::runbook::source::name::ServiceName;
+
+/// The words of an alert have at most so many characters,
+const MAX_WORDS: usize = 500;
+/// and a name or a severity no more than this.
+const MAX_NAME: usize = 100;
+/// Where an alert says what it is, best first.
+const SAYS: [&str; 4] = ["summary", "message", "description", "title"];
+
+/// The alerts of a post, or why it is none.
+pub fn read(body: &[u8], inventory: &Inventory, now: Timestamp) -> Result<Vec<Reported>, String> {
+    // Nothing deeper than 128 is read.
+    let post: Value = serde_json::from_slice(body).map_err(|error| format!("it is no JSON: {error}"))?;
+    if let Some(version) = post.get("version").filter(|version| version.as_str() != Some("4")) {
+        return Err(format!("it has the version {version}, and the one that is known is \"4\""));
+    }
+    let alerts = post.get("alerts").and_then(Value::as_array);
+    let alerts = alerts.ok_or("it has no list `alerts`")?;
+    alerts.iter().map(|alert| one(alert, inventory, now)).collect()
+}
+
+fn one(alert: &Value, inventory: &Inventory, now: Timestamp) -> Result<Reported, String> {
+    if !alert.is_object() {
+        return Err("one of its alerts is no object".to_owned());
+    }
+    let texts = |name: &str| -> BTreeMap<&str, &str> {
+        let all = alert.get(name).and_then(Value::as_object).into_iter().flatten();
+        all.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect()
+    };
+    let (labels, annotations) = (texts("labels"), texts("annotations"));
+    let name = labels.get("alertname").filter(|name| !name.trim().is_empty());
+    let name = name.map_or_else(|| "without a name".to_owned(), |name| cut(name, MAX_NAME));
+    let since = alert.get("startsAt").and_then(Value::as_str).and_then(|at| at.parse().ok());
+    let severity = labels.get("severity").map(|severity| cut(severity, MAX_NAME));
+    let fingerprint = alert.get("fingerprint").and_then(Value::as_str).filter(|text| is_plain(text));
+    let fingerprint = fingerprint.map_or_else(|| fingerprint_of(&labels), str::to_owned);
+    Ok(Reported {
+        of: service_of(&labels, inventory).map_or_else(|| Of::Unknown(name.clone()), Of::Service),
+        words: words(&name, &labels, &annotations),
+        // Whatever is not said to be over goes on: better one call too many.
+        over: alert.get("status").and_then(Value::as_str) == Some("resolved"),
+        source: Source::Alert(Alert { fingerprint, name, since: since.unwrap_or(now), severity }),
+        incident: None,
+        drill: false,
+    })
+}
+
+/// The service that an alert is about: the label `service`, else that of the label `cluster`, else that of the cluster of the
+/// host that `instance` names.
+fn service_of(labels: &BTreeMap<&str, &str>, inventory: &Inventory) -> Option<ServiceName> {
+    let of_cluster = |name: &str| inventory.clusters.get(name).map(|cluster| cluster.service.value.clone());
+    let named = labels.get("service").filter(|name| inventory.services.contains_key(**name));
+    let named = named.map(|name| (*name).to_owned());
+    let service = named.or_else(|| of_cluster(labels.get("cluster")?)).or_else(|| {
+        let instance = host_of(labels.get("instance")?);
+        let by_address = || {
+            let mut hosts = inventory.hosts.iter();
+            hosts.find(|(_, host)| host.address.value == instance).map(|(name, _)| name.as_str())
+        };
+        let named = inventory.hosts.get_key_value(instance).map(|(name, _)| name.as_str());
+        let (_, cluster) = inventory.cluster_of(named.or_else(by_address)?)?;
+        Some(cluster.service.value.clone())
+    })?;
+    ServiceName::new(&service).filter(|name| inventory.services.contains_key(name))
+}
+
+/// `db-1:9100` without its port, `[::1]:9100` without brackets.
+fn host_of(instance: &str) -> &str {
+    if let Some(rest) = instance.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    match instance.rsplit_once(':') {
+        // More than one is an address of its own.
+        Some((host, _)) if !host.contains(':') => host,
+        _ => instance,
+    }
+}
+
+fn words(name: &str, labels: &BTreeMap<&str, &str>, annotations: &BTreeMap<&str, &str>) -> String {
+    let said = SAYS.iter().find_map(|key| annotations.get(key).filter(|text| !text.trim().is_empty()));
+    let said = cut(said.map_or(name, |text| text.trim()), MAX_WORDS);
+    match labels.get("instance") {
+        Some(instance) => format!("{said} ({})", cut(instance, MAX_NAME)),
+        None => said,
+    }
+}
+
+/// A text that is no longer than this, and that says so where it was.
+fn cut(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most).collect();
+    format!("{kept}… (cut, it has {length} characters)")
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// What tells an alert from all others: its labels.
+fn fingerprint_of(labels: &BTreeMap<&str, &str>) -> String {
+    let mut hash = Sha256::new();
+    for (name, value) in labels {
+        hash.update(format!("{}:{name}{}:{value}", name.len(), value.len()));
+    }
+    hex::encode(&hash.finalize()[..8])
+}
