@@ -103,7 +103,8 @@ impl Desk {
     }
 
     /// What the journal says of the notices of an incident.
-    fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
+    /// What its events say of the notices of an incident.
+    pub fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
         Ok(words::Post::of(&self.events_of(id)?))
     }
 
@@ -155,7 +156,7 @@ impl Desk {
     pub(super) fn card_of(&self, id: IncidentId) -> Result<Page, Refused> {
         let incident = self.incident(id)?;
         let post = self.post_of(id)?;
-        let page = words::card_with_post(&incident, &self.run_lines(&incident), &post, &self.moment());
+        let page = words::card(&incident, &self.run_lines(&incident), &post, &self.moment());
         Ok(match self.problems_of_notify() {
             Some(why) if !incident.is_closed() => words::refusal::notify_broken(&why).join(page),
             _ => page,

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Pulse;
 use super::card::Card;
-use super::incident_cards::{Reader, SUPPORT, card_for, line, thread_name};
+use super::incident_cards::{Beside, Reader, SUPPORT, card_for, line, thread_name};
 use super::limits::{NONCE, cut};
 use super::post::{Lost, Post};
 use super::safe;
@@ -281,10 +281,10 @@ impl Incidents {
         lock(&self.told).remove(&id);
     }
 
-    /// Its runs, one sentence each.
-    fn run_lines(&self, incident: &Incident) -> Vec<String> {
-        let runs = incident.runs.keys().filter_map(|id| self.engine.run(*id).ok());
-        runs.map(|run| crate::wording::run::headline(&run)).collect()
+    /// What operators read of it that it does not know itself. What cannot be read keeps nobody from the rest.
+    fn beside(&self, incident: &Incident) -> Beside {
+        let post = self.desk.post_of(incident.id).unwrap_or_default();
+        Beside { run_lines: self.desk.run_lines(incident), post }
     }
 
     fn read(&self, id: IncidentId) -> Option<Arc<Incident>> {
@@ -325,7 +325,7 @@ impl Incidents {
         if !is_wanted && one.stands.is_none() {
             return Ok(None);
         }
-        let card = card_for(reader, incident, &self.run_lines(incident), &self.desk.moment());
+        let card = card_for(reader, incident, &self.beside(incident), &self.desk.moment());
         if let Some(posted) = one.posted {
             self.begin_thread(one, incident, reader, posted).await?;
         }
