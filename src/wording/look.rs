@@ -6,6 +6,7 @@ use super::plan::{NO_WAY_BACK, count, target};
 use super::refusal::quoted;
 use super::states;
 use crate::duty::OnDuty;
+use crate::incident::Incident;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
 use crate::run::model::{Far, Phase};
@@ -677,15 +678,21 @@ fn status_row(run: &Run, moment: &Moment) -> Row {
     }
 }
 
-/// One run: where it stands, and what it waits for.
-pub fn status_of_run(run: &Run, far: &Far, policy: Option<&Policy>, moment: &Moment) -> Page {
+/// One run: where it stands, and what it waits for. `held_by` is as for `run::questions`.
+pub fn status_of_run(
+    run: &Run,
+    far: &Far,
+    held_by: Option<&Incident>,
+    policy: Option<&Policy>,
+    moment: &Moment,
+) -> Page {
     match run.phase {
         Phase::Confirming => super::plan::offered(run, policy, moment),
         Phase::Approving => {
             super::run::live(run, far, moment).join(super::plan::waits_for_approval(run, policy, moment))
         }
         Phase::Ended(_) => super::run::ended(run, moment),
-        _ => super::run::live(run, far, moment).join(super::run::questions(run, moment)),
+        _ => super::run::live(run, far, moment).join(super::run::questions(run, held_by, moment)),
     }
 }
 

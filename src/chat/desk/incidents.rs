@@ -7,6 +7,7 @@ use super::{Desk, Reply, only_looks};
 use crate::chat::grammar::{OfIncidents, OfNotices};
 use crate::engine::incidents::Begin;
 use crate::engine::{Engine, Refused, Speaker};
+use crate::incident::model::RunSeen;
 use crate::incident::{self, Incident, IncidentId, Refusal, Says};
 use crate::policy::decide::{Denial, Door};
 use crate::run::{Run, RunId};
@@ -150,6 +151,12 @@ impl Desk {
             (None, Some(view)) => view.incident(id)?.map(Arc::new).ok_or_else(unknown),
             (None, None) => Err(unknown()),
         }
+    }
+
+    /// The incident of those who must know before a run begins, while it waits for them.
+    pub fn held_back_by(&self, run: &Run) -> Option<Arc<Incident>> {
+        let holds = |it: &Arc<Incident>| it.runs.get(&run.id).is_some_and(RunSeen::is_held_back);
+        run.waits_to_be_known().then(|| self.open_incidents().ok()?.into_iter().find(holds))?
     }
 
     /// How an incident stands.

@@ -7,6 +7,7 @@ pub mod help;
 pub mod heard;
 pub mod list;
 pub mod log;
+pub mod of_run;
 pub mod post;
 pub mod refusal;
 pub mod said;
