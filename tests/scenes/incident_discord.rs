@@ -141,6 +141,41 @@ async fn operators_and_support_carry_an_incident_from_start_to_end() {
     ground.discord.assert_clean();
 }
 
+const REBUILD: &str =
+    "/run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"";
+const REBUILT: &str = "run 1 · rebuild-data-server · orders";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_for_support_says_for_whom_until_when_and_what_can_be_done() {
+    let ground = ready().await;
+    private(ground.person("ben").types(REBUILD).unwrap(), "ben").await;
+    let offered = ground.card("[Confirm…|primary]").await;
+    let approving = ground.confirmed_by("ben", &offered).await;
+    ground.press("cleo", &approving, "Approve").await;
+
+    let told = |it: &Discord| {
+        let all = it.messages("ops").into_iter();
+        let mut cards =
+            all.filter(|seen| seen.id == offered.id && seen.text().matches("accepted").count() == 2);
+        cards.next()
+    };
+    let waits = ground.discord.until_within("Support is told", Duration::from_mins(1), told).await;
+    let question = ground.discord.until_says(REBUILT, "[Waive 1…|danger]").await;
+    assert_eq!(question.pings, ["ben"], "who drives it");
+    reads("incident-discord-planned", &format!("{waits}\n{question}").replace("(edited) ", ""));
+    assert!(ground.discord.messages("incidents").is_empty(), "planned work has no card of its own");
+
+    let support = of_support(&ground, "Planned work waits").await;
+    ground.press("sue", &support, "I am Support, I know").await;
+    let known = ground.discord.until_says(REBUILT, "sue acknowledged for support").await;
+    assert!(known.is_silent && known.pings.is_empty(), "{known}");
+    let told = |it: &Discord| {
+        it.messages("ops").into_iter().find(|seen| seen.id == offered.id && seen.says("done by sue"))
+    };
+    ground.discord.until_within("the card says so", Duration::from_mins(1), told).await;
+    ground.discord.assert_clean();
+}
+
 /// Time goes on, a second after the other, until this is seen.
 async fn in_time<T>(ground: &Ground, clock: &Clock, what: &str, look: impl Fn(&Discord) -> Option<T>) -> T {
     for _ in 0..1_200 {
