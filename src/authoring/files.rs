@@ -41,7 +41,7 @@ enum Part {
     Runbook(Option<Box<Runbook>>),
     Pack(Option<Box<Pack>>),
     Inventory(Inventory, Place),
-    Policy(Policy, Place),
+    Policy(Box<Policy>, Place),
     Notify(Box<Notify>, Place),
     /// Nobody knows what it would have declared.
     Unread {
@@ -100,7 +100,7 @@ fn read_one(source: &SourceFile, problems: &mut Problems) -> Part {
         "pack" => Part::Pack(read_pack(name, &root, problems).map(Box::new)),
         "inventory" => Part::Inventory(read_inventory(name, &root, problems), place),
         "notify" => Part::Notify(Box::new(read_notify(name, &root, problems)), place),
-        _ => Part::Policy(read_policy(name, &root, problems), place),
+        _ => Part::Policy(Box::new(read_policy(name, &root, problems)), place),
     }
 }
 
@@ -127,7 +127,7 @@ fn take(part: Part, file: &FileName, files: &mut Files, problems: &mut Problems)
         Part::Policy(_, place) if files.policy.is_some() => second("policy", &place, problems),
         Part::Policy(policy, _) => {
             files.policy_file = Some(file.clone());
-            files.policy = Some(policy);
+            files.policy = Some(*policy);
         }
         Part::Notify(_, place) if files.notify.is_some() => second("notify file", &place, problems),
         Part::Notify(notify, _) => {

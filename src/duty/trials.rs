@@ -108,6 +108,7 @@ impl Notify {
     }
 
     /// The same, where these paths are the last ways of everybody: what is known to fail is no way to be relied on.
+    #[must_use]
     pub fn avoiding(mut self, fail: &BTreeSet<PathName>) -> Self {
         let is_last = |rule: &WayRule| fail.iter().any(|path| path.as_str() == rule.path.as_str());
         for reached in self.people.values_mut() {

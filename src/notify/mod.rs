@@ -60,6 +60,11 @@ pub struct Letter {
 pub enum Kind {
     /// Somebody must say that they know.
     Page,
+    /// Something is owed, and who reads this owes it: it points them to it where a chat can, and nothing rings.
+    Reminder {
+        /// What is owed is that they say that they know.
+        of_answer: bool,
+    },
     /// News; nothing rings.
     News,
     /// Somebody has said so: an alert that is open elsewhere stops ringing.

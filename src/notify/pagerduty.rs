@@ -38,12 +38,12 @@ async fn sent(attempt: &Attempt<'_>, routing_key: &str, url: Option<&str>) -> Re
     })
 }
 
-/// The event of a letter, without the routing key; none for news.
+/// The event of a letter, without the routing key; none for news and reminders.
 fn event(attempt: &Attempt<'_>) -> Option<Value> {
     let letter = attempt.letter;
     let dedup_key = format!("steadyhand-{}-{}", attempt.outside.origin, letter.incident);
     let action = match letter.kind {
-        Kind::News => return None,
+        Kind::News | Kind::Reminder { .. } => return None,
         Kind::Page => "trigger",
         Kind::Acknowledged => "acknowledge",
         Kind::Resolved => "resolve",

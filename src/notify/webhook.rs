@@ -48,7 +48,7 @@ fn body(attempt: &Attempt<'_>) -> String {
     let letter = attempt.letter;
     let kind = match letter.kind {
         Kind::Page => "incident.page",
-        Kind::News => "incident.news",
+        Kind::News | Kind::Reminder { .. } => "incident.news",
         Kind::Acknowledged => "incident.acknowledged",
         Kind::Resolved => "incident.resolved",
     };

@@ -231,15 +231,15 @@ mod tests {
         let why = || "notify.yaml has 1 problem".to_owned();
         let late = ["inc-1 should have gone on".to_owned()];
 
-        assert_eq!(of_notices(&[], &NotifyFile::Usable), Finding::OK);
-        assert_eq!(of_notices(&[], &NotifyFile::Missing), Finding::OK);
+        assert_eq!(of_notices(&[], &NotifyFile::Usable, &[]), Finding::OK);
+        assert_eq!(of_notices(&[], &NotifyFile::Missing, &[]), Finding::OK);
         for (late, file, says) in [
             (&late[..0], NotifyFile::Old(why()), "what was read before goes on"),
             (&late[..0], NotifyFile::Unusable(why()), "nobody is called"),
             (&late[..], NotifyFile::Unusable(why()), "nobody is called"),
             (&late[..], NotifyFile::Unusable(why()), "1 things of notices are late"),
         ] {
-            let found = of_notices(late, &file);
+            let found = of_notices(late, &file, &[]);
             assert!(found.state == State::Attention && found.says.contains(says), "{found:?}");
         }
     }

@@ -26,7 +26,13 @@ impl Scene {
     fn card(&self) -> Card {
         let run = self.run(1);
         let snapshot = self.desk().library().load().unwrap();
-        run_card(&run, &self.desk().far(run.id), snapshot.set.policy.as_ref().ok(), &self.desk().moment())
+        run_card(
+            &run,
+            &self.desk().far(run.id),
+            Vec::new(),
+            snapshot.set.policy.as_ref().ok(),
+            &self.desk().moment(),
+        )
     }
 
     /// Writes the card of run 1 down, and the question that is open.
@@ -34,7 +40,7 @@ impl Scene {
         let card = self.card();
         is_within_limits(&card);
         self.note(&card.shown());
-        if let Some(question) = question_card(&self.run(1), &self.desk().moment()) {
+        if let Some(question) = question_card(&self.run(1), None, &self.desk().moment()) {
             is_within_limits(&question);
             self.note(&question.shown());
         }
@@ -138,7 +144,7 @@ fn a_failed_step_is_a_question_and_a_closed_one_has_no_button() {
     let mut scene = scene.begins_here();
     scene.shows_card();
 
-    let question = question_card(&scene.run(1), &scene.desk().moment()).unwrap();
+    let question = question_card(&scene.run(1), None, &scene.desk().moment()).unwrap();
     scene.note(&closed(&question, "This is not asked any more.").shown());
 
     scene.reads("card-failed");
@@ -207,7 +213,7 @@ fn what_cannot_be_taken_back_is_never_counted_away() {
     let scene = Scene::offered(PLANNED);
     let run = scene.run(1);
     let with = |offer: Offer| Run { offer: Some(Arc::new(offer)), ..(*run).clone() };
-    let card = |run: &Run| run_card(run, &Far::new(), None, &scene.desk().moment());
+    let card = |run: &Run| run_card(run, &Far::new(), Vec::new(), None, &scene.desk().moment());
 
     // Five thousand steps that only read, and three that are final: all three stand there.
     let run_long = with(long_plan(&run, 5_000, 3));
@@ -264,7 +270,7 @@ fn however_much_stands_beside_them_the_steps_stand_whole_where_they_are_agreed_t
     let policy = with_sixty_approvers(policy, &offer.plan.approvals.by[0]);
     run.offer = Some(Arc::new(offer));
 
-    let card = run_card(&run, &Far::new(), Some(&policy), &scene.desk().moment());
+    let card = run_card(&run, &Far::new(), Vec::new(), Some(&policy), &scene.desk().moment());
 
     is_within_limits(&card);
     assert_eq!(card.fields.len(), limits::FIELDS, "{}", card.shown());
@@ -280,7 +286,7 @@ fn however_much_stands_beside_them_the_steps_stand_whole_where_they_are_agreed_t
     let mut offer = run.offer.as_deref().unwrap().clone();
     offer.plan.approvals.by.extend((0..60).map(|nth| format!("{}-{nth}", "role".repeat(12))));
     run.offer = Some(Arc::new(offer));
-    let card = run_card(&run, &Far::new(), Some(&policy), &scene.desk().moment());
+    let card = run_card(&run, &Far::new(), Vec::new(), Some(&policy), &scene.desk().moment());
     is_within_limits(&card);
     assert!(card.text.contains(&format!("Step {last} of a long plan")), "{}", card.shown());
 }

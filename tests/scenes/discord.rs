@@ -79,6 +79,8 @@ pub(crate) struct Ground {
     pub(crate) place: tempfile::TempDir,
     messages: Messages,
     log: Option<Written>,
+    /// At a start the chat is there only after run 1 has ended.
+    chat_is_late: bool,
     bot: Option<Bot>,
 }
 
@@ -112,6 +114,7 @@ impl Ground {
             place,
             messages,
             log: None,
+            chat_is_late: false,
             bot: None,
         };
         let policy = ground.folders.runbooks.join("policy.yaml");
@@ -147,7 +150,7 @@ impl Ground {
         let settings = settings(&self.discord, self.messages);
         let (hosts, folders, path) =
             (self.hosts.clone(), self.folders.clone(), self.place.path().join("bot.db"));
-        let ending = CancellationToken::new();
+        let (ending, chat_is_late) = (CancellationToken::new(), self.chat_is_late);
         let started = {
             let ending = ending.clone();
             runtime.spawn(async move {
@@ -157,6 +160,10 @@ impl Ground {
                 let dice = Dice::seeded(1);
                 let parts = Parts { journal, library, target: hosts, clock, dice, zone: zone(), demo: false };
                 let (engine, desk) = parts.start().await;
+                let mut events = engine.follow();
+                while chat_is_late && !engine.run(RunId(1)).unwrap().is_ended() {
+                    let _ = events.recv().await;
+                }
                 let chat = chat::start(settings, desk, ending).unwrap();
                 (engine, Arc::new(chat))
             })
@@ -282,7 +289,12 @@ async fn two_people_carry_a_planned_failover_from_start_to_end() {
 
 impl Ground {
     async fn confirmed_from(&self, card: &Seen) -> Seen {
-        let form = self.person("ana").presses(card, "Confirm…").unwrap().modal().await;
+        self.confirmed_by("ana", card).await
+    }
+
+    /// Whoever asked has read the plan back.
+    pub(crate) async fn confirmed_by(&self, name: &str, card: &Seen) -> Seen {
+        let form = self.person(name).presses(card, "Confirm…").unwrap().modal().await;
         assert_eq!(form.title, "Confirm run 1");
         form.submit(&[("said", &token(card))]).unwrap().reply().await;
         self.card("[Approve|success]").await
@@ -397,6 +409,29 @@ async fn after_a_crash_the_same_card_goes_on() {
     // A button of before the crash, pressed now.
     let late = private(ground.person("cleo").presses_as_seen(&card, "Approve").unwrap(), "cleo").await;
     assert!(late.says("has ended") || late.says("ended"), "{late}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_it_is_told_what_ended_before_the_chat_was_there() {
+    let mut ground = Ground::ready().await;
+    let card = ground.confirmed().await;
+    ground.press("ben", &card, "Approve").await;
+
+    ground.dies();
+    ground.chat_is_late = true;
+    ground.starts().await;
+
+    let done = ground.card("succeeded · run 1").await;
+    assert_eq!(done.id, card.id, "{}", ground.discord.shows("ops"));
+    ground.discord.until_says(THREAD, "The bot was started again").await;
+    // Another start has nothing new to say.
+    let before = ground.discord.messages(THREAD).len();
+    ground.ends().await;
+    ground.chat_is_late = false;
+    ground.starts().await;
+    ground.discord.until_ready().await;
+    ground.ends().await;
+    assert_eq!(ground.discord.messages(THREAD).len(), before, "{}", ground.discord.shows(THREAD));
 }
 
 #[tokio::test(flavor = "multi_thread")]

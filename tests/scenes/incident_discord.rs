@@ -1,6 +1,7 @@
 //! Incidents on Discord: the card of operators, Support's own message, pages that ping one person, and what is pressed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use discord::{Discord, Seen};
 use steadyhand::chat::discord::Messages;
@@ -13,6 +14,8 @@ use steadyhand::secrets::Secrets;
 use crate::discord::{Ground, private, reads};
 
 const THREAD: &str = "inc-1 · sev1 · Order processing";
+const SUPPORT: &str = "inc-1 · for Support · Order processing";
+const NIGHT: &str = "2026-11-18T03:09:00+01:00";
 
 /// Operators are told in one channel, Support in another.
 fn notify(discord: &Discord) -> String {
@@ -32,11 +35,15 @@ fn notify(discord: &Discord) -> String {
 
 /// All is well, and notices leave over Discord.
 async fn ready() -> Ground {
-    let mut ground =
-        Ground::of(&["ops", "incidents", "support"], Messages::Mention, Clock::System, |_, policy| {
-            policy.replace("shop:          { people: [sue]", "shop:          { people: [ana]")
-        })
-        .await;
+    by(Clock::System).await
+}
+
+/// The same by this clock.
+async fn by(clock: Clock) -> Ground {
+    let mut ground = Ground::of(&["ops", "incidents", "support"], Messages::Mention, clock, |_, policy| {
+        policy.replace("shop:          { people: [sue]", "shop:          { people: [ana]")
+    })
+    .await;
     ground.ends().await;
     let file = ground.folders.runbooks.join("notify.yaml");
     std::fs::write(file, notify(&ground.discord)).unwrap();
@@ -134,6 +141,79 @@ async fn operators_and_support_carry_an_incident_from_start_to_end() {
     ground.discord.assert_clean();
 }
 
+const REBUILD: &str =
+    "/run rebuild-data-server cluster=orders target=pg3 source=pg2 reason=\"pg3 has diverged\"";
+const REBUILT: &str = "run 1 · rebuild-data-server · orders";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_for_support_says_for_whom_until_when_and_what_can_be_done() {
+    let ground = ready().await;
+    private(ground.person("ben").types(REBUILD).unwrap(), "ben").await;
+    let offered = ground.card("[Confirm…|primary]").await;
+    let approving = ground.confirmed_by("ben", &offered).await;
+    ground.press("cleo", &approving, "Approve").await;
+
+    let told = |it: &Discord| {
+        let all = it.messages("ops").into_iter();
+        let mut cards =
+            all.filter(|seen| seen.id == offered.id && seen.text().matches("accepted").count() == 2);
+        cards.next()
+    };
+    let waits = ground.discord.until_within("Support is told", Duration::from_mins(1), told).await;
+    let question = ground.discord.until_says(REBUILT, "[Waive 1…|danger]").await;
+    assert_eq!(question.pings, ["ben"], "who drives it");
+    reads("incident-discord-planned", &format!("{waits}\n{question}").replace("(edited) ", ""));
+    assert!(ground.discord.messages("incidents").is_empty(), "planned work has no card of its own");
+
+    let support = of_support(&ground, "Planned work waits").await;
+    ground.press("sue", &support, "I am Support, I know").await;
+    let known = ground.discord.until_says(REBUILT, "sue acknowledged for support").await;
+    assert!(known.is_silent && known.pings.is_empty(), "{known}");
+    let told = |it: &Discord| {
+        it.messages("ops").into_iter().find(|seen| seen.id == offered.id && seen.says("done by sue"))
+    };
+    ground.discord.until_within("the card says so", Duration::from_mins(1), told).await;
+    ground.discord.assert_clean();
+}
+
+/// Time goes on, a second after the other, until this is seen.
+async fn in_time<T>(ground: &Ground, clock: &Clock, what: &str, look: impl Fn(&Discord) -> Option<T>) -> T {
+    for _ in 0..1_200 {
+        if let Some(seen) = look(&ground.discord) {
+            return seen;
+        }
+        clock.advance(Duration::from_secs(1));
+        Clock::System.after(Duration::from_millis(10)).await;
+    }
+    panic!("{what}:\n{}\n{}", ground.discord.shows("incidents"), ground.discord.shows("support"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_of_the_time_is_over_and_who_owes_it_is_pinged_in_the_thread() {
+    let clock = Clock::moved(NIGHT.parse().unwrap());
+    let ground = by(clock.clone()).await;
+    opened(&ground).await;
+    let said = |thread: &str, says: &str| {
+        let (thread, says) = (thread.to_owned(), says.to_owned());
+        move |it: &Discord| it.messages(&thread).into_iter().find(|seen| seen.says(&says))
+    };
+    ground.discord.until("Support's thread", |it| it.threads("support").first().cloned()).await;
+    // News ping nobody.
+    let news = "/incident update incident=inc-1 for=support text=\"we have found what it is\"";
+    private(ground.person("ana").types(news).unwrap(), "ana").await;
+    let news = in_time(&ground, &clock, "news", said(SUPPORT, "we have found")).await;
+    assert!(news.pings.is_empty(), "{news}");
+
+    let reminded = in_time(&ground, &clock, "a reminder", said(SUPPORT, "Half of the time")).await;
+
+    assert_eq!(reminded.pings, ["sue"]);
+    assert!(reminded.says("[I am Support, I know|success]"), "{reminded}");
+    // Who is to take command is pointed at that, and has nothing to acknowledge.
+    let owed = in_time(&ground, &clock, "a reminder of cleo", said(THREAD, "Half of the time")).await;
+    assert_eq!(owed.pings, ["cleo"]);
+    assert!(owed.button("Acknowledge").is_none(), "{owed}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_customers_read_is_what_was_drafted_and_who_may_not_say_it_does_not() {
     let ground = ready().await;
@@ -184,7 +264,7 @@ async fn after_a_start_the_same_card_goes_on() {
 
     ground.dies();
     // Discord forgets which messages it had.
-    ground.discord.passes(std::time::Duration::from_mins(20));
+    ground.discord.passes(Duration::from_mins(20));
     again(&mut ground).await;
     private(ground.person("ana").types("/incident take incident=inc-1 part=commander").unwrap(), "ana").await;
 
@@ -229,7 +309,7 @@ async fn a_notice_that_may_have_come_is_not_shown_twice() {
 
     let first = room.show(&channel, &letter(false)).await;
     // Discord forgets a nonce within some minutes.
-    ground.discord.passes(std::time::Duration::from_mins(20));
+    ground.discord.passes(Duration::from_mins(20));
     let second = room.show(&channel, &letter(true)).await;
 
     assert!(matches!(first, Answer::Accepted(Some(_))), "{first:?}");

@@ -124,8 +124,8 @@ impl Film {
 fn of_state(desk: &Desk, happened: &Happened) -> String {
     let snapshot = desk.library().load().unwrap();
     let policy = snapshot.set.policy.as_ref().ok();
-    let card = run_card(&happened.run, &Far::new(), policy, &desk.moment()).shown();
-    let question = question_card(&happened.run, &desk.moment());
+    let card = run_card(&happened.run, &Far::new(), Vec::new(), policy, &desk.moment()).shown();
+    let question = question_card(&happened.run, None, &desk.moment());
     question.map_or(card.clone(), |question| format!("{card}-- asked in the thread\n{}", question.shown()))
 }
 

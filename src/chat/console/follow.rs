@@ -103,9 +103,9 @@ pub fn at_rest(run: &Run, desk: &Desk) -> Page {
         Phase::Confirming => {
             let snapshot = desk.files().ok();
             let policy = snapshot.as_ref().and_then(|snapshot| snapshot.set.policy.as_ref().ok());
-            look::status_of_run(run, &desk.far(run.id), policy, &moment)
+            look::status_of_run(run, &desk.far(run.id), None, policy, &moment)
         }
         Phase::Approving => Page::new(),
-        _ => run_words::questions(run, &moment),
+        _ => run_words::questions(run, desk.held_back_by(run).as_deref(), &moment),
     }
 }

@@ -7,6 +7,7 @@ use super::{CameOut, Desk, Reply, only_looks};
 use crate::chat::grammar::{OfIncidents, OfNotices};
 use crate::engine::incidents::{Begin, known_paths};
 use crate::engine::{Engine, Refused, Speaker};
+use crate::incident::model::RunSeen;
 use crate::incident::paths::seen;
 use crate::incident::{self, Incident, IncidentId, Refusal, Says};
 use crate::policy::decide::{Denial, Door, policy_of};
@@ -126,7 +127,8 @@ impl Desk {
     }
 
     /// What the journal says of the notices of an incident.
-    fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
+    /// What its events say of the notices of an incident.
+    pub fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
         Ok(words::Post::of(&self.events_of(id)?))
     }
 
@@ -175,11 +177,17 @@ impl Desk {
         }
     }
 
+    /// The incident of those who must know before a run begins, while it waits for them.
+    pub fn held_back_by(&self, run: &Run) -> Option<Arc<Incident>> {
+        let holds = |it: &Arc<Incident>| it.runs.get(&run.id).is_some_and(RunSeen::is_held_back);
+        run.waits_to_be_known().then(|| self.open_incidents().ok()?.into_iter().find(holds))?
+    }
+
     /// How an incident stands.
     pub(super) fn card_of(&self, id: IncidentId) -> Result<Page, Refused> {
         let incident = self.incident(id)?;
         let post = self.post_of(id)?;
-        let page = words::card_with_post(&incident, &self.run_lines(&incident), &post, &self.moment());
+        let page = words::card(&incident, &self.run_lines(&incident), &post, &self.moment());
         Ok(match self.problems_of_notify() {
             Some(why) if !incident.is_closed() => words::refusal::notify_broken(&why).join(page),
             _ => page,

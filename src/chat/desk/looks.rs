@@ -118,7 +118,10 @@ impl Desk {
             }
             let page = match self.parked().get(&run.id) {
                 Some(why) => look::parked(run.id, why, true),
-                None => look::status_of_run(&run, &self.far(run.id), policy, moment),
+                None => {
+                    let held_by = self.held_back_by(&run);
+                    look::status_of_run(&run, &self.far(run.id), held_by.as_deref(), policy, moment)
+                }
             };
             let is_still = !run.is_ended() && !self.is_carried();
             return Ok(Reply::done(if is_still { look::no_bot().join(page) } else { page }));

@@ -274,7 +274,7 @@ impl Desk {
         let mut page = run_words::heard(&heard.run, &by, &heard.events, policy, &moment);
         let offered_undo = heard.events.iter().any(|event| matches!(event, Event::UndoOffered { .. }));
         if offered_undo {
-            page = page.join(run_words::questions(&heard.run, &moment));
+            page = page.join(run_words::questions(&heard.run, None, &moment));
         }
         let came_out = match heard.run.phase {
             Phase::Approving | Phase::Confirming => CameOut::NeedsPerson,

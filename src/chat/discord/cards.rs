@@ -8,6 +8,7 @@ use super::press::{Button, Style};
 use super::safe;
 use crate::chat::console::render::Style as Columns;
 use crate::engine::Happened;
+use crate::incident::Incident;
 use crate::plan::model::{Block as PlanBlock, Offer, Unit, Work};
 use crate::policy::Policy;
 use crate::run::model::{Far, Phase, UnitState};
@@ -28,20 +29,23 @@ const SENTENCE: usize = 400;
 /// Said in place of the buttons that agree.
 const TOO_LONG: &str = "Too long for chat to show whole. Confirm and approve it in the console.";
 
-/// A run as everybody sees it now.
-pub fn run_card(run: &Run, far: &Far, policy: Option<&Policy>, moment: &Moment) -> Card {
+/// Something that stands beside what a run says of itself: a label, and a line.
+pub type Beside = (&'static str, String);
+
+/// A run as everybody sees it now. `people` is what is known of those who are told of it.
+pub fn run_card(run: &Run, far: &Far, people: Vec<Beside>, policy: Option<&Policy>, moment: &Moment) -> Card {
     let mut card = match run.phase {
         Phase::Confirming | Phase::Approving => match &run.offer {
             Some(offer) => plan_card(run, offer, policy, moment),
             None => of_page(&run_words::live(run, far, moment), "run.txt"),
         },
         Phase::Ended(_) => {
-            let mut card = of_page(&run_words::ended(run, moment), "run.txt");
+            let mut card = of_page(&run_words::ended(run, moment).fields(people), "run.txt");
             card.buttons.extend(Button::of_line(&format!("journal show {}", run.id)));
             card
         }
         _ => {
-            let page = run_words::live(run, far, moment);
+            let page = run_words::live(run, far, moment).fields(people);
             let mut card = of_page(&page, "run.txt");
             card.buttons = steering(run);
             card
@@ -221,9 +225,10 @@ fn with_all_hosts(offer: &Offer, unit: &Unit, row: &Row) -> Row {
     row
 }
 
-/// What a run waits for somebody to say, as a message of its own; none if it waits for nobody.
-pub fn question_card(run: &Run, moment: &Moment) -> Option<Card> {
-    let page = run_words::questions(run, moment);
+/// What a run waits for somebody to say, as a message of its own; none if it waits for nobody. `held_by` is the incident of
+/// those who must know before it begins.
+pub fn question_card(run: &Run, held_by: Option<&Incident>, moment: &Moment) -> Option<Card> {
+    let page = run_words::questions(run, held_by, moment);
     if page.blocks.is_empty() {
         return None;
     }

@@ -7,6 +7,7 @@ use super::safe;
 use crate::engine::incidents::Changed;
 use crate::incident::model::{About, Audience, Obligation, Owed, Part, Status};
 use crate::incident::{Incident, IncidentId};
+use crate::wording::incident::Post;
 use crate::wording::page::Role;
 use crate::wording::{Moment, discord as words, incident as said, notice};
 
@@ -39,16 +40,26 @@ impl Reader {
     }
 }
 
-/// The message of an incident as it stands now. `run_lines` are its runs, for operators only.
-pub fn card_for(reader: Reader, incident: &Incident, run_lines: &[String], moment: &Moment) -> Card {
+/// What is known beside an incident, for operators only.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// Its runs, one sentence each.
+    pub run_lines: Vec<String>,
+    /// What its events say of its notices.
+    pub post: Post,
+}
+
+/// The message of an incident as it stands now.
+pub fn card_for(reader: Reader, incident: &Incident, beside: &Beside, moment: &Moment) -> Card {
     match reader {
-        Reader::Operators => for_operators(incident, run_lines, moment),
+        Reader::Operators => for_operators(incident, beside, moment),
         Reader::Support => for_support(incident, moment),
     }
 }
 
-fn for_operators(incident: &Incident, run_lines: &[String], moment: &Moment) -> Card {
-    let mut card = of_page(&said::card(incident, run_lines, moment), "incident.txt");
+fn for_operators(incident: &Incident, beside: &Beside, moment: &Moment) -> Card {
+    let page = said::card(incident, &beside.run_lines, &beside.post, moment);
+    let mut card = of_page(&page, "incident.txt");
     // Once, and before everything.
     let mark = safe::plain(drill(incident));
     card.title = cut(&format!("{mark}{}", card.title.replacen(&mark, "", 1)), TITLE);

@@ -5,9 +5,9 @@
 //!
 //! In reading order: `limits` and `safe` (what Discord takes, and how text is made harmless), `card`, `cards` and
 //! `incident_cards` (pages, runs and incidents as messages), `press` (buttons and forms), `commands` and `complete` (what
-//! is offered), all of them plain data; then `post` (messages out), `told` (what waits to be told), `desk` (who asks, and
-//! what is answered), `runs` and `incidents` (the followers), `room` (notices), `gateway` (events in) and `examine`
-//! (whether all of it could work).
+//! is offered), all of them plain data; then `post` (messages out), `told` (what waits to be told), `places` (where cards
+//! stand), `desk` (who asks, and what is answered), `follower` (what shows things one by one) with `runs`, `run_questions`,
+//! `incidents` and `incident_channels`, `room` (notices), `gateway` (events in) and `examine` (whether all of it could work).
 
 pub mod card;
 pub mod cards;
@@ -15,14 +15,18 @@ pub mod commands;
 mod complete;
 mod desk;
 mod examine;
+mod follower;
 mod gateway;
 pub mod incident_cards;
+mod incident_channels;
 mod incident_commands;
 mod incidents;
 pub mod limits;
+mod places;
 mod post;
 pub mod press;
 mod room;
+mod run_questions;
 mod runs;
 pub mod safe;
 mod told;

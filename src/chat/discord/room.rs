@@ -1,4 +1,5 @@
-//! Notices that go over Discord: one message each, in the channel of its path, which pings the one person it is for.
+//! Notices that go over Discord: one message each, in the channel of its path or the thread of its incident. What asks
+//! something of somebody pings the one person it is for; news ping nobody.
 //!
 //! Many read a channel, so no link that answers for somebody stands here: whoever presses is known by their account.
 
@@ -47,7 +48,7 @@ impl Room {
     async fn shown(&self, channel: u64, letter: &Letter) -> Result<u64, Lost> {
         let incidents = self.incidents.upgrade();
         let thread = incidents.and_then(|it| it.thread_of(letter.incident, letter.audience));
-        // News stands where the incident is told; whoever must say that they know is asked where all see it.
+        // News and reminders stand where the incident is told; whoever is called is asked where all see it.
         let place = thread.filter(|_| letter.kind != Kind::Page).unwrap_or(channel);
         if letter.may_repeat {
             // Discord knows a key for some minutes only.
@@ -108,9 +109,13 @@ fn card_of(letter: &Letter) -> Card {
         fit(&mut card, "published.txt", &words.text, "");
         return card;
     }
-    let is_page = letter.kind == Kind::Page;
+    let (is_meant, is_asked) = match letter.kind {
+        Kind::Page => (true, true),
+        Kind::Reminder { of_answer } => (true, of_answer),
+        Kind::News | Kind::Acknowledged | Kind::Resolved => (false, false),
+    };
     let pings: Vec<String> =
-        (is_page && is_user(&letter.address)).then(|| letter.address.clone()).into_iter().collect();
+        (is_meant && is_user(&letter.address)).then(|| letter.address.clone()).into_iter().collect();
     let named = letter.to.as_ref().filter(|_| pings.is_empty()).map(|person| format!("{person}: "));
     let repeat = if letter.may_repeat { " (It may have come before.)" } else { "" };
     // Before everything, also before whoever is pinged.
@@ -119,18 +124,19 @@ fn card_of(letter: &Letter) -> Card {
     let sentence = safe::plain(&format!("{}{title}{repeat}", named.unwrap_or_default()));
     // A letter that only tries the path is of no incident.
     let is_of_one = letter.incident.0 > 0;
-    let button = (is_page && is_of_one).then(|| acknowledge(letter.incident, letter.audience)).flatten();
+    let button = (is_asked && is_of_one).then(|| acknowledge(letter.incident, letter.audience)).flatten();
     let mut card = Card {
         content: format!("{}{}", safe::plain(drill), mentioning(&pings, &cut(&sentence, SENTENCE))),
         text: safe::lines(&words.text),
         bar: Some(match letter.kind {
             Kind::Page => Role::Danger,
+            Kind::Reminder { .. } => Role::Attention,
             Kind::News | Kind::Acknowledged => Role::Active,
             Kind::Resolved => Role::Quiet,
         }),
         buttons: button.into_iter().collect::<Vec<Button>>(),
         pings,
-        silent: !is_page,
+        silent: !is_meant,
         ..Card::default()
     };
     fit(&mut card, "notice.txt", &words.text, "");
@@ -193,6 +199,20 @@ mod tests {
         let card = card_of(&of_a_drill);
 
         assert_eq!(card.content, "\\[DRILL\\] <@214600000000000004>: sev1: Orders");
+    }
+
+    #[test]
+    fn a_reminder_pings_the_one_person_it_is_for_and_asks_for_an_answer_only_if_one_is_owed() {
+        let of_answer = card_of(&letter(Audience::Support, Kind::Reminder { of_answer: true }));
+        let of_news = card_of(&letter(Audience::Operator, Kind::Reminder { of_answer: false }));
+
+        for card in [&of_answer, &of_news] {
+            assert_eq!(card.pings, ["214600000000000004"]);
+            assert!(card.content.starts_with("<@214600000000000004>: "), "{}", card.content);
+            assert!(!card.silent);
+        }
+        assert_eq!(of_answer.buttons[0].label, "I am Support, I know");
+        assert!(of_news.buttons.is_empty(), "{}", of_news.shown());
     }
 
     #[test]

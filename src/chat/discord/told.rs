@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::{PINGS, length};
+use super::safe;
 use crate::engine::clock::Clock;
 use crate::policy::Policy;
 use crate::runbook::source::name::Person;
@@ -115,6 +116,38 @@ impl Waiting {
     }
 }
 
+/// What is told at once, and what stands before it.
+#[derive(Default)]
+pub(super) struct Telling {
+    /// It was over before anything was shown: what stands of it is brought up to date, and it is not shown anew.
+    pub was_over: bool,
+    /// What stands before the next lines.
+    pub before: Option<String>,
+    /// That Discord could not be reached, before the next lines.
+    pub away: Option<String>,
+    /// What happened.
+    pub lines: Vec<String>,
+    /// How much more did.
+    pub more: usize,
+}
+
+impl Telling {
+    /// All of it as one message; none if there is nothing to say. `more` says how many lines are not among it.
+    pub(super) fn text(&self, more: impl Fn(usize) -> String) -> Option<String> {
+        let first = [&self.before, &self.away].into_iter().flatten().map(|line| safe::plain(line));
+        let first: Vec<String> = first.collect();
+        let (text, left) = joined(first.iter().chain(&self.lines).map(String::as_str));
+        let more = Some(self.more + left).filter(|left| *left > 0).map(|left| safe::plain(&more(left)));
+        (!text.is_empty()).then(|| [Some(text), more].into_iter().flatten().collect::<Vec<_>>().join("\n"))
+    }
+
+    /// It stands there, or nowhere can it stand: the journal has everything.
+    pub(super) fn is_told(&mut self) {
+        self.lines.clear();
+        (self.before, self.away) = (None, None);
+    }
+}
+
 /// How long it is waited after a failure.
 pub(super) struct Patience(Duration);
 
@@ -137,7 +170,7 @@ impl Patience {
 }
 
 /// Lines as one message, and how many did not fit.
-pub(super) fn joined<'a>(lines: impl IntoIterator<Item = &'a str>) -> (String, usize) {
+fn joined<'a>(lines: impl IntoIterator<Item = &'a str>) -> (String, usize) {
     let (mut text, mut left) = (String::new(), 0);
     for line in lines {
         if length(&text) + length(line) + 1 > LINES {

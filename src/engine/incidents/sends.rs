@@ -193,12 +193,12 @@ pub fn notice_key(journal: &str, incident: IncidentId, notice: u32) -> String {
 
 /// What it is for: only who must act is rung, and nobody for a postmortem.
 fn kind(incident: &Incident, about: &About) -> Kind {
-    let is_postmortem =
-        |number: u32| incident.obligation(number).is_some_and(|it| it.owed == Owed::Postmortem);
+    let is = |number: u32, owed: Owed| incident.obligation(number).is_some_and(|it| it.owed == owed);
     match about {
-        About::Late(number) if is_postmortem(*number) => Kind::News,
+        About::Late(number) if is(*number, Owed::Postmortem) => Kind::Reminder { of_answer: false },
         About::Call(_) | About::Late(_) | About::Alarm(_) => Kind::Page,
-        About::Reminder(_) | About::Update(_) | About::Published(_) | About::Made { .. } => Kind::News,
+        About::Reminder(number) => Kind::Reminder { of_answer: is(*number, Owed::Acknowledged) },
+        About::Update(_) | About::Published(_) | About::Made { .. } => Kind::News,
         About::Report(_) | About::AlertsOver => Kind::News,
         About::Acknowledged => Kind::Acknowledged,
         About::Resolved => Kind::Resolved,

@@ -1,26 +1,21 @@
 //! How one incident stands: the first thing that somebody reads who was woken.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::post::Post;
 use super::said;
+use super::told::told;
 use crate::incident::Incident;
-use crate::incident::model::{Delivery, End, Notice, Obligation, Owed, Part, Severity, Status};
+use crate::incident::model::{End, Obligation, Owed, Part, Severity, Status};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Below, Block, Page, Row, Table, cell, plain};
 use crate::wording::states;
 
-/// One incident as it stands, as far as it knows itself. `run_lines` are its runs, each in a sentence.
-pub fn card(incident: &Incident, run_lines: &[String], moment: &Moment) -> Page {
-    card_with_post(incident, run_lines, &Post::default(), moment)
-}
-
-/// The same, and why a notice waits.
-pub fn card_with_post(incident: &Incident, run_lines: &[String], post: &Post, moment: &Moment) -> Page {
+/// One incident as it stands. `run_lines` are its runs, each in a sentence; `post` says why a notice waits, and who
+/// answered when.
+pub fn card(incident: &Incident, run_lines: &[String], post: &Post, moment: &Moment) -> Page {
     let opened = &incident.opened;
     let about = vec![incident.id.to_string(), said::severity(incident), visible(&opened.title)];
     let mut fields = vec![("What", visible(&opened.what)), ("Opened", said::cause(&opened.cause))];
@@ -42,9 +37,7 @@ pub fn card_with_post(incident: &Incident, run_lines: &[String], post: &Post, mo
         let by = format!("({}, {}{support})", update.by, moment.time(update.at));
         fields.push(("News", format!("{} {by}", visible(&update.text))));
     }
-    for (name, ways) in told(incident, post, moment) {
-        fields.push(("Told", format!("{name}: {}", ways.join(", "))));
-    }
+    fields.extend(told(incident, post, moment).into_iter().map(|line| ("Told", line)));
     let mut page = Page::new().head(
         states::of_incident(incident),
         about,
@@ -94,40 +87,6 @@ fn known_by(incident: &Incident, moment: &Moment) -> String {
         format!("{person}{roles} ({})", moment.time(*at))
     };
     known.into_iter().map(one).collect::<Vec<_>>().join(" · ")
-}
-
-/// Person or path, and what became of what was sent there; the last of each path counts.
-fn told(incident: &Incident, post: &Post, moment: &Moment) -> Vec<(String, Vec<String>)> {
-    let mut by_whom: Vec<(String, BTreeMap<&str, &Notice>)> = Vec::new();
-    for notice in &incident.notices {
-        let name = said::whom(notice);
-        let at = by_whom.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-            by_whom.push((name, BTreeMap::new()));
-            by_whom.len() - 1
-        });
-        by_whom[at].1.insert(notice.way.path.as_str(), notice);
-    }
-    let way = |(path, notice): (&str, &Notice)| format!("{path} {}", delivery(notice, post, moment));
-    by_whom.into_iter().map(|(name, ways)| (name, ways.into_iter().map(way).collect())).collect()
-}
-
-/// `accepted 03:09 CET`: a path took it, and no more is known. What waits or is sent again says what went wrong last.
-pub fn delivery(notice: &Notice, post: &Post, moment: &Moment) -> String {
-    let why = || post.why(notice).map(|why| format!(": {}", visible(why))).unwrap_or_default();
-    match &notice.delivery {
-        Delivery::Waiting(at) if *at > moment.now => format!("waits until {}{}", moment.time(*at), why()),
-        Delivery::Waiting(_) => format!("waits{}", why()),
-        Delivery::Sending(_) => format!("is being sent{}", again(why())),
-        Delivery::Accepted(at) => format!("accepted {}", moment.time(*at)),
-        Delivery::Failed(why) => format!("NOT SENT: {}", visible(why)),
-        Delivery::Superseded => "replaced by newer news".to_owned(),
-        Delivery::Dropped(why) => format!("not needed: {}", visible(why)),
-    }
-}
-
-/// That it is not the first attempt, if there was something wrong with one.
-fn again(why: String) -> String {
-    if why.is_empty() { why } else { format!(" again{why}") }
 }
 
 /// What is and was owed, by number; what is done stays, so that it can be looked up.

@@ -193,7 +193,7 @@ fn told(incident: &Incident, post: &Post, moment: &Moment) -> Vec<String> {
             said::whom(notice),
             notice.way.path.to_string(),
             said::about(&notice.about, incident),
-            super::card::delivery(notice, post, moment),
+            super::told::delivery(incident, notice, post, moment),
             post.answered(incident, notice).map(|at| moment.second(at)).unwrap_or_default(),
         ]));
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::card::delivery;
 use super::post::Post;
 use super::said;
+use super::told::delivery;
 use crate::incident::input::Answer;
 use crate::incident::model::{Delivery, Incident, IncidentId, Notice};
 use crate::runbook::source::hidden::visible;
@@ -50,7 +50,7 @@ fn row(incident: &Incident, notice: &Notice, post: &Post, moment: &Moment) -> Ro
     let state = states::of_delivery(&notice.delivery);
     let mut below = Vec::new();
     if !matches!(notice.delivery, Delivery::Accepted(_)) {
-        below.push(Below::Text(delivery(notice, post, moment)));
+        below.push(Below::Text(delivery(incident, notice, post, moment)));
     }
     if notice.may_repeat {
         below.push(Below::Text("may have come twice: once nobody knew whether it had left".to_owned()));

@@ -7,17 +7,19 @@ pub mod help;
 pub mod heard;
 pub mod list;
 pub mod log;
+pub mod of_run;
 pub mod post;
 pub mod refusal;
 pub mod reports;
 pub mod said;
 pub mod timeline;
+pub mod told;
 #[cfg(test)]
 pub(in crate::wording) mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use card::{card, card_with_post};
+pub use card::card;
 pub use export::export;
 pub use heard::heard;
 pub use list::{list, section};

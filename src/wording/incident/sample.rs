@@ -88,6 +88,7 @@ pub(in crate::wording) fn incident() -> Incident {
         known_by: BTreeMap::new(),
         touched: since,
         path_takes: None,
+        reports: Vec::new(),
     }
 }
 

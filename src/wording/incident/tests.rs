@@ -114,7 +114,7 @@ fn story() -> Vec<Stamped> {
 
 #[test]
 fn a_card_says_where_it_stands_what_is_owed_and_who_was_told() {
-    let page = card(&at_work(), &["Run 142 on orders: step 3 of 5.".to_owned()], &moment());
+    let page = card(&at_work(), &["Run 142 on orders: step 3 of 5.".to_owned()], &Post::default(), &moment());
 
     insta::assert_snapshot!(lines(&page), @r#"
     ! investigating inc-31 · sev1 · Order processing (since 03:09 CET (in 0 s))
@@ -140,7 +140,7 @@ fn a_card_says_where_it_stands_what_is_owed_and_who_was_told() {
 
 #[test]
 fn a_new_one_asks_first_whether_somebody_knows() {
-    let page = card(&incident(), &[], &moment());
+    let page = card(&incident(), &[], &Post::default(), &moment());
 
     assert_eq!(page.commands(), ["incident ack inc-31"]);
     assert!(lines(&page).contains("nobody has said that they know"), "{}", lines(&page));
@@ -151,7 +151,7 @@ fn a_card_of_a_drill_says_so_before_anything_else() {
     let mut drill = incident();
     drill.opened.drill = Some(vec![person("ana"), person("ben")]);
 
-    let page = lines(&card(&drill, &[], &moment()));
+    let page = lines(&card(&drill, &[], &Post::default(), &moment()));
 
     assert!(page.starts_with("! investigating inc-31 · [DRILL] sev1 · Order processing"), "{page}");
     assert!(page.contains("Only ana, ben are told. Nothing of it goes to customers."), "{page}");
@@ -231,7 +231,7 @@ fn the_log_says_what_became_of_each_notice_and_when_its_person_answered() {
     let answer = Event::IncidentAcknowledged { roles: Vec::new(), how: "console".to_owned() };
     let post = Post::of(&[said("09:05", None, delayed), said("16:00", Some("sue"), answer)]);
 
-    let known = card_with_post(&it, &[], &post, &moment());
+    let known = card(&it, &[], &post, &moment());
     assert!(lines(&known).contains("chat waits until 03:10 CET: 429 too many requests"), "{}", lines(&known));
     insta::assert_snapshot!(lines(&log::log(&[(Arc::new(it), post)], &moment())), @"
     03:09:00 CET | inc-31 | sue | chat | . waiting | call for the answer of support | 03:16 CET
@@ -246,6 +246,37 @@ fn the_log_says_what_became_of_each_notice_and_when_its_person_answered() {
         NOT SENT: pg1-rm-rf
     Accepted means that a path took it. Only who has answered knows.
     ");
+}
+
+#[test]
+fn a_card_says_why_each_waits_when_people_answered_and_no_address() {
+    let mut it = at_work();
+    it.notices[0].delivery = Delivery::Waiting(at("2026-11-18T03:10:00+01:00"));
+    it.notices[1].delivery = Delivery::Failed(format!(
+        "550 {SECRET} <sue@example.org>: no such user, see https://mail.example/why"
+    ));
+    let mut behind = notice(About::Update(1), Audience::Support);
+    (behind.number, behind.delivery) = (4, Delivery::Waiting(at("2026-11-18T03:09:00+01:00")));
+    it.notices.push(behind);
+    let away = Event::NoticeDelayed {
+        notice: 1,
+        why: "Discord cannot be reached: 503".to_owned(),
+        again: at("2026-11-18T03:10:00+01:00"),
+    };
+    let answer = Event::IncidentAcknowledged { roles: Vec::new(), how: "console".to_owned() };
+    let post = Post::of(&[said("09:05", None, away), said("16:00", Some("sue"), answer)]);
+
+    let known = lines(&card(&it, &[], &post, &moment()));
+    let told: Vec<_> = known.lines().filter(|line| line.starts_with("Told: ")).collect();
+
+    assert_eq!(
+        told,
+        [
+            "Told: sue: chat waits behind another, which waits until 03:10 CET: Discord cannot be reached: 503, \
+             mail NOT SENT: 550 … … no such user, see …; acknowledged 03:16 CET",
+            "Told: last resort: siren waits",
+        ]
+    );
 }
 
 #[test]
@@ -474,8 +505,11 @@ fn what_people_typed_shows_what_it_hides() {
 
     let zone = moment();
     assert_ne!(zone.zone, TimeZone::UTC);
-    let pages =
-        [card(&it, &[], &zone), timeline(&it, &all, &zone), export(&it, &events, &[], &all, &zone.zone)];
+    let pages = [
+        card(&it, &[], &Post::default(), &zone),
+        timeline(&it, &all, &zone),
+        export(&it, &events, &[], &all, &zone.zone),
+    ];
 
     for page in pages {
         assert!(!lines(&page).contains(['\u{202e}', '\u{1b}', '\u{200b}']), "{}", lines(&page));
@@ -486,7 +520,7 @@ fn what_people_typed_shows_what_it_hides() {
 fn what_is_published_says_to_how_many_places_it_goes() {
     let mut it = at_work();
     it.published.push((at("2026-11-18T03:31:00+01:00"), person("cleo"), "Orders work again.".to_owned()));
-    let says = |it: &Incident| lines(&heard(it, &person("cleo"), &Says::Publish, &moment()));
+    let says = |it: &Incident| lines(&heard(it, &person("cleo"), &Says::Publish { digest: None }, &moment()));
     assert!(says(&it).contains("nobody outside reads it by this"), "{}", says(&it));
 
     let mut page = notice(About::Published(1), Audience::Public);
@@ -495,7 +529,7 @@ fn what_is_published_says_to_how_many_places_it_goes() {
     it.notices.push(page);
 
     assert!(says(&it).contains("It goes to 1 place, the status page."), "{}", says(&it));
-    let card = lines(&card(&it, &[], &moment()));
+    let card = lines(&card(&it, &[], &Post::default(), &moment()));
     assert!(card.contains("Told: status page: chat NOT SENT"), "{card}");
     assert!(card.contains("Told: last resort: siren waits"), "{card}");
 }

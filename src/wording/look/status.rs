@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::duty::OnDuty;
+use crate::incident::Incident;
 use crate::plan::model::Offer;
 use crate::policy::Policy;
 use crate::run::model::{Far, Phase};
@@ -82,15 +83,21 @@ pub fn parked(id: RunId, why: &str, is_readable: bool) -> Page {
         .text("Or start the bot again: then it is carried on from where it stands.")
 }
 
-/// One run: where it stands, and what it waits for.
-pub fn status_of_run(run: &Run, far: &Far, policy: Option<&Policy>, moment: &Moment) -> Page {
+/// One run: where it stands, and what it waits for. `held_by` is as for `run::questions`.
+pub fn status_of_run(
+    run: &Run,
+    far: &Far,
+    held_by: Option<&Incident>,
+    policy: Option<&Policy>,
+    moment: &Moment,
+) -> Page {
     match run.phase {
         Phase::Confirming => plan::offered(run, policy, moment),
         Phase::Approving => {
             running::live(run, far, moment).join(plan::waits_for_approval(run, policy, moment))
         }
         Phase::Ended(_) => running::ended(run, moment),
-        _ => running::live(run, far, moment).join(running::questions(run, moment)),
+        _ => running::live(run, far, moment).join(running::questions(run, held_by, moment)),
     }
 }
 

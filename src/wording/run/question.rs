@@ -2,11 +2,13 @@
 
 use super::events::{door_words, failure_words};
 
+use crate::incident::Incident;
 use crate::plan::model::{Block as PlanBlock, CheckSeen, Undo, Work};
 use crate::run::model::{AskedAfter, Failure, LogTail, Phase, UndoStep, UnitState};
 use crate::run::next::silence;
 use crate::run::{Run, UnitAt};
 use crate::runbook::source::hidden::visible;
+use crate::wording::incident::of_run;
 use crate::wording::moment::Moment;
 use crate::wording::page::{Block, Page, Row, State, Table, plain};
 use crate::wording::plan::{seen_row, steps_of};
@@ -16,8 +18,9 @@ use crate::wording::states;
 /// So many questions are put at once; a terminal has 24 rows.
 const ASKED_AT_ONCE: usize = 5;
 
-/// Everything that the run waits for a person to say: one question after the other.
-pub fn questions(run: &Run, moment: &Moment) -> Page {
+/// Everything that the run waits for a person to say: one question after the other. `held_by` is the incident of those who
+/// must know before it begins, where it is known.
+pub fn questions(run: &Run, held_by: Option<&Incident>, moment: &Moment) -> Page {
     match run.phase {
         Phase::Undoing => undo_question(run, moment),
         Phase::Working => {
@@ -47,6 +50,9 @@ pub fn questions(run: &Run, moment: &Moment) -> Page {
                     if pause.why.is_empty() { String::new() } else { format!(" {}", visible(&pause.why)) };
                 return Page::sentence(format!("Run {} waits: nothing works. The hold stays.{why}", run.id))
                     .next(format!("resume {}", run.id), format!("goes on; or stop {}", run.id));
+            }
+            if let Some(incident) = held_by.filter(|_| run.waits_to_be_known()) {
+                return page.join(of_run::held_back(run, incident, moment));
             }
             if run.waits_to_be_known() {
                 let who = states::who_must_know(run);
