@@ -19,6 +19,7 @@ mod hosts;
 mod many;
 #[path = "../scenes/masked.rs"]
 mod masked;
+mod one_shot;
 mod packs;
 mod paged;
 mod paths;

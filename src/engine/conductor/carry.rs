@@ -34,7 +34,11 @@ pub(super) enum Carry {
 }
 
 impl Carry {
-    async fn out(self, target: &dyn Target, execution: Execution) -> Report {
+    async fn out(self, target: &dyn Target, execution: Option<Execution>) -> Report {
+        let Some(execution) = execution else {
+            let why = "its host or its script is not known any more";
+            return Report::not_started("not-sendable", why, Duration::ZERO);
+        };
         match self {
             Self::Send => target.execute(execution).await,
             Self::Settle => target.settle(execution).await,
@@ -53,16 +57,8 @@ impl Conductor {
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         let sent = act.clone();
         self.fly(act.clone(), async move {
-            let report = match execution {
-                Some(execution) => {
-                    how.out(&*inner.planner.target, Execution { link: Some(link), ..execution }).await
-                }
-                None => Report::not_started(
-                    "not-sendable",
-                    "its host or its script is not known any more",
-                    Duration::ZERO,
-                ),
-            };
+            let execution = execution.map(|execution| Execution { link: Some(link), ..execution });
+            let report = how.out(&*inner.planner.target, execution).await;
             let outputs = outputs(&report, id, &unit, attempt, false);
             let world = match exit_of(&report) {
                 Ok(exit) => {
@@ -88,14 +84,7 @@ impl Conductor {
         let (inner, unit, id) = (self.inner.clone(), unit.clone(), self.run.id);
         let sent = act.clone();
         self.fly(act.clone(), async move {
-            let report = match execution {
-                Some(execution) => how.out(&*inner.planner.target, execution).await,
-                None => Report::not_started(
-                    "not-sendable",
-                    "its host or its script is not known any more",
-                    Duration::ZERO,
-                ),
-            };
+            let report = how.out(&*inner.planner.target, execution).await;
             let outputs = outputs(&report, id, &unit, attempt, true);
             let ended = match exit_of(&report) {
                 Ok(exit) if escaped(&report).is_empty() => {
