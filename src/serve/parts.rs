@@ -93,7 +93,9 @@ fn of_notices(late: &[String], file: &NotifyFile) -> Finding {
         // Whoever has no notify.yaml has chosen that; the log says what it means.
         NotifyFile::Usable | NotifyFile::Missing => {}
         NotifyFile::Old(_) => {
-            says.push("notify.yaml cannot be used; what was read before goes on. Next: steadyhand check".to_owned());
+            says.push(
+                "notify.yaml cannot be used; what was read before goes on. Next: steadyhand check".to_owned(),
+            );
         }
         NotifyFile::Unusable(_) => says.push(
             "notify.yaml cannot be used, and none was read before: nobody is called. Next: steadyhand check"

@@ -12,7 +12,8 @@ const SEVERITY: Opt = must("severity", Kind::Choice(&["sev1", "sev2", "sev3"]), 
 const PART: Opt = must("part", Kind::Choice(&["commander", "communications", "support-liaison"]), "What");
 const PERSON: Opt = may("person", Kind::TextOffered, "Who; you, if nobody is named");
 const OWED: Opt = must("number", Kind::Number, "The number of what is owed");
-const DRAFT: Opt = may("draft", Kind::Text, "Which draft, as the card shows it; without it the draft is read back");
+const DRAFT: Opt =
+    may("draft", Kind::Text, "Which draft, as the card shows it; without it the draft is read back");
 const WHY: Opt = must("text", Kind::Text, "Why; it is recorded");
 
 /// The options of a word, those first that must be given.

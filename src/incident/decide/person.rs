@@ -2,9 +2,9 @@
 
 use super::call;
 use super::course::Course;
-use super::{news, rights};
 use super::obligations::{Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, void};
 use super::run::begins_again;
+use super::{news, rights};
 use crate::incident::event::Event;
 use crate::incident::input::{Refusal, Says};
 use crate::incident::model::{About, Delivery, End, Obligation, Owed, Part, Severity, Status};

@@ -13,11 +13,15 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
     let id = incident.id;
     let sentence = match says {
         Says::Acknowledge { .. } => return acknowledged(incident, by, moment),
-        Says::Take { part, person } if person == by => format!("{person} is {} of {id} now.", said::part(*part)),
+        Says::Take { part, person } if person == by => {
+            format!("{person} is {} of {id} now.", said::part(*part))
+        }
         Says::Take { part, person } => {
             let about = About::Made { part: *part, by: by.clone() };
-            let is_told = incident.notices.iter().any(|it| it.about == about && it.to.as_ref() == Some(person));
-            let told = if is_told { "They are told." } else { "They have no way to be told: tell them yourself." };
+            let is_told =
+                incident.notices.iter().any(|it| it.about == about && it.to.as_ref() == Some(person));
+            let told =
+                if is_told { "They are told." } else { "They have no way to be told: tell them yourself." };
             format!("{person} is {} of {id} now. {told}", said::part(*part))
         }
         Says::Update { for_support: true, .. } => {
@@ -25,8 +29,10 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
         }
         Says::Update { for_support: false, .. } => format!("Recorded, and told to the operators of {id}."),
         Says::Draft { .. } => {
-            return Page::sentence(format!("The draft of {id} is as you said. Nobody reads it yet."))
-                .next(said::publishes(incident).unwrap_or_else(|| status(id)), "customers read exactly that");
+            return Page::sentence(format!("The draft of {id} is as you said. Nobody reads it yet.")).next(
+                said::publishes(incident).unwrap_or_else(|| status(id)),
+                "customers read exactly that",
+            );
         }
         Says::Publish { .. } => return published(incident),
         Says::Severity { severity, .. } => format!("{id} is {} now.", severity.word()),
@@ -53,7 +59,9 @@ pub fn opened(incident: &Incident, problems: Option<&str>, moment: &Moment) -> P
         visible(&incident.opened.title)
     );
     let page = match (problems, incident.notices.is_empty()) {
-        (Some(why), true) => Page::sentence(what).text(format!("{}; nobody can be called.", said::of_notify(why))),
+        (Some(why), true) => {
+            Page::sentence(what).text(format!("{}; nobody can be called.", said::of_notify(why)))
+        }
         (Some(why), false) => Page::sentence(what)
             .text(called(incident))
             .text(format!("{}; what was read before goes on.", said::of_notify(why))),

@@ -54,7 +54,12 @@ impl<'a> ForSupport<'a> {
     }
 
     /// What Support may know when this is what they are told of, since then.
-    pub(super) fn about(incident: &'a Incident, about: &'a About, since: Timestamp, facts: &'a Facts) -> Self {
+    pub(super) fn about(
+        incident: &'a Incident,
+        about: &'a About,
+        since: Timestamp,
+        facts: &'a Facts,
+    ) -> Self {
         let owed = |number: u32| incident.obligation(number);
         let due = |number: u32| owed(number).map_or(since, |owed| owed.due);
         let asks = |number: u32| owed(number).is_none_or(|owed| owed.owed == Owed::Acknowledged);

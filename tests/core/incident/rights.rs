@@ -113,7 +113,8 @@ fn to_close_it_the_role_is_needed_too_and_the_refusal_says_who_has_it() {
     driven.says("anna", Says::Resolve);
     let mut driven = restrict(driven, RIGHTS);
 
-    let Refusal::Denied(Denial::NoRole { deed, needs, has, next }) = driven.refuses("dora", Says::Close) else {
+    let Refusal::Denied(Denial::NoRole { deed, needs, has, next }) = driven.refuses("dora", Says::Close)
+    else {
         panic!("it is refused")
     };
 
@@ -182,10 +183,8 @@ fn who_speaks_to_customers_may_do_so_or_was_chosen_by_the_commander() {
 
 #[test]
 fn in_a_drill_everybody_who_takes_part_practises_every_word() {
-    let opened = steadyhand::incident::model::Opened {
-        drill: Some(vec![person("dora")]),
-        ..opened(Severity::Sev2)
-    };
+    let opened =
+        steadyhand::incident::model::Opened { drill: Some(vec![person("dora")]), ..opened(Severity::Sev2) };
     let mut driven = restrict(Driven::open(&opened, &[], TUESDAY, Some(usual())), RIGHTS);
 
     driven.says("dora", take(Part::Commander, "dora"));
