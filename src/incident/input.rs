@@ -137,7 +137,7 @@ pub enum Refusal {
     /// The policy gives this word to others.
     Denied(Denial),
     /// Somebody cannot be that by the policy.
-    NotFor(Box<NotFor>),
+    NotFor(NotFor),
     /// There is nothing to publish.
     NoDraft,
     /// Nobody has said which draft: it is read back first, and its digest stands beside it.
@@ -187,7 +187,7 @@ pub struct NotFor {
 
 impl Refusal {
     /// The stable code that stands beside the sentence.
-    pub fn code(&self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::Closed => "incident-closed",
             Self::NotNow(_) => "not-now",

@@ -35,13 +35,23 @@ fn notify(discord: &Discord) -> String {
 
 /// All is well, and notices leave over Discord.
 async fn ready() -> Ground {
-    by(Clock::System).await
+    ready_by(Clock::System, "").await
 }
 
 /// The same by this clock.
 async fn by(clock: Clock) -> Ground {
+    ready_by(clock, "").await
+}
+
+/// The same, with more in the policy.
+async fn ready_with(more: &'static str) -> Ground {
+    ready_by(Clock::System, more).await
+}
+
+async fn ready_by(clock: Clock, more: &'static str) -> Ground {
     let mut ground = Ground::of(&["ops", "incidents", "support"], Messages::Mention, clock, |_, policy| {
-        policy.replace("shop:          { people: [sue]", "shop:          { people: [ana]")
+        let policy = policy.replace("shop:          { people: [sue]", "shop:          { people: [ana]");
+        format!("{policy}{more}")
     })
     .await;
     ground.ends().await;
@@ -225,12 +235,44 @@ async fn what_customers_read_is_what_was_drafted_and_who_may_not_say_it_does_not
 
     let draft = "/incident draft incident=inc-1 text=\"Orders cannot be placed now. News by 04:00.\"";
     private(ground.person("ana").types(draft).unwrap(), "ana").await;
-    let card = ground.discord.until_says("incidents", "News by 04:00").await;
+    let read = ground.discord.until_says("incidents", "News by 04:00").await;
+    let draft = "/incident draft incident=inc-1 text=\"Orders cannot be placed now. News by 05:00.\"";
+    private(ground.person("ana").types(draft).unwrap(), "ana").await;
+    let card = ground.discord.until_says("incidents", "News by 05:00").await;
+
+    let late = private(ground.person("ana").presses_as_seen(&read, "Publish draft").unwrap(), "ana").await;
+    assert!(late.says("draft-changed") && late.says("News by 05:00"), "{late}");
+    let asked = ground.person("ana").types("/incident publish incident=inc-1").unwrap();
+    let asked = private(asked, "ana").await;
+    assert!(asked.says("Nothing is published yet") && asked.says("[Publish draft|"), "{asked}");
+    assert!(incident(&ground).published.is_empty());
     ground.press("ana", &card, "Publish draft").await;
 
     let published = incident(&ground).published.clone();
     assert_eq!(published.len(), 1);
-    assert_eq!(published[0].2, "Orders cannot be placed now. News by 04:00.");
+    assert_eq!(published[0].2, "Orders cannot be placed now. News by 05:00.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_gives_nobody_a_word_that_the_policy_gives_to_others() {
+    let ground =
+        ready_with("\nincidents: { publish: [support], resolve: [commander], waive: [commander] }\n").await;
+    let (card, _) = opened(&ground).await;
+
+    for (who, label) in [("ana", "Publish draft"), ("ben", "Take command")] {
+        let refused = ground.press(who, &card, label).await;
+        assert!(refused.says("code: no-role"), "{who} {label}: {refused}");
+    }
+    let resolve = || ground.person("ben").types("/incident resolve incident=inc-1").unwrap();
+    let refused = private(resolve(), "ben").await;
+    assert!(refused.says("code: no-role"), "{refused}");
+    assert!(incident(&ground).published.is_empty() && incident(&ground).parts.is_empty());
+
+    let done = ground.press("cleo", &card, "Take command").await;
+    assert!(!done.says("code:"), "{done}");
+    let hands_on = "/incident take part=commander incident=inc-1 person=ana";
+    private(ground.person("cleo").types(hands_on).unwrap(), "cleo").await;
+    ground.discord.until_says(THREAD, "cleo has made you commander").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,7 +337,7 @@ async fn a_notice_that_may_have_come_is_not_shown_twice() {
         audience: Audience::Operator,
         kind: Kind::Page,
         words: Words {
-            subject: "[sev1] inc-7 Orders".to_owned(),
+            subject: "inc-7 Orders".to_owned(),
             title: "sev1: Orders".to_owned(),
             text: "Look.".to_owned(),
         },

@@ -106,6 +106,12 @@ fn incident(scene: &Scene, id: u64) -> Arc<Incident> {
     scene.engine().incidents().get(IncidentId(id)).unwrap().unwrap()
 }
 
+/// The line, with what names the draft as it stands now.
+fn with_digest(scene: &Scene, line: &str) -> String {
+    let digest = || incident(scene, 1).draft_digest().expect("there is a draft").short().to_owned();
+    if line.contains("DIGEST") { line.replace("DIGEST", &digest()) } else { line.to_owned() }
+}
+
 const OPENED: &str = "incident open sev1 \"checkout hangs since 03:05\" service=orders";
 
 #[test]
@@ -124,6 +130,7 @@ fn an_incident_is_opened_answered_published_and_closed_at_the_console() {
         ("cleo", "incident take communications inc-1"),
         ("cleo", "incident draft inc-1 \"Orders cannot be placed. We are working on it.\""),
         ("cleo", "incident publish inc-1"),
+        ("cleo", "incident publish inc-1 DIGEST"),
         ("cleo", "incident publish inc-1"),
         ("ana", "incident update inc-1 \"pg1 was frozen, pg2 has taken over\""),
         ("ana", "incident update inc-1 \"orders can be placed again\" for=support"),
@@ -142,7 +149,7 @@ fn an_incident_is_opened_answered_published_and_closed_at_the_console() {
         ("ana", "journal show inc-1"),
         ("ana", "journal verify"),
     ] {
-        scene.types(who, line);
+        scene.types(who, &with_digest(&scene, line));
     }
 
     assert!(incident(&scene, 1).is_closed());
@@ -209,6 +216,100 @@ fn a_broken_path_brings_the_next_way_in_and_the_log_says_so() {
 
     assert!(scene.last().contains("NOT SENT") && scene.last().contains("accepted"), "{}", scene.last());
     assert!(paths.took().iter().any(|letter| letter.starts_with("post sue")), "the other way was used");
+}
+
+#[test]
+fn words_that_end_or_publish_are_for_those_whom_the_policy_names() {
+    let (mut scene, paths) = told();
+    let rights =
+        "incidents: { publish: [data-platform], resolve: [commander], waive: [commander] }\n\nbreak_glass:";
+    scene.edits("policy.yaml", "break_glass:", rights);
+    scene.types("ben", OPENED);
+    paths.took();
+
+    for (who, line, code) in [
+        ("ben", "incident ack inc-1", ""),
+        ("ana", "incident draft inc-1 \"Orders cannot be placed.\"", "no-role"),
+        ("ana", "incident publish inc-1", "no-role"),
+        ("ben", "incident draft inc-1 \"Orders cannot be placed.\"", ""),
+        ("ben", "incident publish inc-1 DIGEST", ""),
+        ("ana", "incident waive inc-1 1 \"they sit beside me\"", "no-role"),
+        ("ana", "incident severity inc-1 sev3 \"it is not so bad\"", "no-role"),
+        ("ana", "incident resolve inc-1", "no-role"),
+        ("ana", "incident take commander inc-1", "no-role"),
+        // The service of this incident is of shop.
+        ("ben", "incident take commander inc-1 sue", ""),
+        ("sue", "incident take communications inc-1 ana", ""),
+        ("ana", "incident draft inc-1 \"Orders can be placed again.\"", ""),
+        ("sue", "incident resolve inc-1", ""),
+        ("ana", "incident close inc-1", "no-role"),
+        ("sue", "incident close inc-1", ""),
+    ] {
+        let came_out = scene.types(who, &with_digest(&scene, line));
+        let expected = if code.is_empty() { CameOut::Done } else { CameOut::Refused };
+        assert_eq!(came_out, expected, "{who}: {line}\n{}", scene.last());
+        assert!(
+            scene.last().contains(&format!("code: {code}")) || code.is_empty(),
+            "{line}\n{}",
+            scene.last()
+        );
+    }
+
+    let denied = scene.engine().view().newest_of_kind("command-denied", 20).unwrap();
+    assert_eq!(denied.iter().filter(|entry| entry.data["code"] == "no-role").count(), 7);
+    let made: Vec<_> = paths.took().into_iter().filter(|it| it.contains("has made you")).collect();
+    assert_eq!(
+        made,
+        [
+            "chat ana: inc-1 sev1 Order processing: sue has made you communications.",
+            "chat sue: inc-1 sev1 Order processing: ben has made you commander."
+        ]
+    );
+    scene.reads("incident-rights");
+}
+
+#[test]
+fn a_draft_that_changed_meanwhile_is_not_published() {
+    let (mut scene, _paths) = told();
+    scene.types("ana", OPENED);
+    scene.types("ana", "incident draft inc-1 \"Orders cannot be placed.\"");
+    let seen = with_digest(&scene, "incident publish inc-1 DIGEST");
+    assert_eq!(scene.says("ana", "incident publish inc-1"), CameOut::NeedsPerson);
+    assert!(
+        scene.last().contains(&seen) && scene.last().contains("Orders cannot be placed."),
+        "{}",
+        scene.last()
+    );
+    scene.types("cleo", "incident draft inc-1 \"All is well.\"");
+
+    assert_eq!(scene.says("ana", &seen), CameOut::Refused);
+
+    assert!(scene.last().contains("code: draft-changed"), "{}", scene.last());
+    assert!(scene.last().contains("\"All is well.\""), "{}", scene.last());
+    assert!(scene.last().contains(&with_digest(&scene, "incident publish inc-1 DIGEST")), "{}", scene.last());
+    assert!(incident(&scene, 1).published.is_empty());
+}
+
+#[test]
+fn a_subject_stays_when_it_becomes_worse() {
+    let (mut scene, paths) = told();
+    scene.types("ana", "incident open sev3 \"checkout is a little slow\" service=orders");
+    scene.types("ana", "incident severity inc-1 sev1 \"nobody can order at all\"");
+
+    let subjects: BTreeSet<String> = paths.letters().into_iter().map(|letter| letter.words.subject).collect();
+
+    let severities: BTreeSet<Severity> = paths.letters().into_iter().map(|letter| letter.severity).collect();
+    assert_eq!(severities, BTreeSet::from([Severity::Sev1, Severity::Sev3]));
+    assert_eq!(subjects, BTreeSet::from(["inc-1 Order processing".to_owned()]));
+}
+
+#[test]
+fn without_a_notify_file_the_answer_begins_as_a_sentence() {
+    let mut scene = Scene::with_own_files();
+
+    scene.says("ana", OPENED);
+
+    assert!(scene.last().contains("There is no notify.yaml; nobody can be called."), "{}", scene.last());
 }
 
 #[test]

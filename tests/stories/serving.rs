@@ -276,6 +276,30 @@ fn a_service_with_a_slip_in_its_configuration_or_its_runbooks_says_what_and_wher
 }
 
 #[test]
+fn a_service_that_could_never_read_who_is_told_says_so_until_it_can() {
+    let (folder, config) = a_folder();
+    let runbooks = folder.path().join("runbooks");
+    let theirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let copied = Command::new("cp").arg("-r").arg(&theirs).arg(&runbooks).status().unwrap();
+    assert!(copied.success());
+    let right = fs::read_to_string(runbooks.join("notify.yaml")).unwrap();
+    fs::write(runbooks.join("notify.yaml"), right.replace("paths:", "pahts:")).unwrap();
+    let settings = format!("runbooks = \"{}\"\n[serve]\nlog_format = \"json\"\n", runbooks.display());
+    fs::write(&config, settings).unwrap();
+
+    let mut service = serve(program(), &config).when_ready();
+
+    let (status, said) = service.get("/healthz");
+    assert!(status == 200 && said.contains("none was read before: nobody is called"), "{said}");
+    let log = service.log();
+    assert!(log.contains("notify.yaml has") && log.contains("nobody is called for incidents"), "{log}");
+    fs::write(runbooks.join("notify.yaml"), right).unwrap();
+    let (_, said) = service.get("/healthz");
+    assert!(!said.contains("nobody is called"), "{said}");
+    assert_eq!(service.ends_at(Signal::SIGTERM), Some(DONE));
+}
+
+#[test]
 fn a_service_that_ends_in_the_middle_of_a_step_leaves_it_alone_and_the_next_one_follows_it_to_its_end() {
     let ground = Ground::new(1);
     let worker = ground.worker(0);

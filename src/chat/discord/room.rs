@@ -166,7 +166,7 @@ mod tests {
             audience,
             kind,
             words: Words {
-                subject: "[sev1] inc-31 Orders".to_owned(),
+                subject: "inc-31 Orders".to_owned(),
                 title: "sev1: Orders @everyone".to_owned(),
                 text: "Say: \"Orders\" **fail**.\nNext news: 03:40 CET".to_owned(),
             },

@@ -113,7 +113,7 @@ fn may_be(
         Holds::No => None,
     };
     let next = policy.people.keys().filter(|person| is_of(person)).cloned().collect();
-    Err(Refusal::NotFor(Box::new(NotFor { part, person: person.clone(), roles, next, unknown })))
+    Err(Refusal::NotFor(NotFor { part, person: person.clone(), roles, next, unknown }))
 }
 
 /// The roles whose people may be called for the answer of the owner, or for a commander.

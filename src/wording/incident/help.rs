@@ -1,6 +1,6 @@
 //! The words of `incident`, as the help tells them.
 
-use crate::wording::page::{Block, Page, Row, Table, plain};
+use crate::wording::page::{Below, Block, Page, Row, Table, plain};
 
 /// A word behind `incident`.
 #[derive(Debug)]
@@ -23,7 +23,11 @@ pub const WORDS: &[Word] = &[
     word("status", "inc-31", "Where it stands, what is owed, who was told."),
     word("open", "sev2 \"what\" [service=…] [drill=ana,ben]", "Opens one and calls who is on duty."),
     word("ack", "inc-31", "You know of it: nobody is called for you any more."),
-    word("take", "commander inc-31 [person]", "Also: communications, support-liaison."),
+    word(
+        "take",
+        "commander inc-31 [person]",
+        "You, or somebody else, are commander, communications or support-liaison.",
+    ),
     word("update", "inc-31 \"text\" [for=support]", "News for operators; with `for`, for Support too."),
     word("draft", "inc-31 \"text\"", "What customers are to read, word for word."),
     word("publish", "inc-31 [4f2ad01b]", "Publishes that draft; without its digest it is read back."),
@@ -39,11 +43,20 @@ pub const WORDS: &[Word] = &[
     word("export", "inc-31", "The draft of the postmortem, as Markdown."),
 ];
 
-/// All of them, for `help incident`.
+/// What stands behind most of them, and need not be said each time.
+const USUAL: &str = "inc-31";
+
+/// All of them, for `help incident`: word and meaning side by side, and below what stands behind the word, since both in
+/// one line fit no narrow terminal.
 pub(in crate::wording) fn words() -> Page {
     let row = |known: &Word| {
-        let form = format!("  {} {}", known.word, known.form);
-        Row { cells: vec![plain(form.trim_end()), plain(known.about)], below: Vec::new() }
+        let form = format!("incident {} {}", known.word, known.form);
+        let is_said = known.form != USUAL && !known.form.is_empty();
+        let below = is_said.then(|| Below::Text(form)).into_iter().collect();
+        Row { cells: vec![plain(format!("  {}", known.word)), plain(known.about)], below }
     };
-    Page::new().with(Block::Table(Table { rows: WORDS.iter().map(row).collect(), ..Table::default() }))
+    Page::sentence(format!(
+        "Behind a word stands the incident, as in incident ack {USUAL}, or what is said below it."
+    ))
+    .with(Block::Table(Table { rows: WORDS.iter().map(row).collect(), ..Table::default() }))
 }

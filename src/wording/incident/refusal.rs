@@ -47,7 +47,7 @@ fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> Page {
             "what is needed now",
         ),
         Refusal::Denied(denial) => denied(denial),
-        Refusal::NotFor(not) => not_for(not, id),
+        Refusal::NotFor(not) => not_for(not, id, refusal.code()),
         Refusal::DraftUnread { text, digest } => read_back(text, digest, id),
         Refusal::DraftChanged { text, digest } => Page::sentence(format!(
             "Refused: the draft of {id} is another one by now. Nothing was published."
@@ -113,6 +113,7 @@ fn read_back(text: &str, digest: &Digest, id: IncidentId) -> Page {
     Page::sentence(format!("This is the draft of {id}. Nothing is published yet."))
         .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
         .next(publish(id, digest), "customers read exactly that")
+        .code("draft-unread")
 }
 
 fn publish(id: IncidentId, digest: &Digest) -> String {
@@ -120,7 +121,7 @@ fn publish(id: IncidentId, digest: &Digest) -> String {
 }
 
 /// Somebody cannot be that, and who can.
-fn not_for(not: &NotFor, id: IncidentId) -> Page {
+fn not_for(not: &NotFor, id: IncidentId, code: &'static str) -> Page {
     let (person, part) = (&not.person, said::part(not.part));
     let roles: Vec<_> = not.roles.iter().map(ToString::to_string).collect();
     let roles = roles.join(" or ");
@@ -135,7 +136,7 @@ fn not_for(not: &NotFor, id: IncidentId) -> Page {
     };
     let next: Vec<_> = not.next.iter().map(ToString::to_string).collect();
     let next = if next.is_empty() { "ask those who keep the policy".to_owned() } else { next.join(", ") };
-    page.text(format!("Next: {next}.")).code(Refusal::NotFor(Box::new(not.clone())).code())
+    page.text(format!("Next: {next}.")).code(code)
 }
 
 /// What was reported is not taken.

@@ -5,11 +5,12 @@ use jiff::tz::TimeZone;
 
 use super::sample::{SECRET, at, incident, moment, notice, owed, person};
 use super::*;
-use crate::incident::input::Answer;
+use crate::incident::input::{Answer, NotFor};
 use crate::incident::model::{
     About, Audience, Delivery, End, Incident, IncidentId, Owed, Part, Severity, Status, Trouble,
 };
 use crate::incident::{Event, Refusal, Says, Stamped};
+use crate::policy::decide::Denial;
 use crate::run::RunId;
 use crate::runbook::source::name::{PathName, Role};
 use crate::wording::page::{Below, Block, Page, Row};
@@ -123,7 +124,7 @@ fn a_card_says_where_it_stands_what_is_owed_and_who_was_told() {
     Now: Run 142 on orders: step 3 of 5.
     Roles: commander ana · communications nobody · support-liaison nobody
     Known by: ana for on-call (03:10 CET)
-    Draft: "a draft that nobody published" Nobody reads it before it is published.
+    Draft: "a draft that nobody published" Nobody reads it before incident publish inc-31 d27f6310.
     News: pg1-rm-rf does not answer (ana, 03:09 CET)
     Told: sue: chat accepted 03:09 CET, mail NOT SENT: 550 no such user
     Told: last resort: siren waits
@@ -354,6 +355,62 @@ fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
 }
 
 #[test]
+fn who_may_not_say_something_reads_who_may_and_who_publishes_reads_the_draft() {
+    let digest = incident().draft_digest().unwrap();
+    let not = |unknown| NotFor {
+        part: Part::Commander,
+        person: person("dora"),
+        roles: vec![Role::new("sre").unwrap(), Role::new("on-call").unwrap()],
+        next: vec![person("ana"), person("rob")],
+        unknown,
+    };
+    let text = || "Orders fail.".to_owned();
+    let denied = Denial::NoRole {
+        deed: "Resolving an incident",
+        needs: vec!["sre".to_owned()],
+        has: vec!["dev".to_owned()],
+        next: vec![person("rob")],
+    };
+    let refusals = [
+        Refusal::Denied(denied),
+        Refusal::NotFor(not(None)),
+        Refusal::NotFor(not(Some("`sre` is given on Discord, which has not been asked".to_owned()))),
+        Refusal::DraftUnread { text: text(), digest: digest.clone() },
+        Refusal::DraftChanged { text: text(), digest },
+    ];
+    let mut all = Vec::new();
+    for refusal in &refusals {
+        let page = refusal::of_incident(refusal, Some(IncidentId(31)), &moment());
+        assert_eq!(page.refusal_code(), Some(refusal.code()));
+        all.push(lines(&page));
+    }
+
+    insta::assert_snapshot!(all.join("\n\n"), @r#"
+    Refused: resolving an incident needs the role sre; you have dev. Nothing changed.
+    Next: rob.
+    code: no-role
+
+    Refused: to be commander of inc-31 needs the role sre or on-call, which dora does not have. Nothing changed.
+    Next: ana, rob.
+    code: no-role
+
+    Refused: whether dora may be commander of inc-31 could not be found out. It needs the role sre or on-call, and `sre` is given on Discord, which has not been asked. Nothing changed.
+    Next: ana, rob.
+    code: role-unknown
+
+    This is the draft of inc-31. Nothing is published yet.
+    Draft: "Orders fail."
+    Next: incident publish inc-31 d27f6310 (customers read exactly that)
+    code: draft-unread
+
+    Refused: the draft of inc-31 is another one by now. Nothing was published.
+    Draft: "Orders fail."
+    Next: incident publish inc-31 d27f6310 (customers read exactly that)
+    code: draft-changed
+    "#);
+}
+
+#[test]
 fn every_refusal_has_its_code_and_says_what_to_do() {
     let refusals = [
         Refusal::Closed,
@@ -451,7 +508,7 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
     Owed next: the answer of support, due 03:19 CET (in 10 min).
     Next: incident status inc-31 ()
 
-    ben is commander of inc-31 now.
+    ben is commander of inc-31 now. They have no way to be told: tell them yourself.
     Owed next: the answer of support, due 03:19 CET (in 10 min).
     Next: incident status inc-31 ()
 
@@ -460,7 +517,7 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
     Next: incident status inc-31 ()
 
     The draft of inc-31 is as you said. Nobody reads it yet.
-    Next: incident publish inc-31 (customers read exactly that)
+    Next: incident publish inc-31 d27f6310 (customers read exactly that)
 
     Number 3 of what inc-31 owes is waived: no customer sees it.
     Owed next: the answer of support, due 03:19 CET (in 10 min).

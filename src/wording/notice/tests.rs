@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::incident::model::{About, Cause, Incident, News, Severity, Status, Trouble, Update};
+use crate::incident::model::{About, Cause, Incident, News, Part, Severity, Status, Trouble, Update};
 use crate::incident::report::{Alert, Of, Report, Reported, Source};
 use crate::run::RunId;
 use crate::runbook::source::literal::Millis;
@@ -16,7 +16,7 @@ fn said(incident: &Incident, about: About, audience: Audience) -> String {
 #[test]
 fn support_reads_what_customers_see_and_what_to_say() {
     insta::assert_snapshot!(said(&incident(), About::Call(2), Audience::Support), @r#"
-    [sev1] inc-31 Order processing
+    inc-31 Order processing
     sev1: Order processing. Say by 03:19 CET that Support knows.
 
     Support must know of this. Say that you know by 03:19 CET.
@@ -40,7 +40,7 @@ fn support_reads_that_planned_work_waits_for_them() {
     planned.obligations[1].holds_back = Some(RunId(142));
 
     insta::assert_snapshot!(said(&planned, About::Call(2), Audience::Support), @r#"
-    [planned] inc-31 Order processing
+    inc-31 Order processing
     Planned work: Order processing. Say by 03:19 CET that Support knows.
 
     Planned work waits until Support knows of it. Say that you know by 03:19 CET: before that it does not begin.
@@ -60,7 +60,7 @@ fn support_reads_that_planned_work_waits_for_them() {
 #[test]
 fn an_operator_reads_what_it_is_and_what_is_owed() {
     insta::assert_snapshot!(said(&incident(), About::Call(1), Audience::Operator), @"
-    [sev1] inc-31 Order processing
+    inc-31 Order processing
     inc-31 sev1 Order processing: you are called. Say by 03:14 CET that you know.
 
     You are called until somebody says that they know. A message that arrived proves nothing.
@@ -84,7 +84,7 @@ fn an_operator_reads_that_nobody_answers() {
     let about = About::Alarm("nobody of support is on duty, and on-call has not answered".to_owned());
 
     insta::assert_snapshot!(said(&incident(), about, Audience::Operator), @"
-    [sev1] inc-31 Order processing
+    inc-31 Order processing
     inc-31 sev1 Order processing: nobody of support is on duty, and on-call has not answered.
 
     What: failover-database on pg1-rm-rf.
@@ -98,6 +98,37 @@ fn an_operator_reads_that_nobody_answers() {
     Owed: the answer of on-call, due 03:14 CET; the answer of support, due 03:19 CET; the word to customers, due 03:24 CET; the next news, due 03:39 CET.
 
     Next: incident ack inc-31, then incident status inc-31
+    ");
+}
+
+#[test]
+fn whoever_is_made_something_reads_what_and_by_whom_each_in_their_words() {
+    let by = || person("ana");
+    insta::assert_snapshot!(said(&incident(), About::Made { part: Part::Commander, by: by() }, Audience::Operator), @"
+    inc-31 Order processing
+    inc-31 sev1 Order processing: ana has made you commander.
+
+    You decide what is done from now on. If that cannot be, tell ana, or hand it on.
+
+    What: failover-database on pg1-rm-rf.
+
+    Since: 03:09 CET, by run 142, which FAILED: step 3 on pg1-rm-rf.
+
+    Runs: Run 142 on orders: step 3 of 5 on pg1-rm-rf.
+
+    Where it stands: investigating, nobody commands, nobody has said that they know.
+
+    Owed: the answer of on-call, due 03:14 CET; the answer of support, due 03:19 CET; the word to customers, due 03:24 CET; the next news, due 03:39 CET.
+
+    Next: incident status inc-31
+    ");
+    let liaison = said(&incident(), About::Made { part: Part::SupportLiaison, by: by() }, Audience::Support);
+    let begin: Vec<&str> = liaison.lines().take(4).collect();
+    insta::assert_snapshot!(begin.join("\n"), @"
+    inc-31 Order processing
+    sev1: Order processing. ana has made you support-liaison.
+
+    You speak for Support from now on. If that cannot be, tell ana.
     ");
 }
 
@@ -139,7 +170,8 @@ fn about() -> impl Strategy<Value = About> {
         Just(About::AlertsOver),
     ];
     let alarm = Just(About::Alarm(format!("nobody at {SECRET} answers")));
-    prop_oneof![by_number, alarm, Just(About::Acknowledged), Just(About::Resolved)]
+    let made = Just(About::Made { part: Part::SupportLiaison, by: person("ana") });
+    prop_oneof![by_number, alarm, made, Just(About::Acknowledged), Just(About::Resolved)]
 }
 
 fn trouble() -> impl Strategy<Value = Trouble> {

@@ -33,7 +33,7 @@ async fn a_mail_says_what_it_is_and_where_it_belongs() {
     );
     assert_eq!(mail.helo, "bot.example");
     assert_eq!(mail.header("Message-ID"), "<n-Zm9vYmFyYmF6cXV4MTIzNA@bot.example>");
-    assert_eq!(mail.header("Subject"), "[sev1] inc-31 Order processing");
+    assert_eq!(mail.header("Subject"), "inc-31 Order processing");
     assert_eq!(mail.header("Auto-Submitted"), "auto-generated");
     assert_eq!(mail.header("Date"), "Fri, 20 Nov 2026 21:36:22 +0000");
     assert_eq!((mail.header("From"), mail.header("To")), ("steadyhand@bot.example", "anna@example.com"));

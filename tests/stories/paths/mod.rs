@@ -84,7 +84,7 @@ fn page() -> Letter {
         audience: Audience::Operator,
         kind: Kind::Page,
         words: Words {
-            subject: "[sev1] inc-31 Order processing".to_owned(),
+            subject: "inc-31 Order processing".to_owned(),
             title: "Order processing is down".to_owned(),
             text: "Run 142 failed at step 4.\n\nNobody else was called.".to_owned(),
         },
