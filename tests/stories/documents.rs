@@ -14,7 +14,7 @@ use lab::{Lab, Spec};
 use regex_lite::Regex;
 use steadyhand::config::{KEYS, variable};
 use steadyhand::engine::clock::Clock;
-use steadyhand::serve::metrics::{FAMILIES, OF_DISCORD, OF_INCIDENTS};
+use steadyhand::serve::metrics::{FAMILIES, OF_DISCORD, OF_INCIDENTS, OF_PATHS};
 
 use crate::chat::{self, DONE};
 
@@ -184,7 +184,7 @@ fn the_settings_of_the_handbook_are_all_of_them() {
 #[test]
 fn the_figures_of_the_handbook_are_those_that_are_served() {
     let handbook = document("docs/operating.md");
-    for families in [&FAMILIES[..], &OF_INCIDENTS, &OF_DISCORD] {
+    for families in [&FAMILIES[..], &OF_INCIDENTS, &OF_PATHS, &OF_DISCORD] {
         let row = |(name, kind, help): &(&str, &str, &str)| format!("| `{name}` | {kind} | {help} |\n");
         let rows: String = families.iter().map(row).collect();
 
