@@ -6,6 +6,7 @@
     reason = "stories start the real program, and real hosts take real time"
 )]
 
+mod alerted;
 mod chat;
 mod crashing;
 mod discord;

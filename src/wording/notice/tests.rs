@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::incident::model::{About, Cause, Incident, News, Severity, Status, Trouble, Update};
+use crate::incident::report::{Alert, Of, Report, Reported, Source};
 use crate::run::RunId;
 use crate::runbook::source::literal::Millis;
 use crate::wording::incident::sample::{SECRET, incident, moment, notice, person};
