@@ -29,11 +29,13 @@ demo: install build
 demo-discord: install build
 	@sh tests/discord/demo.sh
 
-# Shells that hosts have, what looks at the unit of systemd, and a mail server with a certificate.
+# Shells that hosts have, what looks at the unit of systemd, a mail server with a certificate, and what sends alerts:
+# its service is masked, so that it never starts by itself.
 test: install headers
 	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
 	@command -v systemd-analyze >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends systemd
 	@/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || $(SUDO) apt-get install --yes --no-install-recommends python3-aiosmtpd
+	@command -v prometheus-alertmanager >/dev/null || { $(SUDO) systemctl mask --quiet prometheus-alertmanager && $(SUDO) apt-get install --yes --no-install-recommends prometheus-alertmanager; }
 	@command -v openssl >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends openssl
 	cargo test --workspace --locked
 

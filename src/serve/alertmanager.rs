@@ -118,3 +118,123 @@ fn fingerprint_of(labels: &BTreeMap<&str, &str>) -> String {
     }
     hex::encode(&hash.finalize()[..8])
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::inventory::read_inventory;
+    use crate::runbook::source::place::FileName;
+    use crate::runbook::source::problem::Problems;
+    use crate::runbook::source::yaml::read_yaml;
+
+    const INVENTORY: &str = "inventory: x
+services: { orders: { title: Orders, owner: shop } }
+clusters: { orders-db: { kind: postgresql, service: orders, owner: shop, hosts: [pg1, pg6] } }
+hosts:
+  pg1: { address: 10.20.0.11, user: postgres }
+  pg6: { address: \"fd00::6\", user: postgres }
+  lone: { address: 10.20.0.99, user: postgres }
+";
+
+    fn inventory() -> Inventory {
+        let (file, mut problems) = (FileName::new("inventory.yaml"), Problems::default());
+        let root = read_yaml(&file, INVENTORY, &mut problems).unwrap();
+        read_inventory(&file, &root, &mut problems)
+    }
+
+    fn post(alerts: &Value) -> Vec<Reported> {
+        let body = json!({ "version": "4", "alerts": alerts, "notification_reason": "new" }).to_string();
+        read(body.as_bytes(), &inventory(), Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    fn of(labels: &Value) -> String {
+        match &post(&json!([{ "labels": labels }]))[0].of {
+            Of::Service(service) => service.to_string(),
+            Of::Unknown(name) => format!("? {name}"),
+        }
+    }
+
+    #[test]
+    fn an_alert_is_read_as_alertmanager_writes_it() {
+        let alerts = post(&json!([{
+            "status": "firing",
+            "labels": { "alertname": "DiskFull", "instance": "pg1:9100", "severity": "critical" },
+            "annotations": { "runbook_url": "https://wiki/x", "summary": "Disk almost full" },
+            "startsAt": "2026-11-20T21:36:22.514907385Z", "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "", "fingerprint": "8c77d5865e910658"
+        }]));
+
+        let alert = Alert {
+            fingerprint: "8c77d5865e910658".to_owned(),
+            name: "DiskFull".to_owned(),
+            since: "2026-11-20T21:36:22.514907385Z".parse().unwrap(),
+            severity: Some("critical".to_owned()),
+        };
+        assert_eq!(alerts[0].source, Source::Alert(alert));
+        assert_eq!(alerts[0].words, "Disk almost full (pg1:9100)");
+        assert!(!alerts[0].over, "the year 1 is no end");
+        assert!(post(&json!([{ "status": "resolved" }]))[0].over);
+    }
+
+    #[test]
+    fn the_service_is_that_of_a_label_or_of_the_host() {
+        for (labels, found) in [
+            (json!({ "service": "orders" }), "orders"),
+            (json!({ "service": "nginx", "cluster": "orders-db" }), "orders"),
+            (json!({ "cluster": "nowhere", "instance": "pg1:9187" }), "orders"),
+            (json!({ "instance": "pg1" }), "orders"),
+            (json!({ "instance": "10.20.0.11:9100" }), "orders"),
+            (json!({ "instance": "[fd00::6]:9100" }), "orders"),
+            (json!({ "instance": "fd00::6" }), "orders"),
+            (json!({ "alertname": "A", "instance": "lone:9100" }), "? A"),
+            (json!({ "alertname": "A", "service": "../../etc", "instance": "" }), "? A"),
+            (json!({ "alertname": 7 }), "? without a name"),
+            (json!({}), "? without a name"),
+        ] {
+            assert_eq!(of(&labels), found, "{labels}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_for_granted_and_nothing_is_dropped() {
+        let long = "x".repeat(2_000);
+        let alerts = post(&json!([
+            {},
+            { "labels": null, "annotations": [], "startsAt": "yesterday", "fingerprint": "../x" },
+            { "labels": { "alertname": long, "severity": long }, "annotations": { "summary": long } },
+            { "labels": { "alertname": "A", "job": "a" } },
+            { "labels": { "alertname": "A", "job": "b" } },
+        ]));
+
+        assert_eq!(alerts.len(), 5);
+        let Source::Alert(cut) = &alerts[2].source else { panic!("{alerts:?}") };
+        assert!(cut.name.ends_with("… (cut, it has 2000 characters)") && cut.name.len() < 200);
+        assert!(alerts[2].words.ends_with("… (cut, it has 2000 characters)") && alerts[2].words.len() < 600);
+        let print = |reported: &Reported| match &reported.source {
+            Source::Alert(alert) => alert.fingerprint.clone(),
+            Source::Person(_) => unreachable!(),
+        };
+        assert_eq!(print(&alerts[0]), print(&alerts[1]), "the same labels");
+        assert_ne!(print(&alerts[3]), print(&alerts[4]));
+        assert_eq!(print(&alerts[3]).len(), 16);
+    }
+
+    #[test]
+    fn what_is_no_post_of_alertmanager_is_said() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        for (body, why) in [
+            ("", "it is no JSON"),
+            ("{\"alerts\": [", "it is no JSON"),
+            (deep.as_str(), "it is no JSON: recursion limit exceeded"),
+            ("[]", "it has no list `alerts`"),
+            ("{\"version\":\"3\",\"alerts\":[]}", "it has the version \"3\""),
+            ("{\"version\":\"4\"}", "it has no list `alerts`"),
+            ("{\"version\":\"4\",\"alerts\":[7]}", "one of its alerts is no object"),
+        ] {
+            let read = read(body.as_bytes(), &inventory(), Timestamp::UNIX_EPOCH);
+            assert!(read.as_ref().is_err_and(|said| said.starts_with(why)), "{why}: {read:?}");
+        }
+    }
+}

@@ -225,6 +225,37 @@ async fn half_of_the_time_is_over_and_who_owes_it_is_pinged_in_the_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_customers_say_joins_the_incident_by_a_button_or_makes_one_by_a_command() {
+    let ground = ready().await;
+    let (_, support) = opened(&ground).await;
+
+    let form = ground.person("sue").presses(&support, "Customers report…").unwrap().modal().await;
+    assert_eq!(form.title, "inc-1: customers report");
+    let reply = form.submit(&[("said", "Three shops get an error after paying")]).unwrap().reply().await;
+    assert!(reply.only_for.is_some() && reply.says("the 1st report of inc-1"), "{reply}");
+    ground.discord.until_says(THREAD, "sue reports").await;
+    let line = "/report of=orders text=\"@everyone the market hall too\"";
+    let reply = private(ground.person("sue").types(line).unwrap(), "sue").await;
+    assert!(reply.says("the 2nd report of inc-1"), "{reply}");
+    assert_eq!(incident(&ground).reports.len(), 2);
+
+    let line = "/report of=billing text=\"no invoice came\"";
+    let reply = private(ground.person("sue").types(line).unwrap(), "sue").await;
+    assert!(reply.says("1 of 3"), "{reply}");
+    let listed = private(ground.person("ana").types("/reports").unwrap(), "ana").await;
+    assert!(listed.says("no invoice came") && listed.says("waits for others"), "{listed}");
+    ground.discord.until_says(THREAD, "the market hall too").await;
+    let all = ground.discord.messages("incidents").into_iter().chain(ground.discord.messages(THREAD));
+    for seen in all {
+        assert!(!seen.pings.contains(&"everyone".to_owned()), "{seen}");
+    }
+    for seen in ground.discord.messages("support") {
+        assert!(!seen.says("market hall") && !seen.says("Three shops"), "{seen}");
+    }
+    ground.discord.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_customers_read_is_what_was_drafted_and_who_may_not_say_it_does_not() {
     let ground = ready().await;
     let (card, _) = opened(&ground).await;

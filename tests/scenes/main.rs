@@ -2,6 +2,7 @@
 
 mod again;
 mod agreeing;
+mod alerts;
 mod at_work;
 #[path = "../bot.rs"]
 mod bot;

@@ -6,6 +6,7 @@
     reason = "stories start the real program, and real hosts take real time"
 )]
 
+mod alerted;
 #[path = "../bot.rs"]
 mod bot;
 mod chat;

@@ -42,7 +42,7 @@ pub(crate) fn program() -> Command {
 }
 
 /// A folder with the runbooks that come with it, and no journal yet.
-fn a_folder() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn a_folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("steadyhand.toml");
     let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");

@@ -155,8 +155,19 @@ pub struct Listed {
     pub title: String,
     /// In the order in which they came; the end of an alert is among them.
     pub reports: Vec<Report>,
-    /// The incident, if they have one.
-    pub incident: Option<IncidentId>,
+    /// What became of them.
+    pub home: Home,
+}
+
+/// Where reports belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// To an incident.
+    In(IncidentId),
+    /// To none yet: they wait for others.
+    Waits,
+    /// To none: there were too few in their time, or what they said is over.
+    Nowhere,
 }
 
 /// What is reported of, as it is called.
@@ -175,7 +186,11 @@ pub fn list(groups: &[Listed], since: Timestamp, more: bool, moment: &Moment) ->
             .next("help report", "how something is reported");
     }
     let rows = groups.iter().map(|group| {
-        let state = group.incident.map_or_else(|| "waits for others".to_owned(), |id| id.to_string());
+        let state = match group.home {
+            Home::In(id) => id.to_string(),
+            Home::Waits => "waits for others".to_owned(),
+            Home::Nowhere => "none".to_owned(),
+        };
         let last = group.reports.last().map(|report| moment.ago(report.at).to_string()).unwrap_or_default();
         let shown = group.reports.iter().rev().take(AT_ONCE).rev();
         let mut below: Vec<Below> = shown
@@ -202,7 +217,10 @@ pub fn list(groups: &[Listed], since: Timestamp, more: bool, moment: &Moment) ->
         wide: Vec::new(),
     }));
     let page = if more { page.text("There were more; the journal has all of them.") } else { page };
-    let first = groups.iter().find_map(|group| group.incident);
+    let first = groups.iter().find_map(|group| match group.home {
+        Home::In(id) => Some(id),
+        Home::Waits | Home::Nowhere => None,
+    });
     match first {
         Some(id) => page.next(format!("incident status {id}"), String::new()),
         None => page,

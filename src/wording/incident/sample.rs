@@ -75,6 +75,7 @@ pub(in crate::wording) fn incident() -> Incident {
             owed(4, Owed::Update, "on-call", "2026-11-18T03:39:00+01:00"),
         ],
         notices: Vec::new(),
+        reports: Vec::new(),
         updates: vec![Update {
             at: since,
             by: person("ana"),

@@ -154,10 +154,11 @@ pub fn of_run(run: &Run, events: &[StampedRun]) -> Vec<Line> {
 
 /// All lines of an incident and of its runs, in their order. What happened at one time stays in the order given.
 pub fn lines(incident: &Incident, events: &[Stamped], of_runs: Vec<Line>) -> Vec<Line> {
-    let mut lines: Vec<Line> = events.iter().filter_map(|stamped| line(incident, stamped)).collect();
-    if let Cause::Reports { reports } = &incident.opened.cause {
-        lines.extend(reports::first_lines(reports));
-    }
+    let mut lines: Vec<Line> = match &incident.opened.cause {
+        Cause::Reports { reports } => reports::first_lines(reports).collect(),
+        _ => Vec::new(),
+    };
+    lines.extend(events.iter().filter_map(|stamped| line(incident, stamped)));
     lines.extend(of_runs);
     lines.sort_by_key(|line| line.at);
     lines
