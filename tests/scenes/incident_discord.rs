@@ -1,14 +1,18 @@
 //! Incidents on Discord: the card of operators, Support's own message, pages that ping one person, and what is pressed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use discord::{Discord, Seen};
+use discord::{Discord, Fault, Seen};
 use steadyhand::chat::discord::Messages;
+use steadyhand::engine::Speaker;
 use steadyhand::engine::clock::Clock;
-use steadyhand::incident::model::Status;
-use steadyhand::incident::{Incident, IncidentId};
+use steadyhand::incident::model::{About, Owed, Part, Status};
+use steadyhand::incident::{Incident, IncidentId, Says};
 use steadyhand::notify::Outside;
+use steadyhand::policy::decide::Door;
+use steadyhand::runbook::source::name::Person;
 use steadyhand::secrets::Secrets;
 
 use crate::discord::{Ground, private, reads};
@@ -224,6 +228,75 @@ async fn half_of_the_time_is_over_and_who_owes_it_is_pinged_in_the_thread() {
     assert!(owed.button("Acknowledge").is_none(), "{owed}");
 }
 
+/// Somebody says something of the incident at the console.
+async fn on_the_console(ground: &Ground, name: &str, says: Says) {
+    let speaker = Speaker { person: Person::new(name), account: name.to_owned(), door: Door::Console };
+    ground.bot().engine.incidents().say(&speaker, IncidentId(1), says).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_discord_is_away_notices_wait_and_afterwards_it_is_summed_up_once() {
+    let clock = Clock::moved(NIGHT.parse().unwrap());
+    let ground = by(clock.clone()).await;
+    let (card, support) = opened(&ground).await;
+    in_time(&ground, &clock, "all is told", |it| {
+        let told = it.messages(THREAD).iter().any(|seen| seen.says("opened sev1"));
+        (told && !it.threads("support").is_empty()).then_some(())
+    })
+    .await;
+    let places = ["incidents", "support", "ops", THREAD, SUPPORT];
+    let all = || places.iter().flat_map(|place| ground.discord.messages(place)).collect::<Vec<Seen>>();
+    let before: Vec<u64> = all().iter().map(|seen| seen.id).collect();
+    for method in ["POST", "PATCH"] {
+        ground.discord.fails(1_000_000, method, "/messages", Fault::Status(503));
+    }
+
+    let take = Says::Take { part: Part::Commander, person: Person::new("cleo").unwrap() };
+    on_the_console(&ground, "cleo", take).await;
+    let (text, for_support) = ("pg1 hangs, pg2 takes over".to_owned(), false);
+    on_the_console(&ground, "cleo", Says::Update { text, for_support }).await;
+    // Half of what Support has is over: they are reminded, which cannot leave.
+    let waits = |_: &Discord| {
+        let incident = incident(&ground);
+        let mut notices = incident.notices.iter();
+        let waits = notices.any(|it| matches!(it.about, About::Reminder(1)) && it.attempts > 0);
+        waits.then(|| ground.bot().engine.view().incident_entries(IncidentId(1)).unwrap())
+    };
+    let entries = in_time(&ground, &clock, "a reminder waits", waits).await;
+    let why = entries.iter().filter_map(|entry| entry.data["why"].as_str());
+    assert!(why.clone().any(|why| why.contains("503")), "{:?}", why.collect::<Vec<_>>());
+    on_the_console(&ground, "sue", Says::Acknowledge { how: "console".to_owned() }).await;
+    assert_eq!(all().len(), before.len(), "nothing gets there");
+    ground.discord.heals();
+
+    let away = |it: &Discord| it.messages(THREAD).into_iter().find(|seen| seen.says("Chat was away"));
+    let summary = in_time(&ground, &clock, "it is summed up", away).await;
+    let edited = |it: &Discord| {
+        let card = it.messages("incidents").into_iter().find(|seen| seen.id == card.id)?;
+        let support = it.messages("support").into_iter().find(|seen| seen.id == support.id)?;
+        (card.says("cleo commands") && !support.says("I am Support, I know|")).then_some(card)
+    };
+    in_time(&ground, &clock, "both cards are as they should be", edited).await;
+    // What waited to be sent has had its time.
+    let rests = |_: &Discord| {
+        let incident = incident(&ground);
+        (!incident.notices.iter().any(|it| it.delivery.is_open())).then_some(())
+    };
+    in_time(&ground, &clock, "all notices have left or need not", rests).await;
+    for said in ["cleo is commander", "pg2 takes over", "sue acknowledged"] {
+        assert!(summary.says(said), "{summary}");
+    }
+    assert!(summary.is_silent && summary.pings.is_empty(), "{summary}");
+    let new: Vec<Seen> = all().into_iter().filter(|seen| !before.contains(&seen.id)).collect();
+    let summaries = new.iter().filter(|seen| seen.says("Chat was away")).count();
+    assert_eq!(summaries, 1, "{}", ground.discord.shows(THREAD));
+    assert!(!summary.says("503"), "that something is tried again is no news: {summary}");
+    // Nobody of the owner has answered, so that cleo was called; sue has, and is asked nothing.
+    let open = incident(&ground).obligations.iter().any(|it| it.is_open() && it.owed == Owed::Acknowledged);
+    let pinged: BTreeSet<String> = new.iter().flat_map(|seen| seen.pings.clone()).collect();
+    assert!(open && pinged == BTreeSet::from(["cleo".to_owned()]), "what is still open pings: {new:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_customers_say_joins_the_incident_by_a_button_or_makes_one_by_a_command() {
     let ground = ready().await;
@@ -357,7 +430,6 @@ async fn a_notice_that_may_have_come_is_not_shown_twice() {
     use steadyhand::incident::input::Answer;
     use steadyhand::incident::model::{Audience, Severity};
     use steadyhand::notify::{Kind, Letter};
-    use steadyhand::runbook::source::name::Person;
     use steadyhand::wording::notice::Words;
 
     let ground = ready().await;

@@ -116,12 +116,10 @@ impl Desk {
                 // Looking at it is not refused: the code belongs to the answer of then.
                 return Ok(Reply::done(self.why_not(&run).without_code()));
             }
+            let held_by = self.held_back_by(&run);
             let page = match self.parked().get(&run.id) {
                 Some(why) => look::parked(run.id, why, true),
-                None => {
-                    let held_by = self.held_back_by(&run);
-                    look::status_of_run(&run, &self.far(run.id), held_by.as_deref(), policy, moment)
-                }
+                None => look::status_of_run(&run, &self.far(run.id), held_by.as_deref(), policy, moment),
             };
             let is_still = !run.is_ended() && !self.is_carried();
             return Ok(Reply::done(if is_still { look::no_bot().join(page) } else { page }));

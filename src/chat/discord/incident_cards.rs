@@ -6,7 +6,7 @@ use super::press::{Button, Style};
 use super::safe;
 use crate::engine::incidents::Changed;
 use crate::incident::model::{About, Audience, Obligation, Owed, Part, Status};
-use crate::incident::{Incident, IncidentId};
+use crate::incident::{Event, Incident, IncidentId};
 use crate::wording::incident::Post;
 use crate::wording::page::Role;
 use crate::wording::{Moment, discord as words, incident as said, notice};
@@ -139,8 +139,12 @@ pub fn acknowledge(id: IncidentId, audience: Audience) -> Option<Button> {
     })
 }
 
-/// What happened, as one line in the thread; nothing for what is not worth one.
+/// What happened, as one line in the thread; nothing for what is not worth one. That a notice is tried again is not: the
+/// card says why it waits, and while a path is away such lines would leave no room for what people did.
 pub fn line(changed: &Changed, moment: &Moment) -> Option<String> {
+    if matches!(changed.stamped.event, Event::NoticeDelayed { .. } | Event::NoticeUnknown { .. }) {
+        return None;
+    }
     let line = said::timeline::line(&changed.incident, &changed.stamped)?;
     let drill = drill(&changed.incident);
     Some(format!("{drill}{} · {}", moment.second(line.at), safe::plain(&line.text)))

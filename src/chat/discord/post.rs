@@ -266,10 +266,13 @@ impl From<serenity::Error> for Lost {
         };
         let code = response.error.code;
         let why = format!("{code} {}", response.error.message);
-        match response.status_code.as_u16() {
-            401 => Self::NotLetIn(format!("{} {why}", response.status_code)),
-            429 => Self::NotSent(format!("{} {why}", response.status_code)),
-            408 | 500.. => Self::Away(format!("{} {why}", response.status_code)),
+        let status = response.status_code;
+        // serenity has a number of its own for an answer that is none of Discord's: the status says all of it.
+        let whole = if code < 0 { status.to_string() } else { format!("{status} {why}") };
+        match status.as_u16() {
+            401 => Self::NotLetIn(whole),
+            429 => Self::NotSent(whole),
+            408 | 500.. => Self::Away(whole),
             _ if code == THREAD_LOCKED => Self::Closed(why),
             404 if code == UNKNOWN_MESSAGE => Self::Gone(why),
             403 | 404 => Self::Closed(why),
