@@ -33,7 +33,7 @@ const KIND: &str = "incidents-heard";
 /// Among so many of the newest is looked for what a new incident goes on from.
 const RECENT: usize = 50;
 /// So often is looked whether somebody can be told where nobody was found.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// So many things are heard before what is due is done and sent: a storm of alerts holds up no page.
 const HEARD_AT_ONCE: usize = 50;
 /// What is due is done in so many rounds at most before others have their turn.

@@ -89,7 +89,6 @@ pub(in crate::wording) fn incident() -> Incident {
         known_by: BTreeMap::new(),
         touched: since,
         path_takes: None,
-        reports: Vec::new(),
     }
 }
 
