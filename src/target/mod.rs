@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::plan::measure::ErrandBody;
-use crate::plan::model::GuardSeen;
+use crate::plan::model::{GuardSeen, HostPin};
 use crate::runbook::source::name::HostName;
 use crate::secrets::mask::{Masks, masked};
 use capture::Kept;
@@ -39,6 +39,14 @@ pub struct Destination {
     pub port: u16,
     /// Whom ssh logs in as.
     pub user: String,
+}
+
+impl Destination {
+    /// A host as its plan froze it, not as the inventory may say by now.
+    pub fn pinned(name: &HostName, pin: &HostPin) -> Self {
+        let HostPin { address, port, user, .. } = pin;
+        Self { name: name.clone(), address: address.clone(), port: *port, user: user.clone() }
+    }
 }
 
 /// One execution.

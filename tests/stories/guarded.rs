@@ -12,7 +12,7 @@ use steadyhand::target::ssh::Ssh;
 use steadyhand::target::{Control, Ending, Execution, Link, Report, Target as _};
 use tokio::sync::watch;
 
-use crate::hosts::{Reached, processes, until};
+use crate::hosts::{Reached, begin, processes, until};
 
 fn reached() -> Reached {
     Reached::on(Spec::default().fast())
@@ -157,13 +157,8 @@ async fn nobody_claims_to_know_how_a_step_ended_whose_guard_was_killed_with_it()
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stop_ends_all_processes_also_those_that_do_not_want_to() {
     let reached = reached();
-    let (control, controlled) = watch::channel(Control::Run);
     let stubborn = "trap '' TERM; (trap '' TERM; sleep 305; sleep 305) & sleep 305; sleep 305";
-    let stubborn = Execution { control: Some(controlled), ..step(&reached, "stubborn", stubborn) };
-    let running = tokio::spawn({
-        let ssh = reached.ssh.clone();
-        async move { ssh.execute(stubborn).await }
-    });
+    let (control, running) = begin(&reached.ssh, step(&reached, "stubborn", stubborn));
     until(|| processes(&reached, "sleep 305") == 2).await;
 
     control.send_replace(Control::Stop);
@@ -243,12 +238,7 @@ fn states(words: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_halted_step_stands_still_and_goes_on() {
     let reached = reached();
-    let (control, controlled) = watch::channel(Control::Run);
-    let halted = Execution { control: Some(controlled), ..step(&reached, "halted", "sleep 3.08; echo on") };
-    let running = tokio::spawn({
-        let ssh = reached.ssh.clone();
-        async move { ssh.execute(halted).await }
-    });
+    let (control, running) = begin(&reached.ssh, step(&reached, "halted", "sleep 3.08; echo on"));
     until(|| states("sleep 3.08") == "S").await;
 
     control.send_replace(Control::Pause);
@@ -266,13 +256,8 @@ async fn a_halted_step_stands_still_and_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_next_bot_decides_about_a_step_that_the_last_one_halted() {
     let reached = reached();
-    let (control, controlled) = watch::channel(Control::Run);
     let whole = step(&reached, "kept", "sleep 0.109; sleep 1.109; echo on");
-    let halted = Execution { control: Some(controlled), ..whole.clone() };
-    let running = tokio::spawn({
-        let ssh = reached.ssh.clone();
-        async move { ssh.execute(halted).await }
-    });
+    let (control, running) = begin(&reached.ssh, whole.clone());
     until(|| states("sleep 1.109") == "S").await;
     control.send_replace(Control::Pause);
     until(|| states("sleep 1.109") == "T").await;
@@ -302,13 +287,7 @@ async fn the_next_bot_decides_about_a_step_that_the_last_one_halted() {
 async fn however_many_steps_work_on_a_host_there_is_a_way_in() {
     let reached = reached();
     let (wanted, running): (Vec<_>, Vec<_>) = (1..=8)
-        .map(|number| {
-            let (wanted, controlled) = watch::channel(Control::Run);
-            let long = step(&reached, &format!("long{number}"), "sleep 341");
-            let long = Execution { control: Some(controlled), ..long };
-            let ssh = reached.ssh.clone();
-            (wanted, tokio::spawn(async move { ssh.execute(long).await }))
-        })
+        .map(|number| begin(&reached.ssh, step(&reached, &format!("long{number}"), "sleep 341")))
         .unzip();
     until(|| processes(&reached, "sleep 341") == 4).await;
 

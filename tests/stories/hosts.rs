@@ -13,6 +13,7 @@ use steadyhand::target::known_hosts::KnownKeys;
 use steadyhand::target::ssh::{Ssh, SshSettings};
 use steadyhand::target::{Control, Destination, Ending, Execution, Report, Target as _};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::chat::{self, BROKE, DONE};
 
@@ -62,6 +63,14 @@ impl Reached {
     pub(crate) async fn ends(&self, text: &str) -> Report {
         self.ssh.execute(self.script(text)).await
     }
+}
+
+/// Begins a command: what tells its processes to halt, go on or end, and how it ended.
+pub(crate) fn begin(ssh: &Arc<Ssh>, execution: Execution) -> (watch::Sender<Control>, JoinHandle<Report>) {
+    let (control, controlled) = watch::channel(Control::Run);
+    let execution = Execution { control: Some(controlled), ..execution };
+    let ssh = ssh.clone();
+    (control, tokio::spawn(async move { ssh.execute(execution).await }))
 }
 
 fn reached() -> Reached {
@@ -123,11 +132,7 @@ async fn a_command_over_its_limit_is_ended_with_all_its_children() {
 #[tokio::test]
 async fn a_person_can_end_a_command() {
     let reached = reached();
-    let (control, heard) = watch::channel(Control::Run);
-    let mut long = reached.script("echo begun; sleep 301");
-    long.control = Some(heard);
-    let ssh = reached.ssh.clone();
-    let running = tokio::spawn(async move { ssh.execute(long).await });
+    let (control, running) = begin(&reached.ssh, reached.script("echo begun; sleep 301"));
     until(|| processes(&reached, "sleep 301") > 0).await;
 
     control.send_replace(Control::Stop);
@@ -151,11 +156,7 @@ async fn a_command_is_ended_only_when_no_child_of_it_is_left() {
     assert!(matches!(report.ending, Ending::Ended { by_limit: true, .. }), "{report:?}");
     assert_eq!(processes(&reached, "sleep 304"), 0);
 
-    let (control, heard) = watch::channel(Control::Run);
-    let mut stopped = stubborn("305");
-    stopped.control = Some(heard);
-    let ssh = reached.ssh.clone();
-    let running = tokio::spawn(async move { ssh.execute(stopped).await });
+    let (control, running) = begin(&reached.ssh, stubborn("305"));
     until(|| processes(&reached, "sleep 305") > 1).await;
     control.send_replace(Control::Stop);
     let report = running.await.unwrap();

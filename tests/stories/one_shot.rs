@@ -14,7 +14,7 @@ use steadyhand::journal::{JournalView, incident_stamped};
 
 use crate::chat::DONE;
 use crate::serving::program;
-use crate::told::secret;
+use crate::told::{granting, secret};
 
 const HOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// A path takes so long to answer: what stands behind a letter on it is still here when the line has been answered.
@@ -27,10 +27,7 @@ fn a_folder(hook: &Peer, of_dana: Option<&Peer>) -> (tempfile::TempDir, PathBuf)
     let folder = tempfile::tempdir().unwrap();
     let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     let policy = fs::read_to_string(runbooks.join("policy.yaml")).unwrap();
-    let (before, behind) = policy.split_once("secrets:").unwrap();
-    let behind = behind.split_once("break_glass:").unwrap().1;
-    let policy = format!("{before}secrets: {{ hook_key: [notify.yaml] }}\nbreak_glass:{behind}");
-    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    fs::write(folder.path().join("policy.yaml"), granting(&policy, &["hook_key"])).unwrap();
     let path = |name: &str, peer: &Peer| {
         let url = peer.url();
         format!(

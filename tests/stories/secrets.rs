@@ -15,10 +15,9 @@ use steadyhand::secrets::Secrets;
 use steadyhand::target::guard::Attempt;
 use steadyhand::target::ssh::Ssh;
 use steadyhand::target::{Control, Ending, Execution, Latest, Target as _};
-use tokio::sync::watch;
 
 use crate::chat::{self, DONE};
-use crate::hosts::{Reached, until};
+use crate::hosts::{Reached, begin, until};
 
 /// What must appear nowhere.
 const VALUE: &str = "Kn\"ö'del & 7 Zwerge/+$x";
@@ -381,12 +380,7 @@ async fn a_command_that_is_killed_leaves_no_secret_behind() {
     let mut places = Vec::new();
     // Stopped by a person, and over its limit; under the guard and under the runner.
     for (key, whole) in [("stopped", step(&reached, "stopped", waits)), ("reads", reads)] {
-        let (control, controlled) = watch::channel(Control::Run);
-        let whole = Execution { control: Some(controlled), ..whole };
-        let running = tokio::spawn({
-            let ssh = ssh.clone();
-            async move { ssh.execute(whole).await }
-        });
+        let (control, running) = begin(&ssh, whole);
         until(|| Path::new(&place(&reached, key)).is_file()).await;
         places.push(place(&reached, key));
         control.send_replace(Control::Stop);

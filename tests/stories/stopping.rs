@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use lab::{Lab, Spec};
 use steadyhand::target::{Control, Ending, Execution, Target as _};
-use tokio::sync::watch;
 
 use crate::chat::{self, DONE, REFUSED};
 use crate::guarded::{attempt, step};
-use crate::hosts::{Reached, processes, until};
+use crate::hosts::{Reached, begin, processes, until};
 
 const RUNBOOK: &str = r"
 runbook: do-it
@@ -167,13 +166,8 @@ fn a_host_that_prints_a_gigabyte_costs_the_bot_little_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stop_names_what_has_left_the_group() {
     let reached = Reached::on(Spec::default().fast());
-    let (control, controlled) = watch::channel(Control::Run);
     let leaving = step(&reached, "leaving", "setsid sleep 333 & sleep 334; sleep 334");
-    let leaving = Execution { control: Some(controlled), ..leaving };
-    let running = tokio::spawn({
-        let ssh = reached.ssh.clone();
-        async move { ssh.execute(leaving).await }
-    });
+    let (control, running) = begin(&reached.ssh, leaving);
     until(|| processes(&reached, "sleep 33[34]") == 2).await;
 
     control.send_replace(Control::Stop);
@@ -192,12 +186,7 @@ async fn a_stop_names_what_has_left_the_group() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stop_that_comes_while_the_link_is_broken_is_obeyed_when_it_is_back() {
     let reached = Reached::on(Spec::default().fast());
-    let (control, controlled) = watch::channel(Control::Run);
-    let long = Execution { control: Some(controlled), ..step(&reached, "cut", "sleep 335; sleep 335") };
-    let running = tokio::spawn({
-        let ssh = reached.ssh.clone();
-        async move { ssh.execute(long).await }
-    });
+    let (control, running) = begin(&reached.ssh, step(&reached, "cut", "sleep 335; sleep 335"));
     until(|| processes(&reached, "sleep 335") == 1).await;
 
     reached.lab.host("pg1").refuse_ssh().unwrap();

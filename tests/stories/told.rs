@@ -80,6 +80,15 @@ pub(crate) fn secret(folder: &Path, name: &str, value: &str) -> String {
     format!("{name} = \"file:{}\"\n", path.display())
 }
 
+/// The shipped policy, with these secrets for those who are told and no others.
+#[track_caller]
+pub(crate) fn granting(policy: &str, secrets: &[&str]) -> String {
+    let (before, behind) = policy.split_once("secrets:").unwrap();
+    let behind = behind.split_once("break_glass:").unwrap().1;
+    let granted: Vec<String> = secrets.iter().map(|name| format!("{name}: [notify.yaml]")).collect();
+    format!("{before}secrets: {{ {} }}\nbreak_glass:{behind}", granted.join(", "))
+}
+
 #[test]
 fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_somebody_outside_notices() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -93,12 +102,9 @@ fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_someb
     let siren = hook.url().replace(&address(&hook.url()), &format!("127.0.0.1:{port}"));
     fs::write(folder.path().join("notify.yaml"), notify(&siren, &pager.url(), &mail.address())).unwrap();
     let secrets = [("hook_key", HOOK), ("pager_key", PAGER), ("watcher_url", &switch.url())];
-    let granted =
-        "secrets: { hook_key: [notify.yaml], pager_key: [notify.yaml], watcher_url: [notify.yaml] }";
     let policy = fs::read_to_string(folder.path().join("policy.yaml")).unwrap();
-    let (before, behind) = policy.split_once("secrets:").unwrap();
-    let behind = behind.split_once("break_glass:").unwrap().1;
-    fs::write(folder.path().join("policy.yaml"), format!("{before}{granted}\nbreak_glass:{behind}")).unwrap();
+    let policy = granting(&policy, &["hook_key", "pager_key", "watcher_url"]);
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
     let text = fs::read_to_string(&config).unwrap();
     let table = secrets.map(|(name, value)| secret(folder.path(), name, value)).concat();
     fs::write(&config, format!("{text}[secrets]\n{table}")).unwrap();

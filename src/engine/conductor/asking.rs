@@ -1,6 +1,5 @@
 //! Hosts are asked: doors, proofs, gates, watches, progress, and logs after a failure. Nothing is changed by it.
 
-use super::carry::destination;
 use super::{Conductor, Done};
 use crate::engine::ask::{Asker, Known, Moved, elapsed, log_tail};
 use crate::plan::model::{CheckSeen, Verdict};
@@ -10,6 +9,7 @@ use crate::run::next::after;
 use crate::run::{Act, UnitAt, World};
 use crate::runbook::model::{CheckUse, Item, WatchThen};
 use crate::runbook::source::literal::Millis;
+use crate::target::Destination;
 
 impl Conductor {
     pub(super) fn asker(&self) -> Option<Asker> {
@@ -134,7 +134,7 @@ impl Conductor {
         let command = self.run.command(&unit, self.run.variant(&unit));
         let to = command.and_then(|command| {
             let pin = self.run.plan()?.hosts.get(&command.host)?;
-            Some(destination(&command.host, pin))
+            Some(Destination::pinned(&command.host, pin))
         });
         let path = self.run.log_path(&unit).unwrap_or_default().to_owned();
         let target = self.inner.planner.target.clone();

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Conductor;
-use super::carry::destination;
 use crate::run::model::{Outcome, Phase, UnitState};
 use crate::runbook::source::name::HostName;
-use crate::target::Leftovers;
+use crate::target::{Destination, Leftovers};
 
 impl Conductor {
     /// Connects to every host of the plan while the first of them works.
@@ -15,7 +14,7 @@ impl Conductor {
         let steps = plan.units().filter_map(|(_, unit)| unit.step());
         let hosts: BTreeSet<&HostName> = steps.map(|step| &step.command.host).collect();
         for (host, pin) in hosts.into_iter().filter_map(|host| Some((host, plan.hosts.get(host)?))) {
-            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            let (target, to) = (self.inner.planner.target.clone(), Destination::pinned(host, pin));
             tokio::spawn(async move { target.prewarm(to).await });
         }
     }
@@ -47,7 +46,7 @@ impl Conductor {
         }
         for (host, left) in left {
             let Some(pin) = plan.hosts.get(host) else { continue };
-            let (target, to) = (self.inner.planner.target.clone(), destination(host, pin));
+            let (target, to) = (self.inner.planner.target.clone(), Destination::pinned(host, pin));
             self.inner.clearing.spawn(async move { target.sweep(to, left).await });
         }
     }

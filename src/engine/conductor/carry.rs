@@ -10,14 +10,13 @@ use super::outcome::{NoEnd, escaped, exit_of, outputs, summary};
 use super::{Conductor, Done};
 use crate::engine::ask::elapsed;
 use crate::engine::context::errand_body;
-use crate::plan::model::{Command, HostPin, Undo};
+use crate::plan::model::{Command, Undo};
 use crate::plan::question;
 use crate::run::event::still_run;
 use crate::run::model::{UnitState, Variant};
 use crate::run::{Act, Run, UnitAt, World};
 use crate::runbook::model::Item;
 use crate::runbook::source::literal::Millis;
-use crate::runbook::source::name::HostName;
 use crate::target::guard::Attempt;
 use crate::target::{Control, Destination, Ending, Execution, Latest, Link, Report, Target};
 
@@ -170,7 +169,7 @@ impl Conductor {
         let (inner, id, at) = (self.inner.clone(), self.run.id, unit.clone());
         let show = move |lines| inner.show_far(id, &at, |far| far.lines = lines);
         Some(Execution {
-            to: destination(&command.host, pin),
+            to: Destination::pinned(&command.host, pin),
             keys: Some(pin.keys.clone()),
             body: errand_body(plan, command, self.run.id.0)?,
             secrets: command.secrets.clone(),
@@ -221,10 +220,4 @@ fn ended(act: &Act, run: &Run, unit: &UnitAt, attempt: u32, report: &Report) -> 
         Err(_) => return None,
     };
     Some(Done { act: act.clone(), world, context: None, blobs: Vec::new(), outputs })
-}
-
-/// A host as the plan froze it, not as the inventory may say by now.
-pub(super) fn destination(name: &HostName, pin: &HostPin) -> Destination {
-    let HostPin { address, port, user, .. } = pin;
-    Destination { name: name.clone(), address: address.clone(), port: *port, user: user.clone() }
 }

@@ -24,6 +24,7 @@ use crate::place;
 use crate::programs::find;
 use crate::run;
 use crate::spec::Spec;
+use crate::sshd::WITHOUT_ROOT;
 
 /// OpenSSH listens on at most so many addresses.
 const ADDRESSES_AN_SSHD: usize = 16;
@@ -261,15 +262,7 @@ fn config(dir: &Path, block: Block, numbers: &[usize]) -> String {
 HostKey {dir}/hostkey
 PidFile none
 AuthorizedKeysFile {dir}/client.pub
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitUserRC no
-X11Forwarding no
-PrintMotd no
-UseDNS no
-LogLevel ERROR
+{WITHOUT_ROOT}LogLevel ERROR
 MaxStartups 400:30:800
 KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org
 Subsystem sftp internal-sftp

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::account::Account;
 use crate::error::{Context, Error, Result};
 use crate::network::{self, Reach};
+use crate::sshd::WITHOUT_ROOT;
 use crate::{keys, patience, programs, run};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -148,15 +149,7 @@ fn config(dir: &Path, ports: &[u16], hosts: &[usize]) -> String {
         "HostKey {dir}/ssh/hostkey
 PidFile none
 AuthorizedKeysFile {dir}/ssh/authorized_keys
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitUserRC no
-X11Forwarding no
-PrintMotd no
-UseDNS no
-MaxStartups 200:30:400
+{WITHOUT_ROOT}MaxStartups 200:30:400
 # The cheapest of those that are safe: thousands of connections are made.
 KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org
 "

@@ -6,6 +6,20 @@
 use crate::ground::Ground;
 use crate::topology::Seat;
 
+/// What every sshd of an ordinary user has: nothing but a key lets anybody in.
+pub(crate) const WITHOUT_ROOT: &str = "\
+# The folder above may be writable by all, as /tmp is.
+StrictModes no
+# Without root there is no PAM, and with it a locked account would be refused.
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitUserRC no
+X11Forwarding no
+PrintMotd no
+UseDNS no
+";
+
 /// The whole `sshd_config`.
 pub(crate) fn config(ground: &Ground, seat: Seat) -> String {
     let dir = ground.host_dir(seat);
@@ -21,17 +35,7 @@ ListenAddress {ip}
 HostKey {dir}/ssh/hostkey
 PidFile {dir}/run/sshd.pid
 AuthorizedKeysFile {dir}/ssh/authorized_keys
-# The folder above may be writable by all, as /tmp is.
-StrictModes no
-# Without root there is no PAM, and with it a locked account would be refused.
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitUserRC no
-X11Forwarding no
-PrintMotd no
-UseDNS no
-LogLevel VERBOSE
+{WITHOUT_ROOT}LogLevel VERBOSE
 MaxStartups 100:30:200
 MaxSessions {sessions}
 {alive}Subsystem sftp internal-sftp
