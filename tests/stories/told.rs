@@ -114,7 +114,8 @@ fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_someb
 
     // Each path is tried once, and an alert of a trial is closed at once.
     let is_tried = || !hook.taken().is_empty() && !pager.alerts().is_empty() && mail.letters().len() >= 2;
-    until_true(is_tried, said);
+    let state = || format!("{} {:?} {:?} {}", hook.taken().len(), pager.alerts(), mail.letters(), said());
+    until_true(is_tried, state);
     let trials = mail.letters();
     assert!(trials.iter().all(|letter| letter.header("Subject") == "[test] steadyhand"), "{trials:?}");
     let mut to: Vec<String> = trials.iter().flat_map(|letter| letter.to.clone()).collect();
