@@ -44,6 +44,8 @@ pub struct Serve {
     pub listen: SocketAddr,
     /// How the log is written.
     pub log_format: LogFormat,
+    /// Whether the paths of `notify.yaml` are tried by themselves, and watched; yes if not said.
+    pub trials: bool,
 }
 
 /// How a log is written.
@@ -79,7 +81,7 @@ pub struct Discord {
 
 /// Every key that the environment can say too. A demo is said by its file alone, and of secrets the environment may say
 /// another reference for each that the file names.
-pub const KEYS: [&str; 12] = [
+pub const KEYS: [&str; 13] = [
     "journal",
     "runbooks",
     "inventory",
@@ -92,6 +94,7 @@ pub const KEYS: [&str; 12] = [
     "discord.api",
     "serve.listen",
     "serve.log_format",
+    "serve.trials",
 ];
 
 /// The variable of a key.
@@ -141,6 +144,7 @@ struct DiscordFile {
 struct ServeFile {
     listen: Option<Spanned<String>>,
     log_format: Option<Spanned<String>>,
+    trials: Option<Spanned<String>>,
 }
 
 /// Why there is no configuration.
@@ -319,7 +323,7 @@ impl Reader<'_> {
             "json" => Some(LogFormat::Json),
             _ => None,
         };
-        let ServeFile { listen, log_format } = file.serve;
+        let ServeFile { listen, log_format, trials } = file.serve;
         Ok(Config {
             journal: self.path("journal", file.journal).unwrap_or_else(|| base.join("steadyhand.db")),
             folders: Folders {
@@ -353,6 +357,17 @@ impl Reader<'_> {
                     LogFormat::Text,
                     "form of a log: text or json",
                     format,
+                )?,
+                trials: self.value(
+                    "serve.trials",
+                    trials,
+                    true,
+                    "word for it: on or off",
+                    |text| match text {
+                        "on" => Some(true),
+                        "off" => Some(false),
+                        _ => None,
+                    },
                 )?,
             },
             secrets: references(file.secrets, base, self.env)?,
@@ -534,7 +549,7 @@ mod tests {
             KEYS.iter().collect::<Vec<_>>()
         );
         assert!(KEYS.iter().all(|key| text.contains(&variable(key))), "each with its variable");
-        assert_eq!(config.serve, Serve { listen: DEFAULT_LISTEN, log_format: LogFormat::Text });
+        assert_eq!(config.serve, Serve { listen: DEFAULT_LISTEN, log_format: LogFormat::Text, trials: true });
         // And what stands behind a comment is right, too.
         let open = read(&all_opened()).unwrap();
         assert_eq!(open.secrets.len(), 3);
@@ -565,6 +580,7 @@ mod tests {
                 "time_zone" => "Asia/Tokyo",
                 "serve.listen" => "[::1]:1",
                 "serve.log_format" => "json",
+                "serve.trials" => "off",
                 _ => "/elsewhere",
             };
             let env = |name: &str| (name == variable(key)).then(|| value.to_owned());
@@ -602,7 +618,10 @@ mod tests {
             ("[serve]\nlog_format = \"xml\"", "line 2: serve.log_format is `xml`, which is no form of a log"),
             ("\ntime_zone = \"Mars/Base\"", "line 2: time_zone is `Mars/Base`"),
             ("[serve]\nlisten = 9187", "line 2: listen: invalid type"),
-            ("[serve]\nlisen = \"x\"", "line 2: unknown field `lisen`, expected `listen` or `log_format`"),
+            (
+                "[serve]\nlisen = \"x\"",
+                "line 2: unknown field `lisen`, expected one of `listen`, `log_format`, `trials`",
+            ),
             ("[chat]\ntoken = \"x\"", "line 1: unknown field `chat`"),
         ] {
             let error = read(text).unwrap_err();

@@ -109,7 +109,9 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     notices.leave(&engine);
     let watch = Watch::new(engine.clone(), notices.outside.clone(), Clock::System);
     service.is_watched(watch.clone());
-    tokio::spawn(engine.incidents().watch_paths());
+    if config.serve.trials {
+        tokio::spawn(engine.incidents().watch_paths());
+    }
     tokio::spawn(watch.watch());
     tokio::spawn(systemd.clone().watch(service.health.clone(), Clock::System));
     systemd.say("READY=1");

@@ -427,9 +427,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::duty::path::{Heard, Known};
+    use crate::duty::trials::{Target, Whose};
     use crate::journal::{Append, NewEntry};
     use crate::run::{Stamped, UnitAt};
     use crate::runbook::source::literal::Millis;
+    use crate::runbook::source::name::PathName;
     use crate::serve::health::State;
 
     fn entry(event: Event) -> Entry {
@@ -579,6 +582,38 @@ mod tests {
         assert!(text.contains("steadyhand_incidents_open{severity=\"sev1\"} 0"), "{text}");
         assert!(text.contains("\nsteadyhand_obligations_late 0\n"), "{text}");
         assert_has_families(&text, &OF_INCIDENTS);
+    }
+
+    #[test]
+    fn each_path_has_its_name_and_one_that_never_took_anything_no_age() {
+        let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(1);
+        let mut took = Known::default();
+        took.hear(Timestamp::UNIX_EPOCH, Heard::Took);
+        let seen = |path: &str, state, known| Seen {
+            path: PathName::new(path).unwrap(),
+            state,
+            known,
+            target: Target::Nobody,
+            whose: Whose::default(),
+            waits: 0,
+            next: None,
+            is_to_report: false,
+        };
+
+        let text = of_paths(
+            &[seen("chat", path::State::Green, took), seen("siren", path::State::Red, Known::default())],
+            now,
+        );
+
+        for line in [
+            "steadyhand_path_red{path=\"chat\"} 0",
+            "steadyhand_path_red{path=\"siren\"} 1",
+            "steadyhand_path_last_success_age_seconds{path=\"chat\"} 3600",
+        ] {
+            assert!(text.lines().any(|said| said == line), "no `{line}` in:\n{text}");
+        }
+        assert!(!text.contains("age_seconds{path=\"siren\"}"), "{text}");
+        assert_has_families(&text, &OF_PATHS);
     }
 
     /// Each family once, with help, kind, and lines of its own right behind.

@@ -213,6 +213,8 @@ pub(super) async fn readiness(service: &Service) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::duty::trials::{Target, Whose};
+    use crate::runbook::source::name::PathName;
 
     #[test]
     fn a_writer_that_is_gone_asks_for_another_start_and_a_disk_that_takes_nothing_does_not() {
@@ -242,6 +244,31 @@ mod tests {
             let found = of_notices(late, &file, &[]);
             assert!(found.state == State::Attention && found.says.contains(says), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_path_that_is_red_is_named_and_no_reason_to_start_again() {
+        let seen = |state| Seen {
+            path: PathName::new("siren").unwrap(),
+            state,
+            known: path::Known::default(),
+            target: Target::Nobody,
+            whose: Whose::default(),
+            waits: 0,
+            next: None,
+            is_to_report: false,
+        };
+        let late = ["Notice 1 is late.".to_owned()];
+
+        assert_eq!(
+            of_notices(&[], &NotifyFile::Usable, &[seen(path::State::Green), seen(path::State::Untested)]),
+            Finding::OK
+        );
+        let red = of_notices(&[], &NotifyFile::Usable, &[seen(path::State::Red)]);
+        assert_eq!(red, Finding::new(State::Attention, "path siren is red. Next: notify paths"));
+        let both = of_notices(&late, &NotifyFile::Usable, &[seen(path::State::Red)]);
+        assert!(both.says.contains("1 things of notices are late") && both.says.contains("path siren is red"), "{both:?}");
+        assert!(Report::of(BTreeMap::from([("notices", both)])).is_good());
     }
 
     #[test]

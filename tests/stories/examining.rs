@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use discord::{Discord, Permission};
+use jiff::SignedDuration;
 use steadyhand::chat::discord::{self as chat, Messages, NEEDED};
 use steadyhand::config::Config;
 use steadyhand::engine::clock::Clock;
-use steadyhand::journal::Journal;
+use steadyhand::journal::{Append, Journal, NewEntry};
 use steadyhand::library::Library;
 use steadyhand::policy::members::Seats;
 use steadyhand::policy::model::HeldBy;
@@ -165,4 +166,81 @@ async fn a_bot_without_files_token_or_a_whole_journal_is_told_each_of_them() {
     says(&["+ well journal all 0 entries hold"]);
     fs::write(&path, "no database at all, and long enough to be looked at as one: it says nothing").unwrap();
     says(&["! WRONG journal", "cannot be used as a journal", "Cure: look at the file and its folder."]);
+}
+
+/// What a doctor says of the paths, each row as one line.
+fn of_paths(config: &Path) -> Vec<String> {
+    let output = program().arg("--config").arg(config).arg("doctor").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut rows: Vec<String> = Vec::new();
+    for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+        match rows.last_mut().filter(|_| line.starts_with("    ")) {
+            Some(last) => *last = format!("{last} {}", line.trim()),
+            None => rows.push(line.split_whitespace().collect::<Vec<_>>().join(" ")),
+        }
+    }
+    rows.into_iter().filter(|row| row.contains(" path ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_path_is_found_as_the_journal_says_that_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let policy = fs::read_to_string(runbooks.join("policy.yaml")).unwrap();
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let mail = |name: &str| {
+        format!(
+            "  {name}: {{ kind: mail, server: \"127.0.0.1:9\", from: bot@shop.test, tls: none, depends_on: [{name}] }}\n"
+        )
+    };
+    let paths = ["green", "old", "dead", "new", "page"].map(mail).concat();
+    let way = |path: &str| format!("{{ path: {path}, to: a@shop.test }}");
+    let ways = ["green", "old", "dead", "new"].map(way).join(", ");
+    let notify = format!(
+        "notify: shop\npaths:\n{paths}people:\n  anna: [{ways}]\nschedules:\n  \
+         primary: {{ zone: UTC, layers: [{{ people: [anna] }}] }}\n  support: {{ zone: UTC, layers: [{{ people: [anna] }}] }}\n\
+         public: [{{ path: page, to: all@shop.test }}]\n"
+    );
+    fs::write(folder.path().join("notify.yaml"), notify).unwrap();
+    let config = folder.path().join("steadyhand.toml");
+    fs::write(&config, format!("runbooks = \"{}\"\npolicy = \"policy.yaml\"\n", runbooks.display())).unwrap();
+    let journal = Journal::open(&folder.path().join("steadyhand.db"), false).unwrap();
+    let now = Clock::System.now();
+    let tried = |path: &str, answer: &str, minutes: i64| NewEntry {
+        time: now - SignedDuration::from_mins(minutes),
+        actor: None,
+        kind: "path-tried".to_owned(),
+        data: serde_json::json!({ "path": path, "to": "anna", "answer": answer, "why": "550 no such user" }),
+    };
+    let day = 24 * 60;
+    let entries = vec![
+        tried("old", "accepted", 30 * day),
+        tried("dead", "accepted", 3 * day),
+        tried("green", "accepted", day),
+        tried("dead", "never", 30),
+        tried("dead", "never", 20),
+        tried("dead", "never", 5),
+    ];
+    journal.append(Append { entries, ..Append::default() }).await.unwrap();
+    drop(journal);
+
+    let found = of_paths(&config);
+
+    for (path, says) in [
+        ("green", "+ well path green: took something last at"),
+        ("old", "Cure: notify test old; it took nothing for 7 days"),
+        ("dead", "3 tries in a row failed since"),
+        ("dead", "the last one: 550 no such user"),
+        ("new", "+ well path new: untested; whether it works is seen by notify test new"),
+        ("page", "+ well path page: untested; what is published proves it, it is never tried"),
+    ] {
+        assert!(
+            found.iter().any(|row| row.contains(&format!("{path}: ")) && row.contains(says)),
+            "{path}: {found:#?}"
+        );
+    }
+    for wrong in ["old", "dead"] {
+        let row = found.iter().find(|row| row.contains(&format!(" {wrong}: ")));
+        assert!(row.is_some_and(|row| row.starts_with("! WRONG")), "{found:#?}");
+    }
 }

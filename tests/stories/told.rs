@@ -68,6 +68,7 @@ escalations:
   shop: {{ steps: [{{ tell: [shop], wait: 5m }}], last_resort: [{{ path: shout, to: all@shop.test }}] }}
   support: {{ steps: [{{ tell: [support], wait: 5m }}], last_resort: [{{ path: shout, to: all@shop.test }}] }}
 watcher: {{ url: watcher_url, every: 1s }}
+trials: {{ days: [mon, tue, wed, thu, fri, sat, sun], between: ["00:00", "00:00"] }}
 "#
     )
 }
@@ -111,10 +112,23 @@ fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_someb
     let log = folder.path().join("log");
     let mut command = program();
     command.arg("--config").arg(&config).arg("serve").env("STEADYHAND_SERVE_LISTEN", "127.0.0.1:0");
+    command.env("STEADYHAND_SERVE_TRIALS", "on");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
     let mut bot = Running(command.spawn().unwrap());
     let said = || fs::read_to_string(&log).unwrap_or_default();
     until_true(|| !switch.taken().is_empty() || !switch.came().is_empty(), said);
+
+    // Each path is tried once, and an alert of a trial is closed at once.
+    let is_tried = || !hook.taken().is_empty() && !pager.alerts().is_empty() && mail.letters().len() >= 2;
+    let state = || format!("{} {:?} {:?} {}", hook.taken().len(), pager.alerts(), mail.letters(), said());
+    until_true(is_tried, state);
+    let trials = mail.letters();
+    assert!(trials.iter().all(|letter| letter.header("Subject") == "[test] steadyhand"), "{trials:?}");
+    let mut to: Vec<String> = trials.iter().flat_map(|letter| letter.to.clone()).collect();
+    to.sort();
+    assert_eq!(to, ["all@shop.test", "anna@shop.test"], "the last resort, and whoever is on duty");
+    until_true(|| pager.alerts().iter().all(|alert| alert.status == "resolved"), said);
+    let tried = (hook.taken().len(), pager.alerts().len());
 
     // While all is well a page goes over the proxy, too.
     let asked = |line: &str| {
@@ -124,7 +138,7 @@ fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_someb
         })
     };
     asked("/incident open severity=sev2 service=orders text=\"checkout is slow\"");
-    until_true(|| !hook.taken().is_empty() && !pager.alerts().is_empty(), said);
+    until_true(|| hook.taken().len() > tried.0 && pager.alerts().len() > tried.1, said);
 
     // The proxy is killed, and the pager does not answer: both of the first two ways are gone.
     drop(proxy);

@@ -50,9 +50,11 @@ impl Incidents {
 
     /// Does what is due. Gives when to look again if nothing happens before.
     async fn look_after_paths(&self, up: Timestamp) -> Timestamp {
+        let seen = self.look_at_paths(up);
+        // Behind the look: what is due at once is due at the moment of the look, and the clock goes on.
         let now = self.engine.inner.clock.now();
         let is_due = |seen: &Seen| seen.next.is_some_and(|next| next <= now);
-        let Some(seen) = self.look_at_paths(up) else { return later(now) };
+        let Some(seen) = seen else { return later(now) };
         let mut trials = JoinSet::new();
         for due in seen.iter().filter(|seen| is_due(seen)) {
             let (incidents, path, target) = (self.clone(), due.path.clone(), due.target.clone());

@@ -156,6 +156,8 @@ fn start(folder: &Path, program: &str, discord: &Discord) -> Bot {
     command.arg("--config").arg(&config).arg("serve");
     command.env("STEADYHAND_DISCORD_TOKEN", format!("file:{}", token.display()));
     command.env("STEADYHAND_DISCORD_API", discord.url()).env("STEADYHAND_SERVE_LISTEN", "127.0.0.1:0");
+    // It is shown what people do, at any hour of the day.
+    command.env("STEADYHAND_SERVE_TRIALS", "off");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let child = command.spawn().expect("the bot can be started");
     // For who ends this process before it can end its own.
