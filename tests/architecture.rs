@@ -67,7 +67,17 @@ const ARROWS: [(&str, &[&str]); 20] = [
     (
         "serve",
         &[
-            "chat", "engine", "incident", "journal", "library", "notify", "run", "runbook", "target",
+            "chat",
+            "engine",
+            "incident",
+            "inventory",
+            "journal",
+            "library",
+            "notify",
+            "run",
+            "runbook",
+            "secrets",
+            "target",
             "wording",
         ],
     ),
