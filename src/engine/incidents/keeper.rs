@@ -31,7 +31,7 @@ const KIND: &str = "incidents-heard";
 /// Among so many of the newest is looked for what a new incident goes on from.
 const RECENT: usize = 50;
 /// So often is looked whether somebody can be told where nobody was found.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// What is due is done in so many rounds at most before others have their turn.
 const ROUNDS: usize = 8;
 

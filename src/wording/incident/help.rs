@@ -52,7 +52,7 @@ pub(in crate::wording) fn words() -> Page {
     let row = |known: &Word| {
         let form = format!("incident {} {}", known.word, known.form);
         let is_said = known.form != USUAL && !known.form.is_empty();
-        let below = is_said.then(|| Below::Text(form)).into_iter().collect();
+        let below = is_said.then_some(Below::Text(form)).into_iter().collect();
         Row { cells: vec![plain(format!("  {}", known.word)), plain(known.about)], below }
     };
     Page::sentence(format!(

@@ -14,13 +14,11 @@ use crate::wording::refusal::{denied, quoted};
 
 /// What was said is not taken. An incident that was not opened has no number.
 pub fn of_incident(refusal: &Refusal, id: Option<IncidentId>, moment: &Moment) -> Page {
-    match id {
-        Some(id) => why(refusal, id, moment),
-        None => {
-            let (sentence, command, note) = not_opened(refusal);
-            no(refusal, &sentence, command, note)
-        }
+    if let Some(id) = id {
+        return why(refusal, id, moment);
     }
+    let (sentence, command, note) = not_opened(refusal);
+    no(refusal, &sentence, command, note)
 }
 
 /// A sentence, what to type next, and what that does.
