@@ -34,7 +34,7 @@ pub enum Input {
         /// Whom the plan of the run tells at the end.
         tell: Vec<TellPlan>,
     },
-    /// A person says something. Whether they may was asked of the policy before.
+    /// A person says something. Whether they may speak at all was asked of the policy before.
     Person {
         /// Who.
         by: Person,
