@@ -17,7 +17,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("authoring", &["duty", "inventory", "policy", "runbook"]),
     ("plan", &["authoring", "duty", "policy", "runbook"]),
     ("run", &["plan", "policy", "runbook"]),
-    ("incident", &["duty", "plan", "run", "runbook"]),
+    ("incident", &["duty", "plan", "policy", "run", "runbook"]),
     ("wording", &["duty", "incident", "plan", "policy", "run", "runbook"]),
     ("failpoint", &[]),
     ("journal", &["failpoint", "incident", "plan", "policy", "run", "runbook"]),

@@ -42,7 +42,7 @@ pub enum Input {
         /// The alert is labelled as one for which nobody waits.
         at_once: bool,
     },
-    /// A person says something. Whether they may was asked of the policy before.
+    /// A person says something. Whether they may speak at all was asked of the policy before.
     Person {
         /// Who.
         by: Person,

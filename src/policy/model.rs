@@ -25,7 +25,7 @@ pub struct Policy {
     /// Secrets, and the runbooks that may read each.
     pub secrets: BTreeMap<String, Vec<Word>>,
     /// Who may say the words of incidents that end or publish something. Without it everybody with a role may.
-    pub incidents: Option<IncidentRights>,
+    pub incidents: Option<Box<IncidentRights>>,
     /// The last way.
     pub break_glass: Option<BreakGlass>,
 }

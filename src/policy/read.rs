@@ -80,7 +80,7 @@ pub fn read_policy(file: &FileName, root: &Node, problems: &mut Problems) -> Pol
                 (name.value, items.iter().filter_map(word).collect())
             })
             .collect(),
-        incidents: root.get("incidents").map(|node| read_rights(&read, node)),
+        incidents: root.get("incidents").map(|node| Box::new(read_rights(&read, node))),
         break_glass: root
             .get("break_glass")
             .map(|node| BreakGlass { by: read.words(node, "by"), tell: read.words(node, "tell") }),

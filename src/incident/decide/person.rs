@@ -1,4 +1,4 @@
-//! What people say. Whether they may was asked of the policy before.
+//! What people say. Whether they may speak at all was asked of the policy before; which words are for some is in `rights`.
 
 use super::call;
 use super::course::Course;

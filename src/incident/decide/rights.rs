@@ -16,7 +16,7 @@ use crate::runbook::source::name::{Person, Role};
 
 /// Whether somebody may say this.
 pub(super) fn may(course: &Course<'_>, by: &Person, says: &Says) -> Result<(), Refusal> {
-    let Some(rights) = course.duty.policy.incidents.as_ref().filter(|_| !course.incident.is_drill()) else {
+    let Some(rights) = course.duty.policy.incidents.as_deref().filter(|_| !course.incident.is_drill()) else {
         return Ok(());
     };
     let policy = course.duty.policy_at(course.now);

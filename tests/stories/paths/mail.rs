@@ -82,7 +82,7 @@ async fn a_drill_says_so_before_everything_and_a_repeated_mail_keeps_its_id() {
     is(&bot.sends(&over(&server.address()), &again).await, "accepted", "");
 
     let mails = server.wait_for(2);
-    assert!(mails.iter().all(|mail| mail.header("Subject") == "[DRILL] [sev1] inc-31 Order processing"));
+    assert!(mails.iter().all(|mail| mail.header("Subject") == "[DRILL] inc-31 Order processing"));
     assert_eq!(mails[0].header("Message-ID"), mails[1].header("Message-ID"));
     assert!(mails[0].text.starts_with("[DRILL] Order processing is down\n"), "{}", mails[0].text);
     assert!(mails[1].text.starts_with("[DRILL] (repeat) Order processing is down\n"), "{}", mails[1].text);
