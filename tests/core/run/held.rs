@@ -295,7 +295,7 @@ pub(super) fn is_no_dead_end(run: &Run) {
     );
     if run.waits_for_person() {
         let moment = Moment { now: run.requested, zone: jiff::tz::TimeZone::UTC };
-        let page = words::questions(run, &moment);
+        let page = words::questions(run, None, &moment);
         assert!(
             !page.commands().is_empty(),
             "a person is waited for and not told what to type: {}",
