@@ -12,6 +12,7 @@ use steadyhand::incident::Incident;
 use steadyhand::incident::model::{Audience, Status};
 use steadyhand::incident::report::KIND;
 use steadyhand::journal::JournalView;
+use steadyhand::runbook::source::name::ServiceName;
 
 use crate::crashing::until_true;
 use crate::serving::{a_folder, program};
@@ -137,7 +138,7 @@ fn three_alerts_of_one_service_are_one_incident_and_on_call_is_told() {
     let figure = |name: &str| {
         let (_, text) = asked(bot, "GET", "/metrics", "");
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse::<f64>().unwrap())
+        line.map_or(0, |value| value.parse::<u64>().unwrap())
     };
     let incidents = || -> Vec<Incident> {
         let view = JournalView::open(&journal).unwrap();
@@ -156,7 +157,7 @@ fn three_alerts_of_one_service_are_one_incident_and_on_call_is_told() {
     // Two are too few, however often they are said.
     says(&json!([alert("sda"), alert("sdb")]));
     let taken = "steadyhand_alert_posts_total{result=\"taken\"}";
-    until_true(|| figure(taken) >= 3.0, about);
+    until_true(|| figure(taken) >= 3, about);
     assert_eq!(incidents().len(), 0);
     assert_eq!(phone.taken().len(), 0, "nobody is told");
 
@@ -167,12 +168,12 @@ fn three_alerts_of_one_service_are_one_incident_and_on_call_is_told() {
     until_true(|| TcpStream::connect(bot).is_ok() && incidents().len() == 1, about);
     until_true(|| !phone.taken().is_empty() && !siren.taken().is_empty(), about);
     let before = figure(taken);
-    until_true(|| figure(taken) >= before + 2.0, about);
+    until_true(|| figure(taken) >= before + 2, about);
 
     let all = incidents();
     assert_eq!(all.len(), 1, "{}", about());
     assert_eq!(all[0].reports.len(), 3, "repeats are none");
-    assert_eq!(all[0].opened.service.as_ref().map(|name| name.as_str()), Some("orders"));
+    assert_eq!(all[0].opened.service.as_ref().map(ServiceName::as_str), Some("orders"));
     assert!(all[0].notices.iter().all(|it| it.audience == Audience::Operator));
     let view = JournalView::open(&journal).unwrap();
     assert_eq!(view.newest_of_kind(KIND, 100).unwrap().len(), 3, "what is repeated is no fact");
@@ -181,7 +182,7 @@ fn three_alerts_of_one_service_are_one_incident_and_on_call_is_told() {
     says(&json!([ended("sda"), ended("sdb"), ended("sdc")]));
     until_true(|| phone.taken().iter().any(|it| it.to_string().contains("all its alerts are over")), about);
     assert_eq!(incidents()[0].status, Status::Investigating);
-    assert_eq!(figure("steadyhand_alert_posts_total{result=\"refused\"}"), 0.0);
+    assert_eq!(figure("steadyhand_alert_posts_total{result=\"refused\"}"), 0);
     phone.assert_clean();
     siren.assert_clean();
 }
