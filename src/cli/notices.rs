@@ -14,6 +14,7 @@ use crate::engine::dice::Dice;
 use crate::engine::{Engine, incidents};
 use crate::incident::Incident;
 use crate::incident::model::{About, Delivery, Notice, Owed};
+use crate::incident::next::heads;
 use crate::journal::Journal;
 use crate::notify::link::Links;
 use crate::notify::{Outside, link_key};
@@ -66,27 +67,30 @@ impl Notices {
     }
 }
 
-/// Waits until all that was written so far was heard, and every notice that may leave was tried once, for some seconds at most: a process that ends leaves the others
-/// to the next one. How many those are.
+/// Waits until all that was written so far was heard, and every notice that may leave was tried once, for some seconds at
+/// most: a process that ends leaves the others to the next one. How many have not left.
 pub(super) async fn tried(engine: &Engine) -> usize {
     let incidents = engine.incidents();
     let mut changes = incidents.follow();
     let mut late = std::pin::pin!(Clock::System.after(TRIED_WITHIN));
     let untried = || {
-        let open = incidents.open();
-        let notices = open.iter().flat_map(|it| &it.notices);
+        // What waits for another one on its way may not leave yet.
         let waits = |it: &&Notice| match it.delivery {
             Delivery::Waiting(_) => it.attempts == 0,
             Delivery::Sending(_) => true,
             _ => false,
         };
-        notices.filter(waits).count()
+        incidents.open().iter().map(|incident| heads(incident).filter(waits).count()).sum::<usize>()
+    };
+    let left = || {
+        let open = incidents.open();
+        open.iter().flat_map(|it| &it.notices).filter(|it| it.delivery.is_open()).count()
     };
     let written = engine.view().last().unwrap_or_default();
     while incidents.heard() < written {
         tokio::select! {
             () = Clock::System.after(HEARD_WITHIN) => {}
-            () = &mut late => return untried(),
+            () = &mut late => return left(),
         }
     }
     while untried() > 0 {
@@ -95,7 +99,7 @@ pub(super) async fn tried(engine: &Engine) -> usize {
             () = &mut late => break,
         }
     }
-    untried()
+    left()
 }
 
 /// Beside the journal, so that a copy of the journal alone signs nothing.

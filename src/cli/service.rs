@@ -11,8 +11,9 @@ use super::arguments::Arguments;
 use super::notices::Notices;
 use super::{Failed, desk, discord_settings, environment, show, start, style};
 use crate::chat::desk::CameOut;
-use crate::chat::discord;
+use crate::chat::discord::{self, Discord};
 use crate::config::{Config, LogFormat};
+use crate::engine::Engine;
 use crate::engine::clock::Clock;
 use crate::journal::Journal;
 use crate::library::Library;
@@ -21,6 +22,7 @@ use crate::serve::answers::Answers;
 use crate::serve::systemd::Systemd;
 use crate::serve::watch::Watch;
 use crate::serve::{Service, http, log};
+use crate::target::ssh::Ssh;
 
 /// An end takes no longer, whatever hangs. What works on hosts goes on there.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -129,8 +131,15 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
     };
     service.ends();
     systemd.say("STOPPING=1");
+    chat_ends.cancel();
+    put_away(chat, &engine, &ssh).await;
+    tracing::info!("ended");
+    Ok(came_out)
+}
+
+/// The chat says its last words, and nothing new begins.
+async fn put_away(chat: Option<Discord>, engine: &Engine, ssh: &Ssh) {
     let end = async {
-        chat_ends.cancel();
         if let Some(chat) = chat {
             tokio::select! {
                 () = chat.ended() => {}
@@ -148,8 +157,6 @@ pub(super) async fn serve(arguments: &Arguments, config: Config) -> Result<CameO
             tracing::warn!("not everything could be put away in {} s", END_WITHIN.as_secs());
         }
     }
-    tracing::info!("ended");
-    Ok(came_out)
 }
 
 /// SIGTERM, SIGINT or SIGHUP.

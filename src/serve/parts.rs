@@ -267,7 +267,10 @@ mod tests {
         let red = of_notices(&[], &NotifyFile::Usable, &[seen(path::State::Red)]);
         assert_eq!(red, Finding::new(State::Attention, "path siren is red. Next: notify paths"));
         let both = of_notices(&late, &NotifyFile::Usable, &[seen(path::State::Red)]);
-        assert!(both.says.contains("1 things of notices are late") && both.says.contains("path siren is red"), "{both:?}");
+        assert!(
+            both.says.contains("1 things of notices are late") && both.says.contains("path siren is red"),
+            "{both:?}"
+        );
         assert!(Report::of(BTreeMap::from([("notices", both)])).is_good());
     }
 

@@ -47,8 +47,8 @@ impl<'a> Course<'a> {
             delivery::time_is_over(self);
             delivery::told_otherwise(self);
             if !self.incident.is_closed() {
-                obligations::clocks(self);
                 call::clocks(self);
+                obligations::clocks(self);
                 call::falls_silent(self);
                 run::releases(self);
                 self.ends();
