@@ -35,7 +35,7 @@ test: install headers
 	@for shell in busybox zsh fish tcsh mksh; do command -v $$shell >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends $$shell || exit; done
 	@command -v systemd-analyze >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends systemd
 	@/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || $(SUDO) apt-get install --yes --no-install-recommends python3-aiosmtpd
-	@command -v prometheus-alertmanager >/dev/null || { $(SUDO) systemctl mask --quiet prometheus-alertmanager && $(SUDO) apt-get install --yes --no-install-recommends prometheus-alertmanager; }
+	@command -v prometheus-alertmanager >/dev/null || { $(SUDO) ln -sf /dev/null /etc/systemd/system/prometheus-alertmanager.service && $(SUDO) apt-get install --yes --no-install-recommends prometheus-alertmanager; }
 	@command -v openssl >/dev/null || $(SUDO) apt-get install --yes --no-install-recommends openssl
 	cargo test --workspace --locked
 

@@ -68,6 +68,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
         "serve",
         &[
             "chat",
+            "duty",
             "engine",
             "incident",
             "inventory",
