@@ -97,6 +97,26 @@ pub fn next_trial(seen: &Seen, moment: &Moment) -> String {
     }
 }
 
+/// How the paths are, in a line: `Paths: 2 green, 1 untested, 1 RED (sms).` Nothing where there are none.
+pub fn line(all: &[Seen]) -> Page {
+    let of = |state: State| all.iter().filter(move |seen| seen.state == state);
+    let count = |state: State, word: &str| match of(state).count() {
+        0 => None,
+        count => Some(format!("{count} {word}")),
+    };
+    let red: Vec<&str> = of(State::Red).map(|seen| seen.path.as_str()).collect();
+    let red = (!red.is_empty()).then(|| format!("{} RED ({})", red.len(), red.join(", ")));
+    let says: Vec<String> = [count(State::Green, "green"), count(State::Untested, "untested"), red]
+        .into_iter()
+        .flatten()
+        .collect();
+    if says.is_empty() {
+        Page::new()
+    } else {
+        Page::sentence(format!("Paths: {}. More: notify paths", says.join(", ")))
+    }
+}
+
 /// All paths, each with how it is.
 pub fn list(all: &[Seen], moment: &Moment) -> Page {
     if all.is_empty() {

@@ -266,7 +266,10 @@ fn a_service_with_a_slip_in_its_configuration_or_its_runbooks_says_what_and_wher
     let mut service = serve(program(), &config);
     assert_eq!(service.ended(), Some(BROKE));
     let said = service.log();
-    assert!(said.contains("line 3: unknown field `log_fromat`, expected `listen` or `log_format`"), "{said}");
+    assert!(
+        said.contains("line 3: unknown field `log_fromat`, expected one of `listen`, `log_format`, `trials`"),
+        "{said}"
+    );
     assert!(!folder.path().join("steadyhand.db").exists(), "nothing was begun");
 
     // With runbooks that do not load it lives, and takes no requests.

@@ -8,7 +8,7 @@ use crate::chat::grammar::{OfIncidents, OfNotices};
 use crate::engine::incidents::{Begin, known_paths};
 use crate::engine::{Engine, Refused, Speaker};
 use crate::incident::model::RunSeen;
-use crate::incident::paths::seen;
+use crate::incident::paths::{Seen, seen};
 use crate::incident::{self, Incident, IncidentId, Refusal, Says};
 use crate::policy::decide::{Denial, Door, policy_of};
 use crate::run::{Run, RunId};
@@ -107,9 +107,14 @@ impl Desk {
 
     /// How each path is.
     pub(super) fn paths_of_notices(&self) -> Result<Page, Refused> {
+        Ok(crate::wording::paths::list(&self.paths()?, &self.moment()))
+    }
+
+    /// How the paths are.
+    pub(super) fn paths(&self) -> Result<Vec<Seen>, Refused> {
         let moment = self.moment();
         if let Some(engine) = &self.engine {
-            return Ok(crate::wording::paths::list(&engine.incidents().paths()?, &moment));
+            return engine.incidents().paths();
         }
         let snapshot = self.files().map_err(Refused::NotLoaded)?;
         let policy = policy_of(&snapshot.set.policy).map_err(Refused::Denied)?;
@@ -117,8 +122,7 @@ impl Desk {
         let known = self.journal.as_ref().map(known_paths).unwrap_or_default();
         let duty = snapshot.set.duty(policy, &overrides);
         let open = self.open_incidents()?;
-        let seen = seen(&duty, &known, &open, &moment.zone, (moment.now, moment.now));
-        Ok(crate::wording::paths::list(&seen, &moment))
+        Ok(seen(&duty, &known, &open, &moment.zone, (moment.now, moment.now)))
     }
 
     /// Why notify.yaml cannot be used as it is now, if it cannot.
@@ -126,7 +130,6 @@ impl Desk {
         self.files().ok()?.set.notify.as_ref().err().cloned()
     }
 
-    /// What the journal says of the notices of an incident.
     /// What its events say of the notices of an incident.
     pub fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
         Ok(words::Post::of(&self.events_of(id)?))

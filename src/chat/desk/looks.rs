@@ -22,7 +22,7 @@ use crate::wording::duty::Seat;
 use crate::wording::look::Listed;
 use crate::wording::record::Recorded;
 use crate::wording::refusal::quoted;
-use crate::wording::{Moment, Page, duty, incident, look, plan, record, refusal};
+use crate::wording::{Moment, Page, duty, incident, look, paths, plan, record, refusal};
 
 impl Desk {
     pub(super) async fn look(
@@ -42,6 +42,8 @@ impl Desk {
                 let incidents = self.open_incidents()?;
                 let page = look::status(&self.open_runs()?, self.is_carried(), &moment);
                 let page = page.join(incident::section(&incidents, &moment));
+                // Files with a mistake are said elsewhere; what goes on is shown all the same.
+                let page = page.join(paths::line(&self.paths().unwrap_or_default()));
                 let parked = self.parked();
                 parked
                     .iter()

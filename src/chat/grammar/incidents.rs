@@ -66,7 +66,8 @@ pub(super) fn incident(rest: &mut Rest<'_>) -> Result<OfIncidents, NotUnderstood
     Ok(match word.as_str() {
         "list" => OfIncidents::List,
         "open" => open(rest)?,
-        "take" => take(rest)?,
+        // Other tools call it a role.
+        "take" | "role" => take(rest)?,
         "status" => OfIncidents::Status(rest.incident()?),
         "timeline" => OfIncidents::Timeline(rest.incident()?),
         "export" => OfIncidents::Export(rest.incident()?),
@@ -264,6 +265,7 @@ mod tests {
             ("incident ack inc-31", OfIncidents::Acknowledge(id)),
             ("incident take support-liaison inc-31", take(None)),
             ("incident take inc-31 support-liaison sue", take(Some(person("sue")))),
+            ("incident role support-liaison inc-31 sue", take(Some(person("sue")))),
             ("incident publish 31", say(Says::Publish { digest: None })),
             ("incident publish inc-31 4f2ad01b", say(Says::Publish { digest: Some(text("4f2ad01b")) })),
             ("incident resolve inc-31", say(Says::Resolve)),
