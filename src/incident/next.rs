@@ -1,9 +1,12 @@
 //! What is sent now, and when to look again. Questions put to the state: after a crash a replay gives the same answers.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::model::{About, Call, Delivery, Incident, Notice, Obligation, Owed, Severity, Status};
 use crate::runbook::source::literal::Millis;
+use crate::runbook::source::name::{PathName, Person};
 
 /// The role whose people hear what customers see, and never more.
 pub const SUPPORT: &str = "support";
@@ -35,24 +38,35 @@ pub fn deadline(incident: &Incident) -> Option<Timestamp> {
 /// alert neither overtakes a page nor is overtaken by one, whoever it is for. But a page never stands behind what the path
 /// did not take: that may be tried again in a quarter of an hour only.
 pub fn heads(incident: &Incident) -> impl Iterator<Item = &Notice> {
-    let open: Vec<&Notice> = incident.notices.iter().filter(|notice| notice.delivery.is_open()).collect();
-    let mut heads: Vec<&Notice> = Vec::new();
-    for (place, later) in open.iter().enumerate() {
-        let waits_for = |earlier: &Notice| {
-            let is_head = heads.iter().any(|head| head.number == earlier.number);
-            let passes = rings(later) && (!is_head || is_tried_again(earlier));
-            let in_order = later.to == earlier.to && !passes;
-            same_place(later, earlier) && (ends(later) || ends(earlier) || in_order)
-        };
-        if !open.iter().take(place).any(|earlier| waits_for(earlier)) {
-            heads.push(later);
-        }
-    }
-    heads.into_iter()
+    let mut places: BTreeMap<(&PathName, &str), Before<'_>> = BTreeMap::new();
+    incident.notices.iter().filter(|notice| notice.delivery.is_open()).filter(move |notice| {
+        places.entry((&notice.way.path, &notice.way.address)).or_default().passes(notice)
+    })
 }
 
-fn same_place(one: &Notice, other: &Notice) -> bool {
-    one.way.path == other.way.path && one.way.address == other.way.address
+/// The open notices at one place, before the one that is looked at.
+#[derive(Default)]
+struct Before<'a> {
+    /// One of them ends an alert.
+    ends: bool,
+    /// Their readers; and whether one of theirs leaves now for the first time, so that a page waits for it.
+    readers: BTreeMap<Option<&'a Person>, bool>,
+}
+
+impl<'a> Before<'a> {
+    /// Whether this one waits for none of them. It is one of them from now on.
+    fn passes(&mut self, notice: &'a Notice) -> bool {
+        let to = notice.to.as_ref();
+        let waits = match self.readers.get(&to) {
+            _ if self.ends => true,
+            _ if ends(notice) => !self.readers.is_empty(),
+            None => false,
+            Some(leaves) => *leaves || !rings(notice),
+        };
+        self.ends |= ends(notice);
+        *self.readers.entry(to).or_default() |= !waits && !is_tried_again(notice);
+        !waits
+    }
 }
 
 /// Whether it ends an alert, where a path keeps one open.

@@ -197,9 +197,10 @@ impl Keeper {
         };
         let known = self.known();
         let rules = known.duty().notify.map(|notify| notify.reports.clone()).unwrap_or_default();
-        let open: Vec<&Incident> = self.open.values().filter(|it| !self.is_parked(it.id)).collect();
+        let incidents = self.open.values().filter(|it| !self.is_parked(it.id)).chain(&self.closed);
+        let incidents: Vec<&Incident> = incidents.collect();
         let at_once = calls_at_once(&report, &rules);
-        match place(&report, &self.waiting, open.into_iter(), &rules) {
+        match place(&report, &self.waiting, incidents.into_iter(), &rules) {
             Place::Known(_) | Place::Nothing => {}
             Place::Waits => {
                 wait(&mut self.waiting, report, rules.within);

@@ -79,9 +79,10 @@ fn unknown(course: &mut Course<'_>, notice: &Notice, why: &str) {
 }
 
 /// What may have been taken, and was told the same reader over another way since, is not sent again where it would be read
-/// twice.
+/// twice. What goes to nobody in particular has other readers on every way.
 pub(super) fn told_otherwise(course: &mut Course<'_>) {
-    let waits = |it: &&Notice| it.may_repeat && matches!(it.delivery, Delivery::Waiting(_));
+    let waits =
+        |it: &&Notice| it.may_repeat && it.to.is_some() && matches!(it.delivery, Delivery::Waiting(_));
     let waiting = course.incident.notices.iter().filter(waits);
     let repeats: Vec<Notice> = waiting.filter(|it| shows_repeats(course, it)).cloned().collect();
     for notice in repeats {

@@ -136,10 +136,17 @@ fn keeps_alerts(course: &Course<'_>, way: &Way) -> bool {
 }
 
 /// A way refused news for ever: they go over the next one of the same person that takes news, if they are still worth it.
+/// A way that was the first when they were queued may be the last by now.
 pub(super) fn a_way_failed(course: &mut Course<'_>, notice: &Notice) {
     let Some(person) = notice.to.as_ref().filter(|_| are_worth_it(course, notice)) else { return };
-    let ways = news_ways(course, person).into_iter();
-    let Some(way) = ways.skip_while(|way| !same_place(way, &notice.way)).nth(1) else { return };
+    let refused = |way: &Way| {
+        let same = |it: &&Notice| it.about == notice.about && it.to == notice.to && same_place(&it.way, way);
+        let mut same = course.incident.notices.iter().filter(same);
+        same.any(|it| matches!(it.delivery, Delivery::Failed(_)))
+    };
+    let ways = news_ways(course, person);
+    let after = ways.iter().skip_while(|way| !same_place(way, &notice.way)).nth(1);
+    let Some(way) = after.or_else(|| ways.iter().find(|way| !refused(way))).cloned() else { return };
     if news_waits(course, &notice.about, person, &way) {
         return;
     }

@@ -20,8 +20,12 @@ pub(super) fn takes(course: &mut Course<'_>) {
     }
 }
 
-/// Whether a person does something about it: says where it stands, what they found, or that they command. Whoever only
-/// says that they know has not.
+/// Whether a person does something about it: says where it stands, how bad it is, what they found, or that they command.
+/// Whoever only says that they know has not.
 fn is_taken_over(incident: &Incident) -> bool {
-    !incident.parts.is_empty() || !incident.updates.is_empty() || incident.status != Status::Investigating
+    !incident.parts.is_empty()
+        || !incident.updates.is_empty()
+        || !incident.published.is_empty()
+        || incident.severity != incident.opened.severity
+        || incident.status != Status::Investigating
 }

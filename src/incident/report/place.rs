@@ -29,19 +29,24 @@ pub enum Place {
     Nothing,
 }
 
-/// What becomes of a report, given those that wait and the incidents that are not closed. It asks no clock: a report counts
-/// from the time at which it was heard, also when it is read again after a restart.
+/// What becomes of a report, given those that wait, and the incidents: those that are open, and newly closed ones. It asks
+/// no clock: a report counts from the time at which it was heard, also when it is read again after a restart. What led to
+/// nothing then leads to nothing now.
 pub fn place<'a>(
     report: &Report,
     waiting: &[Report],
-    open: impl Iterator<Item = &'a Incident> + Clone,
+    incidents: impl Iterator<Item = &'a Incident> + Clone,
     rules: &ReportRules,
 ) -> Place {
+    if let Some(knew) = incidents.clone().find(|it| knew(it, report)) {
+        return Place::Known(knew.id);
+    }
+    let open = incidents.filter(|it| !it.is_closed());
     let goes_on = |it: &&Incident| it.status < Status::Resolved;
     let said_of = report.said.incident.and_then(|id| open.clone().filter(goes_on).find(|it| it.id == id));
     let holds = |it: &&Incident| it.last_of(report).is_some_and(|last| !last.said.over);
     if report.said.over {
-        let holder = open.clone().find(|it| !it.is_closed() && holds(it));
+        let holder = open.clone().find(holds);
         return holder.map_or(Place::Nothing, |it| Place::Joins(it.id));
     }
     if report.said.drill && said_of.is_none() {
@@ -60,6 +65,14 @@ pub fn place<'a>(
     } else {
         Place::Waits
     }
+}
+
+/// Whether an incident that has ended since knew this when it was said.
+fn knew(incident: &Incident, report: &Report) -> bool {
+    let before = |known: &&Report| known.entry < report.entry && known.is_same(report);
+    !report.said.over
+        && incident.resolved.is_some_and(|resolved| resolved > report.at)
+        && incident.reports.iter().rev().find(before).is_some_and(|last| !last.said.over)
 }
 
 /// Whether it is about what an incident is about. Planned work is no place for what customers feel meanwhile, and a drill

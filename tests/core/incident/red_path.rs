@@ -72,6 +72,7 @@ fn what_a_person_took_over_is_theirs_to_end() {
         },
         Says::Update { text: "the relay is being moved".to_owned(), for_support: false },
         Says::Status { status: Status::Identified },
+        Says::Severity { severity: Severity::Sev2, why: "nobody is told of anything".to_owned() },
     ] {
         let mut driven = Driven::open(&of("chat"), &[], TUESDAY, Some(usual()));
         driven.minutes(1);

@@ -221,6 +221,28 @@ fn support_reads_nothing_of_reports_also_where_it_was_called() {
 }
 
 #[test]
+fn what_an_incident_knew_while_it_went_on_opens_no_other_when_it_is_read_again_later() {
+    let critical = |minute| alert(minute, "a1", Some("critical"));
+    let mut driven = opened_by(vec![critical(1)], Severity::Sev2);
+    driven.minutes(30);
+    // It repeats itself in the 20th minute, and that is nothing new.
+    assert_eq!(place_in(&driven.incident, &critical(20)), Place::Known(IncidentId(31)));
+    driven.says("anna", Says::Resolve);
+
+    // The bot is started again, and reads once more what led to nothing.
+    assert_eq!(place_in(&driven.incident, &critical(20)), Place::Known(IncidentId(31)));
+
+    // But not what is said after the end, by another, or again after it was over.
+    assert!(matches!(place_in(&driven.incident, &critical(31)), Place::Opens { .. }));
+    assert!(matches!(place_in(&driven.incident, &alert(20, "a2", Some("page"))), Place::Opens { .. }));
+    let mut driven = opened_by(vec![critical(1)], Severity::Sev2);
+    driven.minutes(30);
+    joins(&mut driven, over(critical(10)), false);
+    driven.says("anna", Says::Resolve);
+    assert!(matches!(place_in(&driven.incident, &critical(20)), Place::Opens { .. }));
+}
+
+#[test]
 fn nothing_joins_what_is_over_planned_or_a_drill() {
     let next = by(20, "sue", "orders fail again");
     let mut driven = opened_by(three(), Severity::Sev3);

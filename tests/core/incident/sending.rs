@@ -1,6 +1,7 @@
 //! How notices leave: in order, again after a while, never twice at a time.
 
 use steadyhand::incident::model::{About, Delivery, Notice, Owed, Severity};
+use steadyhand::incident::next::heads;
 use steadyhand::incident::{Input, Says, deadline, next};
 use steadyhand::runbook::source::literal::Millis;
 
@@ -126,6 +127,26 @@ fn what_may_have_been_taken_is_said_again_where_nothing_else_was() {
 }
 
 #[test]
+fn what_reaches_nobody_in_particular_is_said_again_though_another_way_took_it_too() {
+    let mut notify = over_slack();
+    notify.public.insert(0, notify.people["anna"].ways[0].clone());
+    let mut driven = Driven::open(&opened(Severity::Sev1), &[], TUESDAY, Some(notify));
+    driven.path("chat", Path::Silent);
+    driven.publishes("chidi");
+    driven.sends();
+    driven.later(19);
+    driven.path("chat", Path::Takes);
+
+    driven.minutes(5);
+
+    // Whoever reads the one page does not read the other.
+    let is_public = |it: &Notice| it.about == About::Published(1);
+    assert_eq!(driven.told(is_public), ["- chat", "- page"]);
+    let mut public = driven.incident.notices.iter().filter(|it| is_public(it));
+    assert!(public.all(|it| matches!(it.delivery, Delivery::Accepted(_))));
+}
+
+#[test]
 fn newer_news_replace_older_ones_that_wait_and_never_a_page() {
     let mut driven = an_incident(Severity::Sev3);
     driven.path("chat", Path::Busy(None));
@@ -176,4 +197,85 @@ fn news_go_over_the_first_way_that_takes_news_and_over_the_next_such_way_where_o
     driven.minutes(5);
     let published = driven.owed(Owed::Published).number;
     assert_eq!(driven.told(|it| it.about == About::Reminder(published)), ["anna mail", "anna chat"]);
+}
+
+#[test]
+fn news_that_a_path_refuses_go_elsewhere_also_where_it_became_the_last_way_meanwhile() {
+    let mut driven = an_incident(Severity::Sev3);
+    driven.says("ben", Says::Update { text: "orders work again".to_owned(), for_support: false });
+    assert_eq!(driven.told(|it| it.about == About::Update(1)), ["anna chat"]);
+    // It is known by now that the chat fails: everybody is told over it at last.
+    let chat = steadyhand::runbook::source::name::PathName::new("chat").unwrap();
+    driven.notify = driven.notify.take().map(|notify| notify.avoiding(&[chat].into()));
+    driven.path("chat", Path::Refuses);
+    driven.path("sms", Path::Refuses);
+
+    driven.sends();
+
+    assert_eq!(driven.told(|it| it.about == About::Update(1)), ["anna chat", "anna mail"]);
+    driven.path("mail", Path::Refuses);
+    driven.says("ben", Says::Update { text: "and invoices too".to_owned(), for_support: false });
+    driven.sends();
+    assert_eq!(
+        driven.told(|it| it.about == About::Update(2)),
+        ["anna mail", "anna sms", "anna chat"],
+        "each way refuses once"
+    );
+}
+
+/// What the order of notices means, said for each pair of them.
+fn waits_for(later: &Notice, earlier: &Notice, is_head: bool) -> bool {
+    let ends = |it: &Notice| matches!(it.about, About::Acknowledged | About::Resolved);
+    let rings = matches!(later.about, About::Call(_) | About::Late(_) | About::Alarm(_));
+    let is_tried_again = earlier.attempts > 0 && matches!(earlier.delivery, Delivery::Waiting(_));
+    let passes = rings && (!is_head || is_tried_again);
+    later.way == earlier.way && (ends(later) || ends(earlier) || (later.to == earlier.to && !passes))
+}
+
+#[test]
+fn whoever_waits_for_whom_is_found_out_for_thousands_of_notices() {
+    let mut driven = an_incident(Severity::Sev3);
+    let model = driven.notice(1).clone();
+    let mut dice: u32 = 31;
+    let mut roll = |sides: u32| {
+        dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (dice >> 16) % sides
+    };
+    for number in 3..=602 {
+        let mut notice = Notice { number, ..model.clone() };
+        notice.way.address = format!("place {}", roll(40));
+        notice.to =
+            ["anna", "ben", ""].map(steadyhand::runbook::source::name::Person::new)[roll(3) as usize].clone();
+        notice.about = match roll(9) {
+            0 => About::Resolved,
+            1..=4 => About::Call(1),
+            _ => About::Update(number),
+        };
+        notice.attempts = roll(2);
+        if notice.attempts > 0 && roll(3) == 0 {
+            notice.delivery = Delivery::Sending(driven.now);
+        }
+        driven.incident.notices.push(notice);
+    }
+    let mut expected: Vec<u32> = Vec::new();
+    for (place, later) in driven.incident.notices.iter().enumerate() {
+        let mut earlier = driven.incident.notices.iter().take(place);
+        if !earlier.any(|earlier| waits_for(later, earlier, expected.contains(&earlier.number))) {
+            expected.push(later.number);
+        }
+    }
+    assert!(expected.len() > 50 && expected.len() < 200, "{}", expected.len());
+
+    let heads: Vec<u32> = heads(&driven.incident).map(|notice| notice.number).collect();
+    assert_eq!(heads, expected);
+
+    // Each at a place of its own, so that nothing waits for anything.
+    driven.incident.notices = (1..=10_000)
+        .map(|number| {
+            let mut notice = Notice { number, ..model.clone() };
+            notice.way.address = format!("place {number}");
+            notice
+        })
+        .collect();
+    assert_eq!(next(&driven.incident, driven.now).len(), 10_000);
 }
