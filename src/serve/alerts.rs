@@ -25,15 +25,26 @@ use crate::secrets::{Secret, Secrets};
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// A token that was read is good for so long: who reads it may have to start a program.
 const KNOWN_FOR: Duration = Duration::from_mins(1);
-/// One that does not fit is not looked for again before: nobody makes us read it as often as they like.
+/// One that does not fit, or could not be read, is not read again before: nobody makes us read it as often as they like.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Checks who posts alerts.
 pub struct Alerts {
     secrets: Arc<Secrets>,
-    /// The token as it was read last, and when.
-    known: Mutex<Option<(Secret, Timestamp)>>,
+    known: Mutex<Known>,
 }
+
+/// What is known of the token.
+#[derive(Default)]
+struct Known {
+    /// As it was read last, and when.
+    read: Option<(Secret, Timestamp)>,
+    /// Which could not be read last, and when that was.
+    unread: Option<(String, Timestamp)>,
+}
+
+/// The token cannot be read. Why stands in the log alone: whoever is told has shown no token.
+struct Unread;
 
 /// Why a post is not taken: what is answered and counted.
 struct NotTaken(StatusCode, Post, String);
@@ -45,20 +56,32 @@ impl Alerts {
     }
 
     /// Whether a post shows the token of this name.
-    async fn is_token(&self, name: &str, shown: &str, now: Timestamp) -> Result<bool, String> {
+    async fn is_token(&self, name: &str, shown: &str, now: Timestamp) -> Result<bool, Unread> {
         let mut known = self.known.lock().await;
-        if let Some((secret, read)) = known.as_ref().filter(|(secret, _)| secret.name() == name) {
-            let age = now.duration_since(*read).unsigned_abs();
+        let age = |at: Timestamp| now.duration_since(at).unsigned_abs();
+        if let Some((secret, read)) = known.read.as_ref().filter(|(secret, _)| secret.name() == name) {
             let fits = is_same(secret.expose(), shown);
-            if age < if fits { KNOWN_FOR } else { READ_AGAIN_AFTER } {
+            if age(*read) < if fits { KNOWN_FOR } else { READ_AGAIN_AFTER } {
                 return Ok(fits);
             }
         }
-        let read = self.secrets.resolve(&[name.to_owned()]).await.map_err(|error| error.to_string())?;
-        let Some(secret) = read.into_iter().next() else { return Ok(false) };
-        let fits = is_same(secret.expose(), shown);
-        *known = Some((secret, now));
-        Ok(fits)
+        if known.unread.as_ref().is_some_and(|(of, at)| of == name && age(*at) < READ_AGAIN_AFTER) {
+            return Err(Unread);
+        }
+        match self.secrets.resolve(&[name.to_owned()]).await {
+            Ok(read) => {
+                known.unread = None;
+                let Some(secret) = read.into_iter().next() else { return Ok(false) };
+                let fits = is_same(secret.expose(), shown);
+                known.read = Some((secret, now));
+                Ok(fits)
+            }
+            Err(why) => {
+                tracing::error!("no alert is taken: {why}");
+                known.unread = Some((name.to_owned(), now));
+                Err(Unread)
+            }
+        }
     }
 
     async fn taken(
@@ -68,8 +91,10 @@ impl Alerts {
         body: Body,
     ) -> Result<(usize, usize), NotTaken> {
         let unavailable = |why: String| NotTaken(StatusCode::SERVICE_UNAVAILABLE, Post::Unavailable, why);
-        let files = engine.incidents().files_in_use().map_err(unavailable)?;
-        let notify = files.set.notify.as_ref().map_err(|why| unavailable(why.clone()));
+        // Whoever has not shown the token yet is not told what is wrong: health and `steadyhand check` say it.
+        let no_files = || unavailable("notify.yaml cannot be used. Next: steadyhand check".to_owned());
+        let files = engine.incidents().files_in_use().map_err(|_| no_files())?;
+        let notify = files.set.notify.as_ref().map_err(|_| no_files());
         let Some(name) = notify?.reports.alerts.as_ref() else {
             let why = "no alert is taken here: notify.yaml names no token under `reports`".to_owned();
             return Err(NotTaken(StatusCode::NOT_FOUND, Post::Refused, why));
@@ -80,7 +105,10 @@ impl Alerts {
         let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
         let fits = match shown {
             "" => false,
-            shown => self.is_token(&name.value, shown, now).await.map_err(unavailable)?,
+            shown => self.is_token(&name.value, shown, now).await.map_err(|Unread| {
+                let why = "the token that posts must show cannot be read. Next: steadyhand doctor says why";
+                unavailable(why.to_owned())
+            })?,
         };
         if !fits {
             let why = "it does not show the token that notify.yaml names under `reports`".to_owned();
@@ -99,7 +127,10 @@ impl Alerts {
             .map_err(|why| NotTaken(StatusCode::BAD_REQUEST, Post::Malformed, why))?;
         let all = alerts.len();
         let new = engine.incidents().alerts(alerts).await;
-        new.map(|new| (all, new)).map_err(|error| unavailable(error.to_string()))
+        new.map(|new| (all, new)).map_err(|error| {
+            tracing::warn!("alerts could not be recorded: {error}");
+            unavailable(error.to_string())
+        })
     }
 }
 
@@ -124,10 +155,10 @@ pub(super) async fn take(State(service): State<Service>, headers: HeaderMap, bod
         Ok((all, new)) => (StatusCode::OK, Post::Taken, json!({ "alerts": all, "new": new })),
         Err(NotTaken(status, post, why)) => {
             // Whoever has no token must not fill the log either: they are counted.
-            if post == Post::Refused {
-                tracing::debug!(status = status.as_u16(), "a post of alerts was refused: {why}");
-            } else {
+            if post == Post::Malformed {
                 tracing::warn!(status = status.as_u16(), "a post of alerts was not taken: {why}");
+            } else {
+                tracing::debug!(status = status.as_u16(), "a post of alerts was not taken: {why}");
             }
             (status, post, json!({ "not_taken": why }))
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use steadyhand::engine::Engine;
@@ -179,6 +180,26 @@ async fn without_the_token_nothing_is_taken_and_that_is_counted() {
 
     assert_eq!(door.recorded(), 0);
     assert!(door.figure("steadyhand_alert_posts_total{result=\"refused\"} 7").await);
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_read_is_tried_seldom_and_nobody_outside_is_told_where_it_lies() {
+    let door = Door::open().await;
+    let body = post(&[alert(1, "orders")]).to_string();
+    let (key, away) = (door.place.path().join("key"), door.place.path().join("away"));
+    std::fs::rename(&key, &away).unwrap();
+
+    let (status, says) = door.posted(&token("whatever"), body.as_bytes()).await;
+
+    assert_eq!(status, 503, "{says}");
+    assert!(says.contains("cannot be read") && says.contains("doctor"), "{says}");
+    for secret in ["alerts_key", "file:", door.place.path().to_str().unwrap()] {
+        assert!(!says.contains(secret), "{says}");
+    }
+    std::fs::rename(&away, &key).unwrap();
+    assert_eq!(door.posted(&token(TOKEN), body.as_bytes()).await.0, 503, "it was tried just now");
+    door.engine.clock().advance(Duration::from_secs(11));
+    assert_eq!(door.posted(&token(TOKEN), body.as_bytes()).await.0, 200);
 }
 
 #[tokio::test]
