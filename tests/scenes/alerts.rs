@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +33,14 @@ people: {}
 ";
 const DOOR: &str = "reports: { alerts: alerts_key }\n";
 
+/// Whatever is waited for comes within this time, also on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 struct Door {
     engine: Engine,
     service: Service,
     at: std::net::SocketAddr,
+    clock: Clock,
     place: tempfile::TempDir,
 }
 
@@ -59,15 +64,14 @@ impl Door {
         let follows = journal.clone();
         tokio::spawn(async move { metrics.follow(&follows, 0).await });
 
-        let key = place.path().join("key");
-        std::fs::write(&key, format!("{TOKEN}\n")).unwrap();
-        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let key = token_is(place.path(), TOKEN);
         let reference = Reference::parse(&format!("file:{}", key.display()), place.path()).unwrap();
         let secrets = Secrets::new(BTreeMap::from([("alerts_key".to_owned(), reference)]), |_| None);
         service.takes_alerts(Alerts::new(Arc::new(secrets)));
         let target = Arc::new(Hosts::new(clock.clone())) as Arc<dyn Target>;
-        let engine = Engine::start(journal, library, target, clock, Dice::seeded(1), zone()).await.unwrap();
-        Self { engine, service, at, place }
+        let dice = Dice::seeded(1);
+        let engine = Engine::start(journal, library, target, clock.clone(), dice, zone()).await.unwrap();
+        Self { engine, service, at, clock, place }
     }
 
     async fn open() -> Self {
@@ -101,14 +105,31 @@ impl Door {
 
     /// The keeper has heard all that was written.
     async fn heard(&self) {
-        while self.engine.incidents().heard() < self.engine.view().last().unwrap() {
-            tokio::task::yield_now().await;
-        }
+        let heard = async {
+            while self.engine.incidents().heard() < self.engine.view().last().unwrap() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, heard).await.expect("the keeper hears all that was written");
     }
 
+    /// Whether the figures say so: whoever counts follows the journal, and is a moment behind it.
     async fn figure(&self, line: &str) -> bool {
-        self.service.figures().await.lines().any(|said| said == line)
+        let said = async {
+            while !self.service.figures().await.lines().any(|said| said == line) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, said).await.is_ok()
     }
+}
+
+/// The secret is this from now on. Gives where it stands.
+fn token_is(place: &Path, token: &str) -> PathBuf {
+    let key = place.join("key");
+    std::fs::write(&key, format!("{token}\n")).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    key
 }
 
 fn token(token: &str) -> String {
@@ -200,6 +221,29 @@ async fn a_token_that_cannot_be_read_is_tried_seldom_and_nobody_outside_is_told_
     assert_eq!(door.posted(&token(TOKEN), body.as_bytes()).await.0, 503, "it was tried just now");
     door.engine.clock().advance(Duration::from_secs(11));
     assert_eq!(door.posted(&token(TOKEN), body.as_bytes()).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_new_token_counts_after_ten_seconds_and_the_old_one_for_a_minute_at_most() {
+    const NEW: &str = "Qn07-another-secret";
+    let door = Door::open().await;
+    let body = post(&[alert(1, "orders")]).to_string();
+    let shows = async |says: &str| door.posted(&token(says), body.as_bytes()).await.0;
+    assert_eq!(shows(TOKEN).await, 200);
+
+    token_is(door.place.path(), NEW);
+
+    door.clock.advance(Duration::from_secs(9));
+    assert_eq!((shows(NEW).await, shows(TOKEN).await), (401, 200));
+    door.clock.advance(Duration::from_secs(1));
+    assert_eq!((shows(NEW).await, shows(TOKEN).await), (200, 401), "the new one, and with it no other");
+
+    // Nobody shows the next one yet.
+    token_is(door.place.path(), TOKEN);
+    door.clock.advance(Duration::from_secs(59));
+    assert_eq!(shows(NEW).await, 200);
+    door.clock.advance(Duration::from_secs(1));
+    assert_eq!(shows(NEW).await, 401);
 }
 
 #[tokio::test]

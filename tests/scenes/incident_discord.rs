@@ -266,6 +266,13 @@ async fn while_discord_is_away_notices_wait_and_afterwards_it_is_summed_up_once(
     let why = entries.iter().filter_map(|entry| entry.data["why"].as_str());
     assert!(why.clone().any(|why| why.contains("503")), "{:?}", why.collect::<Vec<_>>());
     on_the_console(&ground, "sue", Says::Acknowledge { how: "console".to_owned() }).await;
+    // An attempt that is under way just then would be taken by a Discord that is well again.
+    let is_dropped = |_: &Discord| {
+        let incident = incident(&ground);
+        let mut of_support = incident.notices.iter().filter(|it| it.about.obligation() == Some(1));
+        of_support.all(|it| !it.delivery.is_open()).then_some(())
+    };
+    in_time(&ground, &clock, "nothing more is sent to sue", is_dropped).await;
     assert_eq!(all().len(), before.len(), "nothing gets there");
     ground.discord.heals();
 

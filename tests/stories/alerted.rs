@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use peers::Peer;
 use serde_json::{Value, json};
@@ -15,25 +15,11 @@ use steadyhand::journal::JournalView;
 use steadyhand::runbook::source::name::ServiceName;
 
 use crate::crashing::until_true;
-use crate::serving::{a_folder, program};
-use crate::told::secret;
+use crate::serving::{a_folder, an_own_address, program};
+use crate::told::{Running, granting, secret};
 
 const HOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const TOKEN: &str = "Zx81-very-secret";
-
-/// A process of ours, which goes with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn a_free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// Says this over HTTP, and what is answered: the status and the text.
 fn asked(at: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
@@ -51,7 +37,7 @@ fn asked(at: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) 
     (head.split(' ').nth(1).unwrap().parse().unwrap(), text.to_owned())
 }
 
-/// Alertmanager on a free port of loopback, which tells the bot there. It groups by service, and repeats itself soon.
+/// Alertmanager on loopback, which tells the bot there. It groups by service, and repeats itself soon.
 fn alertmanager(folder: &Path, bot: SocketAddr) -> (Running, SocketAddr) {
     let config = folder.join("alertmanager.yml");
     let token = folder.join("token-of-alertmanager");
@@ -63,7 +49,7 @@ fn alertmanager(folder: &Path, bot: SocketAddr) -> (Running, SocketAddr) {
         token.display()
     );
     fs::write(&config, text).unwrap();
-    let at: SocketAddr = ([127, 0, 0, 1], a_free_port()).into();
+    let at = an_own_address(9093);
     let mut command = Command::new("prometheus-alertmanager");
     command.arg(format!("--config.file={}", config.display()));
     command.arg(format!("--storage.path={}", folder.join("alertmanager").display()));
@@ -116,15 +102,12 @@ fn three_alerts_of_one_service_are_one_incident_and_on_call_is_told() {
     let here = folder.path();
     fs::write(here.join("notify.yaml"), notify(&phone.url(), &siren.url())).unwrap();
     let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks/policy.yaml");
-    let policy = fs::read_to_string(policy).unwrap();
-    let (before, behind) = policy.split_once("secrets:").unwrap();
-    let behind = behind.split_once("break_glass:").unwrap().1;
-    let granted = "secrets: { hook_key: [notify.yaml], alerts_key: [notify.yaml] }";
-    fs::write(here.join("policy.yaml"), format!("{before}{granted}\nbreak_glass:{behind}")).unwrap();
+    let policy = granting(&fs::read_to_string(policy).unwrap(), &["hook_key", "alerts_key"]);
+    fs::write(here.join("policy.yaml"), policy).unwrap();
     let text = fs::read_to_string(&config).unwrap();
     let secrets = [secret(here, "hook_key", HOOK), secret(here, "alerts_key", TOKEN)].concat();
     fs::write(&config, format!("policy = \"policy.yaml\"\n{text}[secrets]\n{secrets}")).unwrap();
-    let bot: SocketAddr = ([127, 0, 0, 1], a_free_port()).into();
+    let bot = an_own_address(9187);
     let (log, journal) = (here.join("log"), here.join("steadyhand.db"));
     let serve = || {
         let mut command = program();

@@ -15,6 +15,7 @@ use regex_lite::Regex;
 use steadyhand::config::{KEYS, variable};
 use steadyhand::engine::clock::Clock;
 use steadyhand::serve::metrics::{FAMILIES, OF_DISCORD, OF_INCIDENTS, OF_PATHS};
+use steadyhand::wording::incident::help::WORDS;
 
 use crate::chat::{self, DONE};
 
@@ -190,6 +191,72 @@ fn the_figures_of_the_handbook_are_those_that_are_served() {
 
         assert!(handbook.contains(&rows), "write them so:\n{rows}");
     }
+}
+
+#[test]
+fn the_words_of_incidents_in_the_handbook_are_those_of_the_help() {
+    let row = |known: &steadyhand::wording::incident::help::Word| {
+        format!("| `{}` | {} |\n", format!("incident {} {}", known.word, known.form).trim(), known.about)
+    };
+    let rows: String = WORDS.iter().map(row).collect();
+
+    assert!(document("docs/operating.md").contains(&rows), "write them so:\n{rows}");
+}
+
+#[test]
+fn the_links_between_the_documents_lead_to_a_file_and_a_heading() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut followed = 0;
+    for name in DOCUMENTS {
+        let folder = Path::new(name).parent().unwrap();
+        for found in link.captures_iter(&prose(name)) {
+            let (file, heading) = found[1].split_once('#').unwrap_or((&found[1], ""));
+            if file.contains(':') {
+                continue;
+            }
+            let to = if file.is_empty() { PathBuf::from(name) } else { folder.join(file) };
+            assert!(root.join(&to).exists(), "{name}: {} is not there", &found[1]);
+            if !heading.is_empty() {
+                let all = headings(&to.display().to_string());
+                assert!(all.contains(heading), "{name}: {} is no heading of {all:?}", &found[1]);
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 40, "{followed}");
+}
+
+/// Those that people read.
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "CHANGELOG.md",
+    "ARCHITECTURE.md",
+    "docs/operating.md",
+    "docs/security.md",
+    "docs/writing-runbooks.md",
+    "docs/runbook-reference.md",
+];
+
+/// A document without what it quotes.
+fn prose(name: &str) -> String {
+    let mut is_prose = true;
+    let text = document(name);
+    let lines = text.lines().filter(|line| {
+        let fence = line.starts_with("```");
+        is_prose ^= fence;
+        is_prose && !fence
+    });
+    lines.map(|line| line.to_owned() + "\n").collect()
+}
+
+/// The headings of a document, as links name them.
+fn headings(name: &str) -> BTreeSet<String> {
+    let text = prose(name);
+    let titles =
+        text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |c: char| c.is_alphanumeric() || " -_".contains(c);
+    titles.map(|title| title.to_lowercase().replace(|c| !kept(c), "").replace(' ', "-")).collect()
 }
 
 #[test]

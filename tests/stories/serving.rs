@@ -44,6 +44,13 @@ pub(crate) fn program() -> Command {
     command
 }
 
+/// An address of loopback that belongs to this process of tests, so that nobody takes the port while a program of ours
+/// starts or is started again.
+pub(crate) fn an_own_address(port: u16) -> SocketAddr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    ([127, 64 + high % 64, middle, low], port).into()
+}
+
 /// A folder with the runbooks that come with it, and no journal yet.
 pub(crate) fn a_folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();

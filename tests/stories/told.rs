@@ -1,6 +1,7 @@
 //! The proxy of the first path is gone, and people are told all the same; the bot is killed, and somebody outside notices.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +11,7 @@ use discord::Discord;
 use peers::{MailServer, Peer};
 
 use crate::crashing::until_true;
-use crate::serving::{a_folder_with, keeps_the_token, program};
+use crate::serving::{a_folder_with, an_own_address, keeps_the_token, program};
 
 const HOOK: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PAGER: &str = "R0123456789012345678901234567890";
@@ -18,7 +19,7 @@ const PAGER: &str = "R0123456789012345678901234567890";
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A process of ours, which goes with the test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -27,12 +28,12 @@ impl Drop for Running {
     }
 }
 
-/// `HAProxy` on a free port of loopback, before this address.
-fn a_proxy(folder: &Path, before: &str) -> (Running, u16) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+/// `HAProxy` on loopback, before this address.
+fn a_proxy(folder: &Path, before: &str) -> (Running, SocketAddr) {
+    let at = an_own_address(9443);
     let text = format!(
         "defaults\n  mode tcp\n  timeout connect 2s\n  timeout client 10s\n  timeout server 10s\n\
-         frontend in\n  bind 127.0.0.1:{port}\n  default_backend out\nbackend out\n  server one {before}\n"
+         frontend in\n  bind {at}\n  default_backend out\nbackend out\n  server one {before}\n"
     );
     let config = folder.join("haproxy.cfg");
     fs::write(&config, text).unwrap();
@@ -45,8 +46,8 @@ fn a_proxy(folder: &Path, before: &str) -> (Running, u16) {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let proxy = Running(command.spawn().expect("haproxy is installed"));
-    until_true(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), || "haproxy".to_owned());
-    (proxy, port)
+    until_true(|| TcpStream::connect(at).is_ok(), || "haproxy".to_owned());
+    (proxy, at)
 }
 
 /// Everybody has three ways: over the proxy, over a pager, and by mail.
@@ -99,8 +100,8 @@ fn without_the_proxy_of_the_first_path_people_are_told_and_without_the_bot_someb
     let (hook, pager, mail) = (Peer::webhook(HOOK), Peer::pagerduty(PAGER), MailServer::start());
     let switch = Peer::healthchecks();
     let address = |url: &str| url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
-    let (proxy, port) = a_proxy(folder.path(), &address(&hook.url()));
-    let siren = hook.url().replace(&address(&hook.url()), &format!("127.0.0.1:{port}"));
+    let (proxy, at) = a_proxy(folder.path(), &address(&hook.url()));
+    let siren = hook.url().replace(&address(&hook.url()), &at.to_string());
     fs::write(folder.path().join("notify.yaml"), notify(&siren, &pager.url(), &mail.address())).unwrap();
     let secrets = [("hook_key", HOOK), ("pager_key", PAGER), ("watcher_url", &switch.url())];
     let policy = fs::read_to_string(folder.path().join("policy.yaml")).unwrap();
