@@ -18,6 +18,8 @@ const APART: Millis = Millis::minutes(5);
 const AGAIN: [Millis; 2] = [APART, Millis::minutes(15)];
 /// One that is red is tried so often, so that it is known when it is well again.
 const RED_AGAIN: Millis = Millis::minutes(60);
+/// What is so much later than now was said by a clock that has been set back since.
+const AHEAD: Millis = Millis::minutes(60);
 /// A trial that was due may be so late before its path is red.
 const GRACE: Millis = Millis::minutes(60);
 
@@ -78,15 +80,15 @@ impl State {
 impl Known {
     /// Takes what happened at a moment. What is heard twice, or late, changes nothing.
     pub fn hear(&mut self, at: Timestamp, heard: Heard) {
+        let is_news = credible(self.took, at).is_none_or(|took| took <= at);
+        let tried = credible(self.tried, at).max(Some(at));
         match heard {
-            Heard::Tries => self.tried = self.tried.max(Some(at)),
-            Heard::Took if self.took.is_none_or(|took| took <= at) => {
-                *self = Self { took: Some(at), tried: self.tried.max(Some(at)), ..Self::default() };
-            }
-            Heard::Failed(why) if self.took.is_none_or(|took| took <= at) => {
-                self.tried = self.tried.max(Some(at));
+            Heard::Tries => self.tried = tried,
+            Heard::Took if is_news => *self = Self { took: Some(at), tried, ..Self::default() },
+            Heard::Failed(why) if is_news => {
+                self.tried = tried;
                 self.why = why;
-                if self.counted.is_none_or(|counted| at >= later(counted, APART)) {
+                if credible(self.counted, at).is_none_or(|counted| at >= later(counted, APART)) {
                     self.counted = Some(at);
                     self.failed = self.failed.saturating_add(1);
                     self.since.get_or_insert(at);
@@ -124,10 +126,10 @@ impl Known {
 
     /// When it is tried next if it takes nothing before: now, or later.
     pub fn next_trial(&self, times: &Times<'_>, now: Timestamp) -> Timestamp {
-        let tried = |pause| self.tried.map_or(now, |tried| later(tried, pause));
+        let tried = |pause| credible(self.tried, now).map_or(now, |tried| later(tried, pause));
         let next = match (self.failed, AGAIN.get((self.failed as usize).wrapping_sub(1))) {
             (0, _) => {
-                let due = self.took.map_or(now, |took| later(took, times.every));
+                let due = credible(self.took, now).map_or(now, |took| later(took, times.every));
                 // A trial of which nobody knows what became of it: the process died.
                 times.in_hours(due.max(tried(APART)).max(now))
             }
@@ -170,6 +172,11 @@ impl Times<'_> {
         }
         moment
     }
+}
+
+/// A moment, unless a clock said it that was far ahead.
+fn credible(moment: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    moment.filter(|moment| *moment < later(now, AHEAD))
 }
 
 fn later(at: Timestamp, by: Millis) -> Timestamp {

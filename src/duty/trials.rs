@@ -53,8 +53,9 @@ impl Duty<'_> {
             return Target::Public;
         }
         let way_of = |person: &Person| self.ways(person).into_iter().find(|way| way.path == *path);
-        let on_duty = self.policy.roles.keys().filter_map(|role| self.on_duty(role.as_str(), now).ok());
-        let on_duty: BTreeSet<Person> = on_duty.flat_map(|duty| duty.people).collect();
+        let on_duty =
+            self.policy.roles.keys().filter_map(|role| self.people_on_duty(role.as_str(), now).ok());
+        let on_duty: BTreeSet<Person> = on_duty.flatten().collect();
         let others = notify.people.keys().filter(|person| self.policy.people.contains_key(*person));
         let mut people = on_duty.iter().chain(others);
         if let Some((person, way)) = people.find_map(|person| Some((person.clone(), way_of(person)?))) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::model::{Cause, Incident};
+use super::model::{Cause, Incident, Opened};
 use super::{Event, Stamped};
 use crate::duty::Duty;
 use crate::duty::path::{Heard, Known, State};
@@ -16,10 +16,7 @@ use crate::runbook::source::name::PathName;
 /// What an event of an incident says of a path, and of which. Most say nothing of any.
 pub fn heard(incident: &Incident, stamped: &Stamped) -> Option<(PathName, Heard)> {
     let (notice, heard) = match &stamped.event {
-        Event::IncidentOpened(opened) => {
-            let Cause::Watch { path, .. } = &opened.cause else { return None };
-            return Some((path.clone()?, Heard::Reported));
-        }
+        Event::IncidentOpened(opened) => return reported(opened),
         Event::NoticeAccepted { notice, .. } => (notice, Heard::Took),
         Event::NoticeDelayed { notice, why, .. }
         | Event::NoticeFailed { notice, why }
@@ -27,6 +24,12 @@ pub fn heard(incident: &Incident, stamped: &Stamped) -> Option<(PathName, Heard)
         _ => return None,
     };
     Some((incident.notice(*notice)?.way.path.clone(), heard))
+}
+
+/// The path that an incident was opened because of.
+pub fn reported(opened: &Opened) -> Option<(PathName, Heard)> {
+    let Cause::Watch { path, .. } = &opened.cause else { return None };
+    Some((path.clone()?, Heard::Reported))
 }
 
 /// A path at a moment.

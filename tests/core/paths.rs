@@ -83,8 +83,16 @@ fn a_path_is_tried_two_days_after_it_took_something_in_working_hours_only() {
     let known = took(TUESDAY);
     assert_eq!(next(&known, "", TUESDAY), "Thu 19 Nov 10:00");
     assert_eq!(next(&took("2026-11-17T02:00:00Z"), "", TUESDAY), "Thu 19 Nov 09:00", "not at night");
-    assert_eq!(next(&took("2026-11-17T16:30:00Z"), "", TUESDAY), "Fri 20 Nov 09:00", "not in the evening");
-    assert_eq!(next(&took("2026-11-19T09:00:00Z"), "", TUESDAY), "Mon 23 Nov 09:00", "not at a weekend");
+    assert_eq!(
+        next(&took("2026-11-17T16:30:00Z"), "", "2026-11-17T16:30:00Z"),
+        "Fri 20 Nov 09:00",
+        "not in the evening"
+    );
+    assert_eq!(
+        next(&took("2026-11-19T09:00:00Z"), "", "2026-11-19T09:00:00Z"),
+        "Mon 23 Nov 09:00",
+        "not at a weekend"
+    );
 
     let other = "trials: { every: 6h, days: [sat], between: [\"22:00\", \"02:00\"], zone: Asia/Tokyo }\n";
     assert_eq!(next(&known, other, TUESDAY), "Sat 21 Nov 14:00", "22:00 in Tokyo");
@@ -139,6 +147,28 @@ fn a_trial_that_failed_is_repeated_after_5_and_15_minutes_and_the_third_makes_it
     assert_eq!(known.state(Some(&times), first + minutes(80)), State::Green);
     assert_eq!((known.failed, known.since), (0, None));
     assert!(!known.is_to_report(Some(&times), first, first + minutes(80)));
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_for_a_while_makes_no_path_green_for_ever() {
+    let notify = notify("");
+    let (zone, wrong) = (berlin(), "2027-11-17T09:00:00Z");
+    let times = notify.trials.times(&zone);
+    let mut known = took(wrong);
+    fails(&mut known, at(wrong) + minutes(1));
+    let mut green = took(wrong);
+    green.hear(at(wrong), Heard::Tries);
+    let now = at(TUESDAY);
+    // It is right again.
+    assert_eq!(known.next_trial(&times, now), now);
+    assert_eq!(green.next_trial(&times, now), now, "nobody knows when it took something");
+
+    fails(&mut known, now);
+    assert_eq!(known.next_trial(&times, now), now + minutes(15));
+    fails(&mut known, now + minutes(15));
+    assert_eq!(known.state(Some(&times), now + minutes(15)), State::Red);
+    known.hear(now + minutes(75), Heard::Took);
+    assert_eq!(known, took("2026-11-17T10:15:00Z"));
 }
 
 #[test]

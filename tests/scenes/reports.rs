@@ -162,6 +162,26 @@ fn alerts_are_seen_together_repeats_are_none_and_their_end_is_told() {
 }
 
 #[test]
+fn an_alert_that_said_nothing_new_calls_nobody_when_the_bot_is_started_again_after_its_incident() {
+    let (mut scene, paths) = told();
+    posted(&mut scene, vec![alert(1, "critical", false)]);
+    scene.types("ana", "incident ack inc-1");
+    scene.after(Duration::from_mins(61));
+    assert_eq!(posted(&mut scene, vec![alert(1, "critical", false)]), 1);
+    scene.after(Duration::from_mins(1));
+    scene.types("ana", "incident resolve inc-1");
+    scene.types("ana", "incident close inc-1");
+    assert!(incident(&scene, 1).unwrap().is_closed());
+
+    scene.restarts();
+    connects(&scene, &paths);
+    scene.settle();
+
+    assert!(incident(&scene, 2).is_none());
+    scene.is_sound();
+}
+
+#[test]
 fn a_critical_alert_opens_at_once_and_support_hears_when_a_person_says_so() {
     let (mut scene, paths) = told();
 

@@ -230,6 +230,25 @@ fn nothing_leaves_before_somebody_carries_it_and_then_all_of_it_does() {
 }
 
 #[test]
+fn what_is_owed_and_whose_time_passed_unheard_is_found() {
+    let mut scene = reachable();
+    over(&mut scene, &Post::new());
+    begins(&mut scene, Severity::Sev2, None).unwrap();
+    say(&mut scene, "ana", 1, Says::Resolve).unwrap();
+    say(&mut scene, "sue", 1, knows()).unwrap();
+    let now = scene.desk().moment().now;
+    let owed = incident(&scene, 1).owed().iter().map(|it| (it.number, it.due)).collect::<Vec<_>>();
+    let [(number, due)] = owed[..] else { panic!("the postmortem alone: {owed:?}") };
+    let incidents = scene.engine().incidents();
+    assert_eq!(incidents.audit(now), [""; 0]);
+
+    // A bot whose clocks stand still would be found by it.
+    let found = incidents.audit(due + jiff::SignedDuration::from_mins(6));
+
+    assert_eq!(found, [format!("inc-1 should have heard at {due} that obligation {number} is late.")]);
+}
+
+#[test]
 fn a_person_who_says_that_they_know_ends_the_call_and_a_path_that_takes_it_does_not() {
     let mut scene = reachable();
     let post = Post::new();

@@ -28,6 +28,7 @@ impl Incidents {
         let open: Vec<_> = lock(&room.open).values().cloned().collect();
         for incident in &open {
             found.extend(late_calls(incident, late));
+            found.extend(late_duties(incident, late));
             found.extend(late_sends(incident, late));
             found.extend(reaches_nobody(incident, late));
         }
@@ -65,6 +66,14 @@ fn late_calls(incident: &Incident, late: Timestamp) -> impl Iterator<Item = Stri
     })
 }
 
+/// What was not done in time, and nobody was called for it.
+fn late_duties(incident: &Incident, late: Timestamp) -> impl Iterator<Item = String> {
+    let owed = incident.obligations.iter().filter(|owed| owed.is_open() && owed.late.is_none());
+    owed.filter(move |owed| owed.due < late).map(|owed| {
+        format!("{} should have heard at {} that obligation {} is late.", incident.id, owed.due, owed.number)
+    })
+}
+
 fn late_sends(incident: &Incident, late: Timestamp) -> impl Iterator<Item = String> {
     let heads: Vec<u32> = heads(incident).map(|notice| notice.number).collect();
     incident.notices.iter().filter_map(move |notice| {
@@ -72,7 +81,7 @@ fn late_sends(incident: &Incident, late: Timestamp) -> impl Iterator<Item = Stri
         let since = if is_missed(incident, notice) {
             // A page that is tried again and again has no late moment of its own, and reaches nobody all the same.
             at.min(notice.queued)
-        } else if heads.contains(&notice.number) {
+        } else if heads.binary_search(&notice.number).is_ok() {
             at
         } else {
             // It waits for the one before it, which is looked at.

@@ -275,6 +275,11 @@ impl Keeper {
         self.again = self.inner.clock.now().checked_add(AGAIN_AFTER).ok();
     }
 
+    /// Whether an entry of the journal was heard.
+    pub(super) fn has_heard(&self, seq: u64) -> bool {
+        seq <= self.inner.incidents.heard.load(Ordering::Acquire)
+    }
+
     pub(super) const fn stands_still(&self) -> bool {
         self.again.is_some()
     }
@@ -367,7 +372,10 @@ impl Keeper {
             }
             Mail::Became { seq, reply } => {
                 self.catch_up();
-                self.hear_all().await;
+                // What is due goes on meanwhile.
+                while !self.has_heard(seq) && !self.todo.is_empty() && !self.stands_still() {
+                    self.work().await;
+                }
                 let _ = reply.send(self.became_of(seq));
             }
             Mail::Begins { opened, tell, actor, reply } => self.begins(*opened, tell, actor, reply).await,

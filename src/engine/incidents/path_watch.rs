@@ -131,6 +131,10 @@ impl Keeper {
 
     /// The path of an incident took something again.
     pub(super) async fn path_takes(&mut self, id: IncidentId) {
+        // It stands still until somebody says something of it, and is asked again then.
+        if self.is_parked(id) {
+            return;
+        }
         if let Err(why) = self.take(id, &[Input::PathTakes], From::default()).await {
             tracing::error!("that the path of {id} is well again could not be recorded: {why:?}");
         }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{Incidents, Room};
 use crate::duty::path::{Heard, Known};
 use crate::engine::{Refused, lock};
-use crate::incident::Incident;
-use crate::incident::paths::{Seen, heard, seen};
+use crate::incident::paths::{Seen, heard, reported, seen};
+use crate::incident::{Event, Incident};
 use crate::journal::{Entry, JournalView, incident_stamped};
 use crate::policy::decide::policy_of;
 use crate::runbook::source::name::PathName;
@@ -52,6 +52,10 @@ fn of_entry(
         });
     };
     let stamped = incident_stamped(entry).ok()?;
+    if let Event::IncidentOpened(opened) = &stamped.event {
+        // It says all itself: hundreds of incidents are not read for it.
+        return reported(opened);
+    }
     let incident = incidents.entry(id.0).or_insert_with(|| view.incident(id).ok().flatten()).as_ref()?;
     heard(incident, &stamped)
 }

@@ -273,7 +273,7 @@ impl Keeper {
         let report = self.inner.journal.view().entries_after(seq.saturating_sub(1)).ok();
         let report = report.and_then(|entries| read(entries.first()?));
         let has = |it: &&Incident| report.as_ref().is_some_and(|report| it.last_of(report).is_some());
-        let heard = seq <= self.inner.incidents.heard.load(std::sync::atomic::Ordering::Acquire);
+        let heard = self.has_heard(seq);
         let knows = self.open.values().filter(|_| heard).find(has);
         knows.map_or(Became::Recorded, |incident| Became::Known(incident.id))
     }

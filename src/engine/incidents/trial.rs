@@ -106,8 +106,8 @@ impl Incidents {
                 Answer::Unknown(format!("there was no answer within {} s", ANSWERS_WITHIN.as_secs()))
             }
         };
-        if is_alert && matches!(answer, Answer::Accepted(_)) {
-            // Nobody needs to close the alert of a trial.
+        if is_alert && matches!(answer, Answer::Accepted(_) | Answer::Unknown(_)) {
+            // Nobody needs to close the alert of a trial, also where nobody knows whether it was opened.
             letter.kind = Kind::Resolved;
             carriers.messenger.send(path, trial.carrier, &letter).await;
         }

@@ -13,7 +13,8 @@ pub(super) fn reported(course: &mut Course<'_>, report: &Report, at_once: bool) 
     let goes_on = course.incident.status < Status::Resolved;
     let is_held = course.incident.last_of(report).is_some_and(|last| !last.said.over);
     // What it knows already is nothing new, and no alert is over that it does not know.
-    let is_too_much = course.incident.is_full() && !report.said.over;
+    let is_worse = at_once && course.incident.is_mild();
+    let is_too_much = course.incident.is_full() && !report.said.over && !is_worse;
     if course.incident.is_closed() || is_held != report.said.over || is_too_much {
         return;
     }
@@ -27,7 +28,7 @@ pub(super) fn reported(course: &mut Course<'_>, report: &Report, at_once: bool) 
         }
         return;
     }
-    if at_once && course.incident.severity > Severity::Sev2 {
+    if is_worse {
         let why = "An alert that calls at once belongs to it.".to_owned();
         course.say(Event::IncidentSeverity { severity: Severity::Sev2, why });
         of_severity(course, Begin::Missing);

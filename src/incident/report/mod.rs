@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::model::{Incident, IncidentId};
+use super::model::{Incident, IncidentId, Severity};
 use crate::runbook::source::name::{Person, ServiceName};
 
 pub use place::{Place, place};
@@ -135,6 +135,11 @@ impl Incident {
     /// Whether it takes no more reports.
     pub const fn is_full(&self) -> bool {
         self.reports.len() >= MAX_REPORTS
+    }
+
+    /// Whether an alert that calls at once makes it worse than it is known to be: such a one is heard also where it is full.
+    pub fn is_mild(&self) -> bool {
+        self.severity > Severity::Sev2
     }
 
     /// Whether it has alerts, and all of them are over. Where there were too many to know each, nobody can say that.

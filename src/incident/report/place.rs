@@ -54,7 +54,8 @@ pub fn place<'a>(
     }
     let home = said_of.or_else(|| open.filter(goes_on).find(|it| is_about(it, &report.said.of)));
     if let Some(home) = home {
-        return if holds(&home) || home.is_full() { Place::Known(home.id) } else { Place::Joins(home.id) };
+        let is_too_much = home.is_full() && !(calls_at_once(report, rules) && home.is_mild());
+        return if holds(&home) || is_too_much { Place::Known(home.id) } else { Place::Joins(home.id) };
     }
     let mut reports: Vec<Report> = counted(report, waiting, rules.within).cloned().collect();
     reports.push(report.clone());

@@ -311,6 +311,14 @@ fn a_storm_tells_few_times_and_has_an_end() {
     assert_eq!(told, 7 + 9 + 4, "the 4th to the 10th, each tenth, each hundredth");
     assert_eq!(driven.incident.reports.len(), MAX_REPORTS);
     assert_eq!(place_in(&driven.incident, &alert(21, "new", None)), Place::Known(IncidentId(31)));
+    // But one that calls at once is heard, if it makes it worse.
+    let critical = alert(21, "new", Some("critical"));
+    assert_eq!(place_in(&driven.incident, &critical), Place::Joins(IncidentId(31)));
+    joins(&mut driven, critical, true);
+    assert_eq!(driven.incident.severity, Severity::Sev2);
+    let another = alert(21, "newer", Some("critical"));
+    assert_eq!(place_in(&driven.incident, &another), Place::Known(IncidentId(31)));
+    assert_eq!(joins(&mut driven, another, true), []);
     for nth in 0..600 {
         joins(&mut driven, over(alert(30, &format!("a{nth}"), None)), false);
     }
