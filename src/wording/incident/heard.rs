@@ -1,7 +1,7 @@
 //! The answer to somebody who said something to an incident: what follows from it, and what is needed next.
 
 use super::said;
-use crate::incident::model::{About, End, IncidentId, Obligation, Owed};
+use crate::incident::model::{About, Audience, End, IncidentId, Obligation, Owed};
 use crate::incident::{Incident, Says};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
@@ -24,10 +24,7 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
                 if is_told { "They are told." } else { "They have no way to be told: tell them yourself." };
             format!("{person} is {} of {id} now. {told}", said::part(*part))
         }
-        Says::Update { for_support: true, .. } => {
-            format!("Recorded, and told to operators and Support of {id}.")
-        }
-        Says::Update { for_support: false, .. } => format!("Recorded, and told to the operators of {id}."),
+        Says::Update { for_support, .. } => told_of_news(incident, *for_support),
         Says::Draft { .. } => {
             return Page::sentence(format!("The draft of {id} is as you said. Nobody reads it yet.")).next(
                 said::publishes(incident).unwrap_or_else(|| status(id)),
@@ -85,6 +82,22 @@ fn called(incident: &Incident) -> String {
     match people.as_slice() {
         [] => "Nobody is called: nobody is on duty who can be told.".to_owned(),
         people => format!("Called: {}. They know once they have said so.", people.join(", ")),
+    }
+}
+
+/// Who is told of the last news. Whoever says it believes that those whom they said it for read it.
+fn told_of_news(incident: &Incident, for_support: bool) -> String {
+    let (id, last) = (incident.id, u32::try_from(incident.updates.len()).unwrap_or(u32::MAX));
+    let of_it = incident.notices.iter().filter(|it| it.about == About::Update(last));
+    let is_told = |audience: Audience| of_it.clone().any(|it| it.audience == audience);
+    match (is_told(Audience::Operator), is_told(Audience::Support)) {
+        (true, true) => format!("Recorded, and told to operators and Support of {id}."),
+        (true, false) if for_support => format!(
+            "Recorded, and told to the operators of {id}. Nobody else of Support can be told: tell them yourself."
+        ),
+        (true, false) => format!("Recorded, and told to the operators of {id}."),
+        (false, true) => format!("Recorded, and told to Support of {id}."),
+        (false, false) => format!("Recorded for {id}. Nobody else can be told of it: tell them yourself."),
     }
 }
 
