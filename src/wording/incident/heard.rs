@@ -1,7 +1,7 @@
 //! The answer to somebody who said something to an incident: what follows from it, and what is needed next.
 
 use super::said;
-use crate::incident::model::{About, Audience, End, IncidentId, Obligation, Owed};
+use crate::incident::model::{About, End, IncidentId, Obligation, Owed};
 use crate::incident::{Incident, Says};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
@@ -88,16 +88,19 @@ fn called(incident: &Incident) -> String {
 /// Who is told of the last news. Whoever says it believes that those whom they said it for read it.
 fn told_of_news(incident: &Incident, for_support: bool) -> String {
     let (id, last) = (incident.id, u32::try_from(incident.updates.len()).unwrap_or(u32::MAX));
+    let mut people: Vec<String> = Vec::new();
     let of_it = incident.notices.iter().filter(|it| it.about == About::Update(last));
-    let is_told = |audience: Audience| of_it.clone().any(|it| it.audience == audience);
-    match (is_told(Audience::Operator), is_told(Audience::Support)) {
-        (true, true) => format!("Recorded, and told to operators and Support of {id}."),
-        (true, false) if for_support => format!(
-            "Recorded, and told to the operators of {id}. Nobody else of Support can be told: tell them yourself."
+    for person in of_it.filter_map(|it| it.to.as_ref()) {
+        if !people.contains(&person.to_string()) {
+            people.push(person.to_string());
+        }
+    }
+    let readers = if for_support { "operators and Support" } else { "the operators" };
+    match people.as_slice() {
+        [] => format!(
+            "Recorded for {readers} of {id}. There is nobody else who can be told: tell them yourself."
         ),
-        (true, false) => format!("Recorded, and told to the operators of {id}."),
-        (false, true) => format!("Recorded, and told to Support of {id}."),
-        (false, false) => format!("Recorded for {id}. Nobody else can be told of it: tell them yourself."),
+        people => format!("Recorded for {readers} of {id}, and told to {}.", people.join(", ")),
     }
 }
 

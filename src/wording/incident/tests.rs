@@ -535,7 +535,7 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
     Owed next: the answer of support, due 03:19 CET (in 10 min).
     Next: incident status inc-31 ()
 
-    Recorded for inc-31. Nobody else can be told of it: tell them yourself.
+    Recorded for operators and Support of inc-31. There is nobody else who can be told: tell them yourself.
     Owed next: the answer of support, due 03:19 CET (in 10 min).
     Next: incident status inc-31 ()
 
@@ -564,16 +564,12 @@ fn whoever_says_news_hears_who_is_told_of_it_and_who_is_not() {
         lines(&heard(it, &person("ana"), &says, &moment())).lines().next().unwrap().to_owned()
     };
 
-    let nobody = "Recorded for inc-31. Nobody else can be told of it: tell them yourself.";
-    assert_eq!([heard(&it, false), heard(&it, true)], [nobody, nobody]);
-    it.notices.push(notice(About::Update(news), Audience::Operator));
-    assert_eq!(heard(&it, false), "Recorded, and told to the operators of inc-31.");
-    assert_eq!(
-        heard(&it, true),
-        "Recorded, and told to the operators of inc-31. Nobody else of Support can be told: tell them yourself."
-    );
+    let nobody = "There is nobody else who can be told: tell them yourself.";
+    assert_eq!(heard(&it, false), format!("Recorded for the operators of inc-31. {nobody}"));
+    assert_eq!(heard(&it, true), format!("Recorded for operators and Support of inc-31. {nobody}"));
     it.notices.push(notice(About::Update(news), Audience::Support));
-    assert_eq!(heard(&it, true), "Recorded, and told to operators and Support of inc-31.");
+    assert_eq!(heard(&it, false), "Recorded for the operators of inc-31, and told to sue.");
+    assert_eq!(heard(&it, true), "Recorded for operators and Support of inc-31, and told to sue.");
 }
 
 #[test]
