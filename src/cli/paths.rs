@@ -1,4 +1,5 @@
-//! The ways out of the house, as `steadyhand doctor` looks at them: when each took something last, and whether it could.
+//! The ways out of the house, as `steadyhand doctor` looks at them: when each took something last, and whether it could; and the
+//! door for alerts.
 
 use std::sync::Arc;
 
@@ -18,9 +19,12 @@ use crate::wording::Moment;
 use crate::wording::doctor::Finding;
 use crate::wording::paths::examined;
 
-/// All paths of notify.yaml; nothing where there is none.
+/// All paths of notify.yaml, and the door for alerts; nothing where there is neither.
 pub(super) async fn of_paths(config: &Config, snapshot: &Snapshot) -> Option<Vec<Finding>> {
-    let notify = snapshot.set.notify.as_ref().ok().filter(|notify| !notify.paths.is_empty())?;
+    let notify = snapshot.set.notify.as_ref().ok()?;
+    if notify.paths.is_empty() && notify.reports.alerts.is_none() {
+        return None;
+    }
     let policy = snapshot.set.policy.as_ref().ok();
     let view = JournalView::open(&config.journal).ok();
     let secrets = Secrets::new(config.secrets.clone(), environment);
@@ -34,6 +38,7 @@ pub(super) async fn of_paths(config: &Config, snapshot: &Snapshot) -> Option<Vec
         });
     }
     found.push(watcher(notify, &secrets).await);
+    found.extend(alerts(notify, &secrets).await);
     Some(found)
 }
 
@@ -89,4 +94,16 @@ async fn watcher(notify: &Notify, secrets: &Secrets) -> Finding {
         Ok(_) => Finding::well("watcher", format!("is called every {}", watcher.every)),
         Err(why) => Finding::new("watcher", why.to_string(), true, "give the bot its address"),
     }
+}
+
+/// Whether the door for alerts can know who may post; nothing where it is closed.
+async fn alerts(notify: &Notify, secrets: &Secrets) -> Option<Finding> {
+    let name = notify.reports.alerts.as_ref()?;
+    Some(match secrets.resolve(std::slice::from_ref(&name.value)).await {
+        Ok(_) => Finding::well("alerts", "are taken from whoever shows the token"),
+        Err(why) => {
+            let says = format!("none is taken: {why}");
+            Finding::new("alerts", says, true, "give the bot the token that Alertmanager shows")
+        }
+    })
 }

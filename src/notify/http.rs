@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::attempt::Attempt;
 use crate::incident::input::Answer;
 use crate::runbook::source::literal::Millis;
+use crate::secrets::MIN_BYTES;
 
 /// The status says it all; what else is said is waited for so long.
 const READ_WITHIN: Duration = Duration::from_secs(3);
@@ -79,14 +80,16 @@ impl Http {
         headers: HeaderMap,
         json: String,
     ) -> Result<Reply, NoReply> {
-        let request = self.0.post(parsed(url)?).header(CONTENT_TYPE, "application/json");
+        let url = parsed(url)?;
+        let request = self.0.post(url.clone()).header(CONTENT_TYPE, "application/json");
         attempt.leaves();
-        asked(request.headers(headers).body(json), attempt.outside.now()).await
+        asked(&url, request.headers(headers).body(json), attempt.outside.now()).await
     }
 
     /// Gets.
     pub(super) async fn get(&self, url: &str, now: Timestamp) -> Result<Reply, NoReply> {
-        asked(self.0.get(parsed(url)?), now).await
+        let url = parsed(url)?;
+        asked(&url, self.0.get(url.clone()), now).await
     }
 }
 
@@ -97,7 +100,7 @@ fn parsed(url: &str) -> Result<Url, NoReply> {
     })
 }
 
-async fn asked(request: RequestBuilder, now: Timestamp) -> Result<Reply, NoReply> {
+async fn asked(url: &Url, request: RequestBuilder, now: Timestamp) -> Result<Reply, NoReply> {
     let response = request.send().await.map_err(|error| {
         let why = cause(&error);
         if error.is_connect() || error.is_builder() {
@@ -109,7 +112,17 @@ async fn asked(request: RequestBuilder, now: Timestamp) -> Result<Reply, NoReply
     let status = response.status().as_u16();
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
     let body = timeout(READ_WITHIN, beginning(response)).await.ok().flatten();
-    Ok(Reply { status, wait, body })
+    Ok(Reply { status, wait, body: body.map(|body| without(url, body)) })
+}
+
+/// What was said, without what stands in the address behind its host: many servers say again what they were asked for, and
+/// a part of an address that is a secret is as good as all of it.
+fn without(url: &Url, said: String) -> String {
+    let is_telling = |part: &&str| part.len() >= MIN_BYTES;
+    let query = url.query().unwrap_or_default();
+    let of_query = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+    let parts = [url.as_str(), url.path(), query].into_iter().chain(url.path().split('/')).chain(of_query);
+    parts.filter(is_telling).fold(said, |said, part| said.replace(part, "…"))
 }
 
 /// The beginning of what was said.
@@ -168,6 +181,19 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_say_holds_no_part_of_the_address() {
+        let url = Url::parse("https://hc.example/ping/5e2d8c1a-77?token=verySecret0&x=1").unwrap();
+        for (said, shown) in [
+            ("no https://hc.example/ping/5e2d8c1a-77?token=verySecret0&x=1", "no …"),
+            ("Cannot GET /ping/5e2d8c1a-77?token=verySecret0&x=1", "Cannot GET …?…"),
+            ("unknown check 5e2d8c1a-77, token verySecret0", "unknown check …, token …"),
+            ("ping: not found", "ping: not found"),
+        ] {
+            assert_eq!(without(&url, said.to_owned()), shown);
+        }
+    }
 
     #[test]
     fn a_wait_is_read_in_seconds_or_as_a_moment_and_has_an_end() {

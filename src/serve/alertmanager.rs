@@ -18,8 +18,17 @@ const MAX_NAME: usize = 100;
 /// Where an alert says what it is, best first.
 const SAYS: [&str; 4] = ["summary", "message", "description", "title"];
 
-/// The alerts of a post, or why it is none.
-pub fn read(body: &[u8], inventory: &Inventory, now: Timestamp) -> Result<Vec<Reported>, String> {
+/// A post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Its alerts.
+    pub alerts: Vec<Reported>,
+    /// So many more there are, of which it says nothing: Alertmanager was told to send no more at once.
+    pub left_out: u64,
+}
+
+/// A post, or why it is none.
+pub fn read(body: &[u8], inventory: &Inventory, now: Timestamp) -> Result<Post, String> {
     // Nothing deeper than 128 is read.
     let post: Value = serde_json::from_slice(body).map_err(|error| format!("it is no JSON: {error}"))?;
     if let Some(version) = post.get("version").filter(|version| version.as_str() != Some("4")) {
@@ -27,7 +36,8 @@ pub fn read(body: &[u8], inventory: &Inventory, now: Timestamp) -> Result<Vec<Re
     }
     let alerts = post.get("alerts").and_then(Value::as_array);
     let alerts = alerts.ok_or("it has no list `alerts`")?;
-    alerts.iter().map(|alert| one(alert, inventory, now)).collect()
+    let alerts = alerts.iter().map(|alert| one(alert, inventory, now)).collect::<Result<_, _>>()?;
+    Ok(Post { alerts, left_out: post.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or_default() })
 }
 
 fn one(alert: &Value, inventory: &Inventory, now: Timestamp) -> Result<Reported, String> {
@@ -146,7 +156,7 @@ hosts:
 
     fn post(alerts: &Value) -> Vec<Reported> {
         let body = json!({ "version": "4", "alerts": alerts, "notification_reason": "new" }).to_string();
-        read(body.as_bytes(), &inventory(), Timestamp::UNIX_EPOCH).unwrap()
+        read(body.as_bytes(), &inventory(), Timestamp::UNIX_EPOCH).unwrap().alerts
     }
 
     fn of(labels: &Value) -> String {
@@ -219,6 +229,17 @@ hosts:
         assert_eq!(print(&alerts[0]), print(&alerts[1]), "the same labels");
         assert_ne!(print(&alerts[3]), print(&alerts[4]));
         assert_eq!(print(&alerts[3]).len(), 16);
+    }
+
+    #[test]
+    fn what_alertmanager_left_out_is_known() {
+        for (truncated, left_out) in
+            [(json!(7), 7), (json!(0), 0), (json!(null), 0), (json!("7"), 0), (json!(-1), 0)]
+        {
+            let body = json!({ "alerts": [{}], "truncatedAlerts": truncated }).to_string();
+            let post = read(body.as_bytes(), &inventory(), Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!((post.alerts.len(), post.left_out), (1, left_out), "{truncated}");
+        }
     }
 
     #[test]

@@ -123,10 +123,17 @@ impl Alerts {
             return Err(too_large());
         }
         let body = to_bytes(body, MAX_BYTES).await.map_err(|_| too_large())?;
-        let alerts = alertmanager::read(&body, &files.set.inventory, now)
+        let post = alertmanager::read(&body, &files.set.inventory, now)
             .map_err(|why| NotTaken(StatusCode::BAD_REQUEST, Post::Malformed, why))?;
-        let all = alerts.len();
-        let new = engine.incidents().alerts(alerts).await;
+        if post.left_out > 0 {
+            let left_out = post.left_out;
+            tracing::warn!(
+                "Alertmanager left {left_out} alerts out of a post, and they are not known here. Next: a larger \
+                 max_alerts, or group by more labels"
+            );
+        }
+        let all = post.alerts.len();
+        let new = engine.incidents().alerts(post.alerts).await;
         new.map(|new| (all, new)).map_err(|error| {
             tracing::warn!("alerts could not be recorded: {error}");
             unavailable(error.to_string())

@@ -170,6 +170,11 @@ async fn a_bot_without_files_token_or_a_whole_journal_is_told_each_of_them() {
 
 /// What a doctor says of the paths, each row as one line.
 fn of_paths(config: &Path) -> Vec<String> {
+    rows(config).into_iter().filter(|row| row.contains(" path ")).collect()
+}
+
+/// All that a doctor says, each row as one line.
+fn rows(config: &Path) -> Vec<String> {
     let output = program().arg("--config").arg(config).arg("doctor").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let mut rows: Vec<String> = Vec::new();
@@ -179,7 +184,7 @@ fn of_paths(config: &Path) -> Vec<String> {
             None => rows.push(line.split_whitespace().collect::<Vec<_>>().join(" ")),
         }
     }
-    rows.into_iter().filter(|row| row.contains(" path ")).collect()
+    rows
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -243,4 +248,41 @@ async fn each_path_is_found_as_the_journal_says_that_it_is() {
         let row = found.iter().find(|row| row.contains(&format!(" {wrong}: ")));
         assert!(row.is_some_and(|row| row.starts_with("! WRONG")), "{found:#?}");
     }
+}
+
+#[test]
+fn whether_notify_can_be_used_and_the_token_of_alerts_be_read_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let policy = fs::read_to_string(runbooks.join("policy.yaml")).unwrap();
+    let (before, behind) = policy.split_once("secrets:").unwrap();
+    let (comment, behind) = behind.split_once('\n').unwrap();
+    let granted = format!("{before}secrets:{comment}\n  alerts_key: [notify.yaml]\n{behind}");
+    fs::write(folder.path().join("policy.yaml"), granted).unwrap();
+    let notify = "notify: shop\npaths: {}\npeople: {}\nreports: { alerts: alerts_key }\n";
+    fs::write(folder.path().join("notify.yaml"), notify).unwrap();
+    let config = folder.path().join("steadyhand.toml");
+    let of_alerts = |secrets: &str| {
+        let text =
+            format!("runbooks = \"{}\"\npolicy = \"policy.yaml\"\n[secrets]\n{secrets}", runbooks.display());
+        fs::write(&config, text).unwrap();
+        let rows = rows(&config);
+        rows.iter().find(|row| row.contains(" alerts ")).cloned().unwrap_or_else(|| panic!("{rows:#?}"))
+    };
+
+    fs::write(folder.path().join("notify.yaml"), "notify: shop\npaths: 7\n").unwrap();
+    fs::write(&config, format!("runbooks = \"{}\"\npolicy = \"policy.yaml\"\n", runbooks.display())).unwrap();
+    let rows_of_broken = rows(&config);
+    let broken = rows_of_broken.iter().find(|row| row.contains(" notify "));
+    assert!(
+        broken.is_some_and(|row| row.starts_with("! WRONG notify notify.yaml has")),
+        "nobody would be called: {rows_of_broken:#?}"
+    );
+
+    fs::write(folder.path().join("notify.yaml"), notify).unwrap();
+    let unread = of_alerts("");
+    assert!(unread.starts_with("! WRONG alerts none is taken: the configuration says nothing"), "{unread}");
+    assert!(unread.contains("Cure: give the bot the token"), "{unread}");
+    let read = of_alerts(&crate::told::secret(folder.path(), "alerts_key", "Zx81-very-secret"));
+    assert_eq!(read, "+ well alerts are taken from whoever shows the token");
 }

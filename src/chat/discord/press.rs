@@ -243,12 +243,17 @@ fn typed_of(id: &str) -> Option<Vec<Word>> {
     is_ours.then_some(words)
 }
 
-/// The words with what a person said: a token is a word, everything else a text.
+/// The words with what a person said: a token is a word, everything else a text. It is one line, as if it had been typed;
+/// only what customers read keeps its own.
 fn filled(typed: Vec<Word>, said: &str) -> Option<Vec<Word>> {
     let is_token = typed.first() == Some(&Word::Plain("confirm".to_owned()));
+    let is_draft = typed.get(1) == Some(&Word::Plain("draft".to_owned()));
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said =
+        if is_draft || is_token { said.replace("\r\n", "\n") } else { lines.collect::<Vec<_>>().join(" ") };
     let asked = Word::Plain(ASKED.to_owned());
     let last = typed.last() == Some(&asked) && typed.iter().filter(|word| **word == asked).count() == 1;
-    let said = if is_token { Word::Plain(said.to_owned()) } else { Word::Quoted(said.to_owned()) };
+    let said = if is_token { Word::Plain(said) } else { Word::Quoted(said) };
     last.then(|| typed.into_iter().map(|word| if word == asked { said.clone() } else { word }).collect())
 }
 
@@ -421,6 +426,17 @@ mod tests {
         let says = Says::Update { text: text.clone(), for_support: true };
         let command = Command::Incident(OfIncidents::Say(IncidentId(31), says));
         assert_eq!(submitted(&form.id, &text), Pressed::Command(command));
+    }
+
+    #[test]
+    fn a_form_has_room_for_lines_and_only_what_customers_read_keeps_them() {
+        let says = |says| Pressed::Command(Command::Incident(OfIncidents::Say(IncidentId(31), says)));
+        let text = "Orders fail.\r\n\n  We look at it. ";
+
+        let news = Says::Update { text: "Orders fail. We look at it.".to_owned(), for_support: false };
+        assert_eq!(submitted("s1 incident update inc-31 ?", text), says(news));
+        let draft = Says::Draft { text: text.replace("\r\n", "\n") };
+        assert_eq!(submitted("s1 incident draft inc-31 ?", text), says(draft));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::post::Post;
 use super::said;
 use super::timeline::Line;
+use super::told::{delivery, without_address};
 use crate::incident::model::{End, Incident, Status};
 use crate::incident::{Event, Stamped};
 use crate::run::model::UnitState;
@@ -193,7 +194,7 @@ fn told(incident: &Incident, post: &Post, moment: &Moment) -> Vec<String> {
             said::whom(notice),
             notice.way.path.to_string(),
             said::about(&notice.about, incident),
-            super::told::delivery(incident, notice, post, moment),
+            without_address(&delivery(incident, notice, post, moment), notice),
             post.answered(incident, notice).map(|at| moment.second(at)).unwrap_or_default(),
         ]));
     }

@@ -24,10 +24,7 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
                 if is_told { "They are told." } else { "They have no way to be told: tell them yourself." };
             format!("{person} is {} of {id} now. {told}", said::part(*part))
         }
-        Says::Update { for_support: true, .. } => {
-            format!("Recorded, and told to operators and Support of {id}.")
-        }
-        Says::Update { for_support: false, .. } => format!("Recorded, and told to the operators of {id}."),
+        Says::Update { for_support, .. } => told_of_news(incident, *for_support),
         Says::Draft { .. } => {
             return Page::sentence(format!("The draft of {id} is as you said. Nobody reads it yet.")).next(
                 said::publishes(incident).unwrap_or_else(|| status(id)),
@@ -85,6 +82,25 @@ fn called(incident: &Incident) -> String {
     match people.as_slice() {
         [] => "Nobody is called: nobody is on duty who can be told.".to_owned(),
         people => format!("Called: {}. They know once they have said so.", people.join(", ")),
+    }
+}
+
+/// Who is told of the last news. Whoever says it believes that those whom they said it for read it.
+fn told_of_news(incident: &Incident, for_support: bool) -> String {
+    let (id, last) = (incident.id, u32::try_from(incident.updates.len()).unwrap_or(u32::MAX));
+    let mut people: Vec<String> = Vec::new();
+    let of_it = incident.notices.iter().filter(|it| it.about == About::Update(last));
+    for person in of_it.filter_map(|it| it.to.as_ref()) {
+        if !people.contains(&person.to_string()) {
+            people.push(person.to_string());
+        }
+    }
+    let readers = if for_support { "operators and Support" } else { "the operators" };
+    match people.as_slice() {
+        [] => format!(
+            "Recorded for {readers} of {id}. There is nobody else who can be told: tell them yourself."
+        ),
+        people => format!("Recorded for {readers} of {id}, and told to {}.", people.join(", ")),
     }
 }
 

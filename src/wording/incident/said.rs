@@ -57,8 +57,10 @@ pub fn cause(cause: &Cause) -> String {
         Cause::Run { run, trouble } => format!("by {}", happened(*run, trouble)),
         Cause::Person { by, why } if why.is_empty() => format!("by {by}"),
         Cause::Person { by, why } => format!("by {by}: {}", visible(why.trim_end_matches('.'))),
+        // A path says whom it refused, and many read this.
         Cause::Watch { why, .. } => {
-            format!("by the watch over the paths: {}", visible(why.trim_end_matches('.')))
+            let why = super::told::without_addresses(why.trim_end_matches('.'));
+            format!("by the watch over the paths: {}", visible(&why))
         }
         Cause::Reports { reports } => super::reports::cause(reports),
     }

@@ -7,7 +7,7 @@ use super::sample::{SECRET, at, incident, moment, notice, owed, person};
 use super::*;
 use crate::incident::input::{Answer, NotFor};
 use crate::incident::model::{
-    About, Audience, Delivery, End, Incident, IncidentId, Owed, Part, Severity, Status, Trouble,
+    About, Audience, Cause, Delivery, End, Incident, IncidentId, Owed, Part, Severity, Status, Trouble,
 };
 use crate::incident::{Event, Refusal, Says, Stamped};
 use crate::policy::decide::Denial;
@@ -281,6 +281,29 @@ fn a_card_says_why_each_waits_when_people_answered_and_no_address() {
 }
 
 #[test]
+fn what_many_read_of_a_notice_that_was_not_sent_names_no_address() {
+    let it = at_work();
+    let why = format!("550 {SECRET} <sue@example.org>: no such user, see https://mail.example/why");
+    let events = [
+        said("09:06", None, Event::NoticeFailed { notice: 2, why: why.clone() }),
+        said("09:07", None, Event::NoticeUnknown { notice: 2, why, again: at("2026-11-18T03:10:00+01:00") }),
+    ];
+
+    let lines: Vec<_> = timeline::lines(&it, &events, Vec::new()).into_iter().map(|line| line.text).collect();
+
+    assert_eq!(
+        lines,
+        [
+            "NOT SENT, to sue over mail: 550 … … no such user, see …",
+            "not known whether it was sent, to sue over mail: 550 … … no such user, see …; sent again",
+        ]
+    );
+    let why = "3 tries failed, the last one: 550 <sue@example.org>: no such user".to_owned();
+    let cause = said::cause(&Cause::Watch { why, path: None });
+    assert_eq!(cause, "by the watch over the paths: 3 tries failed, the last one: 550 … no such user");
+}
+
+#[test]
 fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
     let mut it = at_work();
     it.published.push((at("2026-11-18T03:31:00+01:00"), person("cleo"), "Orders work again.".to_owned()));
@@ -512,7 +535,7 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
     Owed next: the answer of support, due 03:19 CET (in 10 min).
     Next: incident status inc-31 ()
 
-    Recorded, and told to operators and Support of inc-31.
+    Recorded for operators and Support of inc-31. There is nobody else who can be told: tell them yourself.
     Owed next: the answer of support, due 03:19 CET (in 10 min).
     Next: incident status inc-31 ()
 
@@ -530,6 +553,23 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
     Owed next: the answer of support, due 03:19 CET (in 10 min).
     Next: incident status inc-31 ()
     ");
+}
+
+#[test]
+fn whoever_says_news_hears_who_is_told_of_it_and_who_is_not() {
+    let mut it = at_work();
+    let news = u32::try_from(it.updates.len()).unwrap();
+    let heard = |it: &Incident, for_support| {
+        let says = Says::Update { text: "x".to_owned(), for_support };
+        lines(&heard(it, &person("ana"), &says, &moment())).lines().next().unwrap().to_owned()
+    };
+
+    let nobody = "There is nobody else who can be told: tell them yourself.";
+    assert_eq!(heard(&it, false), format!("Recorded for the operators of inc-31. {nobody}"));
+    assert_eq!(heard(&it, true), format!("Recorded for operators and Support of inc-31. {nobody}"));
+    it.notices.push(notice(About::Update(news), Audience::Support));
+    assert_eq!(heard(&it, false), "Recorded for the operators of inc-31, and told to sue.");
+    assert_eq!(heard(&it, true), "Recorded for operators and Support of inc-31, and told to sue.");
 }
 
 #[test]

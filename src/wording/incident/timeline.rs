@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::told::without_address;
 use super::{reports, said};
 use crate::incident::model::{About, Audience, Cause, End, Incident};
 use crate::incident::{Event, Stamped};
@@ -29,10 +30,13 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
     let by = stamped.by.as_ref().map_or_else(|| "steadyhand".to_owned(), ToString::to_string);
     let owed =
         |number: &u32| incident.obligation(*number).map_or_else(|| format!("number {number}"), said::owed);
-    let whose = |number: &u32| {
-        incident.notice(*number).map(|notice| to(notice.to.as_ref(), notice.way.path.as_str()))
-    };
     let why = |text: &str| visible(text.trim_end_matches('.'));
+    // Many read it, in a thread or as a postmortem: `notify log` has the address.
+    let not_sent = |number: &u32, reason: &str| {
+        let notice = incident.notice(*number)?;
+        let whose = to(notice.to.as_ref(), notice.way.path.as_str());
+        Some(format!("{whose}: {}", why(&without_address(reason, notice))))
+    };
     let (text, is_late) = match &stamped.event {
         Event::IncidentOpened(opened) => {
             (format!("opened {}, {}", opened.severity.word(), said::cause(&opened.cause)), false)
@@ -110,10 +114,10 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
             (format!("publication {number} goes out over {}", way.path), false)
         }
         Event::NoticeFailed { notice, why: reason } => {
-            (format!("NOT SENT, {}: {}", whose(notice)?, why(reason)), true)
+            (format!("NOT SENT, {}", not_sent(notice, reason)?), true)
         }
         Event::NoticeUnknown { notice, why: reason, .. } => {
-            (format!("not known whether it was sent, {}: {}; sent again", whose(notice)?, why(reason)), false)
+            (format!("not known whether it was sent, {}; sent again", not_sent(notice, reason)?), false)
         }
         Event::ObligationBegan { .. }
         | Event::ObligationEnded { end: End::Void, .. }

@@ -86,15 +86,22 @@ fn why<'a>(post: &'a Post, notice: &'a Notice) -> Option<&'a str> {
     }
 }
 
-/// The same in few words, and without an address of anybody or of a path, which may be as good as a key.
+/// The same in few words, and without an address.
 fn short(post: &Post, notice: &Notice) -> Option<String> {
-    let why = why(post, notice)?;
-    let address = notice.way.address.as_str();
-    let why = if address.is_empty() { why.to_owned() } else { why.replace(address, "…") };
-    let is_address = |word: &str| word.contains('@') || word.contains("://");
-    let words: Vec<&str> =
-        why.split_whitespace().map(|word| if is_address(word) { "…" } else { word }).collect();
-    let why = words.join(" ");
+    let why = without_address(why(post, notice)?, notice);
     let is_long = why.chars().count() > WHY;
     Some(if is_long { why.chars().take(WHY - 1).chain(['…']).collect() } else { why })
+}
+
+/// What is wrong with a notice, without an address of anybody or of a path, which may be as good as a key.
+pub(super) fn without_address(why: &str, notice: &Notice) -> String {
+    let address = notice.way.address.as_str();
+    if address.is_empty() { without_addresses(why) } else { without_addresses(&why.replace(address, "…")) }
+}
+
+/// The same, where it is not known which address it may be.
+pub(super) fn without_addresses(why: &str) -> String {
+    let is_address = |word: &str| word.contains('@') || word.contains("://");
+    let words = why.split_whitespace().map(|word| if is_address(word) { "…" } else { word });
+    words.collect::<Vec<_>>().join(" ")
 }

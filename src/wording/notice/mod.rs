@@ -108,6 +108,12 @@ fn paragraphs(parts: impl IntoIterator<Item = Option<String>>) -> String {
 
 /// What a person or a file said, as the end of a sentence: visible, and with one full stop.
 fn sentence(text: &str) -> String {
-    let text = visible(text.trim());
+    let text = in_one_line(text);
     if text.ends_with(['.', '!', '?']) || text.is_empty() { text } else { format!("{text}.") }
+}
+
+/// What a person said, visible, in one line though they wrote several.
+fn in_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    visible(&lines.collect::<Vec<_>>().join(" "))
 }

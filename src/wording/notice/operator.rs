@@ -1,6 +1,6 @@
 //! Operators: what it is, where it stands, what is owed by when, and what to type.
 
-use super::{Facts, Words, paragraphs, sentence};
+use super::{Facts, Words, in_one_line, paragraphs, sentence};
 use crate::incident::Incident;
 use crate::incident::model::{About, Notice, Obligation, Owed, Part, Severity};
 use crate::runbook::source::hidden::visible;
@@ -116,7 +116,7 @@ fn why(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
         )),
         (About::Published(number), _) => {
             let (at, by, text) = incident.published.get(by_number(*number)?)?;
-            Some(format!("{by} published at {}: \"{}\"", moment.time(*at), visible(text)))
+            Some(format!("{by} published at {}: \"{}\"", moment.time(*at), in_one_line(text)))
         }
         _ => None,
     }

@@ -3,7 +3,7 @@
 use super::Words;
 use crate::incident::Incident;
 use crate::incident::model::{About, Notice};
-use crate::runbook::source::hidden::visible;
+use crate::runbook::source::hidden::{visible, visible_lines};
 
 /// What the public may know.
 pub(super) struct ForPublic<'a> {
@@ -29,5 +29,5 @@ impl<'a> ForPublic<'a> {
 
 pub(super) fn say(known: &ForPublic<'_>) -> Words {
     let title = visible(known.title);
-    Words { subject: title.clone(), title, text: visible(known.published) }
+    Words { subject: title.clone(), title, text: visible_lines(known.published) }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Facts, Words, paragraphs, sentence};
+use super::{Facts, Words, in_one_line, paragraphs, sentence};
 use crate::incident::Incident;
 use crate::incident::model::{About, IncidentId, Notice, Owed, Part, Severity, Status};
 use crate::runbook::source::hidden::visible;
@@ -176,7 +176,7 @@ fn why(known: &ForSupport<'_>, moment: &Moment) -> String {
         }
         Why::News => "There is news.".to_owned(),
         Why::Published(text) => {
-            format!("Customers read since {}: \"{}\"", moment.time(moment.now), visible(text))
+            format!("Customers read since {}: \"{}\"", moment.time(moment.now), in_one_line(text))
         }
         Why::Alarm => "Nobody who was called for this has answered.".to_owned(),
         Why::Made(part, by) => format!("{}. If that cannot be, tell {by}.", said::does(*part)),
@@ -205,7 +205,7 @@ fn customers_see(known: &ForSupport<'_>, title: &str, moment: &Moment) -> String
 
 fn to_say(known: &ForSupport<'_>, title: &str, moment: &Moment) -> String {
     if let Some(say) = known.say {
-        return format!("\"{}\"", visible(say));
+        return format!("\"{}\"", in_one_line(say));
     }
     if known.is_over() {
         return format!("\"The problem with {title} is over.\"");

@@ -135,7 +135,7 @@ fn whoever_is_made_something_reads_what_and_by_whom_each_in_their_words() {
 #[test]
 fn the_public_reads_exactly_what_was_published() {
     let mut incident = incident();
-    let text = "Placing orders fails since 03:05 CET. News by 03:40 CET.".to_owned();
+    let text = "Placing orders fails since 03:05 CET.\n\nNews by 03:40 CET.".to_owned();
     incident.published.push((incident.since, person("cleo"), text.clone()));
 
     let facts = Facts::of(&incident, Vec::new());
@@ -143,6 +143,9 @@ fn the_public_reads_exactly_what_was_published() {
 
     assert_eq!(public.text, text);
     assert_eq!(public.title, "Order processing");
+    let support = words(&incident, &notice(About::Call(2), Audience::Support), &facts, &moment());
+    let say = "Say: \"Placing orders fails since 03:05 CET. News by 03:40 CET.\"";
+    assert!(support.text.contains(say), "{}", support.text);
 }
 
 #[test]

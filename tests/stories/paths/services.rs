@@ -290,10 +290,15 @@ async fn pagerduty_gets_a_summary_that_fits_and_the_severity_in_its_own_words() 
 async fn the_watcher_hears_us_or_it_is_said_why_not() {
     let watcher = Peer::healthchecks();
     let bot = bot(&watcher.url());
+    let url = watcher.url();
+    let asked = url.splitn(4, '/').last().map(|path| format!("/{path}")).unwrap();
+    assert!(asked.contains("5e2d8c1a"), "{asked}");
 
     assert_eq!(bot.outside.call("watcher_url").await, Ok(()));
     for (fault, words) in [
         (Fault::status(404).saying("not found"), "it answered 404: not found"),
+        // Many servers say again what they were asked for.
+        (Fault::status(404).saying(&format!("Cannot GET {asked}")), "it answered 404: Cannot GET …"),
         (Fault::status(500), "it answered 500"),
         (Fault::Redirect(watcher.url()), "it answered 307"),
         (Fault::Silence, "no answer within 1.5 s"),
