@@ -122,6 +122,27 @@ fn a_burst_is_one_incident_also_where_the_bot_is_killed_in_between() {
 }
 
 #[test]
+fn what_waits_is_not_forgotten_where_something_later_opened_an_incident_before_the_bot_was_killed() {
+    let (mut scene, paths) = told();
+    scene.types("sue", "report orders \"customers cannot pay\"");
+    scene.types("ana", "report orders \"my own order hangs\"");
+    for (who, words) in [("sue", "no invoice came"), ("ana", "no invoice"), ("cleo", "invoices are empty")] {
+        scene.types(who, &format!("report billing \"{words}\""));
+    }
+    assert!(incident(&scene, 1).is_some_and(|it| it.reports.len() == 3), "{}", scene.last());
+
+    // All of that was heard, and no start hears it again.
+    scene.restarts();
+    connects(&scene, &paths);
+    scene.types("ben", "report orders \"three mails from big customers\"");
+
+    let opened = incident(&scene, 2).expect("it is the third");
+    assert_eq!(opened.opened.service.as_ref().map(ServiceName::as_str), Some("orders"));
+    assert_eq!(opened.reports.len(), 3);
+    scene.is_sound();
+}
+
+#[test]
 fn a_report_waits_for_others_no_longer_than_a_burst_lasts() {
     let (mut scene, _paths) = told();
     scene.types("sue", "report orders \"customers cannot pay\"");

@@ -300,6 +300,22 @@ fn when_all_alerts_are_over_those_who_work_on_it_hear_so_and_it_goes_on() {
 }
 
 #[test]
+fn that_alerts_are_over_is_no_news_once_a_person_has_said_so() {
+    let mut driven = opened_by(vec![alert(1, "a1", None), alert(2, "a2", None)], Severity::Sev2);
+    driven.says("anna", Says::Resolve);
+    let told = driven.told(|_| true).len();
+
+    for ends in [over(alert(20, "a1", None)), over(alert(21, "a2", None))] {
+        assert_eq!(place_in(&driven.incident, &ends), Place::Joins(IncidentId(31)));
+        joins(&mut driven, ends, true);
+    }
+
+    assert!(driven.incident.all_alerts_are_over(), "it is recorded");
+    assert_eq!(driven.told(|_| true).len(), told, "and nobody is told");
+    assert_eq!((driven.incident.status, driven.incident.severity), (Status::Resolved, Severity::Sev2));
+}
+
+#[test]
 fn a_storm_tells_few_times_and_has_an_end() {
     let mut driven = opened_by(three(), Severity::Sev3);
     for nth in 0..600 {
