@@ -41,10 +41,8 @@ pub(super) async fn examine(
         if let Some(discord) = of_discord(&config, loaded.as_deref().ok()).await {
             parts.push(("Discord", discord));
         }
-        if let Ok(snapshot) = &loaded
-            && let Some(paths) = of_paths(&config, snapshot).await
-        {
-            parts.push(("Notices", paths));
+        if let Ok(snapshot) = &loaded {
+            parts.push(("Notices", of_paths(&config, snapshot).await));
         }
     }
     let snapshot = match loaded {
