@@ -8,12 +8,12 @@ use crate::chat::grammar::{OfIncidents, OfNotices};
 use crate::engine::incidents::{Begin, known_paths};
 use crate::engine::{Engine, Refused, Speaker};
 use crate::incident::model::RunSeen;
-use crate::incident::paths::seen;
+use crate::incident::paths::{Seen, seen};
 use crate::incident::{self, Incident, IncidentId, Refusal, Says};
 use crate::policy::decide::{Denial, Door, policy_of};
 use crate::run::{Run, RunId};
 use crate::wording::incident as words;
-use crate::wording::{Page, record, run as run_words};
+use crate::wording::{Moment, Page, record, run as run_words};
 
 /// What an incident is has at most so many characters.
 const MAX_WHAT: usize = 1_000;
@@ -105,11 +105,19 @@ impl Desk {
         Ok(words::log::log(&with_post.collect::<Result<Vec<_>, Refused>>()?, &self.moment()))
     }
 
-    /// How each path is.
+    /// How each path is; where none is known because notify.yaml cannot be used, that.
     pub(super) fn paths_of_notices(&self) -> Result<Page, Refused> {
         let moment = self.moment();
+        let seen = self.seen_paths(&moment)?;
+        Ok(match self.problems_of_notify() {
+            Some(why) if seen.is_empty() => words::refusal::notify_broken(&why),
+            _ => crate::wording::paths::list(&seen, &moment),
+        })
+    }
+
+    fn seen_paths(&self, moment: &Moment) -> Result<Vec<Seen>, Refused> {
         if let Some(engine) = &self.engine {
-            return Ok(crate::wording::paths::list(&engine.incidents().paths()?, &moment));
+            return engine.incidents().paths();
         }
         let snapshot = self.files().map_err(Refused::NotLoaded)?;
         let policy = policy_of(&snapshot.set.policy).map_err(Refused::Denied)?;
@@ -117,8 +125,7 @@ impl Desk {
         let known = self.journal.as_ref().map(known_paths).unwrap_or_default();
         let duty = snapshot.set.duty(policy, &overrides);
         let open = self.open_incidents()?;
-        let seen = seen(&duty, &known, &open, &moment.zone, (moment.now, moment.now));
-        Ok(crate::wording::paths::list(&seen, &moment))
+        Ok(seen(&duty, &known, &open, &moment.zone, (moment.now, moment.now)))
     }
 
     /// Why notify.yaml cannot be used as it is now, if it cannot.
@@ -126,7 +133,6 @@ impl Desk {
         self.files().ok()?.set.notify.as_ref().err().cloned()
     }
 
-    /// What the journal says of the notices of an incident.
     /// What its events say of the notices of an incident.
     pub fn post_of(&self, id: IncidentId) -> Result<words::Post, Refused> {
         Ok(words::Post::of(&self.events_of(id)?))
