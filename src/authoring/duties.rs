@@ -228,7 +228,7 @@ fn check_way(
                 problems.add(Code::WayAddress, &way.path.place, message, cure);
             }
         }
-        (Carrier::Webhook { .. } | Carrier::PagerDuty { .. }, Some(to)) => {
+        (Carrier::PagerDuty { .. }, Some(to)) => {
             let message = format!("a path of kind {kind} has no use for `to`");
             problems.add(Code::WayAddress, &to.place, message, format!("write {} alone", way.path.value));
         }

@@ -41,10 +41,8 @@ pub(super) async fn examine(
         if let Some(discord) = of_discord(&config, loaded.as_deref().ok()).await {
             parts.push(("Discord", discord));
         }
-        if let Ok(snapshot) = &loaded
-            && let Some(paths) = of_paths(&config, snapshot).await
-        {
-            parts.push(("Notices", paths));
+        if let Ok(snapshot) = &loaded {
+            parts.push(("Notices", of_paths(&config, snapshot).await));
         }
     }
     let snapshot = match loaded {
@@ -120,19 +118,9 @@ async fn of_the_bot(config: &Config, loaded: &Result<Arc<Snapshot>, NotLoaded>) 
             },
         ],
     };
-    found.extend(loaded.as_ref().ok().and_then(|snapshot| of_notify(snapshot)));
     found.push(journal(config).await);
     found.push(room(config));
     found
-}
-
-/// Whether notify.yaml can be used; nothing where there is none, which is somebody's choice.
-fn of_notify(snapshot: &Snapshot) -> Option<Finding> {
-    let why = snapshot.set.notify.as_ref().err()?;
-    let is_there = snapshot.sources.iter().any(|source| source.name.stem() == "notify");
-    let says =
-        format!("{why}: a bot that starts now calls nobody; one that runs goes on with what it read before");
-    is_there.then(|| Finding::new("notify", says, true, "steadyhand check says what and where"))
 }
 
 /// Whether the journal is whole. Each entry is looked at.

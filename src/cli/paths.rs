@@ -19,12 +19,12 @@ use crate::wording::Moment;
 use crate::wording::doctor::Finding;
 use crate::wording::paths::examined;
 
-/// All paths of notify.yaml, and the door for alerts; nothing where there is neither.
-pub(super) async fn of_paths(config: &Config, snapshot: &Snapshot) -> Option<Vec<Finding>> {
-    let notify = snapshot.set.notify.as_ref().ok()?;
-    if notify.paths.is_empty() && notify.reports.alerts.is_none() {
-        return None;
-    }
+/// All paths of notify.yaml and the door for alerts; or that the file cannot be used, or is not there.
+pub(super) async fn of_paths(config: &Config, snapshot: &Snapshot) -> Vec<Finding> {
+    let notify = match &snapshot.set.notify {
+        Ok(notify) => notify,
+        Err(why) => return vec![without(why, is_there(snapshot))],
+    };
     let policy = snapshot.set.policy.as_ref().ok();
     let view = JournalView::open(&config.journal).ok();
     let secrets = Secrets::new(config.secrets.clone(), environment);
@@ -39,7 +39,18 @@ pub(super) async fn of_paths(config: &Config, snapshot: &Snapshot) -> Option<Vec
     }
     found.push(watcher(notify, &secrets).await);
     found.extend(alerts(notify, &secrets).await);
-    Some(found)
+    found
+}
+
+/// Whether the file lies there, be it as it may.
+fn is_there(snapshot: &Snapshot) -> bool {
+    snapshot.sources.iter().any(|source| source.name.stem() == "notify")
+}
+
+/// Nobody is called by a bot that is started so. Whoever has no file may have meant that; problems are never meant.
+fn without(why: &str, is_there: bool) -> Finding {
+    let says = format!("{why}: a bot that is started now calls nobody");
+    Finding::new("notify", says, is_there, "steadyhand check says what and where")
 }
 
 /// How each path is, by what the journal says; without a policy nobody can be told, and nothing is tried.

@@ -23,12 +23,21 @@ pub fn load_or_create(path: &Path, fresh: &[u8; 32]) -> Result<[u8; 32], String>
 
 enum Missing {
     NotThere,
+    /// It is the key of another login, which goes on with it.
+    NotOurs,
     Unusable(String),
 }
 
 impl Missing {
     fn told(self, path: &Path) -> String {
         let why = match self {
+            Self::NotOurs => {
+                return format!(
+                    "The key of the links in {} is another login's. Next: leave it, and let that login run the bot; \
+                     `incident ack` needs no link",
+                    path.display()
+                );
+            }
             Self::NotThere => "it was there and is gone".to_owned(),
             Self::Unusable(why) => why,
         };
@@ -41,12 +50,8 @@ impl Missing {
 }
 
 fn load(path: &Path) -> Result<[u8; 32], Missing> {
-    let unusable = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => Missing::NotThere,
-        _ => Missing::Unusable(error.to_string()),
-    };
-    let mut file = std::fs::File::open(path).map_err(unusable)?;
-    let mode = file.metadata().map_err(unusable)?.mode() & 0o777;
+    let mut file = std::fs::File::open(path).map_err(Missing::from)?;
+    let mode = file.metadata().map_err(Missing::from)?.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(Missing::Unusable(format!("others may read or change it (mode {mode:04o})")));
     }
@@ -54,6 +59,16 @@ fn load(path: &Path) -> Result<[u8; 32], Missing> {
     let mut rest = [0; 1];
     let whole = file.read_exact(&mut key).is_ok() && matches!(file.read(&mut rest), Ok(0));
     whole.then_some(key).ok_or_else(|| Missing::Unusable("it does not hold 32 bytes".to_owned()))
+}
+
+impl From<std::io::Error> for Missing {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::NotThere,
+            ErrorKind::PermissionDenied => Self::NotOurs,
+            _ => Self::Unusable(error.to_string()),
+        }
+    }
 }
 
 /// Under a name of its own first, so that nobody ever reads half a key. Files are made with mode 0600 there.
@@ -105,6 +120,15 @@ mod tests {
             assert!(why.contains(words) && why.contains("Next: remove the file"), "{why}");
         }
         assert_eq!(with(&[3; 32], 0o600), Ok([3; 32]));
+    }
+
+    #[test]
+    fn the_key_of_another_login_is_not_to_be_removed() {
+        // Root can read everything, so that no file shows this to every test.
+        let why =
+            Missing::from(std::io::Error::from(ErrorKind::PermissionDenied)).told(Path::new("links.key"));
+
+        assert!(why.contains("another login's") && !why.contains("remove"), "{why}");
     }
 
     #[test]

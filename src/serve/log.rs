@@ -56,6 +56,12 @@ fn sentence(incident: &Incident, event: &incident::Event) -> Option<String> {
         incident::Event::NoticeAccepted { notice, .. } => {
             format!("Notice {notice} was accepted{}.", over(*notice))
         }
+        incident::Event::NoticeDelayed { notice, .. } => {
+            format!("Notice {notice} was not taken{}; it is tried again.", over(*notice))
+        }
+        incident::Event::NoticeUnknown { notice, .. } => {
+            format!("Nobody knows whether notice {notice} was taken{}; it is sent again.", over(*notice))
+        }
         incident::Event::NoticeFailed { notice, .. } => format!("Notice {notice} failed{}.", over(*notice)),
         incident::Event::IncidentAcknowledged { how, .. } => format!("Acknowledged, by {how}."),
         _ => return None,
@@ -122,6 +128,8 @@ mod tests {
             call,
             Of::NoticeAccepted { notice: 1, id: None },
             Of::NoticeFailed { notice: 2, why: "no such address: ana@example.org".to_owned() },
+            Of::NoticeDelayed { notice: 3, why: "ana is away".to_owned(), again: now },
+            Of::NoticeUnknown { notice: 4, why: "ana is away".to_owned(), again: now },
             Of::IncidentAcknowledged { roles: Vec::new(), how: "link".to_owned() },
             Of::IncidentDraft { text: "Orders cannot be placed.".to_owned() },
         ]
@@ -129,6 +137,12 @@ mod tests {
 
         let called = "Called for obligation 1, step 1; people: 1.";
         let accepted = "Notice 1 was accepted.";
-        assert_eq!(lines, ["Opened.", called, accepted, "Notice 2 failed.", "Acknowledged, by link.", ""]);
+        let delayed = "Notice 3 was not taken; it is tried again.";
+        let unknown = "Nobody knows whether notice 4 was taken; it is sent again.";
+        let failed = "Notice 2 failed.";
+        assert_eq!(
+            lines,
+            ["Opened.", called, accepted, failed, delayed, unknown, "Acknowledged, by link.", ""]
+        );
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::Engine;
 use crate::engine::clock::Clock;
@@ -15,6 +15,11 @@ use crate::notify;
 
 /// How often it is looked when nobody outside is named.
 const LOOK_EVERY: Duration = Duration::from_mins(2);
+
+/// So long may a start need for what came due, and for what was written and not heard, while no bot was there.
+const SETTLES_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+/// How often it is looked meanwhile.
+const SETTLES_EVERY: Duration = Duration::from_millis(100);
 
 /// Whether somebody outside hears us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +78,19 @@ impl Watch {
 
     /// Looks, and calls, until the process ends.
     pub async fn watch(self) {
+        self.settles().await;
         loop {
             let wait = self.look().await;
             self.clock.after(wait).await;
+        }
+    }
+
+    /// Waits until what a start finds undone is done: all of it would be late otherwise, and nobody outside called before
+    /// the next look.
+    async fn settles(&self) {
+        let until = self.now().checked_add(SETTLES_WITHIN).unwrap_or(Timestamp::MAX);
+        while self.now() < until && !self.late().is_empty() {
+            self.clock.after(SETTLES_EVERY).await;
         }
     }
 

@@ -310,6 +310,8 @@ fn without_a_notify_file_the_answer_begins_as_a_sentence() {
     scene.says("ana", OPENED);
 
     assert!(scene.last().contains("There is no notify.yaml; nobody can be called."), "{}", scene.last());
+    assert!(scene.last().contains("write notify.yaml beside policy.yaml"), "{}", scene.last());
+    assert!(!scene.last().contains("steadyhand check"), "it finds nothing: {}", scene.last());
 }
 
 #[test]
@@ -423,6 +425,11 @@ fn with_problems_in_notify_the_pages_say_so_and_what_was_read_goes_on() {
         assert!(scene.last().contains("notify.yaml has"), "{}", scene.last());
         assert!(scene.last().contains("steadyhand check"), "{}", scene.last());
     }
+
+    // What was read is gone with the process that read it.
+    scene.restarts();
+    scene.says("ana", "notify paths");
+    assert!(scene.last().contains("notify.yaml has"), "{}", scene.last());
 }
 
 #[test]

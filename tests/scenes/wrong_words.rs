@@ -48,7 +48,17 @@ fn all_wrong_values_are_named_at_once() {
 
 #[test]
 fn the_nearest_verb_is_named() {
-    let scene = typed(&["statsu", "aprove 1 7c1e94b2", "runbook", "frobnicate", "stpo 1", "st 1", "con 1 x"]);
+    let scene = typed(&[
+        "statsu",
+        "aprove 1 7c1e94b2",
+        "runbook",
+        "frobnicate",
+        "stpo 1",
+        "st 1",
+        "con 1 x",
+        "ack inc-1",
+        "inc-1",
+    ]);
 
     scene.reads("wrong-verb");
 }

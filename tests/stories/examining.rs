@@ -251,7 +251,7 @@ async fn each_path_is_found_as_the_journal_says_that_it_is() {
 }
 
 #[test]
-fn whether_notify_can_be_used_and_the_token_of_alerts_be_read_is_found() {
+fn whether_the_token_of_alerts_can_be_read_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
     let policy = fs::read_to_string(runbooks.join("policy.yaml")).unwrap();
@@ -270,19 +270,37 @@ fn whether_notify_can_be_used_and_the_token_of_alerts_be_read_is_found() {
         rows.iter().find(|row| row.contains(" alerts ")).cloned().unwrap_or_else(|| panic!("{rows:#?}"))
     };
 
-    fs::write(folder.path().join("notify.yaml"), "notify: shop\npaths: 7\n").unwrap();
-    fs::write(&config, format!("runbooks = \"{}\"\npolicy = \"policy.yaml\"\n", runbooks.display())).unwrap();
-    let rows_of_broken = rows(&config);
-    let broken = rows_of_broken.iter().find(|row| row.contains(" notify "));
-    assert!(
-        broken.is_some_and(|row| row.starts_with("! WRONG notify notify.yaml has")),
-        "nobody would be called: {rows_of_broken:#?}"
-    );
-
-    fs::write(folder.path().join("notify.yaml"), notify).unwrap();
     let unread = of_alerts("");
     assert!(unread.starts_with("! WRONG alerts none is taken: the configuration says nothing"), "{unread}");
     assert!(unread.contains("Cure: give the bot the token"), "{unread}");
     let read = of_alerts(&crate::told::secret(folder.path(), "alerts_key", "Zx81-very-secret"));
     assert_eq!(read, "+ well alerts are taken from whoever shows the token");
+}
+
+#[test]
+fn a_notify_file_with_a_slip_is_found_and_a_missing_one_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let runbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks");
+    let policy = fs::read_to_string(runbooks.join("policy.yaml")).unwrap();
+    let without_schedules =
+        policy.replace("schedule: primary", "people: [anna]").replace("schedule: support", "people: [dana]");
+    let without_secrets = without_schedules.lines().filter(|line| !line.contains("[notify.yaml]"));
+    let policy = without_secrets.collect::<Vec<_>>().join("\n").replace("\nsecrets: ", "\n# ");
+    fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let config = folder.path().join("steadyhand.toml");
+    fs::write(&config, format!("runbooks = \"{}\"\npolicy = \"policy.yaml\"\n", runbooks.display())).unwrap();
+    let says = || {
+        let output = program().arg("--config").arg(&config).arg("doctor").output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+
+    let said = says();
+    assert!(said.contains("+ well notify there is no notify.yaml"), "{said}");
+
+    fs::write(folder.path().join("notify.yaml"), "notify: shop\npaths: {}\npeople: {}\nwatchers: none\n")
+        .unwrap();
+    let said = says();
+    assert!(said.contains("! WRONG notify notify.yaml has 1 problem"), "{said}");
+    assert!(said.contains("The bot needs something: notify"), "{said}");
 }

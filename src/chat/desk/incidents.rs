@@ -13,7 +13,7 @@ use crate::incident::{self, Incident, IncidentId, Refusal, Says};
 use crate::policy::decide::{Denial, Door, policy_of};
 use crate::run::{Run, RunId};
 use crate::wording::incident as words;
-use crate::wording::{Page, record, run as run_words};
+use crate::wording::{Moment, Page, record, run as run_words};
 
 /// What an incident is has at most so many characters.
 const MAX_WHAT: usize = 1_000;
@@ -105,7 +105,7 @@ impl Desk {
         Ok(words::log::log(&with_post.collect::<Result<Vec<_>, Refused>>()?, &self.moment()))
     }
 
-    /// How each path is.
+    /// How each path is; where none is known because notify.yaml cannot be used, that.
     pub(super) fn paths_of_notices(&self) -> Result<Page, Refused> {
         Ok(crate::wording::paths::list(&self.paths()?, &self.moment()))
     }
@@ -113,6 +113,14 @@ impl Desk {
     /// How the paths are.
     pub(super) fn paths(&self) -> Result<Vec<Seen>, Refused> {
         let moment = self.moment();
+        let seen = self.seen_paths(&moment)?;
+        Ok(match self.problems_of_notify() {
+            Some(why) if seen.is_empty() => words::refusal::notify_broken(&why),
+            _ => crate::wording::paths::list(&seen, &moment),
+        })
+    }
+
+    fn seen_paths(&self, moment: &Moment) -> Result<Vec<Seen>, Refused> {
         if let Some(engine) = &self.engine {
             return engine.incidents().paths();
         }

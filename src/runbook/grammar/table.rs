@@ -792,7 +792,11 @@ static WAY: Shape = Shape {
     about: "A path, and where on it.",
     keys: &[
         must("path", Form::Word(Refers::Path), "The path."),
-        must("to", Form::Free, "Where on it: a mail address, a Discord user id, a member id of Slack."),
+        must(
+            "to",
+            Form::Free,
+            "Where on it: a mail address, a Discord user id, a member id of Slack; over a webhook, any word for whom one person alone reads it.",
+        ),
     ],
 };
 

@@ -65,7 +65,7 @@ pub fn opened(incident: &Incident, problems: Option<&str>, moment: &Moment) -> P
         (None, _) => Page::sentence(what).text(called(incident)),
     };
     let page = match problems {
-        Some(_) => page.next("steadyhand check", "in a shell, shows what is wrong"),
+        Some(why) => said::mends_notify(page, why),
         None => page,
     };
     owes(page, incident, moment)
@@ -143,7 +143,8 @@ fn where_it_goes(incident: &Incident) -> String {
 
 fn resolved(incident: &Incident) -> Page {
     let id = incident.id;
-    let page = Page::sentence(format!("{id} is resolved. Whoever was called is told."));
+    let told = if incident.notices.is_empty() { "Nobody was called." } else { "Whoever was called is told." };
+    let page = Page::sentence(format!("{id} is resolved. {told}"));
     if incident.obligations.iter().any(|owed| owed.is_open() && owed.owed == Owed::Postmortem) {
         return page.next(format!("incident export {id}"), "the draft of the postmortem, which is owed");
     }

@@ -1,5 +1,6 @@
 //! The words of `incident`, as the help tells them.
 
+use crate::incident::model::IncidentId;
 use crate::wording::page::{Below, Block, Page, Row, Table, plain};
 
 /// A word behind `incident`.
@@ -42,6 +43,15 @@ pub const WORDS: &[Word] = &[
     word("timeline", "inc-31", "What happened, line by line."),
     word("export", "inc-31", "The draft of the postmortem, as Markdown."),
 ];
+
+/// What somebody meant who left `incident` out: an incident alone, or one of its words.
+pub fn said_of(word: &str) -> Option<String> {
+    if word.parse::<IncidentId>().is_ok() {
+        return Some(format!("incident status {word}"));
+    }
+    let known = WORDS.iter().find(|known| known.word == word)?;
+    Some(format!("incident {word} {}", known.form))
+}
 
 /// What stands behind most of them, and need not be said each time.
 const USUAL: &str = "inc-31";

@@ -109,9 +109,8 @@ pub fn tried(path: &PathName, to: Option<&Person>, answer: &Answer) -> Page {
 /// it is now, if it cannot.
 pub fn no_path(typed: &str, yours: &[String], problems: Option<&str>) -> Page {
     if let (Some(why), []) = (problems, yours) {
-        return Page::sentence(format!("{}; no way to you was read before.", said::of_notify(why)))
-            .next("steadyhand check", "in a shell, shows what is wrong")
-            .code("unknown-path");
+        let page = Page::sentence(format!("{}; no way to you was read before.", said::of_notify(why)));
+        return said::mends_notify(page, why).code("unknown-path");
     }
     let yours = match yours {
         [] => "notify.yaml has no way to you.".to_owned(),

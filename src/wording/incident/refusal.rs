@@ -158,11 +158,11 @@ pub fn not_reported(refusal: &Refusal, id: Option<IncidentId>) -> Page {
 
 /// notify.yaml cannot be used as it is now. It stands before what is known all the same.
 pub fn notify_broken(why: &str) -> Page {
-    Page::sentence(format!(
+    let page = Page::sentence(format!(
         "{}. What was read before goes on; where nothing was, nobody can be called.",
         said::of_notify(why)
-    ))
-    .next("steadyhand check", "in a shell, shows what is wrong")
+    ));
+    said::mends_notify(page, why)
 }
 
 /// Nothing is being called, so there are no next ones to call.

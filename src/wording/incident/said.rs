@@ -6,6 +6,7 @@ use crate::incident::model::{
 use crate::run::RunId;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Role;
+use crate::wording::Page;
 use crate::wording::moment::Moment;
 use crate::wording::refusal::capital;
 
@@ -121,6 +122,14 @@ pub fn publishes(incident: &Incident) -> Option<String> {
 pub fn of_notify(why: &str) -> String {
     let why = visible(why);
     if why.starts_with("notify.yaml") { why } else { capital(&why) }
+}
+
+/// What to do where notify.yaml cannot be used. `check` has nothing to say of a file that is not there.
+pub fn mends_notify(page: Page, why: &str) -> Page {
+    if why == "there is no notify.yaml" {
+        return page.text("Next: write notify.yaml beside policy.yaml, and tell people yourself until then.");
+    }
+    page.next("steadyhand check", "in a shell, shows what is wrong")
 }
 
 /// How bad it is, and that it is a drill if it is one.

@@ -63,7 +63,7 @@ fn said_of(
         Delivery::Accepted(at) => format!("accepted {}", moment.time(*at)),
         Delivery::Failed(_) => format!("NOT SENT{}", because()),
         Delivery::Superseded => "replaced by newer news".to_owned(),
-        Delivery::Dropped(why) => format!("not needed: {}", visible(why)),
+        Delivery::Dropped(why) => format!("not needed: {}", visible(why.trim_end_matches('.'))),
     }
 }
 

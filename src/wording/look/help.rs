@@ -151,6 +151,11 @@ pub fn help_word(word: &str) -> Page {
 pub fn unknown_word(word: &str) -> Page {
     let words = || VERBS.iter().map(|verb| verb.word);
     let shown = quoted(word);
+    if let Some(of) = crate::wording::incident::help::said_of(word) {
+        return Page::sentence(format!("{shown} is not a word here. Of an incident: `{of}`."))
+            .next("incident", "those that are open")
+            .code("unknown-word");
+    }
     let begun: Vec<_> =
         words().filter(|known| known.starts_with(word)).map(|known| format!("`{known}`")).collect();
     match nearest(word, words()) {
