@@ -107,20 +107,16 @@ impl Desk {
 
     /// How each path is; where none is known because notify.yaml cannot be used, that.
     pub(super) fn paths_of_notices(&self) -> Result<Page, Refused> {
-        Ok(crate::wording::paths::list(&self.paths()?, &self.moment()))
-    }
-
-    /// How the paths are.
-    pub(super) fn paths(&self) -> Result<Vec<Seen>, Refused> {
         let moment = self.moment();
-        let seen = self.seen_paths(&moment)?;
+        let seen = self.paths(&moment)?;
         Ok(match self.problems_of_notify() {
             Some(why) if seen.is_empty() => words::refusal::notify_broken(&why),
             _ => crate::wording::paths::list(&seen, &moment),
         })
     }
 
-    fn seen_paths(&self, moment: &Moment) -> Result<Vec<Seen>, Refused> {
+    /// How the paths are.
+    pub(super) fn paths(&self, moment: &Moment) -> Result<Vec<Seen>, Refused> {
         if let Some(engine) = &self.engine {
             return engine.incidents().paths();
         }

@@ -43,7 +43,7 @@ impl Desk {
                 let page = look::status(&self.open_runs()?, self.is_carried(), &moment);
                 let page = page.join(incident::section(&incidents, &moment));
                 // Files with a mistake are said elsewhere; what goes on is shown all the same.
-                let page = page.join(paths::line(&self.paths().unwrap_or_default()));
+                let page = page.join(paths::line(&self.paths(&moment).unwrap_or_default()));
                 let parked = self.parked();
                 parked
                     .iter()
