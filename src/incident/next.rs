@@ -74,7 +74,8 @@ const fn ends(notice: &Notice) -> bool {
     matches!(notice.about, About::Acknowledged | About::Resolved)
 }
 
-const fn rings(notice: &Notice) -> bool {
+/// Whether it calls somebody.
+pub const fn rings(notice: &Notice) -> bool {
     matches!(notice.about, About::Call(_) | About::Late(_) | About::Alarm(_))
 }
 

@@ -230,6 +230,26 @@ fn nothing_leaves_before_somebody_carries_it_and_then_all_of_it_does() {
 }
 
 #[test]
+fn a_page_of_a_new_incident_leaves_before_the_news_of_old_ones() {
+    let mut scene = reachable();
+    for id in 1..=5 {
+        begins(&mut scene, Severity::Sev3, None).unwrap();
+        say(&mut scene, "sue", id, knows()).unwrap();
+        let says = Says::Update { text: "orders work again".to_owned(), for_support: true };
+        say(&mut scene, "ben", id, says).unwrap();
+    }
+    begins(&mut scene, Severity::Sev3, None).unwrap();
+
+    let post = Post::new();
+    over(&mut scene, &post);
+
+    let letters: Vec<(u64, Kind)> = post.letters().iter().map(|(_, it)| (it.incident.0, it.kind)).collect();
+    assert_eq!(letters[..2], [(6, Kind::Page), (6, Kind::Page)], "{letters:?}");
+    assert_eq!(letters.len(), 2 + 5, "{letters:?}");
+    holds(&mut scene);
+}
+
+#[test]
 fn what_is_owed_and_whose_time_passed_unheard_is_found() {
     let mut scene = reachable();
     over(&mut scene, &Post::new());

@@ -16,7 +16,7 @@ use crate::engine::lock;
 use crate::failpoint::{self, Point};
 use crate::incident::input::{Answer, Input};
 use crate::incident::model::{About, Delivery, Notice, Owed};
-use crate::incident::{self, Incident, IncidentId};
+use crate::incident::{self, Incident, IncidentId, next};
 use crate::notify::{Kind, Letter};
 use crate::runbook::source::name::PathName;
 use crate::wording::moment::Moment;
@@ -40,18 +40,19 @@ pub(super) struct Sent {
 }
 
 impl Keeper {
-    /// Sends what may leave now, as far as there is room on the paths.
+    /// Sends what may leave now, as far as there is room on the paths: first whoever is called, in whatever incident.
     pub(super) async fn send_all(&mut self) {
         let Some(carriers) = self.inner.incidents.carriers.borrow().clone() else { return };
-        let ids: Vec<IncidentId> = self.open.keys().copied().collect();
-        for id in ids {
+        let ids = || self.open.keys().copied();
+        let turns = ids().map(|id| (true, id)).chain(ids().map(|id| (false, id)));
+        for (rings, id) in turns.collect::<Vec<_>>() {
             if self.stands_still() || self.flying.len() >= AT_ONCE {
                 return;
             }
             if self.is_parked(id) {
                 continue;
             }
-            let notices = self.chosen(id).await;
+            let notices = self.chosen(id, rings).await;
             if notices.is_empty() {
                 continue;
             }
@@ -68,8 +69,8 @@ impl Keeper {
         }
     }
 
-    /// The notices of an incident that leave now.
-    async fn chosen(&mut self, id: IncidentId) -> Vec<u32> {
+    /// The notices of an incident that leave now: those that call somebody, or the others.
+    async fn chosen(&mut self, id: IncidentId, rings: bool) -> Vec<u32> {
         let Some(incident) = self.open.get(&id) else { return Vec::new() };
         let now = self.inner.clock.now();
         let Ok(due) = catch_unwind(AssertUnwindSafe(|| incident::next(incident, now))) else {
@@ -82,7 +83,7 @@ impl Keeper {
             let Some(notice) = incident.notice(number) else { continue };
             let on_path = taken.iter().filter(|path| ***path == notice.way.path).count();
             let is_free = taken.len() < AT_ONCE && on_path < AT_ONCE_A_PATH;
-            if is_free && !self.flying.contains_key(&(id, number)) {
+            if is_free && next::rings(notice) == rings && !self.flying.contains_key(&(id, number)) {
                 taken.push(&notice.way.path);
                 chosen.push(number);
             }
