@@ -29,5 +29,23 @@ impl<'a> ForPublic<'a> {
 
 pub(super) fn say(known: &ForPublic<'_>) -> Words {
     let title = visible(known.title);
-    Words { subject: title.clone(), title, text: visible_lines(known.published) }
+    Words { subject: title.clone(), title, text: as_published(known.published) }
+}
+
+/// Word for word. What cannot be seen is written out, but for what belongs to the picture before it: how it is drawn, and
+/// what joins it to the next one.
+fn as_published(text: &str) -> String {
+    let is_picture = |c: char| !c.is_ascii() && !c.is_alphanumeric();
+    let mut said = String::with_capacity(text.len());
+    let mut before = None;
+    for c in text.chars() {
+        let belongs = matches!(c, '\u{fe0f}' | '\u{200d}') && before.is_some_and(is_picture);
+        if belongs {
+            said.push(c);
+        } else {
+            said.push_str(&visible_lines(c.encode_utf8(&mut [0; 4])));
+        }
+        before = Some(c);
+    }
+    said
 }

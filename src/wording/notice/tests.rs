@@ -143,6 +143,12 @@ fn the_public_reads_exactly_what_was_published() {
 
     assert_eq!(public.text, text);
     assert_eq!(public.title, "Order processing");
+    let pictures = "\u{26a0}\u{fe0f} Orders fail \u{1f469}\u{200d}\u{1f692}".to_owned();
+    incident.published =
+        vec![(incident.since, person("cleo"), format!("{pictures}, or\u{200d}ders\u{202e}"))];
+    let public = words(&incident, &notice(About::Published(1), Audience::Public), &facts, &moment());
+    assert_eq!(public.text, format!("{pictures}, or\\u200dders\\u202e"));
+    incident.published = vec![(incident.since, person("cleo"), text)];
     let support = words(&incident, &notice(About::Call(2), Audience::Support), &facts, &moment());
     let say = "Say: \"Placing orders fails since 03:05 CET. News by 03:40 CET.\"";
     assert!(support.text.contains(say), "{}", support.text);
