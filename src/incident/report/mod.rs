@@ -1,6 +1,6 @@
 //! What people and alerts report of a service: a fact of its own in the journal, before it belongs to any incident.
 //!
-//! [`place`] decides what becomes of each, from the reports that wait, the incidents that are open and the settings alone:
+//! [`place()`] decides what becomes of each, from the reports that wait, the incidents that are open and the settings alone:
 //! it joins an incident, waits for others, or opens one. The same source counts once, however often it says the same.
 
 pub mod place;
