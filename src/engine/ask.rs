@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::clock::Clock;
 use super::context::Context;
@@ -68,6 +68,16 @@ pub type AtHand<'a> = Option<(&'a str, &'a HostName)>;
 /// Readings of errands that were asked already, so that nobody is asked the same thing twice at one time.
 pub type Known = BTreeMap<Errand, (Reading, Timestamp)>;
 
+/// What a task came to; nothing if it broke. While the process goes away its tasks are taken from it one by one, and
+/// nobody stops them else: whoever waits for one then decides nothing any more, least of all that a host was silent.
+pub(super) async fn came_to<T>(done: Result<T, JoinError>) -> Option<T> {
+    match done {
+        Ok(came) => Some(came),
+        Err(error) if error.is_cancelled() => std::future::pending().await,
+        Err(_) => None,
+    }
+}
+
 impl Asker {
     /// Asks inquiries side by side, each in its own time.
     pub async fn ask(&self, inquiries: Vec<Inquiry>, known: &mut Known) {
@@ -88,7 +98,7 @@ impl Asker {
             });
         }
         while let Some(done) = asked.join_next().await {
-            if let Ok((errand, reading)) = done {
+            if let Some((errand, reading)) = came_to(done).await {
                 known.insert(errand, (reading, self.clock.now()));
             }
         }
@@ -382,4 +392,25 @@ fn reading(set: &crate::authoring::Set, inquiry: &Inquiry, report: &Report) -> R
         Ending::Lost { why } | Ending::Lives { why } => format!("{host} did not answer {probe}: {why}"),
     };
     Err(NoAnswer(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context as Polled, Poll, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_was_taken_away_is_no_answer_and_one_that_broke_is_none() {
+        let gone = tokio::spawn(std::future::pending::<()>());
+        gone.abort();
+        let gone = gone.await;
+        assert!(pin!(came_to(gone)).poll(&mut Polled::from_waker(Waker::noop())).is_pending());
+
+        let broke = tokio::spawn(async { panic!("a fault") }).await;
+        let came = pin!(came_to::<()>(broke)).poll(&mut Polled::from_waker(Waker::noop()));
+        assert_eq!(came, Poll::Ready(None));
+        assert_eq!(came_to(tokio::spawn(async { 7 }).await).await, Some(7));
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::ask::{Asker, Known};
+use super::ask::{Asker, Known, came_to};
 use super::clock::Clock;
 use super::context::Context;
 use crate::library::{Library, Snapshot};
@@ -280,11 +280,11 @@ impl Planner {
         }
         let (mut guards, mut cannot) = (BTreeMap::new(), BTreeMap::new());
         while let Some(said) = asked.join_next().await {
-            match said {
-                Ok((host, Ok(guard))) => {
+            match came_to(said).await {
+                Some((host, Ok(guard))) => {
                     guards.insert(host, guard);
                 }
-                Ok((host, Err(Ending::NotStarted { code, why }))) if code != "unreachable" => {
+                Some((host, Err(Ending::NotStarted { code, why }))) if code != "unreachable" => {
                     cannot.insert(host.clone(), not_guarded(&host, why));
                 }
                 _ => {}
