@@ -68,6 +68,23 @@ pub enum Refused {
     Journal(OpenError),
 }
 
+impl Refused {
+    /// The reason as the log of the service has it. What people read is worded by the chat.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::NotWritten(error) => error.to_string(),
+            Self::Journal(error) => error.to_string(),
+            Self::NotLoaded(NotLoaded::Unreadable(why)) => format!("the runbooks cannot be read: {why}"),
+            Self::NotLoaded(NotLoaded::Problems(report)) => {
+                format!("the runbooks have {} problems", report.problems.len())
+            }
+            Self::UnknownRun(id) => format!("there is no run {id}"),
+            Self::NoMessenger => "nothing carries notices".to_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
 impl From<OpenError> for Refused {
     fn from(error: OpenError) -> Self {
         Self::Journal(error)

@@ -275,7 +275,8 @@ impl Counter {
 
     async fn hear(&self, policy: &Policy, said: Vec<(String, BTreeSet<String>)>, asked: Timestamp) {
         if let Err(refused) = self.engine.members_are(policy, said, asked).await {
-            self.pulse.trouble(&format!("who has which role could not be written down: {refused:?}"));
+            self.pulse
+                .trouble(&format!("who has which role could not be written down: {}", refused.for_log()));
         }
     }
 

@@ -208,7 +208,11 @@ impl<K: Key> Places<K> {
         let mut entry = stands.recorded();
         key.write(&mut entry);
         if let Err(refused) = self.engine.note_shown(K::KIND, entry).await {
-            self.pulse.trouble(&format!("where {} is shown was not recorded: {refused:?}", key.name()));
+            self.pulse.trouble(&format!(
+                "where {} is shown was not recorded: {}",
+                key.name(),
+                refused.for_log()
+            ));
         }
         lock(&self.stands).insert(key, stands);
         (place.stands, place.posted) = (Some(stands), None);

@@ -305,7 +305,7 @@ impl Shows for Runs {
     }
 
     fn now(&self, id: RunId) -> Result<Arc<Run>, String> {
-        self.engine.run(id).map_err(|why| format!("{why:?}"))
+        self.engine.run(id).map_err(|refused| refused.for_log())
     }
 
     fn is_over(run: &Run) -> bool {

@@ -60,7 +60,7 @@ impl Incidents {
             let (incidents, path, target) = (self.clone(), due.path.clone(), due.target.clone());
             trials.spawn(async move {
                 if let Err(refused) = incidents.tries_by_itself(&path, &target).await {
-                    tracing::warn!("path {path} could not be tried: {refused:?}");
+                    tracing::warn!("path {path} could not be tried: {}", refused.for_log());
                 }
             });
         }
@@ -125,7 +125,7 @@ impl Keeper {
             let now = self.inner.clock.now();
             self.inner.incidents.hears_of_path(path.clone(), now, Heard::Reported);
         } else if let Err(why) = self.begin(opened, &[], From::default()).await {
-            tracing::error!("that path {path} is red could not be recorded: {why:?}");
+            tracing::error!("that path {path} is red could not be recorded: {why}");
         }
     }
 
@@ -136,7 +136,7 @@ impl Keeper {
             return;
         }
         if let Err(why) = self.take(id, &[Input::PathTakes], From::default()).await {
-            tracing::error!("that the path of {id} is well again could not be recorded: {why:?}");
+            tracing::error!("that the path of {id} is well again could not be recorded: {why}");
         }
     }
 }

@@ -25,11 +25,13 @@ pub(super) struct From {
 }
 
 /// Why something was not taken.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum NotTaken {
     /// The journal did not take it: it is offered again.
+    #[error("{0}")]
     NotWritten(AppendError),
     /// The incident stands still because of a fault, and why.
+    #[error("it stands still because of {0}")]
     Parked(String),
 }
 
