@@ -12,18 +12,16 @@ use steadyhand::engine::clock::Clock;
 use steadyhand::engine::dice::Dice;
 use steadyhand::incident::IncidentId;
 use steadyhand::incident::report::KIND;
-use steadyhand::library::Library;
 use steadyhand::secrets::Secrets;
 use steadyhand::secrets::reference::Reference;
+use steadyhand::serve::Service;
 use steadyhand::serve::alerts::{Alerts, MAX_BYTES};
-use steadyhand::serve::{Service, http};
 use steadyhand::target::Target;
-use steadyhand::target::ssh::{Ssh, SshSettings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::journal::{FULL, ROOM};
-use crate::stage::{Hosts, folder, opened, own_files, zone};
+use crate::stage::{Hosts, Served, folder, own_files, zone};
 
 const TOKEN: &str = "Zx81-very-secret";
 
@@ -53,13 +51,7 @@ impl Door {
         let text = std::fs::read_to_string(&policy).unwrap();
         std::fs::write(&policy, format!("{text}\nsecrets: {{ alerts_key: [notify.yaml] }}\n")).unwrap();
         let clock = Clock::moved("2026-11-18T03:09:00+01:00".parse().unwrap());
-        let (journal, library) = (opened(&place.path().join("bot.db")), Arc::new(Library::new(folders)));
-        let known_hosts = place.path().join("known_hosts");
-        let ssh = Arc::new(Ssh::new(SshSettings { identity_file: None, known_hosts }).unwrap());
-        let service = Service::new(journal.clone(), library.clone(), ssh, &clock);
-        let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let at = listener.local_addr().unwrap();
-        tokio::spawn(http::serve(listener, http::routes(service.clone()), Clock::System));
+        let Served { service, at, journal, library } = Served::from(place.path(), folders, &clock).await;
         let metrics = service.metrics.clone();
         let follows = journal.clone();
         tokio::spawn(async move { metrics.follow(&follows, 0).await });

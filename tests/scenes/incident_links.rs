@@ -9,17 +9,14 @@ use steadyhand::engine::dice::Dice;
 use steadyhand::engine::incidents::Begin;
 use steadyhand::incident::model::Severity;
 use steadyhand::incident::{IncidentId, Says};
-use steadyhand::library::Library;
 use steadyhand::notify::link::Links;
 use steadyhand::runbook::source::name::Person;
 use steadyhand::serve::answers::Answers;
-use steadyhand::serve::{Service, http};
 use steadyhand::target::Target;
-use steadyhand::target::ssh::{Ssh, SshSettings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::stage::{Hosts, Scene, folder, opened, own_files, zone};
+use crate::stage::{Hosts, Scene, Served, folder, own_files, zone};
 
 const KEY: [u8; 32] = [7; 32];
 const OPENED: &str = "2026-11-18T03:09:00+01:00";
@@ -37,13 +34,7 @@ impl Serving {
         let place = folder();
         let folders = own_files(place.path());
         let clock = Clock::moved(OPENED.parse().unwrap());
-        let (journal, library) = (opened(&place.path().join("bot.db")), Arc::new(Library::new(folders)));
-        let known_hosts = place.path().join("known_hosts");
-        let ssh = Arc::new(Ssh::new(SshSettings { identity_file: None, known_hosts }).unwrap());
-        let service = Service::new(journal.clone(), library.clone(), ssh, &clock);
-        let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let at = listener.local_addr().unwrap();
-        tokio::spawn(http::serve(listener, http::routes(service.clone()), Clock::System));
+        let Served { service, at, journal, library } = Served::from(place.path(), folders, &clock).await;
         let early = asked(at, "GET", "/answer/whatever").await;
         assert!(early.starts_with("HTTP/1.1 503 "), "nobody can record an answer yet: {early}");
 

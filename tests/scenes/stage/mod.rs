@@ -4,6 +4,7 @@
 mod cluster;
 mod commands;
 mod hosts;
+mod served;
 mod steady;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::bot::Parts;
 pub(crate) use cluster::{Cluster, Server};
 pub(crate) use hosts::{Answer, Hosts};
+pub(crate) use served::Served;
 
 /// Moves the primary on purpose.
 pub(crate) const PLANNED: &str =
