@@ -12,17 +12,14 @@ use discord::{Answer, Asked, Discord, Seen};
 use lab::Farm;
 use steadyhand::chat::discord::{self as chat, Messages};
 use steadyhand::config::Config;
-use steadyhand::engine::clock::Clock;
-use steadyhand::engine::dice::Dice;
 use steadyhand::engine::{Engine, Speaker, ToRun};
-use steadyhand::journal::Journal;
-use steadyhand::library::Library;
 use steadyhand::run::{Run, RunId};
 use steadyhand::target::ssh::Ssh;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use crate::bot::{Parts, doors, settings, speaker};
+use crate::bot::{doors, settings, speaker};
+use crate::started;
 use crate::{Goal, Promise};
 
 const HOSTS: usize = 200;
@@ -114,18 +111,9 @@ struct Bot {
 
 impl Bot {
     async fn on(farm: &Farm, discord: &Discord) -> Self {
-        let config = Config::load(Some(&farm.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
-        let ssh = Arc::new(Ssh::new(config.ssh).unwrap());
-        let parts = Parts {
-            journal: Journal::open(&farm.dir().join("chat.db"), true).unwrap(),
-            library: Arc::new(Library::new(config.folders)),
-            target: ssh.clone(),
-            clock: Clock::System,
-            dice: Dice::random(),
-            zone: config.time_zone,
-            demo: true,
-        };
-        let (engine, desk) = parts.start().await;
+        let mut config = Config::load(Some(&farm.bot_dir().join("steadyhand.toml")), &|_| None).unwrap();
+        config.journal = farm.dir().join("chat.db");
+        let (engine, desk, ssh) = started(config).await;
         let settings = settings(discord, Messages::Mention);
         let ending = CancellationToken::new();
         let chat = chat::start(settings, desk, ending.clone()).unwrap();

@@ -13,12 +13,8 @@ use steadyhand::chat::desk::Desk;
 use steadyhand::chat::grammar::{command, words};
 use steadyhand::config::Config;
 use steadyhand::engine::Engine;
-use steadyhand::engine::clock::Clock;
 use steadyhand::engine::context::{Context, errand_body};
-use steadyhand::engine::dice::Dice;
 use steadyhand::engine::planner::Before;
-use steadyhand::journal::Journal;
-use steadyhand::library::Library;
 use steadyhand::plan::measure::{ErrandBody, inquiry};
 use steadyhand::plan::model::Plan;
 use steadyhand::policy::decide::Door;
@@ -28,7 +24,8 @@ use steadyhand::runbook::expression::Ask;
 use steadyhand::runbook::source::name::{HostName, Person, RunbookName};
 use steadyhand::target::ssh::Ssh;
 
-use crate::bot::{Parts, speaker};
+use crate::bot::speaker;
+use crate::started;
 use crate::{Goal, Promise, median};
 
 const ROUNDS: usize = 9;
@@ -93,17 +90,7 @@ impl Bot {
             fs::write(own.join(file), text.replace("cool_down: 1h\n", "")).unwrap();
         }
         config.folders.runbooks = own;
-        let ssh = Arc::new(Ssh::new(config.ssh).unwrap());
-        let parts = Parts {
-            journal: Journal::open(&config.journal, true).unwrap(),
-            library: Arc::new(Library::new(config.folders)),
-            target: ssh.clone(),
-            clock: Clock::System,
-            dice: Dice::random(),
-            zone: config.time_zone,
-            demo: true,
-        };
-        let (engine, desk) = parts.start().await;
+        let (engine, desk, ssh) = started(config).await;
         Self { desk, engine, ssh }
     }
 

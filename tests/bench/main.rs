@@ -21,6 +21,32 @@ mod restart;
 mod ssh;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use steadyhand::chat::desk::Desk;
+use steadyhand::config::Config;
+use steadyhand::engine::Engine;
+use steadyhand::engine::clock::Clock;
+use steadyhand::engine::dice::Dice;
+use steadyhand::journal::Journal;
+use steadyhand::library::Library;
+use steadyhand::target::ssh::Ssh;
+
+/// A bot with this configuration, on real hosts and by the clock of the machine.
+pub(crate) async fn started(config: Config) -> (Engine, Desk, Arc<Ssh>) {
+    let ssh = Arc::new(Ssh::new(config.ssh).unwrap());
+    let parts = bot::Parts {
+        journal: Journal::open(&config.journal, true).unwrap(),
+        library: Arc::new(Library::new(config.folders)),
+        target: ssh.clone(),
+        clock: Clock::System,
+        dice: Dice::random(),
+        zone: config.time_zone,
+        demo: true,
+    };
+    let (engine, desk) = parts.start().await;
+    (engine, desk, ssh)
+}
 
 /// One goal: a ratio that must not be above, or below, another.
 pub(crate) struct Goal {
