@@ -1,7 +1,7 @@
 //! Who is called, over which ways, and who next.
 
 use steadyhand::incident::input::Answer;
-use steadyhand::incident::model::{About, Audience, Delivery, End, Owed, Severity, Trouble};
+use steadyhand::incident::model::{About, Audience, Delivery, End, Owed, Part, Severity, Trouble};
 use steadyhand::incident::{Event, Input, Says};
 
 use super::driven::{
@@ -373,6 +373,19 @@ fn a_step_takes_those_who_are_on_duty_when_it_begins() {
     driven.minutes(10);
 
     assert_eq!(calls(&driven), ["ben chat", "ben mail"]);
+}
+
+#[test]
+fn who_is_called_at_the_moment_when_something_is_late_is_not_told_of_it_besides() {
+    let tells = [tell("support", "start", "acknowledged", 10)];
+    let opened = by_run(7, Severity::Planned, Trouble::Starts);
+    let mut driven = Driven::open(&opened, &tells, TUESDAY, Some(usual()));
+    driven.says("chidi", Says::Take { part: Part::Commander, person: person("chidi") });
+
+    driven.minutes(10);
+
+    assert_eq!(driven.queued_now(|it| matches!(it, About::Call(1))), ["chidi chat", "chidi mail"]);
+    assert_eq!(driven.queued_now(|it| matches!(it, About::Late(_))), [""; 0]);
 }
 
 #[test]
