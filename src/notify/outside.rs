@@ -68,7 +68,8 @@ impl Outside {
         *self.chat.lock().unwrap_or_else(PoisonError::into_inner) = Some(room);
     }
 
-    /// Calls the watcher outside, whose address this secret holds. The error says why it did not hear us.
+    /// Calls the watcher outside, whose address this secret holds. The error says why it did not hear us,
+    /// and what to do next.
     pub async fn call(&self, url_secret: &str) -> Result<(), String> {
         watcher::call(self, url_secret).await
     }

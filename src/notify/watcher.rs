@@ -32,8 +32,5 @@ pub(super) async fn call(outside: &Outside, url_secret: &str) -> Result<(), Stri
         }
         Err(why) => why,
     };
-    Err(format!(
-        "The watcher outside did not hear us: {why}. It will cry out. Next: look at its address in the secret \
-         `{url_secret}`, and at the way to it"
-    ))
+    Err(format!("{why}. Next: look at its address in the secret `{url_secret}`, and at the way to it"))
 }

@@ -127,8 +127,7 @@ fn of_watcher(how: &Outside) -> Finding {
             Finding::new(State::Attention, says)
         }
         Outside::Deaf(why) => {
-            let says = format!("it cannot be called: {why}. Next: look at the secret and at the way there");
-            Finding::new(State::Attention, says)
+            Finding::new(State::Attention, format!("it did not hear us, and will cry out: {why}"))
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum Outside {
     NotNamed,
     /// They are not called, since something is late: they cry out soon.
     Withheld,
-    /// They could not be called, and why.
+    /// They did not hear us: why, and what to do next.
     Deaf(String),
 }
 
@@ -135,7 +135,7 @@ impl Watch {
             Some(watcher) => match self.outside.call(&watcher.url).await {
                 Ok(()) => Outside::Heard,
                 Err(why) => {
-                    tracing::warn!("the watcher outside could not be called: {why}");
+                    tracing::warn!("the watcher outside did not hear us, and will cry out: {why}");
                     Outside::Deaf(why)
                 }
             },

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use discord::Discord;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use peers::Peer;
 use serde_json::{Value, json};
 use steadyhand::journal::JournalView;
 
@@ -19,6 +20,7 @@ use crate::bot::doors;
 use crate::chat::{self, BROKE, DONE};
 use crate::crashing::matrix::ground::{Ground, Worker};
 use crate::crashing::{TAKE_LONG, end_of_step, on_a_small_disk, ran, types, until_true};
+use crate::told::secret;
 
 /// An idle service takes no more memory, in KiB.
 const PROMISED_KIB: u64 = 40 * 1024;
@@ -174,6 +176,10 @@ impl Serving {
 #[test]
 fn a_service_shows_how_it_is_tells_systemd_and_ends_when_it_is_asked() {
     let (folder, config) = a_folder();
+    let without_secrets = fs::read_to_string(&config).unwrap();
+    let switch = Peer::healthchecks();
+    let watcher = secret(folder.path(), "watcher_url", &switch.url());
+    fs::write(&config, format!("{without_secrets}[secrets]\n{watcher}")).unwrap();
     let systemd = UnixDatagram::bind(folder.path().join("notify")).unwrap();
     systemd.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let hears = || {
@@ -196,10 +202,13 @@ fn a_service_shows_how_it_is_tells_systemd_and_ends_when_it_is_asked() {
         }
     }
     assert_eq!(ready, 1);
+    // Somebody outside is called, and hears it.
+    until_true(|| !switch.came().is_empty(), || service.log());
+    switch.assert_clean();
     let (status, text) = service.get("/healthz");
     let health: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((status, &health["state"]), (200, &"ok".into()), "{text}");
-    for part in ["journal", "runs", "followers"] {
+    for part in ["journal", "runs", "followers", "notices", "watcher"] {
         assert_eq!(health["parts"][part]["state"], "ok", "{text}");
     }
     assert_eq!(service.get("/readyz").0, 200, "{}", service.get("/readyz").1);
@@ -235,8 +244,16 @@ fn a_service_shows_how_it_is_tells_systemd_and_ends_when_it_is_asked() {
     assert_eq!(entries(), 2);
     let (code, said) = service.health();
     assert!(code == BROKE && said.contains("Next: start steadyhand serve"), "{said}");
+
+    // Without the address nobody outside can be called: that is said, and no start anew would cure it.
+    fs::write(&config, without_secrets).unwrap();
+    let mut service = serve(program(), &config).when_ready();
+    let watcher = || service.part("/healthz", "watcher");
+    until_true(|| watcher().1 == "attention", || format!("{:?}", watcher()));
+    let (status, _, says) = watcher();
+    assert!(status == 200 && says.contains("add it to [secrets]"), "{status} {says}");
     // Ctrl-C ends it as well.
-    assert_eq!(serve(program(), &config).when_ready().ends_at(Signal::SIGINT), Some(DONE));
+    assert_eq!(service.ends_at(Signal::SIGINT), Some(DONE));
 }
 
 #[test]
