@@ -235,6 +235,9 @@ fn listen(shared: &Arc<Shared>, listener: TcpListener) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             if !shared.open.load(Ordering::SeqCst) {
+                // A program that somebody is starting at this moment may hold it for a while longer: whoever called then
+                // would be heard by nobody instead of refused.
+                let _ = rustix::net::shutdown(&listener, rustix::net::Shutdown::Both);
                 return;
             }
             let Ok(stream) = stream else { continue };

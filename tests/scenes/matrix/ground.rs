@@ -83,7 +83,7 @@ steps:
     host: two
     effect: reversible
     run: [do, works]
-    at_most: 5m
+    at_most: 30m
     undo: { run: [undo] }
     verify:
       - that: mark[two].ok
@@ -103,7 +103,7 @@ steps:
         host: server
         effect: reversible
         run: [do, "{{how}}"]
-        at_most: 5m
+        at_most: 30m
         undo: { run: [undo] }
         verify:
           - that: mark[server].ok
