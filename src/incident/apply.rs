@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::event::{Event, Stamped};
 use super::model::{
-    Call, Cause, Delivery, Incident, IncidentId, Notice, Obligation, Opened, RunSeen, Status, Update,
+    Call, Cause, Delivery, End, Incident, IncidentId, Notice, Obligation, Opened, Owed, RunSeen, Status,
+    Update,
 };
 
 impl Incident {
@@ -34,6 +35,7 @@ impl Incident {
             reports,
             draft: None,
             published: Vec::new(),
+            customers_wait: false,
             resolved: None,
             acknowledged: None,
             known_by: BTreeMap::new(),
@@ -93,7 +95,7 @@ fn said(incident: &mut Incident, stamped: &Stamped) {
         Event::IncidentPart { part, person } => {
             incident.parts.insert(*part, person.clone());
         }
-        Event::IncidentDraft { text } => incident.draft = Some(text.clone()),
+        Event::IncidentDraft { text, .. } => incident.draft = Some(text.clone()),
         Event::IncidentUpdate { text, for_support } => {
             if let Some(by) = stamped.by.clone() {
                 incident.updates.push(Update { at, by, text: text.clone(), for_support: *for_support });
@@ -101,6 +103,7 @@ fn said(incident: &mut Incident, stamped: &Stamped) {
         }
         Event::IncidentPublished { text } => {
             incident.draft = None;
+            incident.customers_wait = matches!(incident.status, Status::Investigating | Status::Identified);
             if let Some(by) = stamped.by.clone() {
                 incident.published.push((at, by, text.clone()));
             }
@@ -147,10 +150,16 @@ fn owed(incident: &mut Incident, stamped: &Stamped) {
             if stamped.by.is_some() {
                 incident.touched = at;
             }
+            let watched = incident.status == Status::Monitoring;
+            let mut told = false;
             with(&mut incident.obligations, *obligation, |it| {
                 it.end = Some(end.clone());
                 it.call = None;
+                told = watched && matches!(it.owed, Owed::AllClear | Owed::Published);
             });
+            if told && matches!(end, End::Waived(..)) {
+                incident.customers_wait = false;
+            }
         }
         Event::CallStep { obligation, step, round, people, next } => {
             let first = following(incident.notices.len());

@@ -81,6 +81,9 @@ pub enum Event {
     IncidentDraft {
         /// The text.
         text: String,
+        /// It stands ready, and nobody wrote it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ready: bool,
     },
     /// A person published the draft.
     IncidentPublished {

@@ -160,6 +160,15 @@ pub enum Refusal {
     NotOwed(Vec<u32>),
     /// A run of it goes on: it cannot be over.
     RunGoesOn(RunId),
+    /// Customers were told of it and not that it is over, so it cannot be over.
+    CustomersWait {
+        /// What they read last.
+        read: String,
+        /// The all-clear that stands ready for them, once the incident is being watched.
+        draft: Option<(String, Digest)>,
+        /// The obligation that waits for it.
+        owed: Option<u32>,
+    },
     /// The reason or text says too little; so many characters it must have.
     TooShort(usize),
     /// The text is longer than this.
@@ -200,6 +209,7 @@ impl Refusal {
             Self::Drill => "drill",
             Self::NotOwed(_) => "not-owed",
             Self::RunGoesOn(_) => "run-goes-on",
+            Self::CustomersWait { .. } => "customers-wait",
             Self::TooShort(_) => "too-short",
             Self::TooLong(_) => "too-long",
             Self::Taken(..) => "taken",

@@ -236,6 +236,9 @@ pub struct Incident {
     pub draft: Option<String>,
     /// What was published.
     pub published: Vec<(Timestamp, Person, String)>,
+    /// Customers were told of it, and not yet that it is over: what they read last was published while it was
+    /// investigated or its cause was known, and nobody has waived the all-clear.
+    pub customers_wait: bool,
     /// When it was over the last time.
     pub resolved: Option<Timestamp>,
     /// When a person said that they know, the first time.
@@ -291,6 +294,8 @@ pub enum Owed {
     Delivered,
     /// The draft is published.
     Published,
+    /// Customers, who were told of it, are told that it is over.
+    AllClear,
     /// Somebody is commander.
     Commander,
     /// The next news.

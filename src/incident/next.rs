@@ -95,7 +95,7 @@ fn of_obligation(obligation: &Obligation) -> impl Iterator<Item = Timestamp> {
 /// When its owner is reminded: once, at half of its time. Those who are being called anyhow are not.
 pub(super) fn reminder(obligation: &Obligation) -> Option<Timestamp> {
     let reminds = match obligation.owed {
-        Owed::Published | Owed::Commander | Owed::Update | Owed::Postmortem => true,
+        Owed::Published | Owed::AllClear | Owed::Commander | Owed::Update | Owed::Postmortem => true,
         Owed::Acknowledged => obligation.who.as_str() == SUPPORT,
         Owed::Delivered => false,
     };

@@ -131,7 +131,7 @@ mod tests {
             Of::NoticeDelayed { notice: 3, why: "ana is away".to_owned(), again: now },
             Of::NoticeUnknown { notice: 4, why: "ana is away".to_owned(), again: now },
             Of::IncidentAcknowledged { roles: Vec::new(), how: "link".to_owned() },
-            Of::IncidentDraft { text: "Orders cannot be placed.".to_owned() },
+            Of::IncidentDraft { text: "Orders cannot be placed.".to_owned(), ready: false },
         ]
         .map(|event| sentence(&incident, &event).unwrap_or_default());
 

@@ -49,6 +49,7 @@ impl<'a> Course<'a> {
             if !self.incident.is_closed() {
                 call::clocks(self);
                 obligations::clocks(self);
+                obligations::all_clear(self);
                 call::falls_silent(self);
                 run::releases(self);
                 self.ends();
@@ -61,7 +62,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Planned work is over by itself.
+    /// Planned work is over by itself; where customers were told of it, once they are told that it is done.
     fn ends(&mut self) {
         let incident = &self.incident;
         let over = incident.severity == Severity::Planned
@@ -70,7 +71,8 @@ impl<'a> Course<'a> {
             && incident.run_that_goes_on().is_none()
             && incident.owed().is_empty();
         if over {
-            self.say(Event::IncidentStatus { status: Status::Resolved });
+            let status = if incident.customers_wait { Status::Monitoring } else { Status::Resolved };
+            self.say(Event::IncidentStatus { status });
         }
     }
 

@@ -169,28 +169,74 @@ pub(super) fn postmortem(course: &mut Course<'_>) {
 
 /// Something is owed from now on.
 fn owe(course: &mut Course<'_>, owed: Owed, who: Role, within: Millis, holds_back: Option<RunId>) {
-    if owed == Owed::Published {
+    if matches!(owed, Owed::Published | Owed::AllClear) {
         if course.incident.is_drill() {
             return;
         }
-        if course.incident.draft.is_none() {
-            let text = first_draft(&course.incident);
-            course.say(Event::IncidentDraft { text });
-        }
+        drafts(course);
     }
     let due = course.after(within);
     course.say(Event::ObligationBegan { owed, who, due, holds_back });
 }
 
+/// Customers who were told of it are told that it is over, once it seems to be. Until then nobody owes them that.
+pub(super) fn all_clear(course: &mut Course<'_>) {
+    let incident = &course.incident;
+    match incident.status {
+        Status::Monitoring if incident.customers_wait => {
+            let public = |it: &Obligation| matches!(it.owed, Owed::AllClear | Owed::Published);
+            if open_ones(course, public).is_empty() {
+                let who = incident.opened.owner.clone();
+                owe(course, Owed::AllClear, who, PUBLISH, None);
+            } else {
+                drafts(course);
+            }
+        }
+        Status::Investigating | Status::Identified => void(course, |it| it.owed == Owed::AllClear),
+        _ => {}
+    }
+}
+
+/// It goes on after all: customers who were told that it is over must hear that.
+pub(super) fn customers_again(course: &mut Course<'_>) {
+    let incident = &course.incident;
+    let believe = !incident.published.is_empty() && !incident.customers_wait;
+    if believe
+        && incident.severity <= Severity::Sev2
+        && is_missing(incident, Owed::Published, None, Begin::Again)
+    {
+        let who = incident.opened.owner.clone();
+        owe(course, Owed::Published, who, PUBLISH, None);
+    }
+}
+
+/// A draft stands ready that fits what is the case. What a person has drafted stays.
+fn drafts(course: &mut Course<'_>) {
+    let incident = &course.incident;
+    let over = matches!(incident.status, Status::Monitoring | Status::Resolved);
+    let planned = incident.severity == Severity::Planned;
+    let text = own_draft(incident, over, planned);
+    let own = [(false, false), (false, true), (true, false), (true, true)];
+    let is_own =
+        |draft: &String| own.iter().any(|(over, planned)| own_draft(incident, *over, *planned) == *draft);
+    if incident.draft.as_ref().is_none_or(|draft| is_own(draft) && *draft != text) {
+        course.say(Event::IncidentDraft { text, ready: true });
+    }
+}
+
 /// What a person may publish as it stands: the words of the runbook, or what everybody may know anyhow.
-fn first_draft(incident: &Incident) -> String {
+fn own_draft(incident: &Incident, over: bool, planned: bool) -> String {
     let title = &incident.opened.title;
-    match &incident.opened.news {
-        Some(news) => news.say.clone(),
-        None if incident.severity == Severity::Planned => {
+    match (&incident.opened.news, over, planned) {
+        (_, true, true) => format!("{title}: the planned work is done."),
+        (_, true, false) => format!("{title}: it works again. We keep watching it."),
+        (Some(news), false, _) => news.say.clone(),
+        (None, false, true) => {
             format!("{title}: planned work is under way. It may be noticed for a short time.")
         }
-        None => format!("{title}: we are looking into a problem. More news will follow here."),
+        (None, false, false) => {
+            format!("{title}: we are looking into a problem. More news will follow here.")
+        }
     }
 }
 
@@ -278,7 +324,7 @@ fn late(course: &mut Course<'_>, obligation: &Obligation) {
 /// Who has it to do: the person who is that in the incident, or those on duty for its role.
 fn owners(course: &Course<'_>, obligation: &Obligation) -> Vec<Person> {
     let parts: &[Part] = match obligation.owed {
-        Owed::Published | Owed::Update => &[Part::Communications, Part::Commander],
+        Owed::Published | Owed::AllClear | Owed::Update => &[Part::Communications, Part::Commander],
         Owed::Postmortem => &[Part::Commander],
         Owed::Acknowledged => &[Part::SupportLiaison],
         Owed::Commander | Owed::Delivered => &[],

@@ -3,7 +3,8 @@
 use super::call;
 use super::course::Course;
 use super::obligations::{
-    Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, support_of_bad, void,
+    Begin, customers_again, end, meet, news_came, of_severity, of_worse, open_ones, postmortem,
+    support_of_bad, void,
 };
 use super::run::begins_again;
 use super::{news, rights};
@@ -41,7 +42,7 @@ pub(super) fn says(course: &mut Course<'_>, by: &Person, says: &Says) -> Result<
         }
         Says::Draft { text } => {
             let text = fits(text, MIN_REASON)?;
-            course.say(Event::IncidentDraft { text });
+            course.say(Event::IncidentDraft { text, ready: false });
             Ok(())
         }
         Says::Publish { digest } => publish(course, by, digest.as_deref()),
@@ -151,6 +152,9 @@ fn publish(course: &mut Course<'_>, by: &Person, read: Option<&str>) -> Result<(
     let number = u32::try_from(course.incident.published.len()).unwrap_or(u32::MAX);
     news::publish(course, number);
     meet(course, Owed::Published, by);
+    if !course.incident.customers_wait {
+        meet(course, Owed::AllClear, by);
+    }
     news_came(course, by);
     Ok(())
 }
@@ -187,6 +191,9 @@ fn status_is(course: &mut Course<'_>, by: &Person, status: Status) -> Result<(),
         _ if before == Status::Resolved => Err(Refusal::NotNow(before)),
         _ => {
             course.say(Event::IncidentStatus { status });
+            if before == Status::Monitoring {
+                customers_again(course);
+            }
             Ok(())
         }
     }
@@ -200,6 +207,9 @@ fn resolve(course: &mut Course<'_>, by: &Person) -> Result<(), Refusal> {
     if let Some(run) = course.incident.run_that_goes_on() {
         return Err(Refusal::RunGoesOn(run));
     }
+    if course.incident.customers_wait {
+        return Err(customers_wait(course));
+    }
     course.say(Event::IncidentStatus { status: Status::Resolved });
     for number in open_ones(course, |it| it.owed == Owed::Acknowledged && answers_for(course, by, it)) {
         end(course, number, End::Met(Some(by.clone())));
@@ -207,6 +217,17 @@ fn resolve(course: &mut Course<'_>, by: &Person) -> Result<(), Refusal> {
     void(course, |it| matches!(it.owed, Owed::Update | Owed::Commander | Owed::Published));
     postmortem(course);
     Ok(())
+}
+
+fn customers_wait(course: &Course<'_>) -> Refusal {
+    let incident = &course.incident;
+    let is_watched = incident.status == Status::Monitoring;
+    let public = |it: &Obligation| matches!(it.owed, Owed::AllClear | Owed::Published);
+    Refusal::CustomersWait {
+        read: incident.published.last().map(|(_, _, text)| text.clone()).unwrap_or_default(),
+        draft: incident.draft.clone().zip(incident.draft_digest()).filter(|_| is_watched),
+        owed: open_ones(course, public).first().copied().filter(|_| is_watched),
+    }
 }
 
 /// The postmortem is done, and whatever else was owed is not any more.

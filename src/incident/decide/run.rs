@@ -1,7 +1,9 @@
 //! What runs do to an incident.
 
 use super::course::Course;
-use super::obligations::{Begin, call_owner, is_owner_called, of_severity, of_worse, tells, void};
+use super::obligations::{
+    Begin, call_owner, customers_again, is_owner_called, of_severity, of_worse, tells, void,
+};
 use crate::incident::event::Event;
 use crate::incident::model::{Owed, Severity, Status, Trouble};
 use crate::plan::model::TellPlan;
@@ -44,6 +46,9 @@ pub(super) fn trouble(
         of_worse(course);
     } else {
         of_severity(course, if again { Begin::Again } else { Begin::Missing });
+    }
+    if bad {
+        customers_again(course);
     }
     if bad && calls {
         call_owner(course);

@@ -134,7 +134,9 @@ fn next(incident: &Incident) -> Option<(String, String)> {
         _ if !is_known => (format!("incident ack {id}"), "says that you know".to_owned()),
         _ if incident.severity == Severity::Planned => return None,
         _ if owes(Owed::Commander) => (format!("incident take commander {id}"), "you decide".to_owned()),
-        _ if let Some(line) = said::publishes(incident).filter(|_| owes(Owed::Published)) => {
+        _ if let Some(line) =
+            said::publishes(incident).filter(|_| owes(Owed::Published) || owes(Owed::AllClear)) =>
+        {
             (line, "customers read exactly the draft".to_owned())
         }
         _ => (format!("incident update {id} \"…\" for=support"), "what is new".to_owned()),

@@ -1,7 +1,7 @@
 //! The answer to somebody who said something to an incident: what follows from it, and what is needed next.
 
 use super::said;
-use crate::incident::model::{About, End, IncidentId, Obligation, Owed};
+use crate::incident::model::{About, End, IncidentId, Obligation, Owed, Severity, Status};
 use crate::incident::{Incident, Says};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
@@ -126,9 +126,11 @@ fn acknowledged(incident: &Incident, by: &Person, moment: &Moment) -> Page {
 fn published(incident: &Incident) -> Page {
     let id = incident.id;
     let text = incident.published.last().map(|(_, _, text)| visible(text)).unwrap_or_default();
-    Page::sentence(format!("Published for {id}: \"{text}\""))
-        .text(where_it_goes(incident))
-        .next(format!("incident draft {id} \"…\""), "what customers are to read next")
+    let page = Page::sentence(format!("Published for {id}: \"{text}\"")).text(where_it_goes(incident));
+    if incident.status == Status::Monitoring {
+        return page.next(format!("incident resolve {id}"), "once it stays well");
+    }
+    page.next(format!("incident draft {id} \"…\""), "what customers are to read next")
 }
 
 /// To how many places the last publication goes. Without any nobody outside reads it, and a person must see to that.
@@ -145,6 +147,12 @@ fn resolved(incident: &Incident) -> Page {
     let id = incident.id;
     let told = if incident.notices.is_empty() { "Nobody was called." } else { "Whoever was called is told." };
     let page = Page::sentence(format!("{id} is resolved. {told}"));
+    let page = if incident.severity <= Severity::Sev2 && incident.published.is_empty() && !incident.is_drill()
+    {
+        page.text("Customers were told nothing of it.")
+    } else {
+        page
+    };
     if incident.obligations.iter().any(|owed| owed.is_open() && owed.owed == Owed::Postmortem) {
         return page.next(format!("incident export {id}"), "the draft of the postmortem, which is owed");
     }

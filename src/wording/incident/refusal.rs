@@ -76,6 +76,9 @@ fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> Page {
             format!("status {run}"),
             "where it stands",
         ),
+        Refusal::CustomersWait { read, draft, owed } => {
+            customers_wait(read, draft.as_ref(), *owed, id).code(refusal.code())
+        }
         Refusal::TooShort(least) => said(
             format!("that has fewer than {least} characters."),
             status(),
@@ -112,6 +115,26 @@ fn read_back(text: &str, digest: &Digest, id: IncidentId) -> Page {
         .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
         .next(publish(id, digest), "customers read exactly that")
         .code("draft-unread")
+}
+
+/// Customers still read that it goes on: what tells them, or who says that they need not hear it.
+fn customers_wait(read: &str, draft: Option<&(String, Digest)>, owed: Option<u32>, id: IncidentId) -> Page {
+    let read = visible(read);
+    let page = Page::sentence(format!(
+        "Refused: customers have not been told that {id} is over. They read last: \"{read}\" Nothing changed."
+    ));
+    let Some((text, digest)) = draft else {
+        let note = "if it is over; then the all-clear for customers stands ready";
+        return page.next(format!("incident monitoring {id}"), note);
+    };
+    let page = page.fields(vec![("Draft", format!("\"{}\"", visible(text)))]);
+    let page = match owed {
+        Some(number) => {
+            page.text(format!("If they know it otherwise: incident waive {id} {number} \"why\"."))
+        }
+        None => page,
+    };
+    page.next(publish(id, digest), "customers read exactly that; then it can be resolved")
 }
 
 fn publish(id: IncidentId, digest: &Digest) -> String {

@@ -84,6 +84,7 @@ pub(in crate::wording) fn incident() -> Incident {
         }],
         draft: Some("a draft that nobody published".to_owned()),
         published: Vec::new(),
+        customers_wait: false,
         resolved: None,
         acknowledged: None,
         known_by: BTreeMap::new(),

@@ -10,6 +10,7 @@ use crate::incident::model::{
     About, Audience, Cause, Delivery, End, Incident, IncidentId, Owed, Part, Severity, Status, Trouble,
 };
 use crate::incident::{Event, Refusal, Says, Stamped};
+use crate::plan::Digest;
 use crate::policy::decide::Denial;
 use crate::run::RunId;
 use crate::runbook::source::name::{PathName, Role};
@@ -444,6 +445,12 @@ fn every_refusal_has_its_code_and_says_what_to_do() {
         Refusal::NotOwed(vec![2, 3]),
         Refusal::NotOwed(Vec::new()),
         Refusal::RunGoesOn(RunId(142)),
+        Refusal::CustomersWait { read: "Orders fail.".to_owned(), draft: None, owed: None },
+        Refusal::CustomersWait {
+            read: "Orders fail.".to_owned(),
+            draft: Some(("Orders work again.".to_owned(), Digest::of(&"Orders work again."))),
+            owed: Some(7),
+        },
         Refusal::TooShort(10),
         Refusal::TooLong(4_000),
         Refusal::Taken(Part::Commander, person("ben")),
@@ -493,6 +500,16 @@ fn every_refusal_has_its_code_and_says_what_to_do() {
     Refused: run 142 belongs to inc-31 and goes on, so it is not over. Nothing changed.
     Next: status 142 (where it stands)
     code: run-goes-on
+
+    Refused: customers have not been told that inc-31 is over. They read last: "Orders fail." Nothing changed.
+    Next: incident monitoring inc-31 (if it is over; then the all-clear for customers stands ready)
+    code: customers-wait
+
+    Refused: customers have not been told that inc-31 is over. They read last: "Orders fail." Nothing changed.
+    Draft: "Orders work again."
+    If they know it otherwise: incident waive inc-31 7 "why".
+    Next: incident publish inc-31 bfc3e12b (customers read exactly that; then it can be resolved)
+    code: customers-wait
 
     Refused: that has fewer than 10 characters. Nothing changed.
     Next: incident status inc-31 (then say it for those who read it later)
@@ -547,6 +564,7 @@ fn whoever_says_something_hears_what_it_means_and_what_is_owed_next() {
     Next: incident status inc-31 ()
 
     inc-31 is resolved. Whoever was called is told.
+    Customers were told nothing of it.
 
     inc-31 is open: sev1, Order processing.
     Called: sue. They know once they have said so.

@@ -70,11 +70,11 @@ pub fn line(incident: &Incident, stamped: &Stamped) -> Option<Line> {
             let support = if *for_support { ", for Support too" } else { "" };
             (format!("news of {by}{support}: \"{}\"", visible(text)), false)
         }
-        // With it the incident began: nobody wrote it.
-        Event::IncidentDraft { text } if stamped.at == incident.since => {
+        // Those of before that field existed stood ready where the incident began with them.
+        Event::IncidentDraft { text, ready } if *ready || stamped.at == incident.since => {
             (format!("a draft for customers stands ready: \"{}\"", visible(text)), false)
         }
-        Event::IncidentDraft { text } => (format!("{by} drafted: \"{}\"", visible(text)), false),
+        Event::IncidentDraft { text, .. } => (format!("{by} drafted: \"{}\"", visible(text)), false),
         Event::IncidentPublished { text } => (format!("{by} published: \"{}\"", visible(text)), false),
         Event::IncidentAcknowledged { roles, how } => {
             let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();

@@ -166,7 +166,7 @@ fn next(known: &ForOperators<'_>) -> String {
 /// The words that end what is owed; what is published is drafted first.
 fn ends(owed: &Obligation, incident: &Incident) -> Option<String> {
     let word = said::ends(owed, incident.id)?;
-    if owed.owed == Owed::Published && incident.draft.is_none() {
+    if matches!(owed.owed, Owed::Published | Owed::AllClear) && incident.draft.is_none() {
         return Some(format!("incident draft {} \"…\", then {word}", incident.id));
     }
     Some(word)

@@ -357,6 +357,7 @@ pub(super) const fn word(owed: Owed) -> &'static str {
         Owed::Acknowledged => "acknowledged",
         Owed::Delivered => "delivered",
         Owed::Published => "published",
+        Owed::AllClear => "all-clear",
         Owed::Commander => "commander",
         Owed::Update => "update",
         Owed::Postmortem => "postmortem",

@@ -61,6 +61,8 @@ fn it_begins_again_and_all_is_owed_again() {
     let mut driven = an_incident(Severity::Sev1);
     driven.acknowledges("anna");
     driven.publishes("anna");
+    driven.says("anna", Says::Status { status: Status::Monitoring });
+    driven.publishes("anna");
     driven.says("anna", Says::Resolve);
     driven.minutes(1);
 

@@ -1,5 +1,6 @@
 //! One incident: each rule by its example, and the rules that hold for every sequence of inputs.
 
+mod all_clear;
 mod calling;
 mod driven;
 mod duties;
