@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::event::{Event, Stamped};
 use super::model::{
-    Call, Cause, Delivery, End, Incident, IncidentId, Notice, Obligation, Opened, Owed, RunSeen, Status,
-    Update,
+    Call, Cause, Delivery, Draft, End, Incident, IncidentId, Notice, Obligation, Opened, Owed, Published,
+    RunSeen, Status, Update,
 };
 
 impl Incident {
@@ -35,7 +35,7 @@ impl Incident {
             reports,
             draft: None,
             published: Vec::new(),
-            customers_wait: false,
+            all_clear_waived: false,
             resolved: None,
             acknowledged: None,
             known_by: BTreeMap::new(),
@@ -88,6 +88,9 @@ fn said(incident: &mut Incident, stamped: &Stamped) {
         Event::IncidentSeverity { severity, .. } => incident.severity = *severity,
         Event::IncidentStatus { status } => {
             incident.status = *status;
+            if *status < Status::Monitoring {
+                incident.all_clear_waived = false;
+            }
             if *status == Status::Resolved {
                 incident.resolved = Some(at);
             }
@@ -95,17 +98,21 @@ fn said(incident: &mut Incident, stamped: &Stamped) {
         Event::IncidentPart { part, person } => {
             incident.parts.insert(*part, person.clone());
         }
-        Event::IncidentDraft { text, .. } => incident.draft = Some(text.clone()),
+        Event::IncidentDraft { text, ready } => {
+            let over = incident.can_be_cleared();
+            incident.draft = Some(Draft { text: text.clone(), ready: *ready, over });
+        }
         Event::IncidentUpdate { text, for_support } => {
             if let Some(by) = stamped.by.clone() {
                 incident.updates.push(Update { at, by, text: text.clone(), for_support: *for_support });
             }
         }
         Event::IncidentPublished { text } => {
-            incident.draft = None;
-            incident.customers_wait = matches!(incident.status, Status::Investigating | Status::Identified);
+            let draft = incident.draft.take();
+            let over = draft.is_some_and(|draft| draft.over) && incident.can_be_cleared();
+            incident.all_clear_waived = false;
             if let Some(by) = stamped.by.clone() {
-                incident.published.push((at, by, text.clone()));
+                incident.published.push(Published { at, by, text: text.clone(), over });
             }
         }
         Event::IncidentAcknowledged { .. } => {
@@ -150,16 +157,14 @@ fn owed(incident: &mut Incident, stamped: &Stamped) {
             if stamped.by.is_some() {
                 incident.touched = at;
             }
-            let watched = incident.status == Status::Monitoring;
-            let mut told = false;
+            let cleared = incident.can_be_cleared();
+            let mut public = false;
             with(&mut incident.obligations, *obligation, |it| {
                 it.end = Some(end.clone());
                 it.call = None;
-                told = watched && matches!(it.owed, Owed::AllClear | Owed::Published);
+                public = matches!(it.owed, Owed::AllClear | Owed::Published);
             });
-            if told && matches!(end, End::Waived(..)) {
-                incident.customers_wait = false;
-            }
+            incident.all_clear_waived |= cleared && public && matches!(end, End::Waived(..));
         }
         Event::CallStep { obligation, step, round, people, next } => {
             let first = following(incident.notices.len());

@@ -164,7 +164,9 @@ pub enum Refusal {
     CustomersWait {
         /// What they read last.
         read: String,
-        /// The all-clear that stands ready for them, once the incident is being watched.
+        /// It seems to be over, so they can be told.
+        over: bool,
+        /// The draft of what they are told then.
         draft: Option<(String, Digest)>,
         /// The obligation that waits for it.
         owed: Option<u32>,

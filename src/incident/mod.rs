@@ -10,6 +10,7 @@
 //! been told, and only that ends an escalation.
 
 pub mod apply;
+pub mod customers;
 pub mod decide;
 pub mod event;
 pub mod from_run;

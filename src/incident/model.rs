@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::report::Report;
 use crate::duty::Way;
-use crate::plan::Digest;
 use crate::run::RunId;
 use crate::run::model::Outcome;
 use crate::runbook::source::literal::Millis;
@@ -233,12 +232,11 @@ pub struct Incident {
     /// from 1.
     pub reports: Vec<Report>,
     /// What is to be published next, word for word.
-    pub draft: Option<String>,
-    /// What was published.
-    pub published: Vec<(Timestamp, Person, String)>,
-    /// Customers were told of it, and not yet that it is over: what they read last was published while it was
-    /// investigated or its cause was known, and nobody has waived the all-clear.
-    pub customers_wait: bool,
+    pub draft: Option<Draft>,
+    /// What was published, in order.
+    pub published: Vec<Published>,
+    /// Somebody said that customers need not hear that it is over.
+    pub all_clear_waived: bool,
     /// When it was over the last time.
     pub resolved: Option<Timestamp>,
     /// When a person said that they know, the first time.
@@ -249,6 +247,30 @@ pub struct Incident {
     pub touched: Timestamp,
     /// When the path that was red took something again.
     pub path_takes: Option<Timestamp>,
+}
+
+/// What is to be published next, word for word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The text.
+    pub text: String,
+    /// It stands ready, and nobody wrote it.
+    pub ready: bool,
+    /// It is from a time when it seemed to be over. No program knows what it says.
+    pub over: bool,
+}
+
+/// What was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Person,
+    /// Word for word.
+    pub text: String,
+    /// Both when it was written and when it was published it seemed to be over: it was the all-clear.
+    pub over: bool,
 }
 
 /// Something owed, with a clock and a role that answers for it.
@@ -496,13 +518,6 @@ impl Incident {
     pub fn finds_nobody(&self) -> bool {
         let calls = self.obligations.iter().filter(|it| it.is_open() && it.owed != Owed::Postmortem);
         calls.filter_map(|it| it.call).any(|call| call.found_nobody())
-    }
-
-    /// What names the draft: its text, in this incident, before anything else is published of it. Whoever publishes says
-    /// it, so that nothing is published that they have not read, and nothing twice.
-    pub fn draft_digest(&self) -> Option<Digest> {
-        let draft = self.draft.as_ref()?;
-        Some(Digest::of(&(self.id, self.published.len(), draft)))
     }
 
     /// What is owed still, what is due first before the others.

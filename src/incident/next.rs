@@ -31,7 +31,10 @@ pub fn deadline(incident: &Incident) -> Option<Timestamp> {
         return attempts.min();
     }
     let owed = incident.obligations.iter().filter(|it| it.is_open()).flat_map(of_obligation);
-    attempts.chain(owed).chain(stale(incident)).min()
+    // An all-clear that is not owed yet is from before there were any.
+    let wanted = incident.wants_all_clear() && incident.owed_to_customers().is_none();
+    let wanted = wanted.then_some(incident.touched);
+    attempts.chain(owed).chain(stale(incident)).chain(wanted).min()
 }
 
 /// The open notices that wait for none before them. What one reader gets at one place comes in order, and what ends an

@@ -361,7 +361,7 @@ async fn what_customers_read_is_what_was_drafted_and_who_may_not_say_it_does_not
 
     let published = incident(&ground).published.clone();
     assert_eq!(published.len(), 1);
-    assert_eq!(published[0].2, "Orders cannot be placed now. News by 05:00.");
+    assert_eq!(published[0].text, "Orders cannot be placed now. News by 05:00.");
 }
 
 #[tokio::test(flavor = "multi_thread")]

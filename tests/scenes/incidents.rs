@@ -244,9 +244,9 @@ fn words_that_end_or_publish_are_for_those_whom_the_policy_names() {
         // The service of this incident is of shop.
         ("ben", "incident take commander inc-1 sue", ""),
         ("sue", "incident take communications inc-1 ana", ""),
-        ("ana", "incident draft inc-1 \"Orders can be placed again.\"", ""),
         ("sue", "incident resolve inc-1", "customers-wait"),
         ("sue", "incident monitoring inc-1", ""),
+        ("ana", "incident draft inc-1 \"Orders can be placed again.\"", ""),
         ("ana", "incident publish inc-1 DIGEST", ""),
         ("sue", "incident resolve inc-1", ""),
         ("ana", "incident close inc-1", "no-role"),

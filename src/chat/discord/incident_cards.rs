@@ -85,7 +85,7 @@ fn steering(incident: &Incident) -> Vec<Button> {
             said::said::publishes(incident).filter(|_| !incident.is_drill()),
             Some(format!("incident update {id} for=support \"news\"")),
             is_called.then(|| format!("incident escalate {id}")),
-            (status == Status::Monitoring && !is_called && !incident.customers_wait)
+            (status == Status::Monitoring && !is_called && !incident.customers_wait())
                 .then(|| format!("incident resolve {id}")),
         ]
         .into_iter()

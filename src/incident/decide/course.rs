@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{call, delivery, news, obligations, run};
+use super::{call, customers, delivery, news, obligations, run};
 use crate::duty::{Duty, Way};
 use crate::incident::apply;
 use crate::incident::event::{Event, Stamped};
@@ -49,7 +49,7 @@ impl<'a> Course<'a> {
             if !self.incident.is_closed() {
                 call::clocks(self);
                 obligations::clocks(self);
-                obligations::all_clear(self);
+                customers::settles(self);
                 call::falls_silent(self);
                 run::releases(self);
                 self.ends();
@@ -71,8 +71,7 @@ impl<'a> Course<'a> {
             && incident.run_that_goes_on().is_none()
             && incident.owed().is_empty();
         if over {
-            let status = if incident.customers_wait { Status::Monitoring } else { Status::Resolved };
-            self.say(Event::IncidentStatus { status });
+            self.say(Event::IncidentStatus { status: Status::Resolved });
         }
     }
 

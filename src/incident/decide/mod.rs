@@ -1,10 +1,12 @@
 //! What follows from what an incident hears: events, or a refusal.
 //!
-//! One file for each who speaks or is spoken of: people, runs, reports, what is owed, who is called, what paths answer. Each says
+//! One file for each who speaks or is spoken of: people, runs, reports, what is owed, who is called, what
+//! customers read, what paths answer. Each says
 //! what follows at once; whatever is due besides is done afterwards, by the state alone, until nothing is due any more.
 
 mod call;
 mod course;
+mod customers;
 mod delivery;
 mod news;
 mod obligations;

@@ -1,6 +1,7 @@
 //! What is owed, by whom, by when; and what happens at half of the time and when it is over.
 
 use super::course::Course;
+use super::customers::stands_ready;
 use super::news::{audience_of, news_waits, news_ways};
 use crate::duty::Duty;
 use crate::incident::event::Event;
@@ -15,8 +16,8 @@ use crate::runbook::source::name::{Person, Role};
 const AT_ONCE: Millis = Millis::minutes(5);
 /// Support has so long to say that they know of something that became bad.
 const SUPPORT_KNOWS: Millis = Millis::minutes(10);
-/// The first news are public within this time.
-const PUBLISH: Millis = Millis::minutes(10);
+/// Customers are told within this time, that it happens and that it is over.
+pub(super) const PUBLISH: Millis = Millis::minutes(10);
 /// How often there are news of the worst, and of what is bad.
 const NEWS_SEV1: Millis = Millis::minutes(30);
 const NEWS_SEV2: Millis = Millis::minutes(60);
@@ -125,7 +126,7 @@ pub(super) fn call_owner(course: &mut Course<'_>) {
     }
 }
 
-fn is_missing(incident: &Incident, owed: Owed, who: Option<&Role>, begin: Begin) -> bool {
+pub(super) fn is_missing(incident: &Incident, owed: Owed, who: Option<&Role>, begin: Begin) -> bool {
     let counts = |it: &Obligation| match &it.end {
         None => true,
         Some(End::Met(_) | End::Waived(..)) => begin == Begin::Missing,
@@ -168,76 +169,17 @@ pub(super) fn postmortem(course: &mut Course<'_>) {
 }
 
 /// Something is owed from now on.
-fn owe(course: &mut Course<'_>, owed: Owed, who: Role, within: Millis, holds_back: Option<RunId>) {
+pub(super) fn owe(course: &mut Course<'_>, owed: Owed, who: Role, within: Millis, holds_back: Option<RunId>) {
     if matches!(owed, Owed::Published | Owed::AllClear) {
         if course.incident.is_drill() {
             return;
         }
-        drafts(course);
+        if course.incident.draft.is_none() {
+            stands_ready(course);
+        }
     }
     let due = course.after(within);
     course.say(Event::ObligationBegan { owed, who, due, holds_back });
-}
-
-/// Customers who were told of it are told that it is over, once it seems to be. Until then nobody owes them that.
-pub(super) fn all_clear(course: &mut Course<'_>) {
-    let incident = &course.incident;
-    match incident.status {
-        Status::Monitoring if incident.customers_wait => {
-            let public = |it: &Obligation| matches!(it.owed, Owed::AllClear | Owed::Published);
-            if open_ones(course, public).is_empty() {
-                let who = incident.opened.owner.clone();
-                owe(course, Owed::AllClear, who, PUBLISH, None);
-            } else {
-                drafts(course);
-            }
-        }
-        Status::Investigating | Status::Identified => void(course, |it| it.owed == Owed::AllClear),
-        _ => {}
-    }
-}
-
-/// It goes on after all: customers who were told that it is over must hear that.
-pub(super) fn customers_again(course: &mut Course<'_>) {
-    let incident = &course.incident;
-    let believe = !incident.published.is_empty() && !incident.customers_wait;
-    if believe
-        && incident.severity <= Severity::Sev2
-        && is_missing(incident, Owed::Published, None, Begin::Again)
-    {
-        let who = incident.opened.owner.clone();
-        owe(course, Owed::Published, who, PUBLISH, None);
-    }
-}
-
-/// A draft stands ready that fits what is the case. What a person has drafted stays.
-fn drafts(course: &mut Course<'_>) {
-    let incident = &course.incident;
-    let over = matches!(incident.status, Status::Monitoring | Status::Resolved);
-    let planned = incident.severity == Severity::Planned;
-    let text = own_draft(incident, over, planned);
-    let own = [(false, false), (false, true), (true, false), (true, true)];
-    let is_own =
-        |draft: &String| own.iter().any(|(over, planned)| own_draft(incident, *over, *planned) == *draft);
-    if incident.draft.as_ref().is_none_or(|draft| is_own(draft) && *draft != text) {
-        course.say(Event::IncidentDraft { text, ready: true });
-    }
-}
-
-/// What a person may publish as it stands: the words of the runbook, or what everybody may know anyhow.
-fn own_draft(incident: &Incident, over: bool, planned: bool) -> String {
-    let title = &incident.opened.title;
-    match (&incident.opened.news, over, planned) {
-        (_, true, true) => format!("{title}: the planned work is done."),
-        (_, true, false) => format!("{title}: it works again. We keep watching it."),
-        (Some(news), false, _) => news.say.clone(),
-        (None, false, true) => {
-            format!("{title}: planned work is under way. It may be noticed for a short time.")
-        }
-        (None, false, false) => {
-            format!("{title}: we are looking into a problem. More news will follow here.")
-        }
-    }
 }
 
 /// Every obligation of this kind that is owed was met by a person.

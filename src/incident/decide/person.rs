@@ -3,11 +3,10 @@
 use super::call;
 use super::course::Course;
 use super::obligations::{
-    Begin, customers_again, end, meet, news_came, of_severity, of_worse, open_ones, postmortem,
-    support_of_bad, void,
+    Begin, end, meet, news_came, of_severity, of_worse, open_ones, postmortem, support_of_bad, void,
 };
 use super::run::begins_again;
-use super::{news, rights};
+use super::{customers, news, rights};
 use crate::incident::event::Event;
 use crate::incident::input::{Refusal, Says};
 use crate::incident::model::{About, Delivery, End, Obligation, Owed, Part, Severity, Status};
@@ -45,7 +44,7 @@ pub(super) fn says(course: &mut Course<'_>, by: &Person, says: &Says) -> Result<
             course.say(Event::IncidentDraft { text, ready: false });
             Ok(())
         }
-        Says::Publish { digest } => publish(course, by, digest.as_deref()),
+        Says::Publish { digest } => customers::publish(course, by, digest.as_deref()),
         Says::Severity { severity, why } => {
             let why = fits(why, MIN_REASON)?;
             severity_is(course, *severity, why);
@@ -136,34 +135,15 @@ fn take(course: &mut Course<'_>, by: &Person, part: Part, person: &Person) -> Re
     Ok(())
 }
 
-/// Exactly the draft that they have read.
-fn publish(course: &mut Course<'_>, by: &Person, read: Option<&str>) -> Result<(), Refusal> {
-    if course.incident.is_drill() {
-        return Err(Refusal::Drill);
-    }
-    let draft = course.incident.draft.clone().zip(course.incident.draft_digest());
-    let (text, digest) = draft.ok_or(Refusal::NoDraft)?;
-    match read {
-        None => return Err(Refusal::DraftUnread { text, digest }),
-        Some(read) if !digest.is_meant_by(read) => return Err(Refusal::DraftChanged { text, digest }),
-        Some(_) => {}
-    }
-    course.say(Event::IncidentPublished { text });
-    let number = u32::try_from(course.incident.published.len()).unwrap_or(u32::MAX);
-    news::publish(course, number);
-    meet(course, Owed::Published, by);
-    if !course.incident.customers_wait {
-        meet(course, Owed::AllClear, by);
-    }
-    news_came(course, by);
-    Ok(())
-}
-
 fn severity_is(course: &mut Course<'_>, severity: Severity, why: String) {
     let before = course.incident.severity;
     course.say(Event::IncidentSeverity { severity, why });
     if severity < before {
+        let believed_over = course.incident.status == Status::Monitoring && begins_again(course);
         of_worse(course);
+        if believed_over {
+            customers::hear_that_it_goes_on(course);
+        }
     } else if severity == before && severity <= Severity::Sev2 && !was_for_support(course) {
         // Only an alert had said so before, and Support hears nothing of what no person has said.
         support_of_bad(course);
@@ -184,15 +164,19 @@ fn status_is(course: &mut Course<'_>, by: &Person, status: Status) -> Result<(),
         Status::Closed => close(course, by),
         _ if status == before => Err(Refusal::NotNow(before)),
         Status::Investigating if before == Status::Resolved => {
-            begins_again(course);
+            let believed_over = begins_again(course);
             of_severity(course, Begin::Again);
+            if believed_over {
+                customers::hear_that_it_goes_on(course);
+            }
             Ok(())
         }
         _ if before == Status::Resolved => Err(Refusal::NotNow(before)),
         _ => {
+            let believed_over = course.incident.is_over_for_customers();
             course.say(Event::IncidentStatus { status });
-            if before == Status::Monitoring {
-                customers_again(course);
+            if believed_over && status < Status::Monitoring {
+                customers::hear_that_it_goes_on(course);
             }
             Ok(())
         }
@@ -207,8 +191,8 @@ fn resolve(course: &mut Course<'_>, by: &Person) -> Result<(), Refusal> {
     if let Some(run) = course.incident.run_that_goes_on() {
         return Err(Refusal::RunGoesOn(run));
     }
-    if course.incident.customers_wait {
-        return Err(customers_wait(course));
+    if course.incident.customers_wait() {
+        return Err(customers::wait(&course.incident));
     }
     course.say(Event::IncidentStatus { status: Status::Resolved });
     for number in open_ones(course, |it| it.owed == Owed::Acknowledged && answers_for(course, by, it)) {
@@ -217,17 +201,6 @@ fn resolve(course: &mut Course<'_>, by: &Person) -> Result<(), Refusal> {
     void(course, |it| matches!(it.owed, Owed::Update | Owed::Commander | Owed::Published));
     postmortem(course);
     Ok(())
-}
-
-fn customers_wait(course: &Course<'_>) -> Refusal {
-    let incident = &course.incident;
-    let is_watched = incident.status == Status::Monitoring;
-    let public = |it: &Obligation| matches!(it.owed, Owed::AllClear | Owed::Published);
-    Refusal::CustomersWait {
-        read: incident.published.last().map(|(_, _, text)| text.clone()).unwrap_or_default(),
-        draft: incident.draft.clone().zip(incident.draft_digest()).filter(|_| is_watched),
-        owed: open_ones(course, public).first().copied().filter(|_| is_watched),
-    }
 }
 
 /// The postmortem is done, and whatever else was owed is not any more.

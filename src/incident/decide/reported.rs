@@ -2,8 +2,9 @@
 //! customers is for a person to say.
 
 use super::course::Course;
-use super::news;
 use super::obligations::{Begin, call_owner, of_severity};
+use super::run::begins_again;
+use super::{customers, news};
 use crate::incident::event::Event;
 use crate::incident::model::{About, Severity, Status};
 use crate::incident::report::Report;
@@ -31,7 +32,11 @@ pub(super) fn reported(course: &mut Course<'_>, report: &Report, at_once: bool) 
     if is_worse {
         let why = "An alert that calls at once belongs to it.".to_owned();
         course.say(Event::IncidentSeverity { severity: Severity::Sev2, why });
+        let believed_over = course.incident.status == Status::Monitoring && begins_again(course);
         of_severity(course, Begin::Missing);
+        if believed_over {
+            customers::hear_that_it_goes_on(course);
+        }
         call_owner(course);
     }
     let number = u32::try_from(course.incident.reports.len()).unwrap_or(u32::MAX);

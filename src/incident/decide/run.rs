@@ -1,9 +1,8 @@
 //! What runs do to an incident.
 
 use super::course::Course;
-use super::obligations::{
-    Begin, call_owner, customers_again, is_owner_called, of_severity, of_worse, tells, void,
-};
+use super::customers;
+use super::obligations::{Begin, call_owner, is_owner_called, of_severity, of_worse, tells, void};
 use crate::incident::event::Event;
 use crate::incident::model::{Owed, Severity, Status, Trouble};
 use crate::plan::model::TellPlan;
@@ -36,9 +35,7 @@ pub(super) fn trouble(
     }
     let bad = raised || (!heard && calls);
     let again = bad && course.incident.status == Status::Resolved;
-    if bad && seems_over(course) {
-        begins_again(course);
-    }
+    let believed_over = bad && seems_over(course) && begins_again(course);
     if !known {
         tells(course, Some(run), tell);
     }
@@ -47,8 +44,8 @@ pub(super) fn trouble(
     } else {
         of_severity(course, if again { Begin::Again } else { Begin::Missing });
     }
-    if bad {
-        customers_again(course);
+    if believed_over {
+        customers::hear_that_it_goes_on(course);
     }
     if bad && calls {
         call_owner(course);
@@ -64,10 +61,12 @@ const fn seems_over(course: &Course<'_>) -> bool {
     matches!(course.incident.status, Status::Resolved | Status::Monitoring)
 }
 
-/// It is not over after all. What was to be learnt from it is learnt when it is.
-pub(super) fn begins_again(course: &mut Course<'_>) {
+/// It is not over after all. What was to be learnt from it is learnt when it is. Whether customers believe that it is over.
+pub(super) fn begins_again(course: &mut Course<'_>) -> bool {
+    let believed_over = course.incident.is_over_for_customers();
     course.say(Event::IncidentStatus { status: Status::Investigating });
     void(course, |it| it.owed == Owed::Postmortem);
+    believed_over
 }
 
 /// A run is over.

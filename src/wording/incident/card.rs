@@ -6,7 +6,7 @@ use super::post::Post;
 use super::said;
 use super::told::told;
 use crate::incident::Incident;
-use crate::incident::model::{End, Obligation, Owed, Part, Severity, Status};
+use crate::incident::model::{End, Obligation, Owed, Part, Published, Severity, Status};
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Person;
 use crate::wording::moment::Moment;
@@ -27,9 +27,9 @@ pub fn card(incident: &Incident, run_lines: &[String], post: &Post, moment: &Mom
     fields.push(("Known by", known_by(incident, moment)));
     if let Some(draft) = &incident.draft {
         let publishes = said::publishes(incident).unwrap_or_default();
-        fields.push(("Draft", format!("\"{}\" Nobody reads it before {publishes}.", visible(draft))));
+        fields.push(("Draft", format!("\"{}\" Nobody reads it before {publishes}.", visible(&draft.text))));
     }
-    if let Some((at, by, text)) = incident.published.last() {
+    if let Some(Published { at, by, text, .. }) = incident.published.last() {
         fields.push(("Public", format!("\"{}\" ({by}, {})", visible(text), moment.time(*at))));
     }
     if let Some(update) = incident.updates.last() {
@@ -132,6 +132,9 @@ fn next(incident: &Incident) -> Option<(String, String)> {
             format!("then incident close {id}, when the postmortem is done"),
         ),
         _ if !is_known => (format!("incident ack {id}"), "says that you know".to_owned()),
+        _ if let Some(line) = said::publishes(incident).filter(|_| owes(Owed::AllClear)) => {
+            (line, "customers read exactly the draft".to_owned())
+        }
         _ if incident.severity == Severity::Planned => return None,
         _ if owes(Owed::Commander) => (format!("incident take commander {id}"), "you decide".to_owned()),
         _ if let Some(line) =

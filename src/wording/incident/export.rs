@@ -7,7 +7,7 @@ use super::post::Post;
 use super::said;
 use super::timeline::Line;
 use super::told::{delivery, without_address};
-use crate::incident::model::{End, Incident, Status};
+use crate::incident::model::{End, Incident, Published, Status};
 use crate::incident::{Event, Stamped};
 use crate::run::model::UnitState;
 use crate::run::{Run, UnitAt};
@@ -84,7 +84,7 @@ fn head(incident: &Incident, moment: &Moment) -> Vec<String> {
     for (part, person) in &incident.parts {
         text.push(format!("- {}: {person}", capital(said::part(*part))));
     }
-    for (at, by, published) in &incident.published {
+    for Published { at, by, text: published, .. } in &incident.published {
         text.push(format!(
             "- Customers read from {}, by {by}: \"{}\"",
             moment.second(*at),

@@ -33,7 +33,12 @@ pub fn heard(incident: &Incident, by: &Person, says: &Says, moment: &Moment) -> 
         }
         Says::Publish { .. } => return published(incident),
         Says::Severity { severity, .. } => format!("{id} is {} now.", severity.word()),
-        Says::Status { status } => format!("{id} is {} now.", said::status(*status)),
+        Says::Status { .. } if incident.wants_all_clear() => {
+            let now =
+                format!("{id} is {} now. Customers wait for the all-clear.", said::status(incident.status));
+            return all_clear(Page::sentence(now), incident);
+        }
+        Says::Status { .. } => format!("{id} is {} now.", said::status(incident.status)),
         Says::Resolve => return resolved(incident),
         Says::Waive { obligation, why } => {
             format!(
@@ -125,12 +130,34 @@ fn acknowledged(incident: &Incident, by: &Person, moment: &Moment) -> Page {
 
 fn published(incident: &Incident) -> Page {
     let id = incident.id;
-    let text = incident.published.last().map(|(_, _, text)| visible(text)).unwrap_or_default();
+    let text = incident.published.last().map(|it| visible(&it.text)).unwrap_or_default();
     let page = Page::sentence(format!("Published for {id}: \"{text}\"")).text(where_it_goes(incident));
-    if incident.status == Status::Monitoring {
-        return page.next(format!("incident resolve {id}"), "once it stays well");
+    match incident.status {
+        Status::Resolved | Status::Closed => page.next(status(id), "it is over by that"),
+        _ if incident.wants_all_clear() => all_clear(
+            page.text(
+                "That was drafted before it seemed to be over: customers wait for the all-clear still.",
+            ),
+            incident,
+        ),
+        Status::Monitoring if incident.run_that_goes_on().is_none() => {
+            page.next(format!("incident resolve {id}"), "once it stays well")
+        }
+        _ => page.next(format!("incident draft {id} \"…\""), "what customers are to read next"),
     }
-    page.next(format!("incident draft {id} \"…\""), "what customers are to read next")
+}
+
+/// What tells customers that it is over.
+fn all_clear(page: Page, incident: &Incident) -> Page {
+    let id = incident.id;
+    match (incident.draft.as_ref().filter(|draft| draft.over), said::publishes(incident)) {
+        (Some(draft), Some(line)) => page
+            .fields(vec![("Draft", format!("\"{}\"", visible(&draft.text)))])
+            .next(line, "customers read exactly that"),
+        _ => {
+            page.next(format!("incident draft {id} \"…\""), "that it is over, word for word; then publish it")
+        }
+    }
 }
 
 /// To how many places the last publication goes. Without any nobody outside reads it, and a person must see to that.

@@ -76,8 +76,9 @@ fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> Page {
             format!("status {run}"),
             "where it stands",
         ),
-        Refusal::CustomersWait { read, draft, owed } => {
-            customers_wait(read, draft.as_ref(), *owed, id).code(refusal.code())
+        Refusal::CustomersWait { read, over, draft, owed } => {
+            let page = customers_wait(read, *over, draft.as_ref(), *owed, id);
+            page.code(refusal.code())
         }
         Refusal::TooShort(least) => said(
             format!("that has fewer than {least} characters."),
@@ -118,23 +119,34 @@ fn read_back(text: &str, digest: &Digest, id: IncidentId) -> Page {
 }
 
 /// Customers still read that it goes on: what tells them, or who says that they need not hear it.
-fn customers_wait(read: &str, draft: Option<&(String, Digest)>, owed: Option<u32>, id: IncidentId) -> Page {
+fn customers_wait(
+    read: &str,
+    over: bool,
+    draft: Option<&(String, Digest)>,
+    owed: Option<u32>,
+    id: IncidentId,
+) -> Page {
     let read = visible(read);
     let page = Page::sentence(format!(
         "Refused: customers have not been told that {id} is over. They read last: \"{read}\" Nothing changed."
     ));
-    let Some((text, digest)) = draft else {
-        let note = "if it is over; then the all-clear for customers stands ready";
-        return page.next(format!("incident monitoring {id}"), note);
-    };
-    let page = page.fields(vec![("Draft", format!("\"{}\"", visible(text)))]);
-    let page = match owed {
-        Some(number) => {
-            page.text(format!("If they know it otherwise: incident waive {id} {number} \"why\"."))
+    if !over {
+        return page
+            .next(format!("incident monitoring {id}"), "if it is over; then the all-clear is drafted");
+    }
+    let (page, line, note) = match draft {
+        Some((text, digest)) => (
+            page.fields(vec![("Draft", format!("\"{}\"", visible(text)))]),
+            publish(id, digest),
+            "customers read exactly that; then it can be resolved",
+        ),
+        None => {
+            (page, format!("incident draft {id} \"…\""), "that it is over, word for word; then publish it")
         }
-        None => page,
     };
-    page.next(publish(id, digest), "customers read exactly that; then it can be resolved")
+    let waive =
+        owed.map(|number| format!("If they know it otherwise: incident waive {id} {number} \"why\"."));
+    waive.map_or(page.clone(), |waive| page.text(waive)).next(line, note)
 }
 
 fn publish(id: IncidentId, digest: &Digest) -> String {

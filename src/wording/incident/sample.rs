@@ -8,8 +8,8 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use crate::duty::Way;
 use crate::incident::IncidentId;
 use crate::incident::model::{
-    About, Audience, Cause, Delivery, Incident, Notice, Obligation, Opened, Owed, Severity, Status, Trouble,
-    Update,
+    About, Audience, Cause, Delivery, Draft, Incident, Notice, Obligation, Opened, Owed, Published, Severity,
+    Status, Trouble, Update,
 };
 use crate::run::RunId;
 use crate::runbook::source::name::{PathName, Person, Role};
@@ -44,6 +44,16 @@ pub(in crate::wording) fn owed(number: u32, owed: Owed, who: &str, due: &str) ->
         call: None,
         holds_back: None,
     }
+}
+
+/// What a person drafted while it went on.
+pub(in crate::wording) fn drafted(text: &str) -> Draft {
+    Draft { text: text.to_owned(), ready: false, over: false }
+}
+
+/// What cleo published while it went on.
+pub(in crate::wording) fn published(text: &str) -> Published {
+    Published { at: at("2026-11-18T03:31:00+01:00"), by: person("cleo"), text: text.to_owned(), over: false }
 }
 
 pub(in crate::wording) fn incident() -> Incident {
@@ -82,9 +92,9 @@ pub(in crate::wording) fn incident() -> Incident {
             text: format!("{SECRET} does not answer"),
             for_support: false,
         }],
-        draft: Some("a draft that nobody published".to_owned()),
+        draft: Some(drafted("a draft that nobody published")),
         published: Vec::new(),
-        customers_wait: false,
+        all_clear_waived: false,
         resolved: None,
         acknowledged: None,
         known_by: BTreeMap::new(),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::sample::{SECRET, at, incident, moment, notice, owed, person};
+use super::sample::{SECRET, at, drafted, incident, moment, notice, owed, person, published};
 use super::*;
 use crate::incident::input::{Answer, NotFor};
 use crate::incident::model::{
@@ -112,6 +112,15 @@ fn story() -> Vec<Stamped> {
         said("31:00", Some("cleo"), Event::IncidentPublished { text: "Orders work again.".to_owned() }),
         said("40:00", Some("ana"), Event::IncidentStatus { status: Status::Monitoring }),
     ]
+}
+
+fn customers_wait(over: bool, draft: Option<&str>) -> Refusal {
+    Refusal::CustomersWait {
+        read: "Orders fail.".to_owned(),
+        over,
+        draft: draft.map(|text| (text.to_owned(), Digest::of(&text))),
+        owed: over.then_some(7),
+    }
 }
 
 #[test]
@@ -307,7 +316,7 @@ fn what_many_read_of_a_notice_that_was_not_sent_names_no_address() {
 #[test]
 fn the_draft_of_the_postmortem_has_facts_and_places_for_people() {
     let mut it = at_work();
-    it.published.push((at("2026-11-18T03:31:00+01:00"), person("cleo"), "Orders work again.".to_owned()));
+    it.published.push(published("Orders work again."));
     let all = timeline::lines(&it, &story(), Vec::new());
 
     insta::assert_snapshot!(lines(&export(&it, &story(), &[], &all, &moment().zone)), @r#"
@@ -445,12 +454,9 @@ fn every_refusal_has_its_code_and_says_what_to_do() {
         Refusal::NotOwed(vec![2, 3]),
         Refusal::NotOwed(Vec::new()),
         Refusal::RunGoesOn(RunId(142)),
-        Refusal::CustomersWait { read: "Orders fail.".to_owned(), draft: None, owed: None },
-        Refusal::CustomersWait {
-            read: "Orders fail.".to_owned(),
-            draft: Some(("Orders work again.".to_owned(), Digest::of(&"Orders work again."))),
-            owed: Some(7),
-        },
+        customers_wait(false, None),
+        customers_wait(true, Some("Orders work again.")),
+        customers_wait(true, None),
         Refusal::TooShort(10),
         Refusal::TooLong(4_000),
         Refusal::Taken(Part::Commander, person("ben")),
@@ -502,13 +508,18 @@ fn every_refusal_has_its_code_and_says_what_to_do() {
     code: run-goes-on
 
     Refused: customers have not been told that inc-31 is over. They read last: "Orders fail." Nothing changed.
-    Next: incident monitoring inc-31 (if it is over; then the all-clear for customers stands ready)
+    Next: incident monitoring inc-31 (if it is over; then the all-clear is drafted)
     code: customers-wait
 
     Refused: customers have not been told that inc-31 is over. They read last: "Orders fail." Nothing changed.
     Draft: "Orders work again."
     If they know it otherwise: incident waive inc-31 7 "why".
     Next: incident publish inc-31 bfc3e12b (customers read exactly that; then it can be resolved)
+    code: customers-wait
+
+    Refused: customers have not been told that inc-31 is over. They read last: "Orders fail." Nothing changed.
+    If they know it otherwise: incident waive inc-31 7 "why".
+    Next: incident draft inc-31 "…" (that it is over, word for word; then publish it)
     code: customers-wait
 
     Refused: that has fewer than 10 characters. Nothing changed.
@@ -610,7 +621,7 @@ fn a_path_that_took_a_letter_proves_nothing_yet() {
 fn what_people_typed_shows_what_it_hides() {
     let mut it = incident();
     it.opened.what = format!("{SECRET}\u{202e}\u{1b}[2J");
-    it.draft = Some("a\u{200b}b".to_owned());
+    it.draft = Some(drafted("a\u{200b}b"));
     let events = [Stamped {
         at: Timestamp::UNIX_EPOCH,
         by: Some(person("ana")),
@@ -634,7 +645,7 @@ fn what_people_typed_shows_what_it_hides() {
 #[test]
 fn what_is_published_says_to_how_many_places_it_goes() {
     let mut it = at_work();
-    it.published.push((at("2026-11-18T03:31:00+01:00"), person("cleo"), "Orders work again.".to_owned()));
+    it.published.push(published("Orders work again."));
     let says = |it: &Incident| lines(&heard(it, &person("cleo"), &Says::Publish { digest: None }, &moment()));
     assert!(says(&it).contains("nobody outside reads it by this"), "{}", says(&it));
 

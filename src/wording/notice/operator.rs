@@ -2,7 +2,7 @@
 
 use super::{Facts, Words, in_one_line, paragraphs, sentence};
 use crate::incident::Incident;
-use crate::incident::model::{About, Notice, Obligation, Owed, Part, Severity};
+use crate::incident::model::{About, Notice, Obligation, Owed, Part, Published, Severity};
 use crate::runbook::source::hidden::visible;
 use crate::wording::incident::{reports, said};
 use crate::wording::moment::Moment;
@@ -110,12 +110,15 @@ fn why(known: &ForOperators<'_>, moment: &Moment) -> Option<String> {
             let report = incident.reports.get(by_number(*number)?)?;
             Some(format!("{}, {}", moment.time(report.at), sentence(&reports::says(report))))
         }
-        (About::AlertsOver, _) => Some(format!(
-            "It is not resolved by that. When customers feel nothing of it any more: incident resolve {}",
-            incident.id
-        )),
+        (About::AlertsOver, _) => {
+            let word = if incident.customers_wait() { "monitoring" } else { "resolve" };
+            Some(format!(
+                "It is not resolved by that. When customers feel nothing of it any more: incident {word} {}",
+                incident.id
+            ))
+        }
         (About::Published(number), _) => {
-            let (at, by, text) = incident.published.get(by_number(*number)?)?;
+            let Published { at, by, text, .. } = incident.published.get(by_number(*number)?)?;
             Some(format!("{by} published at {}: \"{}\"", moment.time(*at), in_one_line(text)))
         }
         _ => None,

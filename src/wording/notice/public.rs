@@ -22,7 +22,7 @@ impl<'a> ForPublic<'a> {
         let published = by_number.and_then(|at| incident.published.get(at)).or(incident.published.last());
         Self {
             title: &incident.opened.title,
-            published: published.map(|(_, _, text)| text.as_str()).unwrap_or_default(),
+            published: published.map(|it| it.text.as_str()).unwrap_or_default(),
         }
     }
 }

@@ -78,9 +78,7 @@ impl<'a> ForSupport<'a> {
             // Of reports Support is not told, and would read no more than that there is news.
             About::Report(_) | About::AlertsOver => Why::News,
             About::Reminder(_) | About::Late(_) | About::Update(_) => Why::News,
-            About::Published(number) => {
-                published(*number).map_or(Why::News, |(_, _, text)| Why::Published(text))
-            }
+            About::Published(number) => published(*number).map_or(Why::News, |it| Why::Published(&it.text)),
             About::Alarm(_) => Why::Alarm,
             About::Made { part, by } => Why::Made(*part, by),
             About::Acknowledged => Why::Acknowledged(incident.acknowledged.as_ref().map(|(_, by)| by)),
@@ -98,7 +96,7 @@ impl<'a> ForSupport<'a> {
             let mut said = incident.updates.iter().rev().filter(|update| update.for_support);
             said.next().map(|update| update.text.as_str())
         };
-        let published = incident.published.last().map(|(_, _, text)| text.as_str());
+        let published = incident.published.last().map(|it| it.text.as_str());
         let holds_back = called.and_then(owed).is_some_and(|owed| owed.holds_back.is_some());
         Self {
             id: incident.id,

@@ -5,7 +5,7 @@ use crate::incident::model::{About, Cause, Incident, News, Part, Severity, Statu
 use crate::incident::report::{Alert, Of, Report, Reported, Source};
 use crate::run::RunId;
 use crate::runbook::source::literal::Millis;
-use crate::wording::incident::sample::{SECRET, incident, moment, notice, person};
+use crate::wording::incident::sample::{SECRET, drafted, incident, moment, notice, person, published};
 
 fn said(incident: &Incident, about: About, audience: Audience) -> String {
     let facts = Facts { ..Facts::of(incident, vec![format!("Run 142 on orders: step 3 of 5 on {SECRET}")]) };
@@ -136,7 +136,7 @@ fn whoever_is_made_something_reads_what_and_by_whom_each_in_their_words() {
 fn the_public_reads_exactly_what_was_published() {
     let mut incident = incident();
     let text = "Placing orders fails since 03:05 CET.\n\nNews by 03:40 CET.".to_owned();
-    incident.published.push((incident.since, person("cleo"), text.clone()));
+    incident.published.push(published(&text));
 
     let facts = Facts::of(&incident, Vec::new());
     let public = words(&incident, &notice(About::Published(1), Audience::Public), &facts, &moment());
@@ -144,11 +144,10 @@ fn the_public_reads_exactly_what_was_published() {
     assert_eq!(public.text, text);
     assert_eq!(public.title, "Order processing");
     let pictures = "\u{26a0}\u{fe0f} Orders fail \u{1f469}\u{200d}\u{1f692}".to_owned();
-    incident.published =
-        vec![(incident.since, person("cleo"), format!("{pictures}, or\u{200d}ders\u{202e}"))];
+    incident.published = vec![published(&format!("{pictures}, or\u{200d}ders\u{202e}"))];
     let public = words(&incident, &notice(About::Published(1), Audience::Public), &facts, &moment());
     assert_eq!(public.text, format!("{pictures}, or\\u200dders\\u202e"));
-    incident.published = vec![(incident.since, person("cleo"), text)];
+    incident.published = vec![published(&text)];
     let support = words(&incident, &notice(About::Call(2), Audience::Support), &facts, &moment());
     let say = "Say: \"Placing orders fails since 03:05 CET. News by 03:40 CET.\"";
     assert!(support.text.contains(say), "{}", support.text);
@@ -239,7 +238,7 @@ fn any_incident() -> impl Strategy<Value = Incident> {
     ]);
     let updates = prop::collection::vec(any::<bool>(), 0..4);
     (cause, severity, status, updates, any::<[bool; 4]>()).prop_map(
-        |(cause, severity, status, updates, [news, resolved, published, known])| {
+        |(cause, severity, status, updates, [news, resolved, is_published, known])| {
             let mut it = incident();
             it.opened.cause = cause;
             it.reports = reports();
@@ -258,10 +257,10 @@ fn any_incident() -> impl Strategy<Value = Incident> {
             if news {
                 it.opened.news = Some(News { every: Millis(60_000), say: "We are at it.".to_owned() });
             }
-            if published {
-                it.published.push((it.since, person("ana"), "We know.".to_owned()));
+            if is_published {
+                it.published.push(published("We know."));
             }
-            it.draft = Some(SECRET.to_owned());
+            it.draft = Some(drafted(SECRET));
             it.obligations[0].end =
                 Some(crate::incident::model::End::Waived(person("ana"), SECRET.to_owned()));
             it

@@ -1,6 +1,8 @@
 //! What people say, and how they are told no.
 
-use steadyhand::incident::model::{About, Audience, Delivery, Owed, Part, Severity, Status, Trouble};
+use steadyhand::incident::model::{
+    About, Audience, Delivery, Owed, Part, Published, Severity, Status, Trouble,
+};
 use steadyhand::incident::{Refusal, Says};
 
 use super::driven::{
@@ -56,7 +58,7 @@ fn exactly_the_draft_is_published_once() {
 
     driven.publishes("anna");
 
-    let (_, by, text) = driven.incident.published.last().unwrap();
+    let Published { by, text, .. } = driven.incident.published.last().unwrap();
     assert_eq!((by, text.as_str()), (&person("anna"), "Orders fail since 08:00."));
     let page = driven.incident.notices.iter().find(|it| it.way.path.as_str() == "page").unwrap();
     assert_eq!((page.audience, &page.to, &page.about), (Audience::Public, &None, &About::Published(1)));
@@ -93,7 +95,7 @@ fn nothing_is_published_that_was_not_read_and_nothing_twice() {
     let again = driven.refuses("ben", publish(&now));
     assert_eq!(again.code(), "draft-changed", "the same words are a draft of their own");
 
-    let texts: Vec<&str> = driven.incident.published.iter().map(|(_, _, text)| text.as_str()).collect();
+    let texts: Vec<&str> = driven.incident.published.iter().map(|it| it.text.as_str()).collect();
     assert_eq!(texts, ["Orders fail, and nobody knows why."]);
 }
 

@@ -5,8 +5,10 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use steadyhand::duty::Duty;
 use steadyhand::incident::input::Answer;
-use steadyhand::incident::model::{Audience, Delivery, Opened, Owed, Part, Severity, Status, Trouble};
-use steadyhand::incident::{Input, Says, apply, deadline, decide, next};
+use steadyhand::incident::model::{
+    Audience, Delivery, Obligation, Opened, Owed, Part, Severity, Status, Trouble,
+};
+use steadyhand::incident::{Event, Input, Says, apply, deadline, decide, next};
 use steadyhand::run::RunId;
 use steadyhand::run::model::Outcome;
 use steadyhand::runbook::source::literal::Millis;
@@ -173,6 +175,17 @@ proptest! {
             driven.log[cut..].iter().for_each(|stamped| apply(&mut incident, stamped));
             prop_assert_eq!(&incident, &driven.incident);
         }
+        // It is never over for us and not for customers.
+        let mut incident = replayed(&driven.log[..1]);
+        for stamped in &driven.log[1..] {
+            let ends = matches!(stamped.event, Event::IncidentStatus { status: Status::Resolved });
+            prop_assert!(!(ends && incident.customers_wait()), "{:#?}", incident);
+            apply(&mut incident, stamped);
+        }
+        let wants = driven.incident.wants_all_clear();
+        prop_assert!(!wants || driven.incident.owed_to_customers().is_some());
+        let cleared = |it: &Obligation| it.owed == Owed::AllClear && it.is_open();
+        prop_assert!(wants || !driven.incident.obligations.iter().any(cleared));
         for notice in &driven.incident.notices {
             // Only Support and the public have audiences of their own, and the public reads what a person published.
             let published = matches!(notice.about, steadyhand::incident::model::About::Published(_));
