@@ -76,7 +76,7 @@ pub(crate) async fn works(folder: &Path, wanted: usize, seed: u64) {
             crowd(&engine, &open, &mut chance).await;
         } else {
             for incident in open.iter().filter(|incident| incident.status < Status::Resolved) {
-                let _ = engine.incidents().say(&speaker("p0"), incident.id, Says::Resolve).await;
+                ends(&engine, &speaker("p0"), incident.id).await;
             }
             let open = engine.incidents().open();
             for incident in open.iter().filter(|incident| !moves(incident)) {
@@ -120,14 +120,29 @@ async fn crowd(engine: &Engine, open: &[Arc<Incident>], chance: &mut Chance) {
         2 | 3 => {
             Says::Update { text: "it is looked at, as before".to_owned(), for_support: chance.below(2) == 0 }
         }
-        4 => Says::Publish { digest: incident.draft_digest().map(|it| it.short().to_owned()) },
+        4 => publish(incident),
         5 => Says::Escalate,
-        6 if incident.notices.len() > 12 => Says::Resolve,
+        6 if incident.notices.len() > 12 => return ends(engine, &by, incident.id).await,
         7 if incident.status == Status::Resolved => Says::Close,
         _ => return,
     };
     // A refusal is as good as any answer here.
     let _ = incidents.say(&by, incident.id, says).await;
+}
+
+/// It is over, and customers who read of it read that.
+async fn ends(engine: &Engine, by: &Speaker, id: IncidentId) {
+    let incidents = engine.incidents();
+    let _ = incidents.say(by, id, Says::Status { status: Status::Monitoring }).await;
+    let is_this = |incident: &&Arc<Incident>| incident.id == id && incident.customers_wait();
+    if let Some(incident) = incidents.open().iter().find(is_this) {
+        let _ = incidents.say(by, id, publish(incident)).await;
+    }
+    let _ = incidents.say(by, id, Says::Resolve).await;
+}
+
+fn publish(incident: &Incident) -> Says {
+    Says::Publish { digest: incident.draft_digest().map(|it| it.short().to_owned()) }
 }
 
 /// Time passes: as the wall has it while something is on its way, and to the next thing that is due else.
