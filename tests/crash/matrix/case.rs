@@ -179,7 +179,13 @@ impl Cells {
         for point in Point::ALL {
             let cells = of_point(point);
             if !cells.is_empty() {
-                cases.push(cells[dice.below(cells.len())].clone());
+                let mut case = cells[dice.below(cells.len())].clone();
+                // This one must be hit, and the last times of something do not come each time: what happens at once is
+                // appended together.
+                if let Some(Kill::At { nth, .. }) = case.kills.last_mut() {
+                    *nth = nth.div_ceil(2);
+                }
+                cases.push(case);
             }
         }
         let mut deck: Vec<&Case> = Vec::new();
