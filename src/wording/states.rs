@@ -47,6 +47,7 @@ states! {
     LATE '!' "LATE" Danger;
     DONE '+' "done" Good;
     WAIVED '-' "waived" Quiet;
+    NOT_NEEDED '-' "not needed" Quiet;
     NOT_SENT '!' "NOT SENT" Danger;
     TAKEN '+' "accepted" Good;
 }
@@ -135,7 +136,9 @@ pub const fn of_incident(incident: &Incident) -> State {
 pub const fn of_obligation(owed: &Obligation) -> State {
     match (&owed.end, owed.late) {
         (Some(End::Met(_)), _) => DONE,
-        (Some(End::Waived(..) | End::Void), _) => WAIVED,
+        (Some(End::Waived(..)), _) => WAIVED,
+        // Nobody waived it.
+        (Some(End::Void), _) => NOT_NEEDED,
         (None, Some(_)) => LATE,
         (None, None) => OWED,
     }
