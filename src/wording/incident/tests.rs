@@ -698,3 +698,62 @@ fn where_nothing_is_called_there_are_no_next_ones() {
     assert!(lines(&page).starts_with("Refused: nothing is being called for inc-31."), "{page:?}");
     assert_eq!(page.refusal_code(), Some("not-owed"));
 }
+
+/// Customers have read of it, it seems to be over, and the all-clear is owed.
+fn to_be_cleared() -> Incident {
+    let mut it = incident();
+    it.status = Status::Monitoring;
+    it.published.push(published("Orders fail."));
+    it.draft = Some(crate::incident::model::Draft { over: true, ..drafted("Orders work again.") });
+    it.obligations.iter_mut().for_each(|it| it.end = Some(End::Void));
+    it.obligations.push(owed(5, Owed::AllClear, "on-call", "2026-11-18T03:19:00+01:00"));
+    it
+}
+
+#[test]
+fn whoever_says_that_it_seems_to_be_over_or_publishes_hears_that_customers_wait() {
+    let mut it = to_be_cleared();
+    let digest = it.draft_digest().unwrap();
+    let next = format!("incident publish inc-31 {}", digest.short());
+    let ana = person("ana");
+    let publish = || Says::Publish { digest: None };
+
+    let page = heard(&it, &ana, &Says::Status { status: Status::Monitoring }, &moment());
+    assert!(lines(&page).contains("Customers wait for the all-clear."), "{}", lines(&page));
+    assert_eq!(page.commands(), [next.as_str()]);
+    let page = heard(&it, &ana, &publish(), &moment());
+    assert!(lines(&page).contains("drafted before it seemed to be over"), "{}", lines(&page));
+    assert_eq!(page.commands(), [next.as_str()]);
+    // A draft of before is none that they wait for.
+    it.draft = Some(drafted("Orders fail since 03:05."));
+    let page = heard(&it, &ana, &publish(), &moment());
+    assert_eq!(page.commands(), ["incident draft inc-31 \"…\""]);
+
+    it.published[0].over = true;
+    assert_eq!(heard(&it, &ana, &publish(), &moment()).commands(), ["incident resolve inc-31"]);
+    it.status = Status::Resolved;
+    assert_eq!(heard(&it, &ana, &publish(), &moment()).commands(), ["incident status inc-31"]);
+}
+
+#[test]
+fn the_card_of_planned_work_too_says_what_tells_customers_that_it_is_over() {
+    let mut it = to_be_cleared();
+    let next = format!("incident publish inc-31 {}", it.draft_digest().unwrap().short());
+    for severity in [Severity::Sev2, Severity::Planned] {
+        it.severity = severity;
+        assert_eq!(card(&it, &[], &Post::default(), &moment()).commands(), [next.as_str()], "{severity:?}");
+    }
+}
+
+#[test]
+fn when_the_alerts_are_over_operators_read_a_word_that_is_taken() {
+    let mut it = to_be_cleared();
+    let about = notice(About::AlertsOver, Audience::Operator);
+    let text = |it: &Incident| {
+        let facts = crate::wording::notice::Facts::of(it, Vec::new());
+        crate::wording::notice::words(it, &about, &facts, &moment()).text
+    };
+    assert!(text(&it).contains("any more: incident monitoring inc-31"), "{}", text(&it));
+    it.published.clear();
+    assert!(text(&it).contains("any more: incident resolve inc-31"), "{}", text(&it));
+}
