@@ -147,17 +147,9 @@ fn published(incident: &Incident) -> Page {
     }
 }
 
-/// What tells customers that it is over.
 fn all_clear(page: Page, incident: &Incident) -> Page {
-    let id = incident.id;
-    match (incident.draft.as_ref().filter(|draft| draft.over), said::publishes(incident)) {
-        (Some(draft), Some(line)) => page
-            .fields(vec![("Draft", format!("\"{}\"", visible(&draft.text)))])
-            .next(line, "customers read exactly that"),
-        _ => {
-            page.next(format!("incident draft {id} \"…\""), "that it is over, word for word; then publish it")
-        }
-    }
+    let draft = incident.draft.as_ref().filter(|draft| draft.over).map(|draft| draft.text.as_str());
+    said::all_clear(page, incident.id, draft.zip(incident.draft_digest().as_ref()))
 }
 
 /// To how many places the last publication goes. Without any nobody outside reads it, and a person must see to that.

@@ -47,12 +47,11 @@ fn why(refusal: &Refusal, id: IncidentId, moment: &Moment) -> Page {
         Refusal::Denied(denial) => denied(denial),
         Refusal::NotFor(not) => not_for(not, id, refusal.code()),
         Refusal::DraftUnread { text, digest } => read_back(text, digest, id),
-        Refusal::DraftChanged { text, digest } => Page::sentence(format!(
-            "Refused: the draft of {id} is another one by now. Nothing was published."
-        ))
-        .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
-        .next(publish(id, digest), "customers read exactly that")
-        .code(refusal.code()),
+        Refusal::DraftChanged { text, digest } => {
+            let now = "is another one by now. Nothing was published.";
+            let page = Page::sentence(format!("Refused: the draft of {id} {now}"));
+            said::draft(page, id, text, digest).code(refusal.code())
+        }
         Refusal::NoDraft => said(
             format!("{id} has no draft, so there is nothing to publish."),
             format!("incident draft {id} \"…\""),
@@ -112,10 +111,8 @@ fn not_opened(refusal: &Refusal) -> (String, String, String) {
 
 /// The draft, for whoever wants to publish it and has not said which one they have read.
 fn read_back(text: &str, digest: &Digest, id: IncidentId) -> Page {
-    Page::sentence(format!("This is the draft of {id}. Nothing is published yet."))
-        .fields(vec![("Draft", format!("\"{}\"", visible(text)))])
-        .next(publish(id, digest), "customers read exactly that")
-        .code("draft-unread")
+    let page = Page::sentence(format!("This is the draft of {id}. Nothing is published yet."));
+    said::draft(page, id, text, digest).code("draft-unread")
 }
 
 /// Customers still read that it goes on: what tells them, or who says that they need not hear it.
@@ -134,23 +131,13 @@ fn customers_wait(
         return page
             .next(format!("incident monitoring {id}"), "if it is over; then the all-clear is drafted");
     }
-    let (page, line, note) = match draft {
-        Some((text, digest)) => (
-            page.fields(vec![("Draft", format!("\"{}\"", visible(text)))]),
-            publish(id, digest),
-            "customers read exactly that; then it can be resolved",
-        ),
-        None => {
-            (page, format!("incident draft {id} \"…\""), "that it is over, word for word; then publish it")
+    let page = match owed {
+        Some(number) => {
+            page.text(format!("If they know it otherwise: incident waive {id} {number} \"why\"."))
         }
+        None => page,
     };
-    let waive =
-        owed.map(|number| format!("If they know it otherwise: incident waive {id} {number} \"why\"."));
-    waive.map_or(page.clone(), |waive| page.text(waive)).next(line, note)
-}
-
-fn publish(id: IncidentId, digest: &Digest) -> String {
-    format!("incident publish {id} {}", digest.short())
+    said::all_clear(page, id, draft.map(|(text, digest)| (text.as_str(), digest)))
 }
 
 /// Somebody cannot be that, and who can.

@@ -3,6 +3,7 @@
 use crate::incident::model::{
     About, Cause, Incident, IncidentId, Notice, Obligation, Owed, Part, Status, Trouble,
 };
+use crate::plan::Digest;
 use crate::run::RunId;
 use crate::runbook::source::hidden::visible;
 use crate::runbook::source::name::Role;
@@ -114,10 +115,29 @@ pub const fn does(part: Part) -> &'static str {
     }
 }
 
+/// The draft, and the line that publishes exactly it.
+pub fn draft(page: Page, id: IncidentId, text: &str, digest: &Digest) -> Page {
+    let page = page.fields(vec![("Draft", format!("\"{}\"", visible(text)))]);
+    page.next(publish(id, digest), "customers read exactly that")
+}
+
+/// What tells customers that it is over: the draft of that, or that it must be written.
+pub fn all_clear(page: Page, id: IncidentId, over: Option<(&str, &Digest)>) -> Page {
+    match over {
+        Some((text, digest)) => draft(page, id, text, digest),
+        None => {
+            page.next(format!("incident draft {id} \"…\""), "that it is over, word for word; then publish it")
+        }
+    }
+}
+
+fn publish(id: IncidentId, digest: &Digest) -> String {
+    format!("incident publish {id} {}", digest.short())
+}
+
 /// The line that publishes the draft as it stands; without a draft nothing can be published.
 pub fn publishes(incident: &Incident) -> Option<String> {
-    let digest = incident.draft_digest()?;
-    Some(format!("incident publish {} {}", incident.id, digest.short()))
+    Some(publish(incident.id, &incident.draft_digest()?))
 }
 
 /// Why notify.yaml cannot be used, as a sentence begins; the name of the file stays as it is.

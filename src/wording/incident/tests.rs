@@ -512,9 +512,9 @@ fn every_refusal_has_its_code_and_says_what_to_do() {
     code: customers-wait
 
     Refused: customers have not been told that inc-31 is over. They read last: "Orders fail." Nothing changed.
-    Draft: "Orders work again."
     If they know it otherwise: incident waive inc-31 7 "why".
-    Next: incident publish inc-31 bfc3e12b (customers read exactly that; then it can be resolved)
+    Draft: "Orders work again."
+    Next: incident publish inc-31 bfc3e12b (customers read exactly that)
     code: customers-wait
 
     Refused: customers have not been told that inc-31 is over. They read last: "Orders fail." Nothing changed.
